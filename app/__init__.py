@@ -1,0 +1,1 @@
+"""The site, and the loop it turns: domain ← loop ← store, engine ← bootstrap ← web, worker ← cli."""

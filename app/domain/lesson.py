@@ -1,0 +1,69 @@
+"""The lesson: the texts of one training run, and how much each counts."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class TickedLine:
+    """A line the network wrote and a visitor ticked."""
+
+    line: int
+    text: str
+    visitor: str
+    address: str
+    """Keyed hash of the visitor's address that day; "" when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtPoem:
+    """An approved submission."""
+
+    submission: int
+    text: str
+    visitor: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """Everything readers have given a voice so far, as stored: no line that was unticked, no poem withdrawn."""
+
+    ticks: tuple[TickedLine, ...]
+    submissions: tuple[TaughtPoem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One text of a lesson."""
+
+    text: str
+    weight: float
+    kind: Literal["line", "poem"]
+    sources: tuple[int, ...] = field(default=())
+    """Ids of the lines, or of the submission, it comes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The data of one run, without the rehearsal that the base brings along."""
+
+    texts: tuple[Text, ...]
+    ticks: int
+    """Ticks counted."""
+    submissions: int
+    visitors: int
+    """Visitors who gave any of it."""
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over texts and weights: the same feedback gives the same hash."""
+        rows = sorted([t.kind, t.text, round(t.weight, 6)] for t in self.texts)
+        return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
+
+    def summary(self) -> Mapping[str, object]:
+        """The contract's shape."""
+        return {"hash": self.hash, "ticks": self.ticks, "submissions": self.submissions, "visitors": self.visitors}

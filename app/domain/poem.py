@@ -1,0 +1,100 @@
+"""Poems and their lines: what is wished for, what was written, what a visitor was shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+LINES = 5
+"""Lines of a poem, as the ancestor had it."""
+MOST_LINES = 16
+MOST_PRIME = 60
+"""Characters of a beginning that a visitor may give."""
+TEMPERATURES = (0.3, 1.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Quotation:
+    """A line kept from an earlier poem: its own id and version."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a visitor asks the poet for."""
+
+    lines: int = LINES
+    prime: str = ""
+    """The beginning of the first line to be written: a human's words, never taught unseen."""
+    temperature: float | None = None
+    """None: the voice's own."""
+    seed: int | None = None
+    """None: chosen at random. A poem with a seed of the visitor's makes no impressions."""
+    keep: tuple[Quotation | None, ...] = ()
+    """By slot: a line that stays, or None for one to be written; shorter than `lines` means None."""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenLine:
+    """One line as the engine wrote it (or a quotation it passed through)."""
+
+    slot: int
+    text: str
+    logprob: float
+    """Nats, summed over the line's symbols up to its line end; 0 for a quotation."""
+    chance: float
+    """Chance with which it was chosen among its candidates; 1 without candidates."""
+    primed: bool = False
+    quoted: int | None = None
+    """The id of the line it quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A finished poem as the engine wrote it: one version from its first character to its last."""
+
+    voice: str
+    version: int
+    """The version's row id (`VersionRow.id`), not its number."""
+    seed: int
+    temperature: float
+    lines: tuple[WrittenLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLine:
+    """A line of a stored poem as one visitor sees it."""
+
+    id: int
+    slot: int
+    text: str
+    version: int
+    """Number of the version that wrote it: 0 is the base."""
+    logprob: float
+    ticked: bool
+    tickable: bool
+    """Was it shown to this visitor, so that a tick counts?"""
+    quoted: bool
+    primed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Poem:
+    """A stored poem as one visitor sees it."""
+
+    id: str
+    voice: str
+    version: int
+    """Number of the version that wrote it."""
+    seed: int
+    temperature: float
+    prime: str
+    created: datetime
+    mine: bool
+    """Was it written for this visitor?"""
+    lines: tuple[ShownLine, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines, one per row."""
+        return "\n".join(line.text for line in self.lines)

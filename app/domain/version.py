@@ -1,0 +1,67 @@
+"""Versions: immutable trained states of a voice."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.domain.verdict import Verdict
+
+
+class VersionStatus(StrEnum):
+    """What the gate, or the admin, has said of a version."""
+
+    BASE = "base"
+    ADMITTED = "admitted"
+    REJECTED = "rejected"
+    UNDECIDED = "undecided"
+    PRUNED = "pruned"
+    """Its folder was removed to save room; its row and its poems stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """A share with its 95 % interval (Wilson)."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class VersionReport:
+    """A version as pages and API show it."""
+
+    id: int
+    number: int
+    status: VersionStatus
+    created: datetime
+    base: str
+    folder: str
+    """Where it lies on the shelf."""
+    lesson: Mapping[str, object]
+    metrics: Mapping[str, float]
+    verdict: Verdict | None
+    impressions: int
+    ticks: int
+    tick_rate: Rate | None
+    """None without impressions."""
+    champion: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceReport:
+    """A voice as pages and API show it."""
+
+    slug: str
+    title: str
+    language: str
+    base: str
+    champion: int
+    """Number of the version that serves."""
+    champion_id: int
+    versions: int
+    lines_taught: int
+    """Ticks and submissions in the champion's lesson."""
+    taught: datetime | None
+    """When the champion was made; None for the base."""

@@ -1,0 +1,122 @@
+"""The settings: environment variables with the prefix POEMBOT_, each explained beside its name.
+
+The help text here is the documentation: `.env.example` is made from it.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+WEAKEST_SECRET = 32
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose."""
+
+    model_config = SettingsConfigDict(env_prefix="POEMBOT_", env_file=".env", extra="ignore", frozen=True)
+
+    home: Annotated[Path, Field(description="Where run-time data lives: database, queue, versions, secret.")] = Path(
+        ".poembot"
+    )
+    env: Annotated[
+        Literal["development", "production"],
+        Field(description="`production` insists on a strong secret, on limits, and marks cookies Secure."),
+    ] = "development"
+    database_url: Annotated[
+        str,
+        Field(description="SQLAlchemy URL; empty: SQLite in HOME. Scaled: postgresql+psycopg://user:password@host/name."),
+    ] = ""
+    broker_url: Annotated[
+        str,
+        Field(description="Celery broker; empty: the file system in HOME. Scaled: redis://host:6379/0."),
+    ] = ""
+    shelf_url: Annotated[
+        str,
+        Field(description="Where versions are kept, a folder or an fsspec URL; empty: HOME/shelf."),
+    ] = ""
+    secret_key: Annotated[
+        str,
+        Field(description="Signs cookies and forms; empty: made once and kept in HOME. At least 32 characters."),
+    ] = ""
+    default_voice: Annotated[str, Field(description="The voice for visitors whose language no voice speaks.")] = "sibot"
+    retrain_every: Annotated[
+        float, Field(ge=0, description="Hours between scheduled runs, if there is anything new; 0: never.")
+    ] = 24
+    retrain_after: Annotated[
+        int, Field(ge=0, description="Start a run after so many new ticks and approved submissions; 0: never.")
+    ] = 100
+    swap: Annotated[
+        Literal["auto", "ask"],
+        Field(description="`auto`: an admitted version serves at once; `ask`: when the admin says so."),
+    ] = "auto"
+    auto_approve: Annotated[
+        bool, Field(description="Take submissions that pass the automatic checks without a moderator.")
+    ] = False
+    limits: Annotated[
+        Literal["on", "off"], Field(description="Rate limits; `off` is for tests and benches, refused in production.")
+    ] = "on"
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], Field(description="What the worker trains on; `auto`: CUDA where there is one.")
+    ] = "auto"
+    train_threads: Annotated[
+        int, Field(ge=1, description="Torch threads of a training on the CPU; 1 leaves the site its share.")
+    ] = 1
+    engine_threads: Annotated[int, Field(ge=1, description="ONNX Runtime threads of a web process.")] = 1
+    precision: Annotated[
+        Literal["int8", "fp32"], Field(description="Arithmetic of the engine; int8 is several times faster.")
+    ] = "int8"
+    slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 64
+    queue: Annotated[int, Field(ge=1, description="Poems that may wait for a slot before the site answers 503.")] = 256
+    trusted_proxies: Annotated[
+        str, Field(description="Comma-separated addresses whose X-Forwarded-For is believed; empty: none.")
+    ] = ""
+    lease: Annotated[float, Field(gt=0, description="Seconds a silent worker keeps its run before it is taken up anew.")] = 60
+    attempts: Annotated[int, Field(ge=1, description="Times a run is taken up before it counts as failed.")] = 3
+    lesson_steps: Annotated[int, Field(ge=1, description="Most training steps of a run.")] = 240
+    samples: Annotated[int, Field(ge=20, description="Lines an examination has the candidate write.")] = 500
+
+    @model_validator(mode="after")
+    def _fit_for_production(self) -> "Settings":
+        if self.env == "production":
+            if 0 < len(self.secret_key) < WEAKEST_SECRET:
+                raise ValueError(f"POEMBOT_SECRET_KEY is too weak for production: {WEAKEST_SECRET} characters at least")
+            if self.limits == "off":
+                raise ValueError("POEMBOT_LIMITS=off is refused in production")
+        return self
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{self.home.absolute() / 'poembot.db'}"
+
+    @property
+    def embedded(self) -> bool:
+        """Does the database belong to this installation alone (SQLite)?"""
+        return self.database.startswith("sqlite")
+
+    @property
+    def broker(self) -> str:
+        """The broker's URL."""
+        return self.broker_url or "filesystem://"
+
+    @property
+    def shelf(self) -> str:
+        """The shelf's URL or folder."""
+        return self.shelf_url or str(self.home.absolute() / "shelf")
+
+    def secret(self) -> str:
+        """The signing secret; made and kept in HOME (mode 600) the first time it is needed."""
+        if self.secret_key:
+            return self.secret_key
+        kept = self.home / "secret"
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+                file.write(secrets.token_urlsafe(48))
+        except FileExistsError:
+            pass
+        return kept.read_text(encoding="ascii")

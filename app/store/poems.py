@@ -1,0 +1,239 @@
+"""Poems: what was written for whom, and who was shown which line."""
+
+import base64
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from sqlalchemy import Row, exists, func, select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import UnknownLine, UnknownPoem
+from app.domain.poem import Poem, Quotation, ShownLine, Writing
+from app.store.session import insert
+from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow, VoiceRow
+
+Sort = Literal["new", "loved"]
+
+
+def _new_id() -> str:
+    """Ten letters that cannot be guessed."""
+    return base64.b32encode(secrets.token_bytes(7)).decode().lower().rstrip("=")[:10]
+
+
+class Poems:
+    """Queries for poems and their lines."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def keep(self, writing: Writing, visitor: str, *, prime: str, fixed_seed: bool, now: datetime) -> str:
+        """Store a poem with its lines, and the impressions it makes on its reader; returns its id."""
+        poem = PoemRow(
+            id=_new_id(),
+            voice=writing.voice,
+            visitor_id=visitor,
+            version_id=writing.version,
+            seed=writing.seed,
+            fixed_seed=fixed_seed,
+            temperature=writing.temperature,
+            prime=prime,
+            created=now,
+        )
+        self._session.add(poem)
+        self._session.flush()
+        for line in writing.lines:
+            row_id = line.quoted
+            if row_id is None:
+                row = LineRow(
+                    poem_id=poem.id,
+                    version_id=writing.version,
+                    text=line.text,
+                    logprob=line.logprob,
+                    chance=line.chance,
+                    primed=line.primed,
+                )
+                self._session.add(row)
+                self._session.flush()
+                row_id = row.id
+            self._session.add(PoemLineRow(poem_id=poem.id, slot=line.slot, line_id=row_id))
+        self._session.flush()
+        if not fixed_seed:
+            self._impress([poem.id], visitor, now, own=True)
+        return poem.id
+
+    def show(self, poem: str, visitor: str, now: datetime) -> None:
+        """Somebody opened the permalink of a poem that was not written for him: its own lines make impressions."""
+        row = self._session.get(PoemRow, poem)
+        if row is None:
+            raise UnknownPoem(poem)
+        if row.visitor_id != visitor and not row.fixed_seed:
+            self._impress([poem], visitor, now, own=True)
+
+    def _impress(self, poems: Sequence[str], visitor: str, now: datetime, *, own: bool) -> None:
+        """One impression per line and visitor; quotations keep the one they made where they were written."""
+        lines = (
+            select(LineRow, PoemLineRow.slot, PoemRow.voice)
+            .join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
+            .join(PoemRow, PoemRow.id == PoemLineRow.poem_id)
+            .where(PoemRow.id.in_(poems), ~LineRow.primed)
+        )
+        if own:
+            lines = lines.where(LineRow.poem_id == PoemRow.id)
+        rows = [
+            {
+                "line_id": line.id,
+                "visitor_id": visitor,
+                "voice": voice,
+                "version_id": line.version_id,
+                "slot": slot,
+                "logprob": line.logprob,
+                "chance": line.chance,
+                "at": now,
+            }
+            for line, slot, voice in self._session.execute(lines)
+        ]
+        if rows:
+            self._session.execute(insert(self._session, ImpressionRow).on_conflict_do_nothing(), rows)
+
+    def one(self, poem: str, visitor: str | None) -> Poem:
+        """A poem as *visitor* sees it. Raises UnknownPoem."""
+        found = self._poems([poem], visitor)
+        if not found:
+            raise UnknownPoem(poem)
+        return found[0]
+
+    def current(self, voice: str, visitor: str) -> str | None:
+        """The newest poem written for *visitor* in *voice*, or None."""
+        newest = (
+            select(PoemRow.id)
+            .where(PoemRow.visitor_id == visitor, PoemRow.voice == voice)
+            .order_by(PoemRow.created.desc(), PoemRow.id.desc())
+            .limit(1)
+        )
+        return self._session.scalar(newest)
+
+    def newest(self, voice: str) -> str | None:
+        """The newest poem of *voice*, whoever it was written for."""
+        return self._session.scalar(
+            select(PoemRow.id).where(PoemRow.voice == voice, PoemRow.prime == "").order_by(PoemRow.created.desc()).limit(1)
+        )
+
+    def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:
+        """The lines a visitor wants to keep, in the order given. Raises UnknownLine for one he was never shown."""
+        shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
+        written_for_him = exists().where(
+            PoemLineRow.line_id == LineRow.id, PoemRow.id == PoemLineRow.poem_id, PoemRow.visitor_id == visitor
+        )
+        rows = self._session.execute(
+            select(LineRow.id, LineRow.text).where(LineRow.id.in_(lines), shown | written_for_him)
+        )
+        texts = {row.id: row.text for row in rows}
+        for line in lines:
+            if line not in texts:
+                raise UnknownLine(line)
+        return [Quotation(line, texts[line]) for line in lines]
+
+    def slots(self, lines: Sequence[int], visitor: str) -> dict[int, int]:
+        """Where each of *lines* stood in the newest poem of *visitor* that has it: line -> slot."""
+        rows = self._session.execute(
+            select(PoemLineRow.line_id, PoemLineRow.slot)
+            .join(PoemRow, PoemRow.id == PoemLineRow.poem_id)
+            .where(PoemLineRow.line_id.in_(lines), PoemRow.visitor_id == visitor)
+            .order_by(PoemRow.created)
+        )
+        return {row.line_id: row.slot for row in rows}
+
+    def page(
+        self,
+        voice: str,
+        *,
+        sort: Sort = "new",
+        version: int | None = None,
+        cursor: str | None = None,
+        limit: int = 20,
+        visitor: str | None = None,
+    ) -> tuple[list[Poem], str | None]:
+        """A page of poems that were really read, and the cursor of the next page or None.
+
+        An unreadable cursor is the first page: links age.
+        """
+        offset = int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 8 else 0
+        ids = select(PoemRow.id).join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
+        ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None))
+        if version is not None:
+            base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
+            ids = ids.join(VersionRow, VersionRow.id == PoemRow.version_id)
+            ids = ids.where(VersionRow.number == version, VersionRow.base == base)
+        if sort == "loved":
+            loved = (
+                select(func.count())
+                .select_from(TickRow)
+                .join(PoemLineRow, PoemLineRow.line_id == TickRow.line_id)
+                .where(PoemLineRow.poem_id == PoemRow.id, ~TickRow.taken_back)
+                .correlate(PoemRow)
+                .scalar_subquery()
+            )
+            ids = ids.where(loved > 0).order_by(loved.desc(), PoemRow.created.desc())
+        else:
+            ids = ids.order_by(PoemRow.created.desc(), PoemRow.id.desc())
+        found = list(self._session.scalars(ids.offset(offset).limit(limit + 1)))
+        following = str(offset + limit) if len(found) > limit else None
+        return self._poems(found[:limit], visitor), following
+
+    def _poems(self, ids: Sequence[str], visitor: str | None) -> list[Poem]:
+        """The poems in the order of *ids*; unknown ones are left out."""
+        heads = {
+            row.PoemRow.id: row
+            for row in self._session.execute(
+                select(PoemRow, VersionRow.number)
+                .join(VersionRow, VersionRow.id == PoemRow.version_id)
+                .where(PoemRow.id.in_(ids))
+            )
+        }
+        lines = self._lines(ids, visitor)
+        return [self._poem(heads[i], lines[i], visitor) for i in ids if i in heads]
+
+    def _lines(self, ids: Sequence[str], visitor: str | None) -> dict[str, list[ShownLine]]:
+        shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
+        ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        rows = self._session.execute(
+            select(PoemLineRow, LineRow, VersionRow.number, shown.label("shown"), ticked.label("ticked"))
+            .join(LineRow, LineRow.id == PoemLineRow.line_id)
+            .join(VersionRow, VersionRow.id == LineRow.version_id)
+            .where(PoemLineRow.poem_id.in_(ids))
+            .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
+        )
+        lines: dict[str, list[ShownLine]] = defaultdict(list)
+        for place, line, number, was_shown, is_ticked in rows:
+            lines[place.poem_id].append(
+                ShownLine(
+                    id=line.id,
+                    slot=place.slot,
+                    text=line.text,
+                    version=number,
+                    logprob=line.logprob,
+                    ticked=bool(is_ticked),
+                    tickable=bool(was_shown),
+                    quoted=line.poem_id != place.poem_id,
+                    primed=line.primed,
+                )
+            )
+        return lines
+
+    @staticmethod
+    def _poem(head: Row[tuple[PoemRow, int]], lines: list[ShownLine], visitor: str | None) -> Poem:
+        row, number = head.PoemRow, head.number
+        return Poem(
+            id=row.id,
+            voice=row.voice,
+            version=number,
+            seed=row.seed,
+            temperature=row.temperature,
+            prime=row.prime,
+            created=row.created.astimezone(UTC),
+            mine=row.visitor_id == visitor,
+            lines=tuple(lines),
+        )

@@ -1,0 +1,69 @@
+"""The session: how the database is opened, and the one commit in the program.
+
+SQLite runs in WAL mode; writers begin IMMEDIATE, so that two of them wait for each
+other instead of failing half-way (decision 0002).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, sessionmaker
+
+TO_RING = "to_ring"
+"""Key in `Session.info`: voices whose bell rings once this unit of work is kept."""
+_READING = {"poembot_reading": True}
+BUSY_MS = 15_000
+
+
+def open_database(url: str) -> Engine:
+    """An engine for *url*; connects when first used."""
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=5)
+    engine = create_engine(url, connect_args={"timeout": BUSY_MS / 1000, "check_same_thread": False})
+    event.listen(engine, "connect", _open_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _open_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves; sqlite3 would say it too late
+    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", f"busy_timeout={BUSY_MS}"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("poembot_reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def transaction(sessions: sessionmaker[Session], ring: Callable[[str], None]) -> Iterator[Session]:
+    """One unit of work: everything in it is kept, or none of it is.
+
+    Runs are announced only after the commit. A lost announcement costs a
+    minute (the sweep finds the row), never a run.
+    """
+    with sessions() as session:
+        with session.begin():
+            yield session
+        voices = session.info.pop(TO_RING, ())
+    for voice in voices:
+        ring(voice)
+
+
+@contextmanager
+def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
+    """A look at the database that keeps nothing and, on SQLite, holds up no writer."""
+    with sessions() as session:
+        session.connection(execution_options=_READING)
+        yield session
+        session.rollback()
+
+
+def insert(session: Session, table: Any) -> Any:
+    """An INSERT that knows ON CONFLICT, in the words of this session's database."""
+    dialect = session.get_bind().dialect.name
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

@@ -1,0 +1,137 @@
+"""Submissions: poems that visitors teach, and what became of them."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import AlreadyTaught, UnknownSubmission
+from app.domain.submission import Offer, Submission, SubmissionStatus
+from app.store.tables import LessonItemRow, SubmissionRow, VersionRow
+
+_LIVE = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED)
+
+
+class Submissions:
+    """Queries for submissions."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self, offer: Offer, voice: str, visitor: str, *, address: str, status: SubmissionStatus, now: datetime
+    ) -> tuple[Submission, bool]:
+        """Take an offer; the same poem from the same visitor again is the one he gave. Raises AlreadyTaught."""
+        known = self._session.scalars(
+            select(SubmissionRow)
+            .where(SubmissionRow.voice == voice, SubmissionRow.fingerprint == offer.fingerprint)
+            .where(SubmissionRow.status.in_(_LIVE) | (SubmissionRow.visitor_id == visitor))
+            .order_by(SubmissionRow.id.desc())
+        ).all()
+        for row in known:
+            if row.visitor_id == visitor and row.status != SubmissionStatus.WITHDRAWN:
+                return self._submission(row), False
+        if any(row.status in _LIVE for row in known):
+            raise AlreadyTaught
+        row = SubmissionRow(
+            token=secrets.token_urlsafe(18),
+            voice=voice,
+            visitor_id=visitor,
+            address=address,
+            text=offer.text,
+            title=offer.title,
+            author=offer.author,
+            fingerprint=offer.fingerprint,
+            status=status,
+            created=now,
+            decided=now if status is SubmissionStatus.APPROVED else None,
+            decided_by="auto" if status is SubmissionStatus.APPROVED else None,
+        )
+        self._session.add(row)
+        self._session.flush()
+        return self._submission(row), True
+
+    def by_token(self, token: str) -> Submission:
+        """The submission behind its author's key. Raises UnknownSubmission."""
+        return self._submission(self._by_token(token))
+
+    def one(self, id: int) -> Submission:
+        """The submission of that number. Raises UnknownSubmission."""
+        return self._submission(self._row(id))
+
+    def withdraw(self, token: str, now: datetime) -> Submission:
+        """The author takes it back: the next lesson is without it. Saying it twice changes nothing."""
+        row = self._by_token(token)
+        if row.status != SubmissionStatus.WITHDRAWN:
+            row.status, row.decided, row.decided_by = SubmissionStatus.WITHDRAWN, now, "author"
+            self._session.flush()
+        return self._submission(row)
+
+    def decide(self, ids: Sequence[int], status: SubmissionStatus, *, by: str, now: datetime) -> list[Submission]:
+        """Approve or reject; what its author has withdrawn stays withdrawn. Raises UnknownSubmission."""
+        rows = [self._row(id) for id in ids]
+        for row in rows:
+            if row.status != SubmissionStatus.WITHDRAWN:
+                row.status, row.decided, row.decided_by = status, now, by
+        self._session.flush()
+        return [self._submission(row) for row in rows]
+
+    def queue(
+        self,
+        status: SubmissionStatus | None = SubmissionStatus.WAITING,
+        voice: str | None = None,
+        *,
+        limit: int = 50,
+        after_id: int = 0,
+    ) -> list[Submission]:
+        """Submissions of a status (None: all), oldest first, from after *after_id*."""
+        rows = select(SubmissionRow).where(SubmissionRow.id > after_id)
+        if status is not None:
+            rows = rows.where(SubmissionRow.status == status)
+        if voice is not None:
+            rows = rows.where(SubmissionRow.voice == voice)
+        return [self._submission(row) for row in self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit))]
+
+    def waiting(self) -> int:
+        """How many wait for a moderator."""
+        rows = select(func.count()).select_from(SubmissionRow)
+        return self._session.scalar(rows.where(SubmissionRow.status == SubmissionStatus.WAITING)) or 0
+
+    def of_visitor(self, visitor: str) -> list[Submission]:
+        """What a visitor taught, newest first."""
+        rows = select(SubmissionRow).where(SubmissionRow.visitor_id == visitor).order_by(SubmissionRow.id.desc())
+        return [self._submission(row) for row in self._session.scalars(rows)]
+
+    def _by_token(self, token: str) -> SubmissionRow:
+        row = self._session.scalar(select(SubmissionRow).where(SubmissionRow.token == token))
+        if row is None:
+            raise UnknownSubmission(token)
+        return row
+
+    def _row(self, id: int) -> SubmissionRow:
+        row = self._session.get(SubmissionRow, id)
+        if row is None:
+            raise UnknownSubmission(id)
+        return row
+
+    def _submission(self, row: SubmissionRow) -> Submission:
+        taught = self._session.scalars(
+            select(VersionRow.number)
+            .join(LessonItemRow, LessonItemRow.version_id == VersionRow.id)
+            .where(LessonItemRow.kind == "poem", LessonItemRow.source_id == row.id)
+            .order_by(VersionRow.number)
+        )
+        return Submission(
+            id=row.id,
+            token=row.token,
+            voice=row.voice,
+            status=SubmissionStatus(row.status),
+            text=row.text,
+            title=row.title,
+            author=row.author,
+            created=row.created,
+            decided=row.decided,
+            taught_in=tuple(taught),
+        )

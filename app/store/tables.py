@@ -1,0 +1,276 @@
+"""The tables. Their classes end in Row; what they mean is said in `app/domain`."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time with its zone: UTC in both databases, though SQLite keeps no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware in, UTC stored."""
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC out."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+class VoiceRow(Base):
+    """A voice, and which of its versions serves: the champion pointer is this one column."""
+
+    __tablename__ = "voices"
+    slug: Mapped[str] = mapped_column(String(40), primary_key=True)
+    title: Mapped[str] = mapped_column(String(100))
+    language: Mapped[str] = mapped_column(String(16))
+    base: Mapped[str] = mapped_column(String(80))
+    champion_id: Mapped[int | None] = mapped_column(ForeignKey("versions.id", use_alter=True))
+    created: Mapped[datetime]
+
+
+class VersionRow(Base):
+    """An immutable trained state of a voice."""
+
+    __tablename__ = "versions"
+    __table_args__ = (UniqueConstraint("voice", "base", "number"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
+    base: Mapped[str] = mapped_column(String(80))
+    number: Mapped[int]
+    status: Mapped[str] = mapped_column(String(16))
+    folder: Mapped[str] = mapped_column(String(200), unique=True)
+    """Its place on the shelf; `base:NAME` for a base voice that ships with the project."""
+    lesson: Mapped[dict[str, Any]]
+    metrics: Mapped[dict[str, Any]]
+    verdict: Mapped[dict[str, Any] | None]
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
+    created: Mapped[datetime]
+
+
+class RunRow(Base):
+    """One training run: the job row that is the truth."""
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(
+            "one_active_run_a_voice",
+            "voice",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    phase: Mapped[str | None] = mapped_column(String(16))
+    cause: Mapped[str] = mapped_column(String(16))
+    fence: Mapped[int] = mapped_column(default=0)
+    attempt: Mapped[int] = mapped_column(default=0)
+    leased_until: Mapped[datetime | None]
+    cancelling: Mapped[bool] = mapped_column(default=False)
+    step: Mapped[int] = mapped_column(default=0)
+    steps: Mapped[int] = mapped_column(default=0)
+    loss: Mapped[float | None]
+    seconds_left: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created: Mapped[datetime]
+    started: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+
+
+class RunLogRow(Base):
+    """One line of a run's log."""
+
+    __tablename__ = "run_logs"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), index=True)
+    at: Mapped[datetime]
+    text: Mapped[str] = mapped_column(Text)
+
+
+class LessonItemRow(Base):
+    """Which line or submission a version's lesson held: how a reader learns that his line was learned."""
+
+    __tablename__ = "lesson_items"
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    source_id: Mapped[int] = mapped_column(primary_key=True)
+    weight: Mapped[float]
+
+
+class HistoryRow(Base):
+    """Which version was live from when: one row per move of the champion pointer."""
+
+    __tablename__ = "history"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"))
+    was_id: Mapped[int | None] = mapped_column(ForeignKey("versions.id"))
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(60))
+    """An admin's name, `shell`, or `gate`."""
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class VisitorRow(Base):
+    """An anonymous visitor: a random id in a signed cookie."""
+
+    __tablename__ = "visitors"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    created: Mapped[datetime]
+    returned: Mapped[datetime | None]
+    """When the cookie first came back; None for crawlers, whose impressions do not count."""
+    address: Mapped[str] = mapped_column(String(64), default="")
+    """Keyed hash of the address on the day it was last seen."""
+
+
+class PoemRow(Base):
+    """A poem as it was written for one visitor."""
+
+    __tablename__ = "poems"
+    __table_args__ = (Index("poems_newest", "voice", "created"), Index("poems_of_visitor", "visitor_id", "voice", "created"))
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
+    seed: Mapped[int]
+    fixed_seed: Mapped[bool]
+    temperature: Mapped[float]
+    prime: Mapped[str] = mapped_column(Text, default="")
+    created: Mapped[datetime]
+
+
+class LineRow(Base):
+    """A line as it was first written; poems that keep it quote it."""
+
+    __tablename__ = "lines"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    poem_id: Mapped[str] = mapped_column(ForeignKey("poems.id"), index=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    logprob: Mapped[float]
+    chance: Mapped[float]
+    primed: Mapped[bool]
+
+
+class PoemLineRow(Base):
+    """Which line stands where in a poem: its own lines and its quotations."""
+
+    __tablename__ = "poem_lines"
+    poem_id: Mapped[str] = mapped_column(ForeignKey("poems.id"), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("lines.id"), index=True)
+
+
+class ImpressionRow(Base):
+    """One line shown to one visitor, once. Quoted, primed and fixed-seed lines have none."""
+
+    __tablename__ = "impressions"
+    line_id: Mapped[int] = mapped_column(ForeignKey("lines.id"), primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id"), primary_key=True, index=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
+    slot: Mapped[int]
+    logprob: Mapped[float]
+    chance: Mapped[float]
+    at: Mapped[datetime]
+
+
+class TickRow(Base):
+    """A visitor's mark on a line that was shown to him; `taken_back` is the undo."""
+
+    __tablename__ = "ticks"
+    line_id: Mapped[int] = mapped_column(ForeignKey("lines.id"), primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id"), primary_key=True, index=True)
+    address: Mapped[str] = mapped_column(String(64), default="")
+    at: Mapped[datetime]
+    taken_back: Mapped[bool] = mapped_column(default=False)
+
+
+class SubmissionRow(Base):
+    """A poem a visitor teaches."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (Index("submissions_fingerprint", "voice", "fingerprint"), Index("submissions_queue", "status", "created"))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token: Mapped[str] = mapped_column(String(40), unique=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id"), index=True)
+    address: Mapped[str] = mapped_column(String(64), default="")
+    text: Mapped[str] = mapped_column(Text)
+    title: Mapped[str | None] = mapped_column(String(200))
+    author: Mapped[str | None] = mapped_column(String(200))
+    fingerprint: Mapped[str] = mapped_column(String(64))
+    status: Mapped[str] = mapped_column(String(16))
+    created: Mapped[datetime]
+    decided: Mapped[datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(60))
+
+
+class AdminRow(Base):
+    """Who may open the desk."""
+
+    __tablename__ = "admins"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    password: Mapped[str] = mapped_column(String(200))
+    """An argon2 hash."""
+    created: Mapped[datetime]
+
+
+class KeyRow(Base):
+    """What opens the desk: a session (cookie) or a bearer token, kept as a hash, revocable."""
+
+    __tablename__ = "keys"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    """`session` or `token`."""
+    admin: Mapped[str] = mapped_column(ForeignKey("admins.name"), index=True)
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """What admins did; only ever appended to."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str] = mapped_column(String(60))
+    deed: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(100))
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+
+class PulseRow(Base):
+    """A process that says it is alive: liveness is this heartbeat, never a question to the broker."""
+
+    __tablename__ = "pulses"
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    """`web`, `worker` or `beat`."""
+    at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]]
+    """For a web: which version each voice serves, and what would not load."""

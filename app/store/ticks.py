@@ -1,0 +1,58 @@
+"""Ticks: a visitor's marks on lines that were shown to him."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import exists, select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import UnknownLine, UnknownPoem
+from app.store.session import insert
+from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow
+
+
+class Ticks:
+    """Queries for ticks."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def set(self, line: int, visitor: str, *, on: bool, address: str, now: datetime) -> None:
+        """Tick or untick; saying it twice changes nothing. Raises UnknownLine without an impression."""
+        shown = exists().where(ImpressionRow.line_id == line, ImpressionRow.visitor_id == visitor)
+        if not self._session.scalar(select(shown)):
+            raise UnknownLine(line)
+        if not on and self._session.get(TickRow, (line, visitor)) is None:
+            return
+        new = insert(self._session, TickRow).values(
+            line_id=line, visitor_id=visitor, address=address, at=now, taken_back=not on
+        )
+        changed = {"taken_back": not on, "at": now, "address": address}
+        self._session.execute(
+            new.on_conflict_do_update(
+                index_elements=["line_id", "visitor_id"], set_=changed, where=TickRow.taken_back != (not on)
+            )
+        )
+
+    def replace(self, poem: str, visitor: str, lines: Collection[int], *, address: str, now: datetime) -> int:
+        """Make *lines* the ticked ones among those of *poem* that this visitor may tick; returns how many changed.
+
+        Raises UnknownPoem, and UnknownLine for a line that is not one of them.
+        """
+        if self._session.get(PoemRow, poem) is None:
+            raise UnknownPoem(poem)
+        ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        rows = self._session.execute(
+            select(LineRow.id, ticked.label("ticked"))
+            .join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
+            .join(ImpressionRow, (ImpressionRow.line_id == LineRow.id) & (ImpressionRow.visitor_id == visitor))
+            .where(PoemLineRow.poem_id == poem)
+        )
+        before = {row.id: bool(row.ticked) for row in rows}
+        for line in lines:
+            if line not in before:
+                raise UnknownLine(line)
+        changes = [line for line, was in before.items() if was != (line in lines)]
+        for line in changes:
+            self.set(line, visitor, on=line in lines, address=address, now=now)
+        return len(changes)

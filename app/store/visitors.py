@@ -1,0 +1,59 @@
+"""Visitors: anonymous readers, and whether their cookie ever came back."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, exists, select, update
+from sqlalchemy.orm import Session
+
+from app.store.session import insert
+from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VisitorRow
+
+
+class Visitors:
+    """Queries for visitors."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def greet(self, visitor: str, *, cookie_came_back: bool, address: str, now: datetime) -> None:
+        """Note that *visitor* is here; the first time his cookie comes back, his impressions begin to count."""
+        returned = now if cookie_came_back else None
+        new = insert(self._session, VisitorRow).values(id=visitor, created=now, returned=returned, address=address)
+        self._session.execute(new.on_conflict_do_nothing())
+        known = update(VisitorRow).where(VisitorRow.id == visitor, VisitorRow.address != address)
+        self._session.execute(known.values(address=address))
+        if cookie_came_back:
+            back = update(VisitorRow).where(VisitorRow.id == visitor, VisitorRow.returned.is_(None))
+            self._session.execute(back.values(returned=now))
+
+    def has_returned(self, visitor: str) -> bool:
+        """Has his cookie come back?"""
+        return self._session.scalar(select(VisitorRow.returned).where(VisitorRow.id == visitor)) is not None
+
+    def sweep(self, *, before: datetime) -> int:
+        """Forget visitors from before *before* whose cookie never came back, with poems nobody else was shown."""
+        ghosts = select(VisitorRow.id).where(VisitorRow.returned.is_(None), VisitorRow.created < before)
+        seen_by_others = exists().where(
+            PoemLineRow.poem_id == PoemRow.id,
+            ImpressionRow.line_id == PoemLineRow.line_id,
+            ImpressionRow.visitor_id != PoemRow.visitor_id,
+        )
+        quoted = exists().where(
+            LineRow.poem_id == PoemRow.id, PoemLineRow.line_id == LineRow.id, PoemLineRow.poem_id != PoemRow.id
+        )
+        doomed = list(
+            self._session.scalars(select(PoemRow.id).where(PoemRow.visitor_id.in_(ghosts), ~seen_by_others, ~quoted))
+        )
+        lines = select(LineRow.id).where(LineRow.poem_id.in_(doomed))
+        self._session.execute(delete(TickRow).where(TickRow.line_id.in_(lines)))
+        self._session.execute(delete(ImpressionRow).where(ImpressionRow.line_id.in_(lines)))
+        self._session.execute(delete(PoemLineRow).where(PoemLineRow.poem_id.in_(doomed)))
+        self._session.execute(delete(LineRow).where(LineRow.poem_id.in_(doomed)))
+        self._session.execute(delete(PoemRow).where(PoemRow.id.in_(doomed)))
+        owners = [
+            ~exists().where(table.visitor_id == VisitorRow.id)
+            for table in (PoemRow, ImpressionRow, SubmissionRow, TickRow)
+        ]
+        gone = delete(VisitorRow).where(VisitorRow.returned.is_(None), VisitorRow.created < before, *owners)
+        self._session.execute(gone.execution_options(synchronize_session=False))
+        return len(doomed)

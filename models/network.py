@@ -1,0 +1,103 @@
+"""The network: a stack of recurrent layers that guesses the next character.
+
+Embedding (E) -> L layers of H -> projection back to E -> the embedding again,
+transposed (weights tied: Press & Wolf 2017). Cells: `rnn` (Elman), `lstm`, `gru`.
+Knows symbols, not text.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Cell = Literal["rnn", "lstm", "gru"]
+State = list[tuple[Tensor, ...]]
+"""Per layer (h,), or (h, c) for an LSTM; each (1, N, H)."""
+
+_CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What a network is made of."""
+
+    symbols: int
+    """Size of the vocabulary."""
+    cell: Cell = "lstm"
+    layers: int = 2
+    size: int = 512
+    """H, units of each layer."""
+    embedding: int = 256
+    """E, width of a symbol."""
+
+    def __post_init__(self) -> None:
+        """ValueError for what no network can be made of."""
+        if self.cell not in _CELLS:
+            raise ValueError(f"no such cell: {self.cell}; choose rnn, lstm or gru")
+        if min(self.symbols, self.layers, self.size, self.embedding) < 1:
+            raise ValueError("symbols, layers, size and embedding are at least 1")
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `meta.json`."""
+        return asdict(self)
+
+
+class LockedDropout(nn.Module):
+    """Dropout that drops the same units at every step of a text (Gal & Ghahramani 2016)."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, T, D) -> (N, T, D)."""
+        if not self.training or self.share == 0:
+            return x
+        keep = 1 - self.share
+        mask = x.new_empty(x.shape[0], 1, x.shape[2]).bernoulli_(keep).div_(keep)
+        return x * mask
+
+
+class CharNetwork(nn.Module):
+    """A character-level recurrent language model."""
+
+    def __init__(self, architecture: Architecture, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        self.embedding = nn.Embedding(a.symbols, a.embedding)
+        cell = _CELLS[a.cell]
+        widths = [a.embedding] + [a.size] * (a.layers - 1)
+        self.layers = nn.ModuleList([cell(w, a.size, batch_first=True) for w in widths])
+        self.project = nn.Linear(a.size, a.embedding)
+        self.bias = nn.Parameter(torch.zeros(a.symbols))
+        self.dropout = LockedDropout(dropout)
+        nn.init.normal_(self.embedding.weight, std=a.embedding**-0.5)
+        self._open_the_forget_gates()
+
+    def _open_the_forget_gates(self) -> None:
+        """Forget bias 1, so that an untrained LSTM remembers (Jozefowicz et al. 2015)."""
+        if self.architecture.cell == "lstm":
+            h = self.architecture.size
+            for layer in self.layers:
+                with torch.no_grad():
+                    layer.bias_ih_l0[h : 2 * h].fill_(1.0)  # type: ignore[index,operator,union-attr]
+
+    def silence(self, n: int) -> State:
+        """The state before the first symbol of *n* texts: zero."""
+        zero = self.bias.new_zeros(1, n, self.architecture.size)
+        parts = 2 if self.architecture.cell == "lstm" else 1
+        return [(zero,) * parts for _ in self.layers]
+
+    def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """(N, T) symbols -> (N, T, V) logits and the state after them."""
+        state = self.silence(ids.shape[0]) if state is None else state
+        x = self.dropout(self.embedding(ids))  # (N, T) -> (N, T, E)
+        after: State = []
+        for layer, before in zip(self.layers, state, strict=True):
+            lstm = len(before) == 2
+            x, hidden = layer(x, before if lstm else before[0])  # -> (N, T, H)
+            after.append(tuple(hidden) if lstm else (hidden,))
+            x = self.dropout(x)
+        logits = self.project(x) @ self.embedding.weight.T + self.bias  # -> (N, T, V)
+        return logits, after

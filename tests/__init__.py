@@ -1,0 +1,1 @@
+"""The tests: `story/` walks the round trip; one folder more for each room."""

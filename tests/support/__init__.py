@@ -1,0 +1,1 @@
+"""What the tests stand on: real servers, a tiny trained voice, a bot built over them."""
