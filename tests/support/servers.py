@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from pathlib import Path
+from typing import TypedDict
 
 import psycopg
 import redis
@@ -93,10 +94,18 @@ class Process:
             self.process.wait()
 
 
-def as_user(name: str | None) -> dict[str, object]:
-    """The arguments that make `subprocess` run something as *name*."""
+class RunAs(TypedDict):
+    """Whom `subprocess` runs something as; None: whoever we are."""
+
+    user: int | None
+    group: int | None
+    extra_groups: list[int] | None
+
+
+def as_user(name: str | None) -> RunAs:
+    """Run as *name*, who has no groups but his own."""
     if name is None:
-        return {}
+        return {"user": None, "group": None, "extra_groups": None}
     who = pwd.getpwnam(name)
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
 
@@ -156,7 +165,7 @@ class Postgres:
             check=False,
             cwd="/",
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
-            **as_user(self.user),  # type: ignore[call-overload]
+            **as_user(self.user),
         )
         if done.returncode:
             raise ServerDied(f"initdb failed:\n{done.stdout.decode()}{done.stderr.decode()}")
