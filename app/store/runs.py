@@ -1,0 +1,211 @@
+"""Runs: the job rows. Each write for a running run names its fence, so that who lost it writes nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.domain.errors import Cancelled, LeaseLost, UnknownRun
+from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState
+from app.store.tables import RunLogRow, RunRow, VersionRow
+
+_SHARE = {  # how much of a run lies before each phase, and how much the phase is
+    Phase.LESSON: (0.0, 0.02),
+    Phase.TRAINING: (0.02, 0.78),
+    Phase.WRITING: (0.80, 0.02),
+    Phase.EXAMINING: (0.82, 0.16),
+    Phase.PUBLISHING: (0.98, 0.02),
+}
+LOG_LINES = 200
+WORN_OUT = "taken up too often without coming to an end"
+
+
+class Runs:
+    """Queries for runs."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def start(self, voice: str, cause: Cause, now: datetime) -> tuple[int, bool]:
+        """The id of a new run of *voice*, or of the one under way; True when it is new."""
+        under_way = select(RunRow.id).where(RunRow.voice == voice, RunRow.state.in_(ACTIVE))
+        known = self._session.scalar(under_way)
+        if known is not None:
+            return known, False
+        row = RunRow(voice=voice, state=RunState.QUEUED, cause=cause, created=now)
+        try:
+            with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:  # the index of active runs: somebody was quicker
+            return self._session.scalars(under_way).one(), False
+        return row.id, True
+
+    def claim(self, now: datetime, lease: timedelta, *, attempts: int = 3) -> Claim | None:
+        """Take the oldest run nobody holds; None if there is none. One whose attempts are used up has failed."""
+        expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
+        self._session.execute(
+            update(RunRow)
+            .where(expired, or_(RunRow.attempt >= attempts, RunRow.cancelling))
+            .values(
+                state=case((RunRow.cancelling, RunState.CANCELLED), else_=RunState.FAILED),
+                error=case((RunRow.cancelling, None), else_=WORN_OUT),
+                ended=now,
+                leased_until=None,
+                fence=RunRow.fence + 1,
+            )
+        )
+        free = or_(RunRow.state == RunState.QUEUED, expired)
+        oldest = select(RunRow.id).where(free).order_by(RunRow.id).limit(1).with_for_update(skip_locked=True)
+        taken = self._session.execute(
+            update(RunRow)
+            .where(RunRow.id == oldest.scalar_subquery(), free)
+            .values(
+                state=RunState.RUNNING,
+                leased_until=now + lease,
+                fence=RunRow.fence + 1,
+                attempt=RunRow.attempt + 1,
+                started=now,
+                phase=Phase.LESSON,
+                step=0,
+                steps=0,
+                loss=None,
+                seconds_left=None,
+            )
+            .returning(RunRow.id, RunRow.voice, RunRow.fence, RunRow.attempt)
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+        return Claim(taken.id, taken.voice, taken.fence, taken.attempt) if taken else None
+
+    def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None:
+        """Say that the worker lives. Raises LeaseLost, or Cancelled when the admin stopped the run."""
+        self._write(claim, leased_until=now + lease)
+
+    def report(
+        self,
+        claim: Claim,
+        *,
+        phase: Phase,
+        step: int = 0,
+        of: int = 0,
+        loss: float | None = None,
+        seconds_left: float | None = None,
+    ) -> None:
+        """Say how far the run has come. Raises LeaseLost, Cancelled."""
+        self._write(claim, phase=phase, step=step, steps=of, loss=loss, seconds_left=seconds_left)
+
+    def release(self, claim: Claim) -> None:
+        """Give the run back, unfinished: the worker was told to go. The attempt does not count. Raises LeaseLost."""
+        self._write(
+            claim, False, state=RunState.QUEUED, leased_until=None, phase=None, attempt=RunRow.attempt - 1
+        )
+
+    def end(self, claim: Claim, state: RunState, *, error: str | None = None, now: datetime) -> None:
+        """The run is over. Raises LeaseLost."""
+        self._write(claim, False, state=state, error=error, ended=now, leased_until=None, seconds_left=None)
+
+    def _write(self, claim: Claim, minds_cancelling: bool = True, **values: Any) -> None:
+        written = self._session.execute(
+            update(RunRow)
+            .where(RunRow.id == claim.run, RunRow.fence == claim.fence, RunRow.state == RunState.RUNNING)
+            .values(**values)
+            .returning(RunRow.cancelling)
+            .execution_options(synchronize_session=False)
+        ).one_or_none()
+        if written is None:
+            raise LeaseLost(claim.run)
+        if minds_cancelling and written.cancelling:
+            raise Cancelled(claim.run)
+
+    def log(self, run: int, text: str, now: datetime) -> None:
+        """Add a line to the run's log."""
+        self._session.add(RunLogRow(run_id=run, text=text[:2000], at=now))
+        self._session.flush()
+
+    def cancel(self, run: int, now: datetime) -> RunReport:
+        """Stop a run: a queued one ends at once, a running one at its next step, an ended one stays as it is."""
+        self._session.execute(
+            update(RunRow)
+            .where(RunRow.id == run, RunRow.state.in_(ACTIVE))
+            .values(
+                cancelling=True,
+                state=case((RunRow.state == RunState.QUEUED, RunState.CANCELLED), else_=RunRow.state),
+                ended=case((RunRow.state == RunState.QUEUED, now), else_=None),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        self._session.expire_all()
+        return self.one(run)
+
+    def one(self, run: int) -> RunReport:
+        """The run of that number. Raises UnknownRun."""
+        row = self._session.get(RunRow, run)
+        if row is None:
+            raise UnknownRun(run)
+        return self._reports([row])[0]
+
+    def of_voice(self, voice: str | None, limit: int = 20) -> list[RunReport]:
+        """The newest runs of a voice (None: of all), newest first, without their logs' older lines."""
+        rows = select(RunRow).order_by(RunRow.id.desc()).limit(limit)
+        if voice is not None:
+            rows = rows.where(RunRow.voice == voice)
+        return self._reports(self._session.scalars(rows).all())
+
+    def waiting(self, now: datetime) -> list[str]:
+        """Voices with a run that nobody holds: bells that went unheard."""
+        expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
+        return list(self._session.scalars(select(RunRow.voice).where(or_(RunRow.state == RunState.QUEUED, expired))))
+
+    def last_started(self, voice: str) -> datetime | None:
+        """When the newest run of *voice* was asked for."""
+        return self._session.scalar(
+            select(RunRow.created).where(RunRow.voice == voice).order_by(RunRow.id.desc()).limit(1)
+        )
+
+    def _reports(self, rows: Sequence[RunRow]) -> list[RunReport]:
+        ids = [row.id for row in rows]
+        logs: dict[int, list[str]] = {}
+        for entry in self._session.scalars(
+            select(RunLogRow).where(RunLogRow.run_id.in_(ids)).order_by(RunLogRow.id)
+        ):
+            logs.setdefault(entry.run_id, []).append(f"{entry.at:%H:%M:%S} {entry.text}")
+        made = {
+            version.run_id: version
+            for version in self._session.scalars(select(VersionRow).where(VersionRow.run_id.in_(ids)))
+        }
+        return [_report(row, logs.get(row.id, []), made.get(row.id)) for row in rows]
+
+
+def _progress(row: RunRow) -> float:
+    if RunState(row.state).ended:
+        return 1.0
+    if row.phase is None:
+        return 0.0
+    before, share = _SHARE[Phase(row.phase)]
+    return before + share * (row.step / row.steps if row.steps else 0)
+
+
+def _report(row: RunRow, log: Sequence[str], version: VersionRow | None) -> RunReport:
+    return RunReport(
+        run=row.id,
+        voice=row.voice,
+        state=RunState(row.state),
+        phase=Phase(row.phase) if row.phase else None,
+        cause=Cause(row.cause),
+        progress=round(_progress(row), 4),
+        step=row.step,
+        of=row.steps,
+        loss=row.loss,
+        seconds_left=row.seconds_left,
+        log=tuple(log[-LOG_LINES:]),
+        error=row.error,
+        version=version.number if version else None,
+        verdict=version.verdict if version else None,
+        attempt=row.attempt,
+        cancelling=row.cancelling,
+        created=row.created,
+        started=row.started,
+        ended=row.ended,
+    )

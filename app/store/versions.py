@@ -1,0 +1,205 @@
+"""Versions: the trained states of a voice, which of them serves, and how readers took them."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import case, func, select, update
+from sqlalchemy.orm import Session
+
+from app.domain.errors import UnknownVersion, UnknownVoice
+from app.domain.verdict import Verdict
+from app.domain.version import Rate, VersionReport, VersionStatus
+from app.store.tables import HistoryRow, ImpressionRow, LessonItemRow, TickRow, VersionRow, VisitorRow, VoiceRow
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One move of the champion pointer."""
+
+    version: int
+    was: int | None
+    at: datetime
+    by: str
+    reason: str
+
+
+def wilson(ticks: int, impressions: int, z: float = 1.96) -> Rate | None:
+    """A share with its 95 % interval (Wilson 1927); None without impressions."""
+    if impressions == 0:
+        return None
+    share, squared = ticks / impressions, z * z / impressions
+    middle = (share + squared / 2) / (1 + squared)
+    half = z * math.sqrt(share * (1 - share) / impressions + squared / (4 * impressions)) / (1 + squared)
+    return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
+
+
+class Versions:
+    """Queries for versions."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of_voice(self, voice: str) -> list[VersionReport]:
+        """All versions of the voice's present base, newest first. Raises UnknownVoice."""
+        owner = self._voice(voice)
+        rows = self._session.scalars(
+            select(VersionRow)
+            .where(VersionRow.voice == voice, VersionRow.base == owner.base)
+            .order_by(VersionRow.number.desc())
+        ).all()
+        return self._reports(rows, owner.champion_id)
+
+    def one(self, voice: str, number: int) -> VersionReport:
+        """Version *number* of the voice's present base. Raises UnknownVersion."""
+        owner = self._voice(voice)
+        return self._reports([self._row(owner, number)], owner.champion_id)[0]
+
+    def champion(self, voice: str) -> VersionReport:
+        """The version that serves. Raises UnknownVoice, UnknownVersion."""
+        owner = self._voice(voice)
+        row = self._session.get(VersionRow, owner.champion_id) if owner.champion_id else None
+        if row is None:
+            raise UnknownVersion(voice)
+        return self._reports([row], owner.champion_id)[0]
+
+    def add(
+        self,
+        voice: str,
+        *,
+        folder: str,
+        status: VersionStatus,
+        lesson: Mapping[str, object],
+        metrics: Mapping[str, float],
+        verdict: Verdict | None,
+        run: int | None,
+        now: datetime,
+        items: Iterable[tuple[str, int, float]] = (),
+    ) -> tuple[int, int]:
+        """A new version with the next number; *items*: kind, source id and weight of what it learned.
+
+        Returns its id and its number.
+        """
+        owner = self._voice(voice)
+        last = select(func.max(VersionRow.number)).where(VersionRow.voice == voice, VersionRow.base == owner.base)
+        highest = self._session.scalar(last)
+        row = VersionRow(
+            voice=voice,
+            base=owner.base,
+            number=0 if highest is None else highest + 1,
+            status=status,
+            folder=folder,
+            lesson=dict(lesson),
+            metrics=dict(metrics),
+            verdict=verdict.as_dict() if verdict else None,
+            run_id=run,
+            created=now,
+        )
+        self._session.add(row)
+        self._session.flush()
+        self._session.add_all(
+            LessonItemRow(version_id=row.id, kind=kind, source_id=source, weight=weight)
+            for kind, source, weight in items
+        )
+        return row.id, row.number
+
+    def measured(self, version_id: int, metrics: Mapping[str, float]) -> None:
+        """Keep what was measured of a version (a base's own scorecard, once per release)."""
+        self._session.execute(update(VersionRow).where(VersionRow.id == version_id).values(metrics=dict(metrics)))
+
+    def admit(self, version_id: int) -> None:
+        """The admin overrules the gate."""
+        known = update(VersionRow).where(VersionRow.id == version_id)
+        self._session.execute(known.values(status=VersionStatus.ADMITTED))
+
+    def promote(self, voice: str, number: int, *, by: str, reason: str, now: datetime) -> None:
+        """Move the champion pointer and write it into the history; a version that serves already stays."""
+        owner = self._voice(voice)
+        row = self._row(owner, number)
+        if owner.champion_id == row.id:
+            return
+        self._session.add(
+            HistoryRow(voice=voice, version_id=row.id, was_id=owner.champion_id, at=now, by=by, reason=reason)
+        )
+        owner.champion_id = row.id
+        self._session.flush()
+
+    def history(self, voice: str) -> list[HistoryEntry]:
+        """What was live from when, newest first."""
+        self._voice(voice)
+        numbers = dict(
+            self._session.execute(select(VersionRow.id, VersionRow.number).where(VersionRow.voice == voice)).tuples()
+        )
+        rows = self._session.scalars(
+            select(HistoryRow).where(HistoryRow.voice == voice).order_by(HistoryRow.id.desc())
+        )
+        return [
+            HistoryEntry(numbers[row.version_id], numbers.get(row.was_id or -1), row.at, row.by, row.reason)
+            for row in rows
+        ]
+
+    def learned_line(self, line: int) -> list[int]:
+        """Numbers of the versions whose lesson held this line, oldest first."""
+        return list(
+            self._session.scalars(
+                select(VersionRow.number)
+                .join(LessonItemRow, LessonItemRow.version_id == VersionRow.id)
+                .where(LessonItemRow.kind == "line", LessonItemRow.source_id == line)
+                .order_by(VersionRow.number)
+            )
+        )
+
+    def _voice(self, slug: str) -> VoiceRow:
+        row = self._session.get(VoiceRow, slug)
+        if row is None:
+            raise UnknownVoice(slug)
+        return row
+
+    def _row(self, owner: VoiceRow, number: int) -> VersionRow:
+        row = self._session.scalar(
+            select(VersionRow).where(
+                VersionRow.voice == owner.slug, VersionRow.base == owner.base, VersionRow.number == number
+            )
+        )
+        if row is None:
+            raise UnknownVersion(f"{owner.slug} {number}")
+        return row
+
+    def _reports(self, rows: Sequence[VersionRow], champion: int | None) -> list[VersionReport]:
+        read = {
+            version: (impressions, ticks or 0)
+            for version, impressions, ticks in self._session.execute(
+                select(
+                    ImpressionRow.version_id,
+                    func.count(),
+                    func.sum(case((TickRow.taken_back.is_(False), 1), else_=0)),
+                )
+                .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
+                .outerjoin(
+                    TickRow,
+                    (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id),
+                )
+                .where(ImpressionRow.version_id.in_([row.id for row in rows]), VisitorRow.returned.is_not(None))
+                .group_by(ImpressionRow.version_id)
+            )
+        }
+        return [_report(row, *read.get(row.id, (0, 0)), champion=row.id == champion) for row in rows]
+
+
+def _report(row: VersionRow, impressions: int, ticks: int, *, champion: bool) -> VersionReport:
+    return VersionReport(
+        id=row.id,
+        number=row.number,
+        status=VersionStatus(row.status),
+        created=row.created,
+        base=row.base,
+        folder=row.folder,
+        lesson=row.lesson,
+        metrics=row.metrics,
+        verdict=Verdict.from_dict(row.verdict) if row.verdict else None,
+        impressions=impressions,
+        ticks=int(ticks),
+        tick_rate=wilson(int(ticks), impressions),
+        champion=champion,
+    )

@@ -1,0 +1,84 @@
+"""Voices: the bots of this site, and what each of them serves."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import UnknownVoice
+from app.domain.version import VoiceReport
+from app.store.tables import VersionRow, VoiceRow
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Which version a voice ought to serve: what a roster polls."""
+
+    voice: str
+    version_id: int
+    number: int
+    folder: str
+    base: str
+
+
+class Voices:
+    """Queries for voices."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def all(self) -> list[VoiceReport]:
+        """Every voice that serves, oldest first."""
+        slugs = self._session.scalars(
+            select(VoiceRow.slug).where(VoiceRow.champion_id.is_not(None)).order_by(VoiceRow.created, VoiceRow.slug)
+        ).all()
+        return [self.one(slug) for slug in slugs]
+
+    def one(self, slug: str) -> VoiceReport:
+        """The voice of that slug. Raises UnknownVoice."""
+        row = self._session.get(VoiceRow, slug)
+        if row is None or row.champion_id is None:
+            raise UnknownVoice(slug)
+        champion = self._session.get_one(VersionRow, row.champion_id)
+        versions = self._session.scalar(
+            select(func.count())
+            .select_from(VersionRow)
+            .where(VersionRow.voice == slug, VersionRow.base == row.base)
+        )
+        lesson = champion.lesson
+        return VoiceReport(
+            slug=row.slug,
+            title=row.title,
+            language=row.language,
+            base=row.base,
+            champion=champion.number,
+            champion_id=champion.id,
+            versions=versions or 0,
+            lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
+            taught=champion.created if champion.number else None,
+        )
+
+    def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
+        """A new voice, or a new release of its base; False when it is known as it is.
+
+        A new release begins without a champion: the caller adds version 0 and promotes it.
+        """
+        row = self._session.get(VoiceRow, slug)
+        if row is not None and row.base == base:
+            return False
+        if row is None:
+            self._session.add(VoiceRow(slug=slug, title=title, language=language, base=base, created=now))
+        else:
+            row.title, row.language, row.base = title, language, base
+        self._session.flush()
+        return True
+
+    def champions(self) -> list[Serving]:
+        """What each voice ought to serve now."""
+        rows = self._session.execute(
+            select(VoiceRow.slug, VersionRow.id, VersionRow.number, VersionRow.folder, VersionRow.base)
+            .join(VersionRow, VersionRow.id == VoiceRow.champion_id)
+            .order_by(VoiceRow.created, VoiceRow.slug)
+        )
+        return [Serving(*row) for row in rows]
