@@ -1,10 +1,11 @@
 """The settings: environment variables with the prefix POEMBOT_, each explained beside its name.
 
-The help text here is the documentation: `.env.example` is made from it.
+The help text here is the documentation: `.env.example` is made from it (`python -m app.settings`).
 """
 
 import os
 import secrets
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,7 +29,9 @@ class Settings(BaseSettings):
     ] = "development"
     database_url: Annotated[
         str,
-        Field(description="SQLAlchemy URL; empty: SQLite in HOME. Scaled: postgresql+psycopg://user:password@host/name."),
+        Field(
+            description="SQLAlchemy URL; empty: SQLite in HOME. Scaled: postgresql+psycopg://user:password@host/name."
+        ),
     ] = ""
     broker_url: Annotated[
         str,
@@ -74,7 +77,9 @@ class Settings(BaseSettings):
     trusted_proxies: Annotated[
         str, Field(description="Comma-separated addresses whose X-Forwarded-For is believed; empty: none.")
     ] = ""
-    lease: Annotated[float, Field(gt=0, description="Seconds a silent worker keeps its run before it is taken up anew.")] = 60
+    lease: Annotated[
+        float, Field(gt=0, description="Seconds a silent worker keeps its run before it is taken up anew.")
+    ] = 60
     attempts: Annotated[int, Field(ge=1, description="Times a run is taken up before it counts as failed.")] = 3
     lesson_steps: Annotated[int, Field(ge=1, description="Most training steps of a run.")] = 240
     samples: Annotated[int, Field(ge=20, description="Lines an examination has the candidate write.")] = 500
@@ -120,3 +125,17 @@ class Settings(BaseSettings):
         except FileExistsError:
             pass
         return kept.read_text(encoding="ascii")
+
+
+def example() -> str:
+    """The text of `.env.example`: every setting with its help and, commented out, its default."""
+    blocks = ["# What a deployment may choose. Copy to `.env` and uncomment what you change.\n"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = str(default).lower() if isinstance(default, bool) else default
+        blocks.append(f"# {field.description}\n#POEMBOT_{name.upper()}={shown}\n")
+    return "\n".join(blocks)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(example())

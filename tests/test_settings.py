@@ -1,0 +1,90 @@
+"""Settings: what a deployment chooses, and what it is not allowed to."""
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings, example
+
+ROOT = Path(__file__).parents[1]
+
+
+def settings(home: Path, **values: object) -> Settings:
+    """Settings as a deployment without an `.env` has them."""
+    return Settings(_env_file=None, home=home, **values)  # type: ignore[call-arg, arg-type]
+
+
+def test_the_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    """Cookies stay valid over a restart, and no other user can forge one."""
+    first = settings(tmp_path / "home").secret()
+    again = settings(tmp_path / "home").secret()
+
+    assert first == again
+    assert len(first) >= 32
+    assert stat.S_IMODE((tmp_path / "home" / "secret").stat().st_mode) == 0o600
+
+
+def test_a_given_secret_is_used_as_it_is(tmp_path: Path) -> None:
+    """Several webs share one secret through their environment."""
+    assert settings(tmp_path, secret_key="k" * 40).secret() == "k" * 40
+    assert not (tmp_path / "secret").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [({"secret_key": "short"}, "too weak"), ({"secret_key": "k" * 40, "limits": "off"}, "refused in production")],
+)
+def test_production_refuses_what_is_only_fit_for_development(
+    tmp_path: Path, values: dict[str, object], complaint: str
+) -> None:
+    """A weak secret or a site without limits does not start in production."""
+    assert settings(tmp_path, env="development", **values)
+    with pytest.raises(ValidationError, match=complaint):
+        settings(tmp_path, env="production", **values)
+
+
+def test_the_default_is_embedded(tmp_path: Path) -> None:
+    """Without a word of configuration everything lives in HOME."""
+    chosen = settings(tmp_path)
+
+    assert chosen.embedded
+    assert chosen.database == f"sqlite:///{tmp_path}/poembot.db"
+    assert chosen.broker == "filesystem://"
+    assert chosen.shelf == str(tmp_path / "shelf")
+
+
+def test_the_environment_is_read_with_our_prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """POEMBOT_DATABASE_URL chooses the database; DATABASE_URL, which may be somebody else's, does not."""
+    monkeypatch.setenv("DATABASE_URL", "sqlite:////elsewhere.db")
+    monkeypatch.setenv("POEMBOT_DATABASE_URL", "postgresql+psycopg://poet@127.0.0.1/poems")
+
+    chosen = settings(tmp_path)
+
+    assert chosen.database == "postgresql+psycopg://poet@127.0.0.1/poems"
+    assert not chosen.embedded
+
+
+def test_every_setting_is_explained() -> None:
+    """The help text is the documentation, so there is no setting without."""
+    unexplained = [name for name, field in Settings.model_fields.items() if not field.description]
+
+    assert unexplained == []
+
+
+def test_the_example_is_current() -> None:
+    """`.env.example` is what `python -m app.settings` prints."""
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == example()
+
+
+def test_the_example_changes_nothing(tmp_path: Path) -> None:
+    """Copied to `.env` as it is, it leaves every default; uncommented, it still says the defaults."""
+    as_it_is, uncommented = tmp_path / "as-it-is", tmp_path / "uncommented"
+    as_it_is.write_text(example(), encoding="utf-8")
+    uncommented.write_text(re.sub(r"^#(?=POEMBOT_)", "", example(), flags=re.MULTILINE), encoding="utf-8")
+
+    defaults = Settings(_env_file=None)  # type: ignore[call-arg]
+    assert Settings(_env_file=as_it_is) == defaults  # type: ignore[call-arg]
+    assert Settings(_env_file=uncommented) == defaults  # type: ignore[call-arg]
