@@ -124,5 +124,5 @@ def test_locked_dropout_drops_the_same_units_at_every_step() -> None:
 @pytest.mark.parametrize("wrong", [{"cell": "transformer"}, {"layers": 0}, {"size": -1}, {"embedding": 0}])
 def test_what_no_network_can_be_made_of_is_refused(wrong: dict[str, object]) -> None:
     """A mistyped architecture is said so at once, not by a shape error later."""
-    with pytest.raises(ValueError, match="cell|at least 1"):
+    with pytest.raises(ValueError, match=r"cell|at least 1"):
         Architecture(**({"symbols": V} | wrong))  # type: ignore[arg-type]

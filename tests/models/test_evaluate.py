@@ -1,0 +1,72 @@
+"""Evaluation: bits per character mean the same for every network."""
+
+import math
+
+import pytest
+import torch
+
+from models.evaluate import Surprise, surprise_of_poems, surprise_of_stream
+from models.network import Architecture, CharNetwork
+from models.vocabulary import Vocabulary
+
+VOCABULARY = Vocabulary.of(["봄비가 온다\n창을 닫는다"], at_least=1)
+POEMS = ["봄비가 온다", "창을 닫는다\n봄비가 온다", "뷁"]
+
+
+def network(*, knows_nothing: bool = False) -> CharNetwork:
+    """A tiny network; one that knows nothing finds every symbol equally likely."""
+    torch.manual_seed(0)
+    tiny = CharNetwork(Architecture(len(VOCABULARY), "lstm", 2, 12, 8))
+    for weight in tiny.parameters():
+        torch.nn.init.normal_(weight, std=0.0 if knows_nothing else 0.5)
+    return tiny.eval()
+
+
+def test_who_knows_nothing_pays_the_logarithm_of_the_vocabulary() -> None:
+    """A uniform network is the one case whose surprise is known beforehand."""
+    surprise = surprise_of_poems(network(knows_nothing=True), VOCABULARY, ["봄비"])
+
+    # 봄, 비, the line end and END: four symbols over four characters (the blank line is END).
+    assert surprise.chars == 4
+    assert surprise.bits_per_char == pytest.approx(math.log2(len(VOCABULARY)), rel=1e-5)
+    assert surprise.bits_per_byte == pytest.approx(surprise.bits_per_char * 4 / 8, rel=1e-5)
+
+
+def test_a_rare_character_costs_its_bytes() -> None:
+    """뷁 is one character and three symbols, so a network pays three times for it: no symbol is free."""
+    surprise = surprise_of_poems(network(knows_nothing=True), VOCABULARY, ["뷁"])
+
+    assert surprise.chars == 3
+    assert surprise.nats == pytest.approx(5 * math.log(len(VOCABULARY)), rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 512])
+def test_the_length_of_a_step_does_not_matter(steps: int) -> None:
+    """The state is carried, so a text in small pieces costs what it costs in one."""
+    text = "\n".join(POEMS)
+
+    pieces = surprise_of_stream(network(), VOCABULARY, text, steps=steps)
+
+    assert pieces.nats == pytest.approx(surprise_of_stream(network(), VOCABULARY, text).nats, rel=1e-5)
+    assert pieces.chars == len(text)
+    assert pieces.bytes == len(text.encode())
+
+
+def test_poems_together_cost_what_each_costs_alone() -> None:
+    """Each begins in silence; its neighbours in the batch don't matter."""
+    together = surprise_of_poems(network(), VOCABULARY, POEMS).nats
+    alone = sum(surprise_of_poems(network(), VOCABULARY, [poem]).nats for poem in POEMS)
+
+    assert together == pytest.approx(alone, rel=1e-5)
+
+
+def test_the_shape_is_the_contracts() -> None:
+    """`poembot evaluate --json` prints these names."""
+    figures = Surprise(nats=math.log(2) * 12, chars=4, bytes=12).as_dict()
+
+    assert figures == {"bits_per_char": 3.0, "bits_per_byte": 1.0, "nats_per_char": pytest.approx(2.07944), "chars": 4}
+
+
+def test_nothing_costs_nothing() -> None:
+    """No division by zero for a text without a character."""
+    assert Surprise(nats=0.0, chars=0, bytes=0).bits_per_char == 0
