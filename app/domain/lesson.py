@@ -13,6 +13,8 @@ class TickedLine:
 
     line: int
     text: str
+    before: str
+    """The lines above it in its poem: read by the network, not taught."""
     visitor: str
     address: str
     """Keyed hash of the visitor's address that day; "" when unknown."""
@@ -43,6 +45,8 @@ class Text:
     text: str
     weight: float
     kind: Literal["line", "poem"]
+    before: str = ""
+    """What the network reads first, without being taught it."""
     sources: tuple[int, ...] = field(default=())
     """Ids of the lines, or of the submission, it comes from."""
 
@@ -61,7 +65,7 @@ class Lesson:
     @property
     def hash(self) -> str:
         """SHA-256 over texts and weights: the same feedback gives the same hash."""
-        rows = sorted([t.kind, t.text, round(t.weight, 6)] for t in self.texts)
+        rows = sorted([t.kind, t.before, t.text, round(t.weight, 6)] for t in self.texts)
         return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
 
     def summary(self) -> Mapping[str, object]:

@@ -118,7 +118,10 @@ class Poems:
     def newest(self, voice: str) -> str | None:
         """The newest poem of *voice*, whoever it was written for."""
         return self._session.scalar(
-            select(PoemRow.id).where(PoemRow.voice == voice, PoemRow.prime == "").order_by(PoemRow.created.desc()).limit(1)
+            select(PoemRow.id)
+            .where(PoemRow.voice == voice, PoemRow.prime == "")
+            .order_by(PoemRow.created.desc())
+            .limit(1)
         )
 
     def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:

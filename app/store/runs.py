@@ -98,9 +98,7 @@ class Runs:
 
     def release(self, claim: Claim) -> None:
         """Give the run back, unfinished: the worker was told to go. The attempt does not count. Raises LeaseLost."""
-        self._write(
-            claim, False, state=RunState.QUEUED, leased_until=None, phase=None, attempt=RunRow.attempt - 1
-        )
+        self._write(claim, False, state=RunState.QUEUED, leased_until=None, phase=None, attempt=RunRow.attempt - 1)
 
     def end(self, claim: Claim, state: RunState, *, error: str | None = None, now: datetime) -> None:
         """The run is over. Raises LeaseLost."""
@@ -167,9 +165,7 @@ class Runs:
     def _reports(self, rows: Sequence[RunRow]) -> list[RunReport]:
         ids = [row.id for row in rows]
         logs: dict[int, list[str]] = {}
-        for entry in self._session.scalars(
-            select(RunLogRow).where(RunLogRow.run_id.in_(ids)).order_by(RunLogRow.id)
-        ):
+        for entry in self._session.scalars(select(RunLogRow).where(RunLogRow.run_id.in_(ids)).order_by(RunLogRow.id)):
             logs.setdefault(entry.run_id, []).append(f"{entry.at:%H:%M:%S} {entry.text}")
         made = {
             version.run_id: version

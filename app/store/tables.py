@@ -3,7 +3,19 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, ForeignKey, Index, MetaData, String, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -150,12 +162,15 @@ class PoemRow(Base):
     """A poem as it was written for one visitor."""
 
     __tablename__ = "poems"
-    __table_args__ = (Index("poems_newest", "voice", "created"), Index("poems_of_visitor", "visitor_id", "voice", "created"))
+    __table_args__ = (
+        Index("poems_newest", "voice", "created"),
+        Index("poems_of_visitor", "visitor_id", "voice", "created"),
+    )
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
     visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id"))
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
     fixed_seed: Mapped[bool]
     temperature: Mapped[float]
     prime: Mapped[str] = mapped_column(Text, default="")
@@ -213,7 +228,10 @@ class SubmissionRow(Base):
     """A poem a visitor teaches."""
 
     __tablename__ = "submissions"
-    __table_args__ = (Index("submissions_fingerprint", "voice", "fingerprint"), Index("submissions_queue", "status", "created"))
+    __table_args__ = (
+        Index("submissions_fingerprint", "voice", "fingerprint"),
+        Index("submissions_queue", "status", "created"),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     token: Mapped[str] = mapped_column(String(40), unique=True)
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))

@@ -131,9 +131,7 @@ class Versions:
         numbers = dict(
             self._session.execute(select(VersionRow.id, VersionRow.number).where(VersionRow.voice == voice)).tuples()
         )
-        rows = self._session.scalars(
-            select(HistoryRow).where(HistoryRow.voice == voice).order_by(HistoryRow.id.desc())
-        )
+        rows = self._session.scalars(select(HistoryRow).where(HistoryRow.voice == voice).order_by(HistoryRow.id.desc()))
         return [
             HistoryEntry(numbers[row.version_id], numbers.get(row.was_id or -1), row.at, row.by, row.reason)
             for row in rows

@@ -42,9 +42,7 @@ class Voices:
             raise UnknownVoice(slug)
         champion = self._session.get_one(VersionRow, row.champion_id)
         versions = self._session.scalar(
-            select(func.count())
-            .select_from(VersionRow)
-            .where(VersionRow.voice == slug, VersionRow.base == row.base)
+            select(func.count()).select_from(VersionRow).where(VersionRow.voice == slug, VersionRow.base == row.base)
         )
         lesson = champion.lesson
         return VoiceReport(

@@ -1,0 +1,126 @@
+"""Bootstrap: the one place that chooses. Settings in, a `Bot` out: database, bell and shelf, ready to use."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine as Database
+from sqlalchemy.orm import Session, sessionmaker
+
+from app.bells import CeleryBell
+from app.domain.version import VersionStatus
+from app.engine.engine import Engine
+from app.loop.ports import Bell
+from app.settings import Settings
+from app.store import session as units
+from app.store.shelf import SHIPPED, Shelf
+from app.store.versions import Versions
+from app.store.voices import Serving, Voices
+from models import checkpoint
+
+Store = TypeVar("Store")
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Bot:
+    """Everything a process needs; built once by `build`."""
+
+    settings: Settings
+    database: Database
+    sessions: sessionmaker[Session]
+    bell: Bell
+    shelf: Shelf
+
+    def transaction(self, ring: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
+        """One unit of work; *ring* announces its runs after the commit (default: the bell, at once)."""
+        return units.transaction(self.sessions, ring or self.bell.ring)
+
+    def reading(self) -> AbstractContextManager[Session]:
+        """A look that keeps nothing."""
+        return units.reading(self.sessions)
+
+    @contextmanager
+    def writes(self, store: Callable[[Session], Store]) -> Iterator[Store]:
+        """One unit of work with one store of it."""
+        with self.transaction() as session:
+            yield store(session)
+
+    @contextmanager
+    def reads(self, store: Callable[[Session], Store]) -> Iterator[Store]:
+        """A look with one store."""
+        with self.reading() as session:
+            yield store(session)
+
+    def champions(self) -> list[Serving]:
+        """What each voice ought to serve."""
+        with self.reads(Voices) as voices:
+            return voices.champions()
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self.database.dispose()
+
+
+def announcer(session: Session) -> Callable[[str], None]:
+    """Notes a voice whose bell rings once this session's work is kept."""
+
+    def announce(voice: str) -> None:
+        session.info.setdefault(units.TO_RING, set()).add(voice)
+
+    return announce
+
+
+def build(settings: Settings | None = None, *, bell: Bell | None = None, shipped: Path = SHIPPED) -> Bot:
+    """The bot of these settings (default: of the environment). Opens nothing yet."""
+    settings = settings or Settings()
+    settings.home.mkdir(parents=True, exist_ok=True)
+    database = units.open_database(settings.database)
+    sessions = sessionmaker(database, expire_on_commit=False)
+    shelf = Shelf(settings.shelf, home=settings.home.absolute(), shipped=shipped)
+    return Bot(settings, database, sessions, bell or CeleryBell(settings), shelf)
+
+
+def install_voices(bot: Bot, shipped: Path = SHIPPED) -> None:
+    """Give every voice that ships with the project its row and its version 0; safe to repeat.
+
+    A new release of a base starts the count of versions anew.
+    """
+    for folder in sorted(f for f in shipped.iterdir() if (f / "meta.json").is_file()):
+        meta = checkpoint.read(folder).meta
+        install_voice(
+            bot, meta.voice, title=meta.title, language=meta.language, base=meta.base, folder=f"base:{folder.name}"
+        )
+
+
+def install_voice(bot: Bot, slug: str, *, title: str, language: str, base: str, folder: str) -> bool:
+    """A voice with its base as version 0 and champion; False when it is installed already."""
+    with bot.transaction() as session:
+        moment = now()
+        if not Voices(session).add(slug, title=title, language=language, base=base, now=moment):
+            return False
+        versions = Versions(session)
+        _, number = versions.add(
+            slug,
+            folder=f"{folder}",
+            status=VersionStatus.BASE,
+            lesson={"hash": "", "ticks": 0, "submissions": 0, "visitors": 0},
+            metrics={},
+            verdict=None,
+            run=None,
+            now=moment,
+        )
+        versions.promote(slug, number, by="release", reason=base, now=moment)
+        return True
+
+
+def build_engine(bot: Bot) -> Engine:
+    """The engine over this bot's champions; `start` it before use."""
+    return Engine(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings)

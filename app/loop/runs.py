@@ -1,0 +1,113 @@
+"""Starting runs: by the admin, from the shell, by count, by time."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from app.domain.run import Cause, RunReport
+from app.domain.version import VersionReport, VoiceReport
+
+
+class RunStore(Protocol):
+    """Where runs are kept: `store.runs.Runs`."""
+
+    def start(self, voice: str, cause: Cause, now: datetime) -> tuple[int, bool]:
+        """A new run, or the one under way."""
+
+    def one(self, run: int) -> RunReport:
+        """A run by its number."""
+
+    def waiting(self, now: datetime) -> list[str]:
+        """Voices with a run that nobody holds."""
+
+    def last_started(self, voice: str) -> datetime | None:
+        """When the newest run was asked for."""
+
+
+class VoiceStore(Protocol):
+    """Where voices are kept: `store.voices.Voices`."""
+
+    def all(self) -> Sequence[VoiceReport]:
+        """Every voice."""
+
+    def one(self, slug: str) -> VoiceReport:
+        """A voice. Raises UnknownVoice."""
+
+
+class VersionStore(Protocol):
+    """Where versions are kept: `store.versions.Versions`."""
+
+    def of_voice(self, voice: str) -> Sequence[VersionReport]:
+        """Versions, newest first."""
+
+
+class FeedbackStore(Protocol):
+    """What readers gave: `store.feedback.FeedbackStore`."""
+
+    def new_since_champion(self, voice: str) -> int:
+        """Ticks and approved poems since the newest version."""
+
+
+Announce = Callable[[str], None]
+"""Have the bell of a voice rung once this unit of work is kept."""
+
+
+def request(
+    voice: str, cause: Cause, *, runs: RunStore, voices: VoiceStore, announce: Announce, now: datetime
+) -> tuple[RunReport, bool]:
+    """Start a run of *voice*, or find the one under way; True when it is new. Raises UnknownVoice."""
+    voices.one(voice)
+    run, new = runs.start(voice, cause, now)
+    announce(voice)
+    return runs.one(run), new
+
+
+def sweep(
+    *,
+    every: timedelta | None,
+    after: int,
+    runs: RunStore,
+    voices: VoiceStore,
+    versions: VersionStore,
+    feedback: FeedbackStore,
+    announce: Announce,
+    now: datetime,
+) -> None:
+    """Start the runs that are due, and announce again those that nobody has taken up.
+
+    A run is due when *after* new ticks and poems have come, or when anything new has come and *every* has
+    passed since the newest run (or the newest version, where there was none). After a run that failed the count
+    alone does not start another before an hour has passed: a broken lesson must not train for ever.
+    """
+    for voice in voices.all():
+        cause = _due(
+            feedback.new_since_champion(voice.slug),
+            runs.last_started(voice.slug),
+            versions.of_voice(voice.slug)[0].created,
+            every=every,
+            after=after,
+            now=now,
+        )
+        if cause is not None:
+            runs.start(voice.slug, cause, now)
+    for slug in runs.waiting(now):
+        announce(slug)
+
+
+RETRY_AFTER = timedelta(hours=1)
+
+
+def _due(
+    new: int, last_run: datetime | None, last_version: datetime, *, every: timedelta | None, after: int, now: datetime
+) -> Cause | None:
+    """Why a run should start now, or None."""
+    if new == 0:
+        return None
+    in_vain = last_run is not None and last_run > last_version
+    rested = last_run is None or not in_vain or now - last_run >= RETRY_AFTER
+    if after and new >= after and rested:
+        return Cause.COUNT
+    since = max(last_version, last_run) if last_run else last_version
+    if every is not None and now - since >= every:
+        return Cause.SCHEDULE
+    return None

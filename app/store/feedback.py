@@ -1,0 +1,82 @@
+"""Feedback: everything readers have given a voice so far."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.domain.lesson import Feedback, TaughtPoem, TickedLine
+from app.domain.submission import SubmissionStatus
+from app.store.tables import LineRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VersionRow, VisitorRow, VoiceRow
+
+
+class FeedbackStore:
+    """Queries for what a lesson is built from."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of(self, voice: str) -> Feedback:
+        """Ticks that stand and poems that were approved; of visitors whose cookie came back."""
+        rows = self._session.execute(
+            select(TickRow, LineRow, PoemLineRow.slot)
+            .join(LineRow, LineRow.id == TickRow.line_id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
+            .join(PoemLineRow, (PoemLineRow.poem_id == PoemRow.id) & (PoemLineRow.line_id == LineRow.id))
+            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
+            .where(PoemRow.voice == voice, ~TickRow.taken_back, ~LineRow.primed, VisitorRow.returned.is_not(None))
+            .order_by(TickRow.at, TickRow.line_id, TickRow.visitor_id)
+        ).all()
+        poems = self._texts({line.poem_id for _, line, _ in rows})
+        ticks = [
+            TickedLine(
+                line=line.id,
+                text=line.text,
+                before="\n".join(text for at, text in poems[line.poem_id] if at < slot),
+                visitor=tick.visitor_id,
+                address=tick.address,
+            )
+            for tick, line, slot in rows
+        ]
+        taught = self._session.scalars(
+            select(SubmissionRow)
+            .where(SubmissionRow.voice == voice, SubmissionRow.status == SubmissionStatus.APPROVED)
+            .order_by(SubmissionRow.id)
+        )
+        return Feedback(tuple(ticks), tuple(TaughtPoem(r.id, r.text, r.visitor_id, r.address) for r in taught))
+
+    def new_since_champion(self, voice: str) -> int:
+        """Ticks and approved submissions that came after the newest version was made."""
+        newest = (
+            select(func.max(VersionRow.created))
+            .join(VoiceRow, (VoiceRow.slug == VersionRow.voice) & (VoiceRow.base == VersionRow.base))
+            .where(VersionRow.voice == voice)
+            .scalar_subquery()
+        )
+        ticks = self._session.scalar(
+            select(func.count())
+            .select_from(TickRow)
+            .join(LineRow, LineRow.id == TickRow.line_id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
+            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
+            .where(PoemRow.voice == voice, ~TickRow.taken_back, TickRow.at > newest, VisitorRow.returned.is_not(None))
+        )
+        poems = self._session.scalar(
+            select(func.count())
+            .select_from(SubmissionRow)
+            .where(SubmissionRow.voice == voice, SubmissionRow.status == SubmissionStatus.APPROVED)
+            .where(SubmissionRow.decided > newest)
+        )
+        return (ticks or 0) + (poems or 0)
+
+    def _texts(self, poems: set[str]) -> dict[str, Sequence[tuple[int, str]]]:
+        texts: dict[str, list[tuple[int, str]]] = {poem: [] for poem in poems}
+        rows = self._session.execute(
+            select(PoemLineRow.poem_id, PoemLineRow.slot, LineRow.text)
+            .join(LineRow, LineRow.id == PoemLineRow.line_id)
+            .where(PoemLineRow.poem_id.in_(poems))
+            .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
+        )
+        for poem, slot, text in rows:
+            texts[poem].append((slot, text))
+        return dict(texts)

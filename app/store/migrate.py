@@ -1,0 +1,44 @@
+"""Migrations: the schema of the database, step by step (the steps lie in `migrations/versions`)."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from app.store.tables import Base
+
+STEPS = Path(__file__).parents[2] / "migrations"
+
+
+def _config(engine: Engine) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(STEPS))
+    config.attributes["engine"] = engine
+    return config
+
+
+def upgrade(engine: Engine, to: str = "head") -> None:
+    """Bring the schema up to date, or up to the step *to*; safe to repeat."""
+    command.upgrade(_config(engine), to)
+
+
+def downgrade(engine: Engine, to: str) -> None:
+    """Take the schema back to the step *to* (`base`: to nothing)."""
+    command.downgrade(_config(engine), to)
+
+
+def is_current(engine: Engine) -> bool:
+    """Is every step taken?"""
+    newest = ScriptDirectory.from_config(_config(engine)).get_current_head()
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == newest
+
+
+def drift(engine: Engine) -> list[object]:
+    """What the tables in the code have that the database has not, or the other way round."""
+    with engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))

@@ -1,0 +1,110 @@
+"""The shelf: where version folders lie. A folder appears whole or not at all.
+
+A plain folder by default; any fsspec URL (object store, shared volume) when scaled,
+with what was fetched kept in a local cache. Keys are `voice/base/run-7-2`; the key
+`base:sibot` is a voice that ships with the project.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import fsspec
+from fsspec.core import url_to_fs
+
+from app.domain.errors import BrokenFolder
+
+SHIPPED = Path(__file__).parents[2] / "models" / "base"
+WHOLE = ".whole"
+"""Written last to a remote folder: without it the folder does not count."""
+
+
+def sync(folder: Path) -> None:
+    """Have the system write the folder's entries down before we count on them."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class Shelf:
+    """Version folders by key."""
+
+    def __init__(self, url: str, *, home: Path, shipped: Path = SHIPPED) -> None:
+        self._remote = "://" in url and not url.startswith("file://")
+        self._root = home / "shelf-cache" if self._remote else Path(url.removeprefix("file://"))
+        self._shipped = shipped
+        self._fs: fsspec.AbstractFileSystem | None = None
+        if self._remote:
+            self._fs, self._path = url_to_fs(url)
+
+    def scratch(self) -> Path:
+        """A new temporary folder on the shelf's own file system, for what is about to be placed."""
+        tmp = self._root / ".tmp"
+        tmp.mkdir(parents=True, exist_ok=True)
+        return Path(tempfile.mkdtemp(dir=tmp))
+
+    def place(self, folder: Path, key: str) -> None:
+        """Move a finished *folder* to its place. FileExistsError when the key is taken."""
+        target = self._local(key)
+        if target.exists():
+            raise FileExistsError(f"{key} is on the shelf already")
+        if self._fs is not None:
+            self._fs.put(str(folder) + "/", f"{self._path}/{key}", recursive=True)
+            self._fs.pipe_file(f"{self._path}/{key}/{WHOLE}", b"")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        sync(folder)
+        folder.rename(target)
+        sync(target.parent)
+
+    def fetch(self, key: str) -> Path:
+        """The folder of *key* on this machine. Raises BrokenFolder when there is none."""
+        target = self._local(key)
+        if not target.is_dir() and self._fs is not None and not key.startswith("base:"):
+            self._download(self._fs, key, target)
+        if not target.is_dir():
+            raise BrokenFolder(f"the folder {key} is not on the shelf")
+        return target
+
+    def _download(self, fs: fsspec.AbstractFileSystem, key: str, target: Path) -> None:
+        if not fs.exists(f"{self._path}/{key}/{WHOLE}"):
+            raise BrokenFolder(f"the folder {key} is not on the shelf")
+        scratch = self.scratch()
+        fs.get(f"{self._path}/{key}/", str(scratch) + "/", recursive=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            scratch.rename(target)
+        except OSError:  # another process was quicker
+            shutil.rmtree(scratch)
+
+    def exists(self, key: str) -> bool:
+        """Is there a folder of that key?"""
+        remote = self._fs is not None and bool(self._fs.exists(f"{self._path}/{key}/{WHOLE}"))
+        return remote or self._local(key).is_dir()
+
+    def remove(self, key: str) -> None:
+        """Take a version off the shelf; saying it twice changes nothing. A shipped base stays."""
+        if key.startswith("base:"):
+            raise ValueError("a shipped base voice is not removed")
+        if self._fs is not None and self._fs.exists(f"{self._path}/{key}"):
+            self._fs.rm(f"{self._path}/{key}", recursive=True)
+        target = self._local(key)
+        if target.exists():
+            doomed = self.scratch() / "removed"
+            target.rename(doomed)
+            shutil.rmtree(doomed.parent)
+
+    def _local(self, key: str) -> Path:
+        """Where *key* lies on this machine. ValueError for one that leads off the shelf."""
+        if key.startswith("base:"):
+            return self._inside(self._shipped, key.removeprefix("base:"))
+        return self._inside(self._root, key)
+
+    @staticmethod
+    def _inside(root: Path, key: str) -> Path:
+        place = (root / key).resolve()
+        if not key or not place.is_relative_to(root.resolve()) or place == root.resolve():
+            raise ValueError(f"{key!r} leads off the shelf")
+        return place
