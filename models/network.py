@@ -5,6 +5,7 @@ transposed (weights tied: Press & Wolf 2017). Cells: `rnn` (Elman), `lstm`, `gru
 Knows symbols, not text.
 """
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ Cell = Literal["rnn", "lstm", "gru"]
 State = list[tuple[Tensor, ...]]
 """Per layer (h,), or (h, c) for an LSTM; each (1, N, H)."""
 
-_CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class CharNetwork(nn.Module):
             h = self.architecture.size
             for layer in self.layers:
                 with torch.no_grad():
-                    layer.bias_ih_l0[h : 2 * h].fill_(1.0)  # type: ignore[index,operator,union-attr]
+                    layer.get_parameter("bias_ih_l0")[h : 2 * h].fill_(1.0)
 
     def silence(self, n: int) -> State:
         """The state before the first symbol of *n* texts: zero."""

@@ -212,7 +212,10 @@ class Training:
         if not file.exists():
             return False
         tensors = load_file(file, device=self.device)
-        part = lambda name: {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(name + ".")}  # noqa: E731
+
+        def part(name: str) -> dict[str, Tensor]:
+            return {k[len(name) + 1 :]: v for k, v in tensors.items() if k.startswith(name + ".")}
+
         self.network.load_state_dict(part("network"))
         if self._average is not None:
             self._average = part("average")

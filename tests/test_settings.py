@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 def settings(home: Path, **values: object) -> Settings:
     """Settings as a deployment without an `.env` has them."""
-    return Settings(_env_file=None, home=home, **values)  # type: ignore[call-arg, arg-type]
+    return Settings(_env_file=None, home=home, **values)
 
 
 def test_the_secret_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_production_refuses_what_is_only_fit_for_development(
     tmp_path: Path, values: dict[str, object], complaint: str
 ) -> None:
     """A weak secret or a site without limits does not start in production."""
-    assert settings(tmp_path, env="development", **values)
+    settings(tmp_path, env="development", **values)
     with pytest.raises(ValidationError, match=complaint):
         settings(tmp_path, env="production", **values)
 
@@ -85,6 +85,6 @@ def test_the_example_changes_nothing(tmp_path: Path) -> None:
     as_it_is.write_text(example(), encoding="utf-8")
     uncommented.write_text(re.sub(r"^#(?=POEMBOT_)", "", example(), flags=re.MULTILINE), encoding="utf-8")
 
-    defaults = Settings(_env_file=None)  # type: ignore[call-arg]
-    assert Settings(_env_file=as_it_is) == defaults  # type: ignore[call-arg]
-    assert Settings(_env_file=uncommented) == defaults  # type: ignore[call-arg]
+    defaults = Settings(_env_file=None)
+    assert Settings(_env_file=as_it_is) == defaults
+    assert Settings(_env_file=uncommented) == defaults

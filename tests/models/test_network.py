@@ -105,7 +105,7 @@ def test_an_untrained_lstm_remembers() -> None:
     fresh = CharNetwork(Architecture(V, "lstm", LAYERS, H, E))
 
     for layer in fresh.layers:
-        assert torch.equal(layer.bias_ih_l0[H : 2 * H], torch.ones(H))  # type: ignore[index, union-attr]
+        assert torch.equal(layer.get_parameter("bias_ih_l0")[H : 2 * H], torch.ones(H))
 
 
 def test_locked_dropout_drops_the_same_units_at_every_step() -> None:
