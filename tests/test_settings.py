@@ -3,6 +3,7 @@
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -12,7 +13,7 @@ from app.settings import Settings, example
 ROOT = Path(__file__).parents[1]
 
 
-def settings(home: Path, **values: object) -> Settings:
+def settings(home: Path, **values: Any) -> Settings:
     """Settings as a deployment without an `.env` has them."""
     return Settings(_env_file=None, home=home, **values)
 
@@ -38,7 +39,7 @@ def test_a_given_secret_is_used_as_it_is(tmp_path: Path) -> None:
     [({"secret_key": "short"}, "too weak"), ({"secret_key": "k" * 40, "limits": "off"}, "refused in production")],
 )
 def test_production_refuses_what_is_only_fit_for_development(
-    tmp_path: Path, values: dict[str, object], complaint: str
+    tmp_path: Path, values: dict[str, Any], complaint: str
 ) -> None:
     """A weak secret or a site without limits does not start in production."""
     settings(tmp_path, env="development", **values)
