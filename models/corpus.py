@@ -37,6 +37,26 @@ class Batch:
         return int((self.weights > 0).sum())
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A text to learn, and what is read before it without being learned."""
+
+    text: str
+    weight: float = 1.0
+    before: str = ""
+    """Lines above the text in its poem: the network reads them, their weight is 0."""
+    ends: bool = True
+    """Does the poem end here? Then END is learned too."""
+
+    def symbols(self, vocabulary: Vocabulary) -> tuple[Ids, NDArray[np.float32]]:
+        """The symbols (T + 1,) from END on, and the weight of each as a target (T,)."""
+        read = vocabulary.encode(self.before + "\n") if self.before else []
+        learned = vocabulary.encode(self.text + "\n") + ([END] if self.ends else [])
+        weights = np.full(len(read) + len(learned), self.weight, np.float32)
+        weights[: len(read)] = 0
+        return np.array([END, *read, *learned], np.int64), weights
+
+
 class Corpus(Protocol):
     """What a network can be taught from."""
 
@@ -97,39 +117,32 @@ class Poems:
     """Whole poems, each from silence (zero state, END) to its END; long ones are cut at *longest*."""
 
     def __init__(
-        self,
-        texts: Sequence[str],
-        vocabulary: Vocabulary,
-        *,
-        weights: Sequence[float] | None = None,
-        per_batch: int = 32,
-        longest: int = 256,
+        self, texts: Sequence[str | Passage], vocabulary: Vocabulary, *, per_batch: int = 32, longest: int = 256
     ) -> None:
         if not texts:
             raise ValueError("no poems to learn from")
-        self._ids = [np.array([END, *vocabulary.encode(t + "\n"), END], np.int64)[: longest + 1] for t in texts]
-        self._weights = np.ones(len(texts)) if weights is None else np.asarray(weights, float)
-        if self._weights.shape != (len(texts),):
-            raise ValueError("one weight a poem, please")
-        self._per_batch = per_batch
+        passages = [Passage(text) if isinstance(text, str) else text for text in texts]
+        self._poems = [passage.symbols(vocabulary) for passage in passages]
+        self._per_batch, self._longest = per_batch, longest
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         """One pass: poems of like length share a batch, so that little is padding."""
-        lengths = np.array([len(ids) for ids in self._ids])
+        lengths = np.array([min(len(weights), self._longest) for _, weights in self._poems])
         order = np.argsort(lengths + rng.uniform(0, 12, len(lengths)))
         groups = [order[i : i + self._per_batch] for i in range(0, len(order), self._per_batch)]
         for group in rng.permutation(len(groups)):
             yield self._batch(groups[group])
 
     def _batch(self, group: NDArray[np.intp]) -> Batch:
-        longest = max(len(self._ids[i]) for i in group)
-        ids = np.full((len(group), longest), END, np.int64)
-        weights = np.zeros((len(group), longest - 1), np.float32)
-        for row, i in enumerate(group):
-            ids[row, : len(self._ids[i])] = self._ids[i]
-            weights[row, : len(self._ids[i]) - 1] = self._weights[i]
+        poems = [self._poems[i] for i in group]
+        longest = min(self._longest, max(len(weights) for _, weights in poems))
+        ids = np.full((len(poems), longest + 1), END, np.int64)
+        weights = np.zeros((len(poems), longest), np.float32)
+        for row, (symbols, counts) in enumerate(poems):
+            ids[row, : min(len(symbols), longest + 1)] = symbols[: longest + 1]
+            weights[row, : min(len(counts), longest)] = counts[:longest]
         return Batch(ids[:, :-1], ids[:, 1:], weights, fresh=True)
 
     def __len__(self) -> int:
         """Batches in a pass."""
-        return -(-len(self._ids) // self._per_batch)
+        return -(-len(self._poems) // self._per_batch)
