@@ -20,13 +20,14 @@ Given = TickedLine | TaughtPoem
 def build(feedback: Feedback) -> Lesson:
     """The lesson of all *feedback* so far."""
     once: dict[tuple[str, str, str], Given] = {}
-    for given in (*feedback.ticks, *feedback.submissions):
+    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
+    for given in everything:
         once.setdefault((type(given).__name__, given.visitor, given.text), given)
     shares = _shares(once.values())
     weights: dict[tuple[str, str], float] = defaultdict(float)
     sources: dict[tuple[str, str], set[int]] = defaultdict(set)
     before: dict[tuple[str, str], str] = {}
-    for given in (*feedback.ticks, *feedback.submissions):
+    for given in everything:
         key = ("line" if isinstance(given, TickedLine) else "poem", given.text)
         sources[key].add(given.line if isinstance(given, TickedLine) else given.submission)
     for given in once.values():

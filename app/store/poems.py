@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPoem
@@ -189,8 +189,8 @@ class Poems:
     def _poems(self, ids: Sequence[str], visitor: str | None) -> list[Poem]:
         """The poems in the order of *ids*; unknown ones are left out."""
         heads = {
-            row.PoemRow.id: row
-            for row in self._session.execute(
+            row.id: (row, number)
+            for row, number in self._session.execute(
                 select(PoemRow, VersionRow.number)
                 .join(VersionRow, VersionRow.id == PoemRow.version_id)
                 .where(PoemRow.id.in_(ids))
@@ -227,8 +227,8 @@ class Poems:
         return lines
 
     @staticmethod
-    def _poem(head: Row[tuple[PoemRow, int]], lines: list[ShownLine], visitor: str | None) -> Poem:
-        row, number = head.PoemRow, head.number
+    def _poem(head: tuple[PoemRow, int], lines: list[ShownLine], visitor: str | None) -> Poem:
+        row, number = head
         return Poem(
             id=row.id,
             voice=row.voice,
