@@ -10,7 +10,7 @@ import regex
 from app.domain.errors import Unfit
 from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST, Offer, Submission, SubmissionStatus
 
-_FORBIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\uFFFD--[\n\t]]", regex.VERSION1)
+_FORBIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\uFFFD--[\n\r\t]]", regex.VERSION1)
 _DIRECTION = regex.compile(r"[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C]")
 _GRAPHEME = regex.compile(r"\X")
 _FLOOD = regex.compile(r"\p{M}{5,}")
