@@ -4,7 +4,7 @@ import base64
 import secrets
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import exists, func, select
@@ -236,7 +236,7 @@ class Poems:
             seed=row.seed,
             temperature=row.temperature,
             prime=row.prime,
-            created=row.created.astimezone(UTC),
+            created=row.created,
             mine=row.visitor_id == visitor,
             lines=tuple(lines),
         )
