@@ -1,0 +1,45 @@
+"""How `bard` was made: four centuries of English verse, then our own, which is today's.
+
+    python -m models.recipes.bard --corpus FOLDER --work FOLDER
+
+The corpus folder holds `en-poems/`; our own verse lies beside the base voice.
+"""
+
+import argparse
+from pathlib import Path
+
+from models.corpus import Poems, Stream, read_poems
+from models.recipes.stages import examine, fresh, stage, verse_of, vocabulary_of
+from models.train import Plan
+
+BASE = Path(__file__).parents[1] / "base" / "bard"
+LONGEST_LINE = 64
+OURS = 5
+"""Times our verse is read per pass: there is little of it, and it sets the tone."""
+
+
+def main() -> None:
+    """Train both stages; prints bits per character on the holdout after each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpus", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    args = parser.parse_args()
+
+    poets = read_poems(*sorted((args.corpus / "en-poems").glob("*.txt")))
+    ours = verse_of(BASE)
+    vocabulary = vocabulary_of([*poets, *ours], args.work, at_least=20)
+
+    network = fresh(vocabulary, dropout=0.2)
+    reading = Stream([p + "\n" for p in [*poets, *ours]], vocabulary, lanes=64, steps=128)
+    stage("poets", network, reading, Plan(passes=5, rate=3e-3), args.work)
+    examine("poets", network, vocabulary, BASE)
+
+    network.dropout.share = 0.5
+    short = [p for p in poets if len(p) <= 900 and max(map(len, p.splitlines())) <= LONGEST_LINE]
+    verse = Poems([*(ours * OURS), *short], vocabulary, per_batch=32, longest=400)
+    stage("verse", network, verse, Plan(passes=6, rate=1.5e-3, seed=1, average=0.999), args.work)
+    examine("verse", network, vocabulary, BASE)
+
+
+if __name__ == "__main__":
+    main()
