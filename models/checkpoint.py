@@ -1,0 +1,252 @@
+"""The checkpoint: a version as a folder that appears whole or not at all.
+
+    meta.json             what it is, and the SHA-256 of every other file
+    vocabulary.json       its characters
+    weights.safetensors   float16
+    step.onnx             int8, one step
+
+Base voices bring more files along (`holdout.txt`, `verse/`), which are sealed too.
+No pickle, no torch, and nothing is believed before its hash is.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from numpy.typing import NDArray
+
+from models.export import step_graph, width
+from models.folder import appearing, files, inside, sha256
+from models.step import Step, fingerprint, free
+from models.vocabulary import Vocabulary
+
+Weights = Mapping[str, NDArray[Any]]
+
+FORMAT = 1
+META, VOCABULARY, WEIGHTS, STEP = "meta.json", "vocabulary.json", "weights.safetensors", "step.onnx"
+UNSEALED = frozenset({META, "MODEL_CARD.md"})
+"""Files that carry no hash; the card may be rewritten at any time."""
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+
+
+class Broken(Exception):
+    """The folder is missing, torn, altered, or not a version at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a voice speaks unless a visitor wishes otherwise."""
+
+    temperature: float = 1.0
+    nucleus: float = 0.85
+    """Draw from the likeliest symbols that together have this probability; 1: from all."""
+    repetition: float = 0.0
+    """Nats taken from a symbol that would repeat four symbols of the same poem."""
+    shortest: int = 2
+    """Characters of a line, at least."""
+    longest: int = 40
+    """Characters of a line, at most; a longer one is cut at a word's end."""
+    banned: str = ""
+    """Characters that are never written."""
+    spell: bool = True
+    """May it write characters that have no symbol of their own, byte by byte?"""
+
+    def __post_init__(self) -> None:
+        """ValueError for a style nobody can write in."""
+        if not (0.05 <= self.temperature <= 5 and 0 < self.nucleus <= 1 and 0 <= self.repetition <= 20):
+            raise ValueError("temperature, nucleus or repetition out of range")
+        if not 1 <= self.shortest <= self.longest <= 1000:
+            raise ValueError("shortest and longest do not fit together")
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What `meta.json` says."""
+
+    voice: str
+    base: str
+    """The release it was taught from, e.g. `sibot-2026.11`."""
+    architecture: Mapping[str, Any]
+    """symbols, cell, layers, size, embedding."""
+    level: str = "char"
+    style: Style = field(default_factory=Style)
+    lesson: Mapping[str, Any] = field(default_factory=dict)
+    """The contract's lesson; empty for a base."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+    created: str = ""
+    """ISO 8601, UTC."""
+    revision: str = ""
+    """Of the code that made it."""
+    fingerprint: Mapping[str, list[float]] = field(default_factory=dict)
+    """By precision; written by `write`."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 by name; written by `write`."""
+    format: int = FORMAT
+
+    @classmethod
+    def from_dict(cls, raw: Any) -> "Meta":
+        """The inverse of `as_dict`. Raises Broken for anything else."""
+        if not isinstance(raw, dict) or raw.get("format") != FORMAT:
+            raise Broken(f"{META} is not of format {FORMAT}")
+        if raw.get("seal") != _seal(raw):
+            raise Broken(f"{META} was altered")
+        try:
+            known = {name: raw[name] for name in cls.__dataclass_fields__}
+            meta = cls(**known | {"style": Style(**raw["style"])})
+            _shapes(meta.architecture)
+        except (KeyError, TypeError, ValueError) as error:
+            raise Broken(f"{META} is not whole: {error}") from error
+        return meta
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `meta.json`, with a seal over all of it."""
+        raw = asdict(self) | {"cell": self.architecture["cell"]}
+        return raw | {"seal": _seal(raw)}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A version folder whose hashes were right when it was read; every later look checks them again."""
+
+    folder: Path
+    meta: Meta
+    vocabulary: Vocabulary
+
+    @cached_property
+    def weights(self) -> dict[str, NDArray[np.float32]]:
+        """Named as in `CharNetwork.state_dict()`, in float32. Raises Broken."""
+        try:
+            loaded = safetensors.numpy.load(self.bytes(WEIGHTS))
+        except safetensors.SafetensorError as error:
+            raise Broken(f"{self.folder}: {WEIGHTS} is torn: {error}") from error
+        expected = _shapes(self.meta.architecture)
+        if {name: value.shape for name, value in loaded.items()} != expected:
+            raise Broken(f"{self.folder}: {WEIGHTS} is not of this architecture")
+        return {name: value.astype(np.float32) for name, value in loaded.items()}
+
+    def step_graph(self, precision: str) -> bytes:
+        """The ONNX model: the stored one for `int8`, one built from the weights for `fp32`. Raises Broken."""
+        if precision == "int8":
+            return self.bytes(STEP)
+        return step_graph(self.meta.architecture, self.weights, precision=precision)
+
+    def bytes(self, name: str) -> bytes:
+        """The content of a sealed file. Raises Broken when it is not what it was."""
+        try:
+            content = inside(self.folder, name).read_bytes()
+        except (OSError, ValueError) as error:
+            raise Broken(f"{self.folder}: {error}") from error
+        if hashlib.sha256(content).hexdigest() != self.meta.files.get(name):
+            raise Broken(f"{self.folder}: {name} was altered")
+        return content
+
+
+def read(folder: Path) -> Checkpoint:
+    """The version in *folder*, every file checked against its SHA-256. Raises Broken."""
+    try:
+        meta = Meta.from_dict(_json(folder / META))
+        if missing := {VOCABULARY, WEIGHTS, STEP} - set(meta.files):
+            raise Broken(f"{folder}: {META} does not name {', '.join(sorted(missing))}")
+        for name, expected in meta.files.items():
+            if sha256(inside(folder, name)) != expected:
+                raise Broken(f"{folder}: {name} was altered")
+        vocabulary = Vocabulary(tuple(_json(folder / VOCABULARY)))
+    except OSError as error:
+        raise Broken(f"{folder}: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise Broken(f"{folder}: {error}") from error
+    if len(vocabulary) != meta.architecture["symbols"]:
+        raise Broken(f"{folder}: {len(vocabulary)} symbols, the network has {meta.architecture['symbols']}")
+    return Checkpoint(folder, meta, vocabulary)
+
+
+def write(
+    folder: Path,
+    meta: Meta,
+    vocabulary: Vocabulary,
+    weights: Weights,
+    *,
+    step_onnx: bytes | None = None,
+    extras: Path | None = None,
+) -> Meta:
+    """Write a version; the folder appears whole or not at all. Returns the meta with hashes and fingerprint.
+
+    *step_onnx*: the int8 graph; None: built here. *extras*: a folder whose other files come along.
+    Raises FileExistsError when *folder* is there, ValueError for weights that are not finite or not of the
+    architecture, OSError (disk full, …) with nothing left behind.
+    """
+    half = _halved(meta.architecture, weights)
+    step_onnx = step_onnx or step_graph(meta.architecture, half, precision="int8")
+    with appearing(folder) as fresh:
+        if extras is not None:
+            _bring(extras, fresh)
+        (fresh / VOCABULARY).write_text(json.dumps(vocabulary.characters, ensure_ascii=False), encoding="utf-8")
+        (fresh / WEIGHTS).write_bytes(safetensors.numpy.save(half))
+        (fresh / STEP).write_bytes(step_onnx)
+        hashes = {name: sha256(fresh / name) for name in files(fresh) if name not in UNSEALED}
+        whole = replace(meta, files=hashes, fingerprint=_fingerprints(meta.architecture, half, step_onnx))
+        (fresh / META).write_text(json.dumps(whole.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+    return whole
+
+
+def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDArray[np.float16]]:
+    """The weights as they are stored; ValueError when they are not numbers, or not those of the architecture."""
+    if {name: value.shape for name, value in weights.items()} != _shapes(architecture):
+        raise ValueError("the weights are not of this architecture")
+    with np.errstate(over="ignore"):
+        half = {name: np.ascontiguousarray(value, np.float16) for name, value in weights.items()}
+    if not all(np.isfinite(value).all() for value in half.values()):
+        raise ValueError("the weights are not finite")
+    return half
+
+
+def _fingerprints(architecture: Mapping[str, Any], weights: Weights, int8: bytes) -> dict[str, list[float]]:
+    symbols = int(architecture["symbols"])
+    graphs = {"int8": int8, "fp32": step_graph(architecture, weights, precision="fp32")}
+    rules = free(symbols, width(symbols))
+    return {precision: fingerprint(Step(graph, rules=rules), symbols) for precision, graph in graphs.items()}
+
+
+def _shapes(architecture: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every weight; ValueError, KeyError or TypeError for what is no architecture."""
+    v, layers, h, e = (int(architecture[name]) for name in ("symbols", "layers", "size", "embedding"))
+    if min(v, layers, h, e) < 1 or layers > 64:
+        raise ValueError("an architecture of impossible size")
+    gates = GATES[architecture["cell"]] * h
+    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (v, e), "bias": (v,)}
+    shapes |= {"project.weight": (e, h), "project.bias": (e,)}
+    for i in range(layers):
+        shapes |= {f"layers.{i}.weight_ih_l0": (gates, h if i else e), f"layers.{i}.weight_hh_l0": (gates, h)}
+        shapes |= {f"layers.{i}.bias_{side}_l0": (gates,) for side in ("ih", "hh")}
+    return shapes
+
+
+def _seal(raw: Mapping[str, Any]) -> str:
+    """SHA-256 over everything in *raw* but the seal itself."""
+    rest = {key: value for key, value in raw.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _json(file: Path) -> Any:
+    """The content of a JSON file; Broken when it is none."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise Broken(f"{file} is not JSON") from error
+
+
+def _bring(source: Path, target: Path) -> None:
+    """Copy what a base has beside the four files."""
+    for name in files(source):
+        if name not in (META, VOCABULARY, WEIGHTS, STEP):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / name, target / name)
