@@ -2,18 +2,24 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
+from sqlalchemy.orm import Session, sessionmaker
 
+from app.settings import Settings
+from app.store.session import open_database
+from tests.support.databases import Databases, Scale
 from tests.support.loopback import only_loopback
 from tests.support.servers import Servers, servers
 
 # Where every run must come out the same, examples are the same; elsewhere they are new each time. A busy machine is
 # no error: nothing here has a deadline.
-settings.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("ci", settings.get_profile("here"), derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+hypothesis.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis.register_profile("ci", hypothesis.get_profile("here"), derandomize=True)
+hypothesis.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -23,8 +29,45 @@ def _only_loopback() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_deployment() -> Iterator[None]:
+    """What the environment says of a deployment is not meant for the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("POEMBOT_")]:
+            patch.delenv(name)
+        yield
+
+
 @pytest.fixture(scope="session")
 def running() -> Iterator[Servers]:
     """Postgres and Redis, each started when first asked for."""
     with servers() as both:
         yield both
+
+
+@pytest.fixture(scope="session")
+def databases(running: Servers, tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    """Databases of either kind."""
+    return Databases(running, tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(params=["embedded", "scaled"])
+def scale(request: pytest.FixtureRequest) -> Scale:
+    """SQLite with `filesystem://`, then Postgres with Redis: one set of tests, two sets of servers."""
+    chosen: Scale = request.param
+    return chosen
+
+
+@pytest.fixture
+def settings(scale: Scale, databases: Databases, tmp_path: Path) -> Iterator[Settings]:
+    """Settings of a deployment of its own, migrated, without a voice."""
+    with databases.settings(scale, tmp_path / "home") as chosen:
+        yield chosen
+
+
+@pytest.fixture
+def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
+    """Sessions of that deployment's database."""
+    engine = open_database(settings.database)
+    yield sessionmaker(engine, expire_on_commit=False)
+    engine.dispose()
