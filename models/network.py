@@ -7,7 +7,7 @@ Knows symbols, not text.
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -63,8 +63,9 @@ class LockedDropout(nn.Module):
 class CharNetwork(nn.Module):
     """A character-level recurrent language model."""
 
-    def __init__(self, architecture: Architecture, *, dropout: float = 0.0) -> None:
+    def __init__(self, architecture: Architecture, *, dropout: float = 0.0, weight_dropout: float = 0.0) -> None:
         super().__init__()
+        self.weight_dropout = weight_dropout
         a = self.architecture = architecture
         self.embedding = nn.Embedding(a.symbols, a.embedding)
         cell = _CELLS[a.cell]
@@ -96,9 +97,29 @@ class CharNetwork(nn.Module):
         x = self.dropout(self.embedding(ids))  # (N, T) -> (N, T, E)
         after: State = []
         for layer, before in zip(self.layers, state, strict=True):
-            lstm = len(before) == 2
-            x, hidden = layer(x, before if lstm else before[0])  # -> (N, T, H)
-            after.append(tuple(hidden) if lstm else (hidden,))
+            x, hidden = self._read(cast(nn.RNNBase, layer), x, before)  # -> (N, T, H)
+            after.append(hidden)
             x = self.dropout(x)
         logits = self.project(x) @ self.embedding.weight.T + self.bias  # -> (N, T, V)
         return logits, after
+
+    def _read(self, layer: nn.RNNBase, x: Tensor, before: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """One layer over a whole text: (N, T, D) -> (N, T, H) and its state after it.
+
+        While training, recurrent connections are dropped for the whole text (DropConnect, Merity et al. 2018).
+        """
+        inward, recurrent, *biases = layer.all_weights[0]
+        weights = [inward, nn.functional.dropout(recurrent, self.weight_dropout, self.training), *biases]
+        rest = (
+            True,
+            1,
+            0.0,
+            self.training,
+            False,
+            True,
+        )  # biases, layers, dropout, training, bidirectional, batch first
+        if self.architecture.cell == "lstm":
+            x, h, c = torch.lstm(x, list(before), weights, *rest)
+            return x, (h, c)
+        x, h = (torch.gru if self.architecture.cell == "gru" else torch.rnn_tanh)(x, before[0], weights, *rest)
+        return x, (h,)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.corpus import Poems, Stream, read_poems
+from models.corpus import Passage, Poems, Stream, read_poems
 from models.vocabulary import END, Vocabulary
 
 TEXTS = ["봄비가 온다", "창을 닫는다\n불을 끈다", "별", "밤새 눈이 내린다\n아무도 없다\n눈만 있다"]
@@ -86,12 +86,22 @@ def test_each_poem_is_read_whole_from_silence_to_its_end(texts: list[str], per_b
 
 def test_poems_weigh_what_they_are_given() -> None:
     """A line that two visitors ticked counts twice, a padding symbol never."""
-    corpus = Poems(["봄", "창을 닫는다"], VOCABULARY, weights=[2.0, 0.5], per_batch=2)
+    corpus = Poems([Passage("봄", 2.0), Passage("창을 닫는다", 0.5)], VOCABULARY, per_batch=2)
 
     (batch,) = corpus.batches(rng())
 
     assert sorted(set(batch.weights.ravel().tolist())) == [0.0, 0.5, 2.0]
     assert batch.count == len("봄\n") + 1 + len("창을 닫는다\n") + 1
+
+
+def test_what_is_read_before_a_passage_is_not_learned() -> None:
+    """A ticked line is taught in its place: the lines above it are read, and only its own symbols count."""
+    (batch,) = Poems([Passage("창을 닫는다", before="봄비가", ends=False)], VOCABULARY).batches(rng())
+
+    learned = batch.targets[0][batch.weights[0] > 0]
+    assert VOCABULARY.decode([int(i) for i in batch.inputs[0]]) == "봄비가\n창을 닫는다"
+    assert VOCABULARY.decode([int(i) for i in learned]) == "창을 닫는다\n"
+    assert END not in learned
 
 
 def test_a_very_long_poem_is_cut() -> None:
