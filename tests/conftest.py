@@ -14,6 +14,7 @@ from app.store.session import open_database
 from tests.support.databases import Databases, Scale
 from tests.support.loopback import only_loopback
 from tests.support.servers import Servers, servers
+from tests.support.world import Clock, World
 
 # Where every run must come out the same, examples are the same; elsewhere they are new each time. A busy machine is
 # no error: nothing here has a deadline.
@@ -71,3 +72,15 @@ def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
     engine = open_database(settings.database)
     yield sessionmaker(engine, expire_on_commit=False)
     engine.dispose()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that goes on when told to."""
+    return Clock()
+
+
+@pytest.fixture
+def world(sessions: sessionmaker[Session], clock: Clock) -> World:
+    """An empty database and what can be made to happen in it."""
+    return World(sessions, clock)
