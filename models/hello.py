@@ -1,0 +1,73 @@
+"""The first lesson: a recurrent network reads `hell` and learns to say `ello`.
+
+Four letters, one-hot; one cell of ten units; the loss is summed over the four
+steps. It is Karpathy's example of 2015, small enough to watch every step.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from models.network import Cell
+
+LETTERS = "helo"
+READ, WANTED = "hell", "ello"
+UNITS = 10
+MOST_STEPS = 500
+SURE = 0.1
+"""Mean nats a letter below which the lesson is learned."""
+
+_CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the network says after a step of training."""
+
+    step: int
+    loss: float
+    """Nats a letter."""
+    predicted: str
+
+    @property
+    def learned(self) -> bool:
+        """Does it say `ello`, and mean it?"""
+        return self.predicted == WANTED and self.loss < SURE
+
+
+class Hello(nn.Module):
+    """One recurrent layer and a projection to the four letters."""
+
+    def __init__(self, cell: Cell) -> None:
+        super().__init__()
+        self.recurrent = _CELLS[cell](len(LETTERS), UNITS, batch_first=True)
+        self.project = nn.Linear(UNITS, len(LETTERS))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, T, 4) one-hot letters -> (N, T, 4) logits of the next letter."""
+        hidden, _ = self.recurrent(x)
+        logits: torch.Tensor = self.project(hidden)
+        return logits
+
+
+def lesson(cell: Cell = "rnn", seed: int = 0) -> Iterator[Said]:
+    """What the network says after each step, until it has learned it or `MOST_STEPS` have passed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Hello(cell)
+    read = torch.tensor([[LETTERS.index(c) for c in READ]])
+    wanted = torch.tensor([LETTERS.index(c) for c in WANTED])
+    x = nn.functional.one_hot(read, len(LETTERS)).float()  # (1, T) -> (1, T, 4)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.05)
+    for step in range(1, MOST_STEPS + 1):
+        logits = network(x)[0]  # (T, 4)
+        loss = nn.functional.cross_entropy(logits, wanted)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        said = Said(step, loss.item(), "".join(LETTERS[int(i)] for i in logits.argmax(1)))
+        yield said
+        if said.learned:
+            return

@@ -1,0 +1,130 @@
+"""The bell's other end: a Celery worker that looks for runs when it rings, and the beat that sweeps.
+
+A message says "look", no more. The worker also looks by itself, at its start and every
+minute, so that a dead broker delays a run and never loses it.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import structlog
+from celery import Celery, signals
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.bells import BELL, SWEEP, celery_config
+from app.bootstrap import Bot, announcer, now
+from app.loop import runs
+from app.store.feedback import FeedbackStore
+from app.store.runs import Runs
+from app.store.versions import Versions
+from app.store.voices import Voices
+from worker.pulse import pulse
+from worker.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY = 60.0
+"""Seconds between two looks of a worker that nobody rang."""
+LEAVING = 10.0
+"""Seconds that a run at work gets to be put back into the queue when the worker must go."""
+
+
+def celery_of(bot: Bot, runner: Runner) -> Celery:
+    """The Celery app: two tasks over *bot*, both safe to repeat."""
+    celery = Celery("poembot")
+    celery.conf.update(celery_config(bot.settings))
+
+    @celery.task(name=BELL)
+    def bell(voice: str) -> None:
+        """Somebody rang for *voice*. Whether there is work, and for whom, only the table knows."""
+        log.debug("bell.heard", voice=voice)
+        runner.work()
+
+    @celery.task(name=SWEEP)
+    def look_around() -> None:
+        """Start what is due; ring again for what nobody took up."""
+        sweep(bot)
+
+    return celery
+
+
+def sweep(bot: Bot) -> None:
+    """Start the runs that are due, and ring for those that wait: bells that went unheard, leases that ran out."""
+    hours = bot.settings.retrain_every
+    with bot.transaction() as session:
+        runs.sweep(
+            every=timedelta(hours=hours) if hours else None,
+            after=bot.settings.retrain_after,
+            runs=Runs(session),
+            voices=Voices(session),
+            versions=Versions(session),
+            feedback=FeedbackStore(session),
+            announce=announcer(session),
+            now=now(),
+        )
+
+
+def work(bot: Bot) -> int:
+    """Be a worker until told to go; the exit status."""
+    runner = Runner(bot)
+    celery = celery_of(bot, runner)
+    signals.setup_logging.connect(_leave_the_log_alone)
+
+    def leave(**_: object) -> None:
+        """SIGTERM or Ctrl-C: the run at work goes back into the queue at its next step."""
+        runner.going.set()
+
+    signals.worker_shutting_down.connect(leave)
+    with pulse(bot, "worker"), _looking(runner):
+        log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
+        consumer = celery.Worker(  # type: ignore[attr-defined]
+            pool="solo",
+            concurrency=1,
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        consumer.start()
+    log.info("worker.gone")
+    return int(consumer.exitcode or 0)
+
+
+def beat(bot: Bot) -> None:
+    """Be the beat until told to go: ring for a sweep every few seconds."""
+    celery = celery_of(bot, Runner(bot))
+    signals.setup_logging.connect(_leave_the_log_alone)
+    with pulse(bot, "beat"):
+        log.info("beat.ready")
+        celery.Beat(quiet=True).run()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _looking(runner: Runner) -> Iterator[None]:
+    """Have a thread look for runs by itself; at the end it gets `LEAVING` seconds to let go of one."""
+
+    def look() -> None:
+        while True:
+            try:
+                if not runner.busy:
+                    runner.work()
+            except SQLAlchemyError as error:  # the database is away; the next look may find it again
+                log.warning("look.failed", error=str(error).splitlines()[0])
+            if runner.going.wait(LOOK_EVERY):
+                return
+
+    thread = threading.Thread(target=look, name="look", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        runner.going.set()
+        thread.join(LEAVING)
+
+
+def _leave_the_log_alone(**_: object) -> None:
+    """Connected to `setup_logging`, which keeps Celery from replacing our log."""
+    sys.stderr.flush()

@@ -1,0 +1,119 @@
+"""A hold on a run: a thread renews its lease and writes down how far it has come.
+
+Whoever does the work only looks at a flag, so that a training step never waits
+for the database.
+"""
+
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Self
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.bootstrap import Bot
+from app.domain.errors import Cancelled, LeaseLost
+from app.domain.run import Claim, Phase
+from app.store.runs import Runs
+
+log = structlog.get_logger(__name__)
+
+OFTEN = 1.0
+"""Seconds between two looks at the row, at most: how soon a cancelled run notices."""
+
+
+class ToldToGo(Exception):
+    """The worker is shutting down; the run goes back into the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    phase: Phase
+    step: int = 0
+    of: int = 0
+    loss: float | None = None
+    seconds_left: float | None = None
+
+
+class Hold:
+    """The run of *claim* while this worker has it; `going` is set when the worker must leave."""
+
+    def __init__(self, bot: Bot, claim: Claim, going: threading.Event) -> None:
+        self.claim = claim
+        self._bot, self._going = bot, going
+        self._where = _Where(Phase.LESSON)
+        self._over: LeaseLost | Cancelled | None = None
+        self._done = threading.Event()
+        self._lease = bot.settings.lease
+        self._thread = threading.Thread(target=self._keep, name=f"hold-{claim.run}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def check(self) -> None:
+        """Cheap enough for every step. Raises LeaseLost, Cancelled, ToldToGo."""
+        if self._over is not None:
+            raise self._over
+        if self._going.is_set():
+            raise ToldToGo
+
+    def at(
+        self,
+        phase: Phase,
+        step: int = 0,
+        of: int = 0,
+        *,
+        loss: float | None = None,
+        seconds_left: float | None = None,
+    ) -> None:
+        """Note how far the run has come; written down within a second. Raises what `check` raises."""
+        self._where = _Where(phase, step, of, loss, seconds_left)
+        self.check()
+
+    def say(self, text: str) -> None:
+        """Add a line to the run's log."""
+        with self._bot.transaction() as session:
+            Runs(session).log(self.claim.run, text, datetime.now(UTC))
+
+    def _keep(self) -> None:
+        renewed = time.monotonic()
+        while not self._done.wait(min(OFTEN, self._lease / 4)):
+            now = time.monotonic()
+            due = now - renewed >= self._lease / 4
+            try:
+                self._write(due)
+            except (LeaseLost, Cancelled) as error:
+                self._over = error
+                return
+            except SQLAlchemyError as error:
+                log.warning("hold.unkept", error=str(error).splitlines()[0])
+                if time.monotonic() - renewed > self._lease:  # by now somebody else may have the run
+                    self._over = LeaseLost(self.claim.run)
+                    return
+            else:
+                renewed = now if due else renewed
+
+    def _write(self, due: bool) -> None:
+        where = self._where
+        with self._bot.transaction() as session:
+            runs = Runs(session)
+            if due:
+                runs.renew(self.claim, datetime.now(UTC), timedelta(seconds=self._lease))
+            runs.report(
+                self.claim,
+                phase=where.phase,
+                step=where.step,
+                of=where.of,
+                loss=where.loss,
+                seconds_left=where.seconds_left,
+            )

@@ -1,0 +1,233 @@
+"""The runner: takes up a free run, has it taught, examined and published, and records how it ended.
+
+claim ─▶ lesson ─▶ training ─▶ writing ─▶ examining ─▶ publishing
+Every run ends, in every case: what goes wrong is its error; a lost worker's run is
+taken up by another. Knows neither Celery nor torch; loads the school when there is a lesson.
+"""
+
+import math
+import shutil
+import threading
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.bootstrap import Bot, now
+from app.domain.errors import Cancelled, LeaseLost, PoemBotError
+from app.domain.lesson import Lesson
+from app.domain.run import Claim, Phase, RunState
+from app.domain.verdict import Scorecard
+from app.domain.version import VersionReport
+from app.loop import gate, lessons, rollout
+from app.loop.rollout import Candidate
+from app.store.feedback import FeedbackStore
+from app.store.runs import Runs
+from app.store.versions import Versions
+from worker.hold import Hold, ToldToGo
+
+if TYPE_CHECKING:
+    from models.checkpoint import Checkpoint
+    from models.train import Progress
+
+log = structlog.get_logger(__name__)
+
+
+class NothingToLearn(PoemBotError):
+    """Readers have given nothing yet, or have taken all of it back."""
+
+    code = "nothing_to_learn"
+
+    def __init__(self) -> None:
+        super().__init__("there is nothing to learn yet: no ticked line and no approved poem")
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """What lies ready before a training begins."""
+
+    lesson: Lesson
+    base: VersionReport
+
+
+class Runner:
+    """Carries out runs, one at a time; `going` is set when the process has been told to go."""
+
+    def __init__(self, bot: Bot) -> None:
+        self.going = threading.Event()
+        self._bot = bot
+        self._one_at_a_time = threading.Lock()
+
+    def work(self) -> int:
+        """Carry out runs until none is free; how many there were. One that is at work already is waited for."""
+        done = 0
+        with self._one_at_a_time:
+            while not self.going.is_set() and self._next():
+                done += 1
+        return done
+
+    @property
+    def busy(self) -> bool:
+        """Is a run being carried out?"""
+        return self._one_at_a_time.locked()
+
+    def _next(self) -> bool:
+        settings = self._bot.settings
+        with self._bot.transaction() as session:
+            claim = Runs(session).claim(now(), timedelta(seconds=settings.lease), attempts=settings.attempts)
+        if claim is None:
+            return False
+        with structlog.contextvars.bound_contextvars(run=claim.run, voice=claim.voice, attempt=claim.attempt):
+            log.info("run.taken")
+            self._carry_out(claim)
+        return True
+
+    def _carry_out(self, claim: Claim) -> None:
+        """One run from its claim to its end."""
+        try:
+            with Hold(self._bot, claim, self.going) as hold:
+                self._teach(claim, hold)
+        except LeaseLost:
+            log.warning("run.lost")
+        except Cancelled:
+            self._end(claim, RunState.CANCELLED, None)
+        except ToldToGo:
+            self._release(claim)
+        except SQLAlchemyError:
+            # The database failed us, not the lesson: the lease runs out, and the run is taken up anew.
+            log.exception("run.dropped")
+            raise
+        except Exception as error:
+            # Whatever it is, the run has an end and the desk a reason; the log has the rest.
+            log.exception("run.failed")
+            self._end(claim, RunState.FAILED, plain(error))
+
+    def _end(self, claim: Claim, state: RunState, error: str | None) -> None:
+        try:
+            with self._bot.transaction() as session:
+                Runs(session).end(claim, state, error=error, now=now())
+        except LeaseLost:
+            log.warning("run.lost")
+        else:
+            log.info("run.ended", state=state.value, error=error)
+
+    def _release(self, claim: Claim) -> None:
+        try:
+            with self._bot.transaction() as session:
+                runs = Runs(session)
+                runs.release(claim)
+                runs.log(claim.run, "worker told to go; back in the queue", now())
+        except LeaseLost:
+            log.warning("run.lost")
+        else:
+            log.info("run.released")
+
+    def _teach(self, claim: Claim, hold: Hold) -> None:
+        desk = self._prepare(claim)
+        base = self._read(desk.base)
+        scratch = self._bot.shelf.scratch()
+        try:
+            folder = scratch / "version"
+            self._train(base, desk.lesson, folder, hold)
+            candidate = self._examine(claim, desk, base, folder, hold)
+            hold.at(Phase.PUBLISHING)
+            self._publish(claim, candidate, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _prepare(self, claim: Claim) -> _Desk:
+        with self._bot.reading() as session:
+            lesson = lessons.build(FeedbackStore(session).of(claim.voice))
+            desk = _Desk(lesson, Versions(session).one(claim.voice, 0))
+        if not lesson.texts:
+            raise NothingToLearn
+        for fence in range(1, claim.fence):  # what an earlier taker placed and could not publish
+            self._bot.shelf.remove(self._key(claim, desk.base.base, fence))
+        return desk
+
+    def _read(self, version: VersionReport) -> "Checkpoint":
+        from models import checkpoint
+
+        return checkpoint.read(self._bot.shelf.fetch(version.folder))
+
+    def _train(self, base: "Checkpoint", lesson: Lesson, folder: Path, hold: Hold) -> None:
+        from worker import school  # torch: only once there is something to teach
+
+        hold.say(
+            f"lesson {lesson.hash[:12]}: {lesson.ticks} ticks, {lesson.submissions} poems, {lesson.visitors} readers"
+        )
+        hold.at(Phase.TRAINING)
+
+        def watch(at: "Progress") -> None:
+            left = at.seconds_left if math.isfinite(at.seconds_left) else None
+            hold.at(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
+
+        network = school.teach(base, lesson, settings=self._bot.settings, watch=watch)
+        hold.at(Phase.WRITING)
+        school.write_down(folder, network, base, lesson, now=now)
+
+    def _examine(self, claim: Claim, desk: _Desk, base: "Checkpoint", folder: Path, hold: Hold) -> Candidate:
+        from models import checkpoint
+        from worker.examiner import Examination
+
+        hold.at(Phase.EXAMINING)
+        examination = Examination.of(base.folder, desk.lesson, self._bot.settings)
+
+        def check(done: float, part: int) -> None:
+            hold.at(Phase.EXAMINING, round(50 * (part + done)), 100)
+
+        before = examination.examine(base, check=lambda done: check(done, 0))
+        after = examination.examine(checkpoint.read(folder), check=lambda done: check(done, 1))
+        verdict = gate.judge(before, after)
+        for name, card in (("base", before), ("candidate", after)):
+            hold.say(f"{name}: {figures(card)}")
+        hold.say("admitted" if verdict.admitted else f"turned away: {', '.join(verdict.reasons)}")
+        if not desk.base.metrics:  # a base is measured once; its figures are shown beside those of what it was taught
+            with self._bot.transaction() as session:
+                Versions(session).measured(desk.base.id, numbers(before))
+        return Candidate(self._key(claim, desk.base.base, claim.fence), desk.lesson, numbers(after), verdict)
+
+    def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
+        shelf = self._bot.shelf
+        shelf.place(folder, candidate.folder)
+        try:
+            with self._bot.transaction() as session:
+                state, number = rollout.publish(
+                    claim,
+                    candidate,
+                    swap=self._bot.settings.swap,
+                    versions=Versions(session),
+                    runs=Runs(session),
+                    now=now(),
+                )
+        except LeaseLost:
+            shelf.remove(candidate.folder)
+            raise
+        log.info("run.ended", state=state.value, version=number)
+
+    @staticmethod
+    def _key(claim: Claim, base: str, fence: int) -> str:
+        """Where what this taker makes lies on the shelf: no two takers of a run write to the same place."""
+        return f"{claim.voice}/{base}/run-{claim.run}-{fence}"
+
+
+def plain(error: Exception) -> str:
+    """What went wrong, in one line."""
+    told = " ".join(str(error).split()) or "no more is known"
+    return told if isinstance(error, PoemBotError) else f"{type(error).__name__}: {told}"
+
+
+def numbers(card: Scorecard) -> dict[str, float]:
+    """The figures that are numbers: neither JSON nor Postgres knows NaN."""
+    return {name: value for name, value in card.as_dict().items() if math.isfinite(value)}
+
+
+def figures(card: Scorecard) -> str:
+    """A scorecard as a line of a log."""
+    return (
+        f"{card.bits_per_char:.4f} bits/char, distinct {card.distinct:.3f}, pairs {card.distinct2:.3f}, "
+        f"copied {card.copied:.3f}, {'finite' if card.finite else 'not finite'}"
+    )

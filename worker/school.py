@@ -1,0 +1,106 @@
+"""The school: teaches a base voice a lesson, and writes what comes of it into a folder.
+
+The torch side of a run. Always from the base, never from an earlier version, so that
+drift does not add up and what a reader took back is gone. Knows no database.
+"""
+
+import os
+import subprocess
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from app.domain.lesson import Lesson
+from app.settings import Settings
+from models import checkpoint
+from models.corpus import Poems, read_poems
+from models.device import bf16_pays, choose
+from models.network import Architecture, CharNetwork
+from models.train import Plan, Training, Watch
+from worker.lesson import PER_BATCH, passages
+
+RATE = 4e-4
+"""A fifth of what a base is trained with: the lesson is a touch, not a new upbringing."""
+DROPOUT = 0.3
+MOST_PASSES = 6
+NICE = 10
+"""The worker shares its machine with the site; pages go first."""
+
+_polite = threading.local()
+
+
+def network_of(base: checkpoint.Checkpoint, *, dropout: float = 0.0) -> CharNetwork:
+    """The network of a version folder, ready to be measured or taught further."""
+    network = CharNetwork(Architecture(**base.meta.architecture), dropout=dropout)
+    network.load_state_dict({name: torch.from_numpy(value) for name, value in base.weights.items()})
+    return network.eval()
+
+
+def seed_of(lesson: Lesson) -> int:
+    """The same lesson is taught with the same dice."""
+    return int(lesson.hash[:8], 16)
+
+
+def teach(base: checkpoint.Checkpoint, lesson: Lesson, *, settings: Settings, watch: Watch) -> CharNetwork:
+    """The base's network after the lesson; *watch* hears of every step, and what it raises ends the training.
+
+    Raises models.train.Diverged, ValueError for a lesson without texts or a device that isn't there.
+    """
+    device = choose(settings.device)
+    give_way(settings.train_threads)
+    seed = seed_of(lesson)
+    torch.manual_seed(seed)
+    verse = read_poems(*sorted((base.folder / "verse").glob("*.txt")))
+    texts = passages(lesson, verse, most=settings.lesson_steps * PER_BATCH, seed=seed)
+    corpus = Poems(texts, base.vocabulary, per_batch=PER_BATCH)
+    plan = Plan(
+        passes=max(1, min(MOST_PASSES, settings.lesson_steps // len(corpus))),
+        rate=RATE,
+        warm_up=0.1,
+        bf16=bf16_pays(device),
+        seed=seed,
+    )
+    return Training(network_of(base, dropout=DROPOUT), corpus, plan, device=device).run(watch).cpu()
+
+
+def give_way(threads: int) -> None:
+    """Have this thread yield to the site's, once, and compute on so many *threads* (torch keeps that by thread)."""
+    if not getattr(_polite, "is_so", False):
+        os.nice(NICE)
+        _polite.is_so = True
+    torch.set_num_threads(threads)
+
+
+def write_down(
+    folder: Path, network: CharNetwork, base: checkpoint.Checkpoint, lesson: Lesson, *, now: Callable[[], datetime]
+) -> checkpoint.Checkpoint:
+    """The taught network as a version folder, read back. Raises FileExistsError, OSError, ValueError, Broken."""
+    meta = replace(
+        base.meta,
+        lesson=dict(lesson.summary()),
+        metrics={},
+        seed=seed_of(lesson),
+        created=now().astimezone(UTC).isoformat(timespec="seconds"),
+        revision=revision(),
+        files={},
+        fingerprint={},
+    )
+    weights = {name: value.detach().float().numpy() for name, value in network.state_dict().items()}
+    checkpoint.write(folder, meta, base.vocabulary, weights)
+    return checkpoint.read(folder)
+
+
+def revision() -> str:
+    """The code's revision; "" outside a git checkout."""
+    root = Path(__file__).parents[1]
+    try:
+        told = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:  # no git here
+        return ""
+    return told.stdout.strip() if told.returncode == 0 else ""
