@@ -1,0 +1,161 @@
+"""Sampling: from odds to symbols, for many texts at once.
+
+`Rules` say what may be written next, `luck` gives each text random numbers of its
+own, `draw` takes a symbol from the nucleus. What a text gets depends on its own
+odds and luck, never on its neighbours. Numpy only.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.export import FORBIDDEN, LANE, width
+from models.vocabulary import END, FIRST_BYTE, FIRST_CHARACTER, Vocabulary
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+
+BETWEEN, AFTER_SPACE, AFTER_E2, STATES = 0, 8, 9, 10
+"""Grammar's eight states, and two more: between characters where no space and no line end may come; within the
+characters U+2xxx, whose first two rows (U+2000 to U+207F: invisible spaces, overrides of direction) are left out."""
+LAST_BYTE = 1
+"""Grammar's state before the last byte of a character."""
+DRAWS = 4
+"""Random numbers a symbol may use: three tries, then one for the exact draw that never fails."""
+_STRAY_LEADS = (0xC2, 0xCC, 0xCD, 0xEE, 0xEF, 0xF3, 0xF4)
+"""First bytes of controls, combining marks, private use and specials: never spelled, so a line stays one clean row."""
+
+
+_GAMMA, _ONE, _TWO, _WORD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 2**64 - 1
+
+
+@dataclass(frozen=True)
+class Rules:
+    """A finite automaton over symbols: lines of valid UTF-8 without doubled, leading or trailing spaces."""
+
+    forbidden: Floats
+    """(2 * STATES, W): 0 or `FORBIDDEN`; the second half is for lines that are too short to end."""
+    follows: Ids
+    """(STATES, W): the state after a symbol."""
+    newline: int
+    spaces: tuple[int, ...]
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary, *, banned: str = "", spell: bool = True) -> "Rules":
+        """Build them; END never comes, nor do controls. ValueError when nothing is left to write."""
+        grammar, symbols = vocabulary.grammar, len(vocabulary)
+        newline, space = vocabulary.encode("\n")[0], vocabulary.encode(" ")[0]
+        allowed = np.zeros((STATES, width(symbols)), np.bool_)
+        allowed[:AFTER_SPACE, :symbols] = grammar.allowed
+        allowed[BETWEEN, [END, *_strays(vocabulary), *_symbols_of(vocabulary, banned)]] = False
+        allowed[BETWEEN, [FIRST_BYTE + lead for lead in _STRAY_LEADS]] = False
+        if not spell:
+            allowed[BETWEEN, FIRST_BYTE:FIRST_CHARACTER] = False
+        allowed[BETWEEN, newline] = True
+        allowed[AFTER_SPACE] = allowed[BETWEEN]
+        allowed[AFTER_SPACE, [newline, space]] = False
+        allowed[AFTER_E2, FIRST_BYTE + 0x82 : FIRST_BYTE + 0xC0] = True
+        if not allowed[AFTER_SPACE].any():
+            raise ValueError("the style bans every character")
+        follows = np.zeros((STATES, width(symbols)), np.int64)
+        follows[:AFTER_SPACE, :symbols] = grammar.follows
+        follows[BETWEEN, FIRST_BYTE + 0xE2] = AFTER_E2
+        follows[AFTER_E2] = LAST_BYTE
+        follows[AFTER_SPACE] = follows[BETWEEN]
+        follows[:, [newline, space]] = AFTER_SPACE
+        short = allowed.copy()
+        short[:, newline] = False
+        forbidden = np.where(np.concatenate([allowed, short]), np.float32(0), FORBIDDEN)
+        return cls(forbidden, follows, newline, (space,))
+
+
+def _strays(vocabulary: Vocabulary) -> list[int]:
+    """Symbols that would break a row: controls, separators, spaces that are not the space."""
+    stray = ("C", "Zl", "Zp", "Zs")
+    found = [c for c in vocabulary.characters if unicodedata.category(c).startswith(stray) and c not in " \n"]
+    return vocabulary.ids_of("".join(found) + "\N{REPLACEMENT CHARACTER}")
+
+
+def _symbols_of(vocabulary: Vocabulary, characters: str) -> list[int]:
+    """The symbols of *characters*; one that would have to be spelled in several bytes has none of its own."""
+    spelled = (vocabulary.encode(c) for c in characters)
+    return [ids[0] for ids in spelled if len(ids) == 1]
+
+
+def key(*parts: int) -> int:
+    """One number of 64 bits that stands for all *parts*, whatever their order of magnitude."""
+    mixed = 0
+    for part in parts:
+        mixed = _mix((mixed ^ part) + _GAMMA)
+    return mixed
+
+
+def luck(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
+    """Random numbers *start* … *start* + *count* of each key (N,), in [0, 1): (N, count).
+
+    Counter-based (splitmix64, Steele et al. 2014): any number can be had without those before it.
+    """
+    at: NDArray[np.uint64] = start.astype(np.uint64)[:, None] + np.arange(1, count + 1, dtype=np.uint64)
+    z: NDArray[np.uint64] = keys[:, None] + at * np.uint64(_GAMMA)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_ONE)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_TWO)
+    top: NDArray[np.uint64] = (z ^ (z >> np.uint64(31))) >> np.uint64(40)
+    return top.astype(np.float32) * np.float32(2**-24)
+
+
+def _mix(z: int) -> int:
+    """Splitmix64's finish on a Python number."""
+    z &= _WORD
+    z = ((z ^ (z >> 30)) * _ONE) & _WORD
+    z = ((z ^ (z >> 27)) * _TWO) & _WORD
+    return z ^ (z >> 31)
+
+
+def draw(odds: Floats, numbers: Floats, nucleus: Floats) -> Ids:
+    """A symbol for each row: odds (N, W), random numbers (N, DRAWS), nucleus (N,) -> (N,).
+
+    Nucleus sampling (Holtzman et al. 2020) without a sort: draw from all, and draw again when the symbols likelier
+    than the one drawn have the nucleus' probability already. A row refused three times is sorted after all. A row of
+    NaN gets some symbol.
+    """
+    lanes = odds.reshape(len(odds), LANE, -1).sum(axis=1)  # (N, W / LANE); summed down a column: the same for any N
+    ladder = lanes.cumsum(axis=1)
+    limit = nucleus * ladder[:, -1]
+    chosen, fits = _try(odds, lanes, ladder, numbers[:, 0], limit)
+    left = np.flatnonzero(~fits)
+    for turn in range(1, DRAWS - 1):
+        if not left.size:
+            return chosen
+        chosen[left], fits = _try(odds[left], lanes[left], ladder[left], numbers[left, turn], limit[left])
+        left = left[~fits]
+    if left.size:
+        chosen[left] = _sorted(odds[left], numbers[left, -1], limit[left])
+    return chosen
+
+
+def _try(odds: Floats, lanes: Floats, ladder: Floats, numbers: Floats, limit: Floats) -> tuple[Ids, NDArray[np.bool_]]:
+    """Draw from all: the lane first, then the symbol in it. And does it lie in the nucleus?"""
+    rows = np.arange(len(odds))
+    target = numbers * ladder[:, -1]
+    lane = np.minimum((ladder <= target[:, None]).sum(axis=1), lanes.shape[1] - 1)
+    rest = target - (ladder[rows, lane] - lanes[rows, lane])
+    inner = odds.reshape(len(odds), LANE, -1)[rows, :, lane].cumsum(axis=1)  # (N, LANE)
+    place = np.minimum((inner <= rest[:, None]).sum(axis=1), LANE - 1)
+    chosen = place * lanes.shape[1] + lane
+    mine = odds[rows, chosen]
+    likelier = np.multiply(odds, odds > mine[:, None]).sum(axis=1)
+    return chosen, (likelier < limit) & (mine > 0)
+
+
+def _sorted(odds: Floats, numbers: Floats, limit: Floats) -> Ids:
+    """Draw from the nucleus itself, the likeliest first: slower, and never refused."""
+    order = np.argsort(-odds, axis=1, kind="stable")
+    falling = np.take_along_axis(odds, order, axis=1)
+    ladder = falling.cumsum(axis=1)
+    size = np.maximum(((ladder - falling) < limit[:, None]).sum(axis=1), 1)
+    rows = np.arange(len(odds))
+    target = numbers * ladder[rows, size - 1]
+    place = np.minimum((ladder <= target[:, None]).sum(axis=1), size - 1)
+    return np.asarray(order[rows, place], np.int64)
