@@ -12,9 +12,7 @@ from app.loop.lessons import MOST_PER_ADDRESS, MOST_PER_VISITOR, POEM_WEIGHT, bu
 
 NAMES = st.sampled_from("abcde")
 ADDRESSES = st.sampled_from(["", "home", "café"])
-TICKS = st.builds(
-    TickedLine, line=st.integers(1, 40), text=NAMES, before=st.just(""), visitor=NAMES, address=ADDRESSES
-)
+TICKS = st.builds(TickedLine, line=st.integers(1, 40), text=NAMES, before=st.just(""), visitor=NAMES, address=ADDRESSES)
 POEMS = st.builds(TaughtPoem, submission=st.integers(1, 40), text=NAMES, visitor=NAMES, address=ADDRESSES)
 FEEDBACK = st.builds(
     lambda ticks, poems: Feedback(tuple(ticks), tuple(poems)), st.lists(TICKS, max_size=30), st.lists(POEMS, max_size=9)
