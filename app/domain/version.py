@@ -65,3 +65,5 @@ class VoiceReport:
     """Ticks and submissions in the champion's lesson."""
     taught: datetime | None
     """When the champion was made; None for the base."""
+    lesson: Mapping[str, object]
+    """The champion's lesson, in the contract's shape."""

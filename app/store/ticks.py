@@ -1,14 +1,37 @@
 """Ticks: a visitor's marks on lines that were shown to him."""
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.store.session import insert
-from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow
+from app.store.tables import ImpressionRow, LessonItemRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedLine:
+    """A line that a visitor ticked."""
+
+    line: int
+    text: str
+    poem: str
+    """Where it was first written."""
+    taught_in: tuple[int, ...]
+    """Numbers of the versions whose lesson held it, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LovedLine:
+    """A line, and how many visitors ticked it."""
+
+    line: int
+    text: str
+    poem: str
+    ticks: int
 
 
 class Ticks:
@@ -56,3 +79,37 @@ class Ticks:
         for line in changes:
             self.set(line, visitor, on=line in lines, address=address, now=now)
         return len(changes)
+
+    def of_visitor(self, visitor: str, limit: int = 200) -> list[MarkedLine]:
+        """The lines a visitor has ticked, newest first."""
+        rows = self._session.execute(
+            select(LineRow.id, LineRow.text, LineRow.poem_id)
+            .join(TickRow, TickRow.line_id == LineRow.id)
+            .where(TickRow.visitor_id == visitor, ~TickRow.taken_back)
+            .order_by(TickRow.at.desc(), LineRow.id)
+            .limit(limit)
+        ).all()
+        taught: dict[int, list[int]] = {row.id: [] for row in rows}
+        for line, number in self._session.execute(
+            select(LessonItemRow.source_id, VersionRow.number)
+            .join(VersionRow, VersionRow.id == LessonItemRow.version_id)
+            .where(LessonItemRow.kind == "line", LessonItemRow.source_id.in_(taught))
+            .order_by(VersionRow.number)
+        ):
+            taught[line].append(number)
+        return [MarkedLine(row.id, row.text, row.poem_id, tuple(taught[row.id])) for row in rows]
+
+    def loved(self, voice: str, limit: int = 20) -> list[LovedLine]:
+        """The lines of a voice that most visitors ticked; of visitors whose cookie came back."""
+        marks = func.count()
+        rows = self._session.execute(
+            select(LineRow.id, LineRow.text, LineRow.poem_id, marks)
+            .join(TickRow, TickRow.line_id == LineRow.id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
+            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
+            .where(PoemRow.voice == voice, ~TickRow.taken_back, VisitorRow.returned.is_not(None))
+            .group_by(LineRow.id, LineRow.text, LineRow.poem_id)
+            .order_by(marks.desc(), LineRow.id.desc())
+            .limit(limit)
+        )
+        return [LovedLine(*row) for row in rows]

@@ -55,6 +55,7 @@ class Voices:
             versions=versions or 0,
             lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
             taught=champion.created if champion.number else None,
+            lesson=lesson,
         )
 
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:

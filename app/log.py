@@ -1,0 +1,55 @@
+"""The log: events with fields, never sentences; JSON in production, readable in development.
+
+`configure` is called once by each process. Request and run ids are bound as context
+variables (`structlog.contextvars`), so that every event of a request or a run carries them.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import structlog
+from structlog.typing import Processor
+
+QUIET = ("uvicorn.access", "sqlalchemy.engine", "celery.redirected")
+"""Loggers whose chatter the `http.request` and run events replace."""
+
+
+def configure(env: str, *, level: int = logging.INFO) -> None:
+    """Send the log of this process, its libraries' included, to stderr in the form that *env* asks for."""
+    shared = _shared()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers(env)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _shared() -> Sequence[Processor]:
+    return (
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    )
+
+
+def _renderers(env: str) -> Sequence[Processor]:
+    if env == "production":
+        return (
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        )
+    return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)

@@ -1,0 +1,77 @@
+"""What an admin does, from the desk or by program: each deed in one unit of work with its entry in the audit log."""
+
+from collections.abc import Sequence
+
+from app.bootstrap import Bot, announcer, now
+from app.domain.errors import Unfit
+from app.domain.run import Cause, RunReport
+from app.domain.submission import Submission, SubmissionStatus
+from app.loop import rollout
+from app.loop import runs as run_deeds
+from app.store.audit import Audit
+from app.store.runs import Runs
+from app.store.submissions import Submissions
+from app.store.versions import Versions
+from app.store.voices import Voices
+
+
+def start_run(bot: Bot, voice: str, *, by: str) -> tuple[RunReport, bool]:
+    """Start a run of *voice*, or find the one under way; True when it is new. Raises UnknownVoice."""
+    with bot.transaction() as session:
+        report, new = run_deeds.request(
+            voice,
+            Cause.ADMIN,
+            runs=Runs(session),
+            voices=Voices(session),
+            announce=announcer(session),
+            now=now(),
+        )
+        if new:
+            Audit(session).add(by, "run.start", f"{voice} run {report.run}", "", now())
+    return report, new
+
+
+def cancel_run(bot: Bot, run: int, *, by: str) -> RunReport:
+    """Stop a run; one that has ended stays as it is. Raises UnknownRun."""
+    with bot.transaction() as session:
+        runs = Runs(session)
+        if runs.one(run).state.ended:
+            return runs.one(run)
+        report = runs.cancel(run, now())
+        Audit(session).add(by, "run.cancel", f"{report.voice} run {run}", "", now())
+    return report
+
+
+def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool, reason: str) -> int:
+    """Have a version serve; its number. Raises UnknownVersion, TurnedAway, Unfit (an override without its reason)."""
+    if override and not reason.strip():
+        raise Unfit("no_reason", "to overrule the gate takes a reason")
+    with bot.transaction() as session:
+        versions = Versions(session)
+        was = versions.champion(voice).number
+        champion = rollout.promote(
+            voice, number, by=by, override=override, reason=reason.strip(), versions=versions, now=now()
+        )
+        deed = "promote.override" if override else "promote"
+        detail = f"from {was}" + (f": {reason.strip()}" if reason.strip() else "")
+        Audit(session).add(by, deed, f"{voice} {champion}", detail, now())
+    return champion
+
+
+def rollback(bot: Bot, voice: str, *, by: str) -> int:
+    """Have the version before serve again; its number. Raises UnknownVoice, NothingToUndo."""
+    with bot.transaction() as session:
+        versions = Versions(session)
+        was = versions.champion(voice).number
+        champion = rollout.rollback(voice, by=by, versions=versions, now=now())
+        Audit(session).add(by, "rollback", f"{voice} {champion}", f"from {was}", now())
+    return champion
+
+
+def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -> list[Submission]:
+    """Approve or reject submissions. Raises UnknownSubmission."""
+    with bot.transaction() as session:
+        decided = Submissions(session).decide(ids, status, by=by, now=now())
+        for given in decided:
+            Audit(session).add(by, f"submission.{status}", f"submission {given.id}", f"now {given.status}", now())
+    return decided

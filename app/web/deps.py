@@ -1,0 +1,71 @@
+"""What routes ask for. One unit of work a request, kept before the answer leaves."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+from sqlalchemy.orm import Session
+
+from app.bootstrap import Bot, now
+from app.engine.engine import Engine
+from app.store.poems import Poems
+from app.store.visitors import Visitors
+from app.web.visitors import Visitor, visitor_of
+
+LARGEST_ID = 2**31 - 1
+"""Ids are 32-bit integers in the database."""
+
+
+def bot_of(request: Request) -> Bot:
+    """The bot behind the site that was asked."""
+    return cast("Bot", request.app.state.bot)
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine of this process."""
+    return cast("Engine", request.app.state.engine)
+
+
+BotDep = Annotated[Bot, Depends(bot_of)]
+EngineDep = Annotated[Engine, Depends(engine_of)]
+VisitorDep = Annotated[Visitor, Depends(visitor_of)]
+
+
+def _transaction(bot: BotDep) -> Iterator[Session]:
+    with bot.transaction() as session:
+        yield session
+
+
+def _reading(bot: BotDep) -> Iterator[Session]:
+    with bot.reading() as session:
+        yield session
+
+
+# scope="function": the commit happens before the response leaves. FastAPI's
+# default would say 200 first and find out afterwards.
+Transaction = Annotated[Session, Depends(_transaction, scope="function")]
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+
+Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.")]
+PoemId = Annotated[str, Path(pattern=r"^[a-z2-7]+$", max_length=16, description="A poem.")]
+LineId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A line.")]
+RunId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A run.")]
+SubmissionId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A submission.")]
+Token = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9_-]+$", max_length=40, description="Its author's key to a submission.")
+]
+Number = Annotated[int, Path(ge=0, le=LARGEST_ID, description="A version of the voice's present base.")]
+
+
+def greet(session: Session, visitor: Visitor) -> None:
+    """Note in the database that this visitor is here; needed before anything can be stored for him."""
+    Visitors(session).greet(visitor.id, cookie_came_back=visitor.returned, address=visitor.address, now=now())
+
+
+@contextmanager
+def storing_poems(bot: Bot, visitor: Visitor) -> Iterator[Poems]:
+    """The poems, to add one for *visitor*."""
+    with bot.transaction() as session:
+        greet(session, visitor)
+        yield Poems(session)

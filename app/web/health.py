@@ -1,0 +1,111 @@
+"""Operations: is it alive, is it ready, how much of everything. For machines; no visitor comes here."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.concurrency import run_in_threadpool
+
+from app.bootstrap import Bot, now
+from app.engine.engine import Engine
+from app.store.pulses import Pulse, Pulses
+from app.store.voices import Voices
+from app.web.deps import BotDep, EngineDep
+from app.web.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+router = APIRouter(include_in_schema=False)
+BEAT_EVERY = 5.0
+"""Seconds between a web process' signs of life."""
+FRESH = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What one voice of one web process serves, and what would not load."""
+
+    voice: str
+    number: int | None
+    """Of the version that serves; None: nothing does."""
+    wanted: int
+    error: str | None
+
+
+@router.get("/healthz")
+def alive() -> JSONResponse:
+    """The process answers."""
+    return JSONResponse({"alive": True}, headers=FRESH)
+
+
+@router.get("/readyz")
+def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
+    """The process can serve readers: the database answers, and every voice has a version that writes.
+
+    A version that will not load leaves the old one serving: that is said, and is no reason to send readers away.
+    """
+    serving = {one.voice: one for one in _serving(engine)}
+    try:
+        with bot.reading() as session:
+            voices = [voice.slug for voice in Voices(session).all()]
+            workers = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "worker"]
+        database: str | None = None
+    except (DBAPIError, PoolTimeout) as error:
+        voices, workers, database = list(serving), [], type(error).__name__
+    writing = bool(voices) and all(slug in serving and serving[slug].number is not None for slug in voices)
+    body = {
+        "ready": database is None and writing,
+        "database": {"ok": database is None, "error": database},
+        "voices": {
+            slug: {"serving": one.number, "wanted": one.wanted, "error": one.error} for slug, one in serving.items()
+        },
+        "worker": {"alive": len(workers), "seen": max((p.at.isoformat() for p in workers), default=None)},
+    }
+    return JSONResponse(body, 200 if body["ready"] else 503, headers=FRESH)
+
+
+@router.get("/metrics")
+def metrics(request: Request, engine: EngineDep) -> Response:
+    """For Prometheus."""
+    counted: Metrics = request.app.state.metrics
+    for one in _serving(engine):
+        counted.serving(one.voice, -1 if one.number is None else one.number, broken=one.error is not None)
+    return PlainTextResponse(counted.text(), media_type=CONTENT_TYPE_LATEST, headers=FRESH)
+
+
+def statuses(pulses: Iterable[Pulse]) -> list[Serving]:
+    """What the web processes said in their pulses, each thing once."""
+    said: dict[Serving, None] = {}
+    for pulse in pulses:
+        told = pulse.detail.get("voices")
+        for one in told if pulse.kind == "web" and isinstance(told, list) else ():
+            said[Serving(one["voice"], one["number"], one["wanted"], one["error"])] = None
+    return list(said)
+
+
+async def beat(bot: Bot, engine: Engine) -> None:
+    """Tell the database every few seconds that this process is alive and what it serves; until cancelled."""
+    name = f"web {socket.gethostname()} {os.getpid()}"
+    while True:
+        await run_in_threadpool(_beat_once, bot, engine, name)
+        await asyncio.sleep(BEAT_EVERY)
+
+
+def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
+    detail: Mapping[str, object] = {"voices": [asdict(one) for one in _serving(engine)]}
+    try:
+        with bot.transaction() as session:
+            Pulses(session).beat(name, "web", detail, now())
+    except (DBAPIError, PoolTimeout) as error:
+        log.warning("pulse.unheard", error=str(error))
+
+
+def _serving(engine: Engine) -> list[Serving]:
+    return [Serving(status.voice, status.number, status.wanted, status.error) for status in engine.status().values()]

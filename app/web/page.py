@@ -1,0 +1,135 @@
+"""Pages: templates, words and the frame that all of them share. Knows no route."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, cast
+
+from babel.dates import format_datetime
+from babel.numbers import format_percent
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from app.domain.version import VoiceReport
+from app.store.voices import Voices
+from app.web.admins import admin_of
+from app.web.josa import josa_filter
+from app.web.language import LANGS, Lang, catalogue, language_of
+from app.web.static import Assets
+from app.web.visitors import keys_of, set_cookie, visitor_of
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+FLASH = "flash"
+_FLASH = re.compile(r"[a-z_]{1,30}")
+KOREA = timezone(timedelta(hours=9), "KST")
+FRAME: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
+"""What a template may ask for though its route had nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a visitor typed, to be given back when it could not be taken."""
+
+    text: str = ""
+    title: str = ""
+    author: str = ""
+    consent: bool = False
+    prime: str = ""
+    temperature: str = ""
+
+
+@pass_context
+def moment(context: Context, at: datetime) -> Markup:
+    """A date and a time: Korea's on Korean pages, UTC on others."""
+    if context.get("lang") == "ko":
+        words = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
+    else:
+        words = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), words)
+
+
+@pass_context
+def percent(context: Context, share: float) -> str:
+    """A share as a percentage with at most one decimal."""
+    return str(format_percent(share, "0.#%", locale=context.get("lang", "ko")))
+
+
+class Pages:
+    """The templates, once for each language."""
+
+    def __init__(self, folder: Path = TEMPLATES) -> None:
+        self.assets = Assets(folder / "static")
+        self._environments = {lang: self._environment(folder, lang) for lang in LANGS}
+
+    def render(self, template: str, lang: Lang, context: Mapping[str, object]) -> str:
+        """The HTML of a page."""
+        return self._environments[lang].get_template(template).render({**FRAME, **context, "lang": lang})
+
+    def _environment(self, folder: Path, lang: Lang) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=True,
+            extensions=["jinja2.ext.i18n"],
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        words = catalogue(folder / "locale", lang)
+        cast("Any", environment).install_gettext_callables(words.ugettext, words.ungettext, newstyle=True)
+        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
+        environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
+        return environment
+
+
+def page(
+    request: Request,
+    template: str,
+    status: int = 200,
+    /,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
+) -> HTMLResponse:
+    """A page in the visitor's language; the frame (voices, admin, flash, form token) is added here."""
+    pages: Pages = request.app.state.pages
+    voices, admin = _frame(request)
+    here = request.path_params.get("voice")
+    frame: dict[str, object] = {
+        "voices": voices,
+        "voice": next((v for v in voices if v.slug == here), None),
+        "path": request.url.path,
+        "csrf": keys_of(request).sign_form(visitor_of(request).id),
+        "admin": admin,
+        "flash": _flash(request),
+    }
+    html = pages.render(template, language_of(request), frame | context)
+    return HTMLResponse(html, status, headers={"Content-Language": language_of(request), **(headers or {})})
+
+
+def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:
+    """Every page's voices and admin; a page that says the database is away must do without."""
+    try:
+        with request.app.state.bot.reading() as session:
+            return Voices(session).all(), admin_of(request, session)
+    except (DBAPIError, PoolTimeout):
+        return (), None
+
+
+def set_flash(request: Request, code: str) -> None:
+    """One sentence for the next page that is shown."""
+    set_cookie(request, FLASH, code, life=60)
+
+
+def _flash(request: Request) -> str | None:
+    code = request.cookies.get(FLASH, "")
+    if not code:
+        return None
+    set_cookie(request, FLASH, "", life=0)
+    return code if _FLASH.fullmatch(code) else None

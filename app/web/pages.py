@@ -1,0 +1,196 @@
+"""The visitors' pages. All of them work without JavaScript, and asking for one changes nothing but what was shown."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+
+from app.bootstrap import now
+from app.domain.errors import Unfit, UnknownLine, UnknownVoice
+from app.domain.poem import Wish
+from app.store.poems import Poems, Sort
+from app.store.runs import Runs
+from app.store.submissions import Submissions
+from app.store.ticks import Ticks
+from app.store.versions import Versions
+from app.store.voices import Voices
+from app.web.deps import BotDep, PoemId, Slug, VisitorDep, greet
+from app.web.errors import FormExpired
+from app.web.forms import AnyForm, GenuineForm
+from app.web.language import COOKIE as LANG_COOKIE
+from app.web.language import LANGS, accepted
+from app.web.limits import TICKS, Limited, take
+from app.web.page import page, set_flash
+from app.web.sheet import sheet, tick_again, write_again
+from app.web.visitors import set_cookie
+from app.web.writing import compose, current, meet, temperature_of
+
+router = APIRouter(include_in_schema=False)
+VOICE_COOKIE = "voice"
+
+
+def see_other(path: str) -> RedirectResponse:
+    """Go and look there: what a form's answer is."""
+    return RedirectResponse(path, 303)
+
+
+@router.get("/")
+def home(request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
+    """The voice for this visitor, rendered in place."""
+    return _voice_page(_voice_for(request, bot), request, visitor)
+
+
+@router.get("/about")
+def about(request: Request) -> HTMLResponse:
+    """What this bot is."""
+    return page(request, "about.html")
+
+
+@router.get("/learn")
+def learn(request: Request) -> HTMLResponse:
+    """How a character RNN works."""
+    return page(request, "learn.html")
+
+
+@router.get("/me")
+def me(request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
+    """What this visitor ticked and taught."""
+    with bot.reading() as session:
+        lines, submissions = Ticks(session).of_visitor(visitor.id), Submissions(session).of_visitor(visitor.id)
+    return page(request, "me.html", lines=lines, submissions=submissions)
+
+
+@router.get("/robots.txt")
+def robots() -> PlainTextResponse:
+    """What crawlers may read."""
+    closed = "".join(f"Disallow: {path}\n" for path in ("/me", "/submissions/", "/desk", "/api/"))
+    return PlainTextResponse(f"User-agent: *\n{closed}")
+
+
+@router.post("/language")
+def speak(request: Request, form: GenuineForm) -> Response:
+    """Remember the language of the pages."""
+    if form.text("lang") in LANGS:
+        set_cookie(request, LANG_COOKIE, form.text("lang"))
+    return see_other(local_path(form.text("next")))
+
+
+@router.get("/poems/{poem}.txt")
+def poem_as_text(poem: PoemId, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
+    """A poem to copy."""
+    with bot.reading() as session:
+        found = Poems(session).one(poem, visitor.id)
+        voice = Voices(session).one(found.voice)
+    return PlainTextResponse(f"{found.text}\n\n— {voice.title} 판 {found.version} · AI 생성\n")
+
+
+@router.get("/poems/{poem}")
+def permalink(poem: PoemId, request: Request, visitor: VisitorDep) -> HTMLResponse:
+    """A poem at its address."""
+    meet(request, poem, visitor)
+    return sheet(request, poem, visitor)
+
+
+@router.post("/poems/{poem}/ticks")
+def tick_lines(poem: PoemId, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Save the ticked set of a poem."""
+    ticked = form.ids("lines")
+    try:
+        form.must_be_genuine()
+        take(request, TICKS, visitor)
+    except (FormExpired, Limited) as error:
+        return tick_again(request, poem, visitor, error, ticked)
+    with bot.transaction() as session:
+        greet(session, visitor)
+        Ticks(session).replace(poem, visitor.id, set(ticked), address=visitor.address, now=now())
+    set_flash(request, "ticked")
+    return see_other(f"/poems/{poem}")
+
+
+@router.get("/{voice}")
+def voice_page(voice: Slug, request: Request, visitor: VisitorDep) -> Response:
+    """The poem that stands before this visitor."""
+    return _voice_page(voice, request, visitor)
+
+
+@router.post("/{voice}/poems")
+def write(voice: Slug, request: Request, form: AnyForm, visitor: VisitorDep) -> Response:
+    """Another poem."""
+    try:
+        form.must_be_genuine()
+        wish = Wish(prime=form.text("prime"), temperature=temperature_of(form.text("temperature")))
+        poem = compose(request, voice, visitor, wish, form.ids("keep"))
+    except (FormExpired, Limited, Unfit, UnknownLine) as error:
+        return write_again(request, voice, visitor, error, form.draft)
+    return see_other(f"/poems/{poem}")
+
+
+@router.get("/{voice}/poems")
+def browse(
+    *,
+    voice: Slug,
+    request: Request,
+    bot: BotDep,
+    visitor: VisitorDep,
+    sort: str = "new",
+    version: str = "",
+    cursor: str = "",
+) -> HTMLResponse:
+    """Poems that readers were shown: newest, best-loved, of one version."""
+    order: Sort = "loved" if sort == "loved" else "new"
+    only = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else None
+    with bot.reading() as session:
+        Voices(session).one(voice)
+        poems, following = Poems(session).page(
+            voice, sort=order, version=only, cursor=cursor or None, visitor=visitor.id
+        )
+    of_version = "" if only is None else f"&version={only}"
+    onwards = f"?sort={order}{of_version}&cursor={following}" if following else None
+    return page(request, "poems.html", poems=poems, sort=order, version=only, next=onwards)
+
+
+@router.get("/{voice}/anthology")
+def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
+    """The best-loved lines and poems."""
+    with bot.reading() as session:
+        Voices(session).one(voice)
+        lines = Ticks(session).loved(voice)
+        poems, _ = Poems(session).page(voice, sort="loved", limit=10, visitor=visitor.id)
+    return page(request, "anthology.html", lines=lines, poems=poems)
+
+
+@router.get("/{voice}/versions")
+def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
+    """Is it learning?"""
+    with bot.reading() as session:
+        store = Versions(session)
+        found, history, runs = store.of_voice(voice), store.history(voice), Runs(session).of_voice(voice)
+    return page(request, "versions.html", versions=found, history=history, runs=runs)
+
+
+def _voice_page(voice: str, request: Request, visitor: VisitorDep) -> Response:
+    poem = current(request, voice, visitor)
+    if request.cookies.get(VOICE_COOKIE) != voice:
+        set_cookie(request, VOICE_COOKIE, voice)
+    return page(request, "about.html") if poem is None else sheet(request, poem, visitor, home=True)
+
+
+def _voice_for(request: Request, bot: BotDep) -> str:
+    """The voice a visitor meets first: the one he read last, one of his language, the deployment's default."""
+    with bot.reads(Voices) as voices:
+        known = {voice.slug: voice.language.split("-")[0] for voice in voices.all()}
+    if not known:
+        raise UnknownVoice(bot.settings.default_voice)
+    last = request.cookies.get(VOICE_COOKIE, "")
+    if last in known:
+        return last
+    for tag in accepted(request.headers.get("accept-language", "")):
+        for slug, language in known.items():
+            if language == tag:
+                return slug
+    default = bot.settings.default_voice
+    return default if default in known else next(iter(known))
+
+
+def local_path(path: str) -> str:
+    """*path* if it is one of ours, else the first page: nobody is sent elsewhere."""
+    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 500
+    return path if ours else "/"

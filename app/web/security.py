@@ -1,0 +1,116 @@
+"""The guard: what a request must be before anything of ours reads it, and what every answer carries.
+
+Unsafe requests must come from our own pages (Sec-Fetch-Site, else Origin); who sends neither is no browser and
+carries nobody's cookies by accident. A bearer token needs no origin: no foreign page can make a browser send it.
+"""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+LARGEST_BODY = 1024 * 1024
+"""Bytes of a request's body."""
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
+}
+"""On every answer. `same-origin` referrers keep submission tokens in the house and leave form posts their Origin."""
+Answer = Callable[[Request, int, str], Awaitable[Response]]
+
+
+def host_is_sane(host: str | None) -> bool:
+    """Is a Host header a host and perhaps a port, and nothing else?"""
+    if not host or any(c in host for c in "/\\@?#, \t"):
+        return False
+    try:
+        parts = urlsplit(f"//{host}")
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
+
+
+def is_from_here(headers: Headers) -> bool:
+    """Does an unsafe request come from one of our own pages, or from no page at all?"""
+    if headers.get("authorization", "").lower().startswith("bearer "):
+        return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    if origin is None:
+        return True
+    try:
+        return urlsplit(origin).netloc.lower() == headers.get("host", "").lower() != ""
+    except ValueError:
+        return False
+
+
+def _is_json(headers: Headers) -> bool:
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+
+
+def _has_body(headers: Headers) -> bool:
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
+
+
+class Guard:
+    """ASGI middleware: turns away what should not come further. *answer* makes the refusal in the asker's form."""
+
+    def __init__(self, app: ASGIApp, answer: Answer) -> None:
+        self._app = app
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
+        if refusal is not None:
+            response = await self._answer(Request(scope, receive), *refusal)
+            await response(scope, receive, send)
+            return
+        await self._app(scope, _measured(receive), send)
+
+    @staticmethod
+    def _refusal(method: str, path: str, headers: Headers) -> tuple[int, str] | None:
+        length = headers.get("content-length", "0")
+        if not host_is_sane(headers.get("host")):
+            return 400, "bad_host"
+        if length.isdigit() and int(length) > LARGEST_BODY:
+            return 413, "too_large"
+        if method not in SAFE and not is_from_here(headers):
+            return 403, "cross_origin"
+        if method not in SAFE and path.startswith("/api/") and _has_body(headers) and not _is_json(headers):
+            return 415, "not_json"
+        return None
+
+
+def _measured(receive: Receive) -> Receive:
+    """The same body, counted: chunked ones do not say beforehand how long they are."""
+    taken = 0
+
+    async def measured() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > LARGEST_BODY:
+            raise HTTPException(413, "too_large")
+        return message
+
+    return measured

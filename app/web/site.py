@@ -1,0 +1,74 @@
+"""The site: one application over a bot and an engine."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import anyio.to_thread
+from fastapi import FastAPI
+from fastapi.middleware import Middleware
+from fastapi.responses import RedirectResponse
+from starlette.concurrency import run_in_threadpool
+
+from app.bootstrap import Bot
+from app.engine.engine import Engine
+from app.web import admin_api, api, desk, docs, errors, health, pages, stream, teaching
+from app.web.edge import Edge
+from app.web.keys import Keys
+from app.web.limits import Limits
+from app.web.metrics import Metrics
+from app.web.page import Pages
+from app.web.security import Guard
+from app.web.static import CachedFiles
+
+SPARE_THREADS = 40
+"""Threads beside those that wait for the engine: pages, the database, files."""
+
+
+def create_app(bot: Bot, engine: Engine) -> FastAPI:
+    """The application; its lifespan starts and stops the engine, and says every few seconds that it is alive."""
+    metrics, site_pages = Metrics(), Pages()
+    app = FastAPI(
+        title="poem-bot",
+        summary="A poet that learns from its readers. Its poems are written by a machine.",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=docs.OPENAPI,
+        redirect_slashes=False,
+        lifespan=_lifespan,
+        middleware=[
+            Middleware(Edge, metrics=metrics, answer=errors.answer_outside),
+            Middleware(Guard, answer=errors.answer_outside),
+        ],
+    )
+    app.state.bot, app.state.engine = bot, engine
+    app.state.metrics, app.state.pages = metrics, site_pages
+    app.state.keys = Keys(bot.settings.secret())
+    app.state.limits = Limits(bot.settings)
+    errors.install(app)
+    app.mount("/static", CachedFiles(directory=site_pages.assets.folder), name="static")
+    docs.mount(app)
+    icon = site_pages.assets.url("icon.svg")
+    app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)
+    # pages last: GET /{voice} takes every single word
+    for room in (health, docs, stream, api, admin_api, desk, teaching, pages):
+        app.include_router(room.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    bot: Bot = app.state.bot
+    engine: Engine = app.state.engine
+    waiting = bot.settings.slots + bot.settings.queue  # readers whose threads wait for the engine at the same time
+    anyio.to_thread.current_default_thread_limiter().total_tokens = waiting + SPARE_THREADS
+    await run_in_threadpool(engine.start)
+    pulse = asyncio.create_task(health.beat(bot, engine))
+    try:
+        yield
+    finally:
+        pulse.cancel()
+        with suppress(asyncio.CancelledError):
+            await pulse
+        await run_in_threadpool(engine.close)

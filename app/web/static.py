@@ -1,0 +1,44 @@
+"""Static files: our own, from `templates/static`, under addresses that change with their content."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import parse_qs
+
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@lru_cache(maxsize=256)
+def _digest(file: Path, _changed: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
+
+
+class Assets:
+    """Addresses of the static files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def url(self, name: str) -> str:
+        """The address of a file; it changes when the file does, so browsers may keep it for good."""
+        return f"/static/{name}?v={self.version(name)}"
+
+    def version(self, name: str) -> str:
+        """Ten hex digits of the file's SHA-256."""
+        file = self.folder / name
+        return _digest(file, file.stat().st_mtime_ns)
+
+
+class CachedFiles(StaticFiles):
+    """Static files with cache headers: for good under an address with a version, else asked again each time."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or 404."""
+        response = await super().get_response(path, scope)
+        versioned = "v" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
+        response.headers["Cache-Control"] = FOREVER if versioned else "public, no-cache"
+        return response

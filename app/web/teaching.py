@@ -1,0 +1,74 @@
+"""The teach box and what becomes of it: a submission, and its author's private page."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from app.bootstrap import Bot, now
+from app.domain.errors import AlreadyTaught, Unfit
+from app.domain.submission import Submission
+from app.loop import submissions as deeds
+from app.store.submissions import Submissions
+from app.store.voices import Voices
+from app.web.deps import BotDep, Slug, Token, VisitorDep, greet
+from app.web.errors import FormExpired
+from app.web.forms import AnyForm, GenuineForm
+from app.web.limits import SUBMISSIONS, Limited, take
+from app.web.page import page, set_flash
+from app.web.pages import see_other
+from app.web.sheet import teach_again
+from app.web.visitors import Visitor
+
+router = APIRouter(include_in_schema=False)
+PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+def teach(
+    bot: Bot, voice: str, visitor: Visitor, *, text: str, title: str | None, author: str | None, consent: bool
+) -> tuple[Submission, bool]:
+    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice."""
+    with bot.reads(Voices) as voices:
+        voices.one(voice)
+    offer = deeds.examine(text, title, author, consent=consent)
+    with bot.transaction() as session:
+        greet(session, visitor)
+        return deeds.teach(
+            offer,
+            voice,
+            visitor.id,
+            address=visitor.address,
+            auto_approve=bot.settings.auto_approve,
+            submissions=Submissions(session),
+            now=now(),
+        )
+
+
+@router.post("/{voice}/submissions")
+def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Teach a poem."""
+    title, author, consent = form.text("title") or None, form.text("author") or None, form.draft.consent
+    try:
+        form.must_be_genuine()
+        take(request, SUBMISSIONS, visitor)
+        given, new = teach(bot, voice, visitor, text=form.text("text"), title=title, author=author, consent=consent)
+    except (FormExpired, Limited, Unfit, AlreadyTaught) as error:
+        return teach_again(request, voice, visitor, error, form.draft)
+    set_flash(request, "taught" if new else "known")
+    return see_other(f"/submissions/{given.token}")
+
+
+@router.get("/submissions/{token}")
+def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
+    """What became of a submission, for who has its address."""
+    with bot.reading() as session:
+        given = Submissions(session).by_token(token)
+        voice = Voices(session).one(given.voice)
+    return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice)
+
+
+@router.post("/submissions/{token}/withdraw")
+def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) -> Response:
+    """Take it back: the next lesson is without it."""
+    with bot.transaction() as session:
+        Submissions(session).withdraw(token, now())
+    set_flash(request, "withdrawn")
+    return see_other(f"/submissions/{token}")

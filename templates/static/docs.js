@@ -1,0 +1,10 @@
+// The API's documentation: Swagger UI over our own OpenAPI.
+const place = document.getElementById("swagger-ui");
+
+SwaggerUIBundle({
+  url: place.dataset.openapi,
+  domNode: place,
+  deepLinking: true,
+  validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis],
+});
