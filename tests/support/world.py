@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.domain.poem import WrittenLine, Writing
+from app.domain.poem import Writing, WrittenLine
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
 from app.store import session as units
