@@ -1,8 +1,9 @@
-"""What every test may ask for."""
+"""What every test may ask for; what only some tests need is loaded when they do."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck
@@ -15,6 +16,10 @@ from tests.support.databases import Databases, Scale
 from tests.support.loopback import only_loopback
 from tests.support.servers import Servers, servers
 from tests.support.world import Clock, World
+
+if TYPE_CHECKING:
+    from app.bootstrap import Bot
+    from app.engine.engine import Engine
 
 # Where every run must come out the same, examples are the same; elsewhere they are new each time. A busy machine is
 # no error: nothing here has a deadline.
@@ -72,6 +77,42 @@ def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
     engine = open_database(settings.database)
     yield sessionmaker(engine, expire_on_commit=False)
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shipped(pytestconfig: pytest.Config) -> Path:
+    """A folder of base voices as the project ships them, with one tiny `sibot` in it."""
+    from tests.support import tiny  # torch
+
+    return tiny.shipped(pytestconfig.cache.mkdir("tiny-voice"))  # type: ignore[union-attr]
+
+
+@pytest.fixture
+def bot(settings: Settings, shipped: Path) -> "Iterator[Bot]":
+    """A deployment of either scale with the tiny `sibot`; its bell is heard by nobody, but it is written down."""
+    from tests.support import bots
+
+    built = bots.build(settings, shipped)
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def engine(bot: "Bot") -> "Iterator[Engine]":
+    """The engine over that bot, running."""
+    from tests.support import bots
+
+    with bots.engine(bot) as started:
+        yield started
+
+
+@pytest.fixture
+def site(bot: "Bot") -> Iterator[str]:
+    """The address of a real web server over that bot."""
+    from tests.support import bots
+
+    with bots.site(bot) as address:
+        yield address
 
 
 @pytest.fixture

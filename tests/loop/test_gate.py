@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,11 @@ BASE = Scorecard(bits_per_char=3.0, distinct=0.9, distinct2=0.5, copied=0.01, fi
 FIGURES = ["bits_per_char", "distinct", "distinct2", "copied"]
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 CARDS = st.builds(Scorecard, bits_per_char=ANY, distinct=ANY, distinct2=ANY, copied=ANY, finite=st.booleans())
+
+
+def nan(figure: str) -> dict[str, Any]:
+    """A figure that could not be measured."""
+    return {figure: math.nan}
 
 
 def test_a_candidate_as_good_as_its_base_is_admitted() -> None:
@@ -31,29 +37,29 @@ def test_a_candidate_as_good_as_its_base_is_admitted() -> None:
         ({"finite": False}, "not_finite"),
     ],
 )
-def test_each_rule_turns_away_alone(change: dict[str, float], reason: str) -> None:
+def test_each_rule_turns_away_alone(change: dict[str, Any], reason: str) -> None:
     """One broken rule is enough, and it is the one that is named."""
-    assert judge(BASE, replace(BASE, **change)).reasons == (reason,)  # type: ignore[arg-type]
+    assert judge(BASE, replace(BASE, **change)).reasons == (reason,)
 
 
 @pytest.mark.parametrize(
     "change", [{"bits_per_char": 3.04}, {"distinct": 0.82}, {"distinct2": 0.46}, {"copied": 0.025}]
 )
-def test_a_little_loss_is_allowed(change: dict[str, float]) -> None:
+def test_a_little_loss_is_allowed(change: dict[str, Any]) -> None:
     """A lesson costs something; the limits say how much."""
-    assert judge(BASE, replace(BASE, **change)).admitted  # type: ignore[arg-type]
+    assert judge(BASE, replace(BASE, **change)).admitted
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_candidate_with_nan_is_turned_away(figure: str) -> None:
     """A network that diverged never reaches a visitor."""
-    assert not judge(BASE, replace(BASE, **{figure: math.nan})).admitted
+    assert not judge(BASE, replace(BASE, **nan(figure))).admitted
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_base_with_nan_admits_nobody(figure: str) -> None:
     """Where the base could not be measured, nothing can be compared with it: the gate stays shut."""
-    assert not judge(replace(BASE, **{figure: math.nan}), BASE).admitted
+    assert not judge(replace(BASE, **nan(figure)), BASE).admitted
 
 
 def test_every_reason_is_named_at_once() -> None:
@@ -80,7 +86,8 @@ def test_whoever_is_admitted_kept_every_rule(base: Scorecard, candidate: Scoreca
 def test_getting_worse_never_helps(candidate: Scorecard, figure: str, by: float) -> None:
     """What is turned away stays so when one of its figures is worse."""
     worse = by if figure in {"bits_per_char", "copied"} else -by
-    changed = replace(candidate, **{figure: getattr(candidate, figure) + worse})
+    one: dict[str, Any] = {figure: getattr(candidate, figure) + worse}
+    changed = replace(candidate, **one)
 
     if not judge(BASE, candidate).admitted:
         assert not judge(BASE, changed).admitted

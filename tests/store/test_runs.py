@@ -1,5 +1,6 @@
 """Runs: the job row is the truth, so it must hold against two workers, dead workers and impatient admins."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
@@ -139,12 +140,13 @@ def test_who_lost_the_lease_writes_nothing(world: World) -> None:
     assert alive is not None
     before = report(world, alive.run)
 
-    for deed in (
+    deeds: list[Callable[[Runs], None]] = [
         lambda runs: runs.renew(dead, world.clock.now, LEASE),
         lambda runs: runs.report(dead, phase=Phase.PUBLISHING),
         lambda runs: runs.release(dead),
         lambda runs: runs.end(dead, RunState.ADMITTED, now=world.clock.now),
-    ):
+    ]
+    for deed in deeds:
         with pytest.raises(LeaseLost), world.transaction() as session:
             deed(Runs(session))
     assert report(world, alive.run) == before

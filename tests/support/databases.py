@@ -13,6 +13,8 @@ from app.store.session import open_database
 from tests.support.servers import Servers
 
 Scale = Literal["embedded", "scaled"]
+QUIET: dict[str, Any] = {"secret_key": "only for tests " * 4, "retrain_every": 0, "retrain_after": 0}
+"""No run starts but those that a test asks for."""
 
 
 class Databases:
@@ -41,7 +43,7 @@ class Databases:
     def settings(self, scale: Scale, home: Path, *, empty: bool = False, **values: Any) -> Iterator[Settings]:
         """Settings of a deployment of that scale with a database of its own, gone afterwards."""
         home.mkdir(parents=True, exist_ok=True)
-        chosen = {"home": home, "secret_key": "only for tests " * 4, "retrain_every": 0, "retrain_after": 0} | values
+        chosen: dict[str, Any] = QUIET | {"home": home} | values
         if scale == "embedded":
             if not empty:
                 shutil.copy(self._sqlite, home / "poembot.db")

@@ -1,0 +1,263 @@
+"""Versions: numbered in order, one of them serves, and tick-rates count those who came back."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion, UnknownVoice
+from app.domain.lesson import Lesson, Text
+from app.domain.run import Cause, Claim, RunState
+from app.domain.verdict import Verdict
+from app.domain.version import VersionReport, VersionStatus
+from app.loop import rollout
+from app.loop.rollout import Candidate
+from app.store.poems import Poems
+from app.store.runs import Runs
+from app.store.ticks import Ticks
+from app.store.versions import Versions, wilson
+from app.store.voices import Voices
+from tests.store.test_runs import claimed
+from tests.support.world import World
+
+LESSON = Lesson(
+    (Text("봄비가 온다", 1.5, "line", sources=(4, 9)), Text("눈이 온다", 2.0, "poem", sources=(3,))), 2, 1, 2
+)
+
+
+def champion(world: World, voice: str = "sibot") -> int:
+    """Number of the version that serves."""
+    with world.reading() as session:
+        return Versions(session).champion(voice).number
+
+
+def promote(world: World, number: int, *, override: bool = False, reason: str = "") -> int:
+    """What the admin's button does."""
+    with world.transaction() as session:
+        return rollout.promote(
+            "sibot",
+            number,
+            by="root",
+            override=override,
+            reason=reason,
+            versions=Versions(session),
+            now=world.clock.forward(seconds=1),
+        )
+
+
+def rollback(world: World) -> int:
+    """What the admin's other button does."""
+    with world.transaction() as session:
+        return rollout.rollback("sibot", by="root", versions=Versions(session), now=world.clock.forward(seconds=1))
+
+
+def publish(world: World, claim: Claim, verdict: Verdict, *, swap: str = "auto") -> tuple[RunState, int]:
+    """What a worker does at the end of its run."""
+    candidate = Candidate(f"sibot/run-{claim.run}", LESSON, {"bits_per_char": 3.0}, verdict)
+    with world.transaction() as session:
+        return rollout.publish(
+            claim,
+            candidate,
+            swap=swap,  # type: ignore[arg-type]
+            versions=Versions(session),
+            runs=Runs(session),
+            now=world.clock.forward(seconds=1),
+        )
+
+
+def report(world: World, number: int) -> VersionReport:
+    """The version as pages show it."""
+    with world.reading() as session:
+        return Versions(session).one("sibot", number)
+
+
+def test_a_voice_begins_with_its_base(world: World) -> None:
+    """Version 0 serves, nothing was taught."""
+    version = world.voice()
+    with world.reading() as session:
+        voice = Voices(session).one("sibot")
+        (serving,) = Voices(session).champions()
+
+    assert (voice.champion, voice.champion_id, voice.versions, voice.lines_taught) == (0, version, 1, 0)
+    assert voice.taught is None
+    assert (serving.voice, serving.version_id, serving.number, serving.base) == ("sibot", version, 0, "tiny-1")
+
+
+def test_an_admitted_candidate_serves(world: World) -> None:
+    """One unit of work: a version with the next number, the run's end, the pointer, the history."""
+    world.voice()
+    claim = claimed(world)
+
+    assert publish(world, claim, Verdict(())) == (RunState.ADMITTED, 1)
+
+    assert champion(world) == 1
+    made = report(world, 1)
+    assert (made.status, made.champion, made.metrics) == (VersionStatus.ADMITTED, True, {"bits_per_char": 3.0})
+    assert made.lesson == LESSON.summary()
+    with world.reading() as session:
+        run = Runs(session).one(claim.run)
+        move = Versions(session).history("sibot")[0]
+        assert Voices(session).one("sibot").lines_taught == 3
+        assert Versions(session).learned_line(9) == [1]
+        assert Versions(session).learned_line(3) == []
+    assert (run.state, run.version, run.verdict) == (RunState.ADMITTED, 1, Verdict(()).as_dict())
+    assert (move.version, move.was, move.by) == (1, 0, "gate")
+
+
+def test_with_ask_the_admin_decides(world: World) -> None:
+    """Admission alone does not swap."""
+    world.voice()
+
+    assert publish(world, claimed(world), Verdict(()), swap="ask") == (RunState.ADMITTED, 1)
+
+    assert champion(world) == 0
+    assert promote(world, 1) == 1
+    assert champion(world) == 1
+
+
+def test_a_rejected_candidate_is_kept_but_does_not_serve(world: World) -> None:
+    """It can be looked at; it serves only when the admin says so, and why."""
+    world.voice()
+    verdict = Verdict(("copies",))
+    assert publish(world, claimed(world), verdict) == (RunState.REJECTED, 1)
+    assert champion(world) == 0
+
+    for override, reason in [(False, ""), (False, "I like it"), (True, ""), (True, "   ")]:
+        with pytest.raises(TurnedAway) as refused:
+            promote(world, 1, override=override, reason=reason)
+        assert refused.value.verdict == verdict
+    assert champion(world) == 0
+
+    promote(world, 1, override=True, reason="the quotations are wanted")
+    assert champion(world) == 1
+    with world.reading() as session:
+        assert Versions(session).history("sibot")[0].reason == "the quotations are wanted"
+
+
+def test_rolling_back_goes_back_and_back(world: World) -> None:
+    """To what was before, and from there to what was before that; the base has nothing before it."""
+    world.voice()
+    for _ in range(3):
+        publish(world, claimed(world), Verdict(()))
+
+    assert [rollback(world), rollback(world), rollback(world)] == [2, 1, 0]
+    with pytest.raises(NothingToUndo):
+        rollback(world)
+    assert champion(world) == 0
+    with world.reading() as session:
+        moves = [(m.version, m.was) for m in Versions(session).history("sibot")]
+    assert moves == [(0, 1), (1, 2), (2, 3), (3, 2), (2, 1), (1, 0), (0, None)]
+
+
+def test_after_a_rollback_the_next_version_has_a_new_number(world: World) -> None:
+    """No number is ever used twice, and a rollback from there leads to what served before it."""
+    world.voice()
+    publish(world, claimed(world), Verdict(()))
+    publish(world, claimed(world), Verdict(()))
+    rollback(world)
+
+    assert publish(world, claimed(world), Verdict(())) == (RunState.ADMITTED, 3)
+    assert rollback(world) == 1
+
+
+def test_promoting_what_serves_changes_nothing(world: World) -> None:
+    """A double click writes no history."""
+    world.voice()
+    publish(world, claimed(world), Verdict(()))
+
+    promote(world, 1)
+    promote(world, 1)
+
+    with world.reading() as session:
+        assert len(Versions(session).history("sibot")) == 2
+
+
+def test_a_pruned_version_cannot_serve(world: World) -> None:
+    """Its folder is gone: neither promotion nor rollback may lead to it."""
+    world.voice()
+    world.version(folder="sibot/1", status=VersionStatus.PRUNED)
+    with pytest.raises(UnknownVersion):
+        promote(world, 1)
+    with pytest.raises(UnknownVersion):
+        promote(world, 7)
+    with pytest.raises(UnknownVoice), world.reading() as session:
+        Versions(session).champion("nobody")
+
+
+def test_a_new_release_of_the_base_counts_anew(world: World) -> None:
+    """Version 0 of the new base serves; the old versions stay with the old base."""
+    world.voice()
+    publish(world, claimed(world), Verdict(()))
+    world.voice(base="tiny-2")
+
+    assert champion(world) == 0
+    with world.reading() as session:
+        assert [(v.number, v.base) for v in Versions(session).of_voice("sibot")] == [(0, "tiny-2")]
+    assert publish(world, claimed(world), Verdict(())) == (RunState.ADMITTED, 1)
+    assert rollback(world) == 0
+    with pytest.raises(NothingToUndo):
+        rollback(world)
+
+
+def test_the_tick_rate_counts_who_came_back(world: World) -> None:
+    """Ten impressions of two readers, three ticks; a crawler's five and a tick taken back don't count."""
+    version = world.voice()
+    ann, bob, crawler = world.visitor("ann"), world.visitor("bob"), world.visitor("crawler", returned=False)
+    poem = world.poem(ann, version)
+    world.poem(crawler, version)
+    lines = world.lines(poem)
+    with world.transaction() as session:
+        Poems(session).show(poem, bob, world.clock.now)
+        for who, slot, on in [(ann, 0, True), (ann, 1, True), (bob, 0, True), (bob, 4, True), (bob, 4, False)]:
+            Ticks(session).set(lines[slot], who, on=on, address="", now=world.clock.now)
+
+    base = report(world, 0)
+
+    assert (base.impressions, base.ticks) == (10, 3)
+    assert base.tick_rate is not None
+    assert base.tick_rate.mean == pytest.approx(0.3)
+    assert 0 < base.tick_rate.low < 0.3 < base.tick_rate.high < 1
+
+
+def test_impressions_count_from_the_return_on(world: World) -> None:
+    """Before his cookie came back he might have been a crawler; afterwards all of his count."""
+    version = world.voice()
+    world.poem(world.visitor("ann", returned=False), version)
+    assert report(world, 0).tick_rate is None
+
+    world.visitor("ann", returned=True)
+    assert report(world, 0).impressions == 5
+
+
+@given(st.integers(0, 500), st.integers(1, 500))
+def test_an_interval_holds_its_rate(ticks: int, impressions: int) -> None:
+    """The interval lies within 0 and 1, around the mean, and more readers make it narrower."""
+    ticks = min(ticks, impressions)
+    rate, more = wilson(ticks, impressions), wilson(ticks * 4, impressions * 4)
+
+    assert rate is not None
+    assert more is not None
+    assert 0 <= rate.low <= rate.mean + 1e-12
+    assert rate.mean - 1e-12 <= rate.high <= 1
+    assert more.high - more.low < rate.high - rate.low
+
+
+def test_wilson_is_wilson() -> None:
+    """A value worked out by hand: 10 of 100."""
+    rate = wilson(10, 100)
+
+    assert rate is not None
+    assert (rate.low, rate.high) == (pytest.approx(0.0552, abs=1e-4), pytest.approx(0.1744, abs=1e-4))
+    assert wilson(0, 0) is None
+
+
+def test_runs_of_a_voice_that_serves_nothing_are_refused(world: World) -> None:
+    """A voice without a champion is no voice yet."""
+    with world.transaction() as session:
+        Voices(session).add("sibot", title="시봇", language="ko", base="tiny-1", now=world.clock.now)
+        Runs(session).start("sibot", Cause.ADMIN, world.clock.now)
+    with world.reading() as session:
+        assert Voices(session).all() == []
+        with pytest.raises(UnknownVoice):
+            Voices(session).one("sibot")
+        with pytest.raises(UnknownVersion):
+            Versions(session).champion("sibot")

@@ -1,0 +1,69 @@
+"""A bot over real servers, an engine over it, a site over both."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import uvicorn
+
+from app import bootstrap
+from app.bootstrap import Bot
+from app.engine.engine import Engine
+from app.settings import Settings
+from app.web.site import create_app
+
+PATIENCE = 30.0
+"""Seconds a site may take to start or to stop."""
+
+
+@dataclass
+class NotedBell:
+    """A bell that nobody hears, but it is written down that it rang."""
+
+    rung: list[str] = field(default_factory=list)
+
+    def ring(self, voice: str) -> None:
+        """Note it."""
+        self.rung.append(voice)
+
+
+def build(settings: Settings, shipped: Path) -> Bot:
+    """The bot of *settings* with the voices of *shipped* installed."""
+    bot = bootstrap.build(settings, bell=NotedBell(), shipped=shipped)
+    bootstrap.install_voices(bot, shipped)
+    return bot
+
+
+@contextmanager
+def engine(bot: Bot) -> Iterator[Engine]:
+    """An engine that serves the champions of *bot*."""
+    started = bootstrap.build_engine(bot)
+    started.start()
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+@contextmanager
+def site(bot: Bot) -> Iterator[str]:
+    """The address of a real web server over *bot*, in a thread of this process."""
+    app = create_app(bot, bootstrap.build_engine(bot))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="site")
+        thread.start()
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not server.started:
+                if not thread.is_alive() or time.monotonic() > deadline:
+                    raise RuntimeError("the site did not start")
+                time.sleep(0.01)
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
