@@ -38,18 +38,18 @@ def prune(world: World, keep: int, live: Collection[int] = ()) -> list[str]:
 
 def test_only_the_newest_versions_keep_their_folders(world: World, versions: list[int]) -> None:
     """Versions past KEEP_VERSIONS are pruned; their rows stay, and so does the base."""
-    assert ["1", "2", "3", "4"] == prune(world, keep=2)
+    assert prune(world, keep=2) == ["1", "2", "3", "4"]
 
     with world.reading() as session:
         kept = {version.number: version.status for version in Versions(session).of_voice("sibot")}
     assert kept.pop(0) is VersionStatus.BASE
     assert [kept[n] is VersionStatus.PRUNED for n in range(1, 7)] == [True] * 4 + [False] * 2
-    assert [] == prune(world, keep=2)
+    assert prune(world, keep=2) == []
 
 
 def test_keeping_none_means_keeping_all(world: World, versions: list[int]) -> None:
     """KEEP_VERSIONS=0 turns pruning off."""
-    assert [] == prune(world, keep=0)
+    assert prune(world, keep=0) == []
 
 
 def test_the_champion_and_its_rollbacks_stay(world: World, versions: list[int]) -> None:
@@ -58,10 +58,10 @@ def test_the_champion_and_its_rollbacks_stay(world: World, versions: list[int]) 
         promote(world, number)
     world.clock.forward(hours=2)
 
-    assert ["4", "5"] == prune(world, keep=1)
+    assert prune(world, keep=1) == ["4", "5"]
     promote(world, 6)
     world.clock.forward(hours=2)
-    assert ["1"] == prune(world, keep=1)
+    assert prune(world, keep=1) == ["1"]
 
     with world.transaction() as session:
         assert rollout.rollback("sibot", by="shell", versions=Versions(session), now=world.clock.now) == 3
@@ -74,15 +74,15 @@ def test_what_served_a_moment_ago_stays(world: World, versions: list[int]) -> No
     for number in (1, 2, 3, 4):
         promote(world, number)
 
-    assert ["5"] == prune(world, keep=1)
+    assert prune(world, keep=1) == ["5"]
     world.clock.forward(hours=2)
-    assert ["1"] == prune(world, keep=1)
+    assert prune(world, keep=1) == ["1"]
 
 
 def test_what_a_web_has_in_memory_stays(world: World, versions: list[int]) -> None:
     """A version that only finishes its poems is not pruned under them."""
-    assert ["1", "3", "4"] == prune(world, keep=2, live={versions[2]})
-    assert ["2"] == prune(world, keep=2)
+    assert prune(world, keep=2, live={versions[2]}) == ["1", "3", "4"]
+    assert prune(world, keep=2) == ["2"]
 
 
 def test_a_pruned_version_never_serves(world: World, versions: list[int]) -> None:
