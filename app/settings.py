@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     limits: Annotated[
         Literal["on", "off"], Field(description="Rate limits; `off` is for tests and benches, refused in production.")
     ] = "on"
+    keep_versions: Annotated[
+        int,
+        Field(ge=0, description="Taught versions of a voice whose folders stay, the newest; 0: all. Served ones stay."),
+    ] = 20
     device: Annotated[
         Literal["auto", "cpu", "cuda"], Field(description="What the worker trains on; `auto`: CUDA where there is one.")
     ] = "auto"

@@ -8,6 +8,8 @@ with what was fetched kept in a local cache. Keys are `voice/base/run-7-2`; the 
 import os
 import shutil
 import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
@@ -16,8 +18,18 @@ from fsspec.core import url_to_fs
 from app.domain.errors import BrokenFolder
 
 SHIPPED = Path(__file__).parents[2] / "models" / "base"
+RUNS = "*/*/run-*"
+"""The keys that runs use: voice, base, run and fence."""
 WHOLE = ".whole"
 """Written last to a remote folder: without it the folder does not count."""
+
+
+def _born(place: Path) -> datetime:
+    """When a folder was last changed; the end of time for one that has just gone."""
+    try:
+        return datetime.fromtimestamp(place.stat().st_mtime, UTC)
+    except FileNotFoundError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def sync(folder: Path) -> None:
@@ -92,9 +104,30 @@ class Shelf:
             self._fs.rm(f"{self._path}/{key}", recursive=True)
         target = self._local(key)
         if target.exists():
-            doomed = self.scratch() / "removed"
-            target.rename(doomed)
-            shutil.rmtree(doomed.parent)
+            doomed = self.scratch()
+            with suppress(FileNotFoundError):  # another process was quicker
+                target.rename(doomed / "removed")
+            shutil.rmtree(doomed)
+
+    def strays(self, before: datetime) -> list[str]:
+        """Keys of what runs put here before that moment, whether any version knows of them or not.
+
+        A worker killed between placing a folder and recording it leaves one.
+        """
+        if self._fs is None:
+            found = [(place.relative_to(self._root).as_posix(), _born(place)) for place in self._root.glob(RUNS)]
+        else:
+            whole = self._fs.glob(f"{self._path}/{RUNS}/{WHOLE}")
+            start = len(str(self._path).lstrip("/")) + 1
+            found = [(path.lstrip("/")[start:].removesuffix(f"/{WHOLE}"), self._fs.modified(path)) for path in whole]
+        return sorted(key for key, made in found if made.astimezone(UTC) < before)
+
+    def sweep_scratch(self, before: datetime) -> int:
+        """Remove what was left half-made before that moment; how many folders."""
+        left = [place for place in (self._root / ".tmp").glob("*") if _born(place) < before]
+        for place in left:
+            shutil.rmtree(place, ignore_errors=True)  # another worker may sweep beside us
+        return len(left)
 
     def _local(self, key: str) -> Path:
         """Where *key* lies on this machine. ValueError for one that leads off the shelf."""

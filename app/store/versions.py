@@ -114,9 +114,15 @@ class Versions:
         self._session.execute(known.values(status=VersionStatus.ADMITTED))
 
     def promote(self, voice: str, number: int, *, by: str, reason: str, now: datetime) -> None:
-        """Move the champion pointer and write it into the history; a version that serves already stays."""
-        owner = self._voice(voice)
+        """Move the champion pointer and write it into the history; a version that serves already stays.
+
+        Holds the voice's row, as `Retention.prune` does. Raises UnknownVersion, also for one that was pruned meanwhile.
+        """
+        owner = self._session.get(VoiceRow, voice, with_for_update=True, populate_existing=True) or self._voice(voice)
         row = self._row(owner, number)
+        self._session.refresh(row, ["status"])
+        if row.status == VersionStatus.PRUNED:
+            raise UnknownVersion(f"{voice} {number}")
         if owner.champion_id == row.id:
             return
         self._session.add(

@@ -1,0 +1,59 @@
+"""Tidying: takes versions off the shelf that nothing needs any more, and what killed workers left behind.
+
+The table is told first, the folders go after the commit: a worker killed in between
+leaves a stray folder, never a version without one.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+
+from app.bootstrap import Bot, now
+from app.loop import retention
+from app.store.pulses import Pulse, Pulses
+from app.store.retention import Retention
+from app.store.voices import Voices
+
+log = structlog.get_logger(__name__)
+
+LATELY = timedelta(minutes=10)
+"""How old a web process' sign of life may be for what it has in memory to count."""
+STRAY_AFTER = timedelta(days=1)
+"""No run takes so long: what is this old and in no table belongs to nobody."""
+
+
+def prune(bot: Bot) -> int:
+    """Remove the versions past `KEEP_VERSIONS`; how many."""
+    with bot.transaction() as session:
+        live = loaded(Pulses(session).alive(now(), within=LATELY))
+        folders = [
+            folder
+            for voice in Voices(session).all()
+            for folder in retention.prune(
+                voice.slug, keep=bot.settings.keep_versions, live=live, store=Retention(session), now=now()
+            )
+        ]
+    for folder in folders:
+        bot.shelf.remove(folder)
+        log.info("version.pruned", folder=folder)
+    return len(folders)
+
+
+def loaded(pulses: Iterable[Pulse]) -> set[int]:
+    """Ids of the versions that web processes have in memory, those that only finish their poems too."""
+    told = [pulse.detail.get("live") for pulse in pulses if pulse.kind == "web"]
+    return {version for live in told if isinstance(live, list) for version in live}
+
+
+def clear(bot: Bot) -> int:
+    """Remove folders that no version knows of, and half-made ones, once they are a day old; how many."""
+    before = now() - STRAY_AFTER
+    found = bot.shelf.strays(before)
+    with bot.reading() as session:
+        known = Retention(session).kept(found)
+    strays = [key for key in found if key not in known]
+    for key in strays:
+        bot.shelf.remove(key)
+        log.info("stray.removed", folder=key)
+    return len(strays) + bot.shelf.sweep_scratch(before)
