@@ -1,0 +1,188 @@
+"""Starting runs: when something is due, once, and not for ever."""
+
+from datetime import timedelta
+
+import pytest
+
+from app.bootstrap import announcer
+from app.domain.errors import UnknownVoice
+from app.domain.run import Cause, RunReport, RunState
+from app.domain.submission import SubmissionStatus
+from app.loop import runs
+from app.loop.submissions import examine, teach
+from app.store.feedback import FeedbackStore
+from app.store.runs import Runs
+from app.store.submissions import Submissions
+from app.store.versions import Versions
+from app.store.voices import Voices
+from tests.support.world import World
+
+
+def sweep(world: World, *, every: timedelta | None = None, after: int = 0) -> list[RunReport]:
+    """What beat does every few seconds; the runs there are afterwards."""
+    with world.transaction() as session:
+        runs.sweep(
+            every=every,
+            after=after,
+            runs=Runs(session),
+            voices=Voices(session),
+            versions=Versions(session),
+            feedback=FeedbackStore(session),
+            announce=announcer(session),
+            now=world.clock.now,
+        )
+    with world.reading() as session:
+        return Runs(session).of_voice(None)
+
+
+def give(world: World, count: int, voice: str = "sibot") -> None:
+    """So many approved poems."""
+    ann = world.visitor("ann")
+    for n in range(count):
+        text = f"{world.clock.now:%d일 %H시 %M분 %S초} 가르치는 시 {'봄' * (n + 1)}"
+        with world.transaction() as session:
+            teach(
+                examine(text, None, None, consent=True),
+                voice,
+                ann,
+                address="",
+                auto_approve=True,
+                submissions=Submissions(session),
+                now=world.clock.now,
+            )
+
+
+def end(world: World, state: RunState) -> None:
+    """A worker takes the run up and ends it."""
+    with world.transaction() as session:
+        claim = Runs(session).claim(world.clock.now, timedelta(seconds=60))
+        assert claim is not None
+        Runs(session).end(claim, state, now=world.clock.now)
+
+
+def test_a_request_starts_a_run_and_rings(world: World) -> None:
+    """The second finds the first, and rings again: the first bell may not have been heard."""
+    world.voice()
+    for expected in (True, False):
+        with world.transaction() as session:
+            report, new = runs.request(
+                "sibot",
+                Cause.ADMIN,
+                runs=Runs(session),
+                voices=Voices(session),
+                announce=announcer(session),
+                now=world.clock.now,
+            )
+            assert (report.state, new) == (RunState.QUEUED, expected)
+            assert world.rung == ([] if expected else ["sibot"])
+    assert world.rung == ["sibot", "sibot"]
+
+
+def test_an_unknown_voice_is_not_trained(world: World) -> None:
+    """And leaves no run behind."""
+    with pytest.raises(UnknownVoice), world.transaction() as session:
+        runs.request(
+            "nobody",
+            Cause.SHELL,
+            runs=Runs(session),
+            voices=Voices(session),
+            announce=announcer(session),
+            now=world.clock.now,
+        )
+    assert world.rung == []
+
+
+def test_enough_feedback_starts_a_run(world: World) -> None:
+    """At the hundredth, not before; and one run, however often beat looks."""
+    world.voice()
+    world.clock.forward(seconds=1)
+    give(world, 2)
+    assert sweep(world, after=3) == []
+    world.clock.forward(seconds=1)
+    give(world, 1)
+
+    for _ in range(3):
+        (run,) = sweep(world, after=3)
+        assert (run.cause, run.state) == (Cause.COUNT, RunState.QUEUED)
+    assert world.rung == ["sibot"] * 3
+
+
+def test_a_schedule_waits_for_something_new(world: World) -> None:
+    """A day has passed: a run starts if anybody gave anything, else nothing would be learned."""
+    world.voice()
+    world.clock.forward(hours=25)
+    assert sweep(world, every=timedelta(hours=24)) == []
+
+    give(world, 1)
+    (run,) = sweep(world, every=timedelta(hours=24))
+    assert run.cause is Cause.SCHEDULE
+
+
+def test_a_schedule_counts_from_the_last_run(world: World) -> None:
+    """Not every sweep after the first day."""
+    world.voice()
+    world.clock.forward(hours=25)
+    give(world, 1)
+    sweep(world, every=timedelta(hours=24))
+    end(world, RunState.FAILED)
+    world.clock.forward(hours=2)
+    assert len(sweep(world, every=timedelta(hours=24))) == 1
+
+    world.clock.forward(hours=23)
+    assert len(sweep(world, every=timedelta(hours=24))) == 2
+
+
+def test_a_broken_lesson_does_not_train_for_ever(world: World) -> None:
+    """After a run in vain the count rests for an hour."""
+    world.voice()
+    world.clock.forward(seconds=1)
+    give(world, 5)
+    sweep(world, after=3)
+    end(world, RunState.FAILED)
+
+    world.clock.forward(minutes=59)
+    assert len(sweep(world, after=3)) == 1
+    world.clock.forward(minutes=2)
+    assert len(sweep(world, after=3)) == 2
+
+
+def test_nothing_starts_by_itself_where_that_is_off(world: World) -> None:
+    """`RETRAIN_EVERY=0` and `RETRAIN_AFTER=0`: the admin starts them."""
+    world.voice()
+    world.clock.forward(days=9)
+    give(world, 5)
+
+    assert sweep(world) == []
+
+
+def test_unheard_bells_are_rung_again(world: World) -> None:
+    """A run whose bell nobody heard, or whose worker died, is announced at each sweep until somebody takes it."""
+    world.voice()
+    with world.transaction() as session:
+        Runs(session).start("sibot", Cause.ADMIN, world.clock.now)
+    sweep(world)
+    assert world.rung == ["sibot"]
+    with world.transaction() as session:
+        Runs(session).claim(world.clock.now, timedelta(seconds=60))
+    sweep(world)
+    assert world.rung == ["sibot"]
+    world.clock.forward(seconds=61)
+    sweep(world)
+    assert world.rung == ["sibot", "sibot"]
+
+
+@pytest.mark.parametrize(("trusting", "status"), [(True, SubmissionStatus.APPROVED), (False, SubmissionStatus.WAITING)])
+def test_a_deployment_chooses_who_approves(world: World, trusting: bool, status: SubmissionStatus) -> None:
+    """The queue, or the automatic checks alone."""
+    world.voice()
+    with world.transaction() as session:
+        taught, _ = teach(
+            examine("봄비가 온다 창을 닫는다", None, None, consent=True),
+            "sibot",
+            world.visitor("ann"),
+            address="",
+            auto_approve=trusting,
+            submissions=Submissions(session),
+            now=world.clock.now,
+        )
+    assert taught.status is status
