@@ -23,6 +23,10 @@ SWEEP = "sweep"
 """Name of the task that looks for what is due and for bells nobody heard."""
 SWEEP_EVERY = 15.0
 """Seconds."""
+TIDY = "tidy"
+"""Name of the task that clears away what killed workers left."""
+TIDY_EVERY = 3600.0
+"""Seconds."""
 PATIENCE = 0.5
 """Seconds that a ring may wait for a socket of the broker."""
 HIDDEN = 6 * 3600
@@ -55,7 +59,8 @@ def celery_config(settings: Settings, *, ringing: bool = False) -> dict[str, Any
         # In memory: Celery's own scheduler keeps a pickle, and a sweep every few seconds has nothing to remember.
         "beat_scheduler": "celery.beat:Scheduler",
         "beat_schedule": {
-            SWEEP: {"task": SWEEP, "schedule": SWEEP_EVERY, "options": {"expires": SWEEP_EVERY, "retry": False}}
+            SWEEP: {"task": SWEEP, "schedule": SWEEP_EVERY, "options": {"expires": SWEEP_EVERY, "retry": False}},
+            TIDY: {"task": TIDY, "schedule": TIDY_EVERY, "options": {"expires": TIDY_EVERY, "retry": False}},
         },
         "enable_utc": True,
         "timezone": "UTC",

@@ -14,13 +14,14 @@ import structlog
 from celery import Celery, signals
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.bells import BELL, SWEEP, celery_config
+from app.bells import BELL, SWEEP, TIDY, celery_config
 from app.bootstrap import Bot, announcer, now
 from app.loop import runs
 from app.store.feedback import FeedbackStore
 from app.store.runs import Runs
 from app.store.versions import Versions
 from app.store.voices import Voices
+from worker import tidy
 from worker.pulse import pulse
 from worker.runner import Runner
 
@@ -33,7 +34,7 @@ LEAVING = 10.0
 
 
 def celery_of(bot: Bot, runner: Runner) -> Celery:
-    """The Celery app: two tasks over *bot*, both safe to repeat."""
+    """The Celery app: three tasks over *bot*, all safe to repeat."""
     celery = Celery("poembot")
     celery.conf.update(celery_config(bot.settings))
 
@@ -45,8 +46,14 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
 
     @celery.task(name=SWEEP)
     def look_around() -> None:
-        """Start what is due; ring again for what nobody took up."""
+        """Start what is due; ring again for what nobody took up; take old versions off the shelf."""
         sweep(bot)
+        tidy.prune(bot)
+
+    @celery.task(name=TIDY)
+    def clear_away() -> None:
+        """Remove what killed workers left on the shelf."""
+        tidy.clear(bot)
 
     return celery
 

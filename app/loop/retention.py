@@ -32,9 +32,8 @@ def prune(voice: str, *, keep: int, live: Collection[int], store: RetentionStore
 
     The folders to remove once that is kept. *live*: ids that web processes have in memory.
     """
-    if keep == 0:
+    past = store.taught(voice)[keep:] if keep else []
+    if not past:
         return []
-    past = store.taught(voice)[keep:]
     needed = store.needed(voice, rollbacks=ROLLBACKS, since=now - RECENT) | set(live)
-    unneeded = [version for version in past if version not in needed]
-    return store.prune(voice, unneeded) if unneeded else []
+    return store.prune(voice, [version for version in past if version not in needed])
