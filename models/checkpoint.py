@@ -72,6 +72,9 @@ class Meta:
     """What `meta.json` says."""
 
     voice: str
+    title: str
+    language: str
+    """A BCP 47 tag."""
     base: str
     """The release it was taught from, e.g. `sibot-2026.11`."""
     architecture: Mapping[str, Any]

@@ -7,6 +7,7 @@ odds and luck, never on its neighbours. Numpy only.
 
 import unicodedata
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,12 +98,12 @@ def luck(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
 
     Counter-based (splitmix64, Steele et al. 2014): any number can be had without those before it.
     """
-    at: NDArray[np.uint64] = start.astype(np.uint64)[:, None] + np.arange(1, count + 1, dtype=np.uint64)
-    z: NDArray[np.uint64] = keys[:, None] + at * np.uint64(_GAMMA)
+    at: Any = start.astype(np.uint64)[:, None] + np.arange(1, count + 1, dtype=np.uint64)
+    z: Any = keys[:, None] + at * np.uint64(_GAMMA)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(_ONE)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(_TWO)
-    top: NDArray[np.uint64] = (z ^ (z >> np.uint64(31))) >> np.uint64(40)
-    return top.astype(np.float32) * np.float32(2**-24)
+    top: Any = (z ^ (z >> np.uint64(31))) >> np.uint64(40)
+    return np.asarray(top.astype(np.float32) * np.float32(2**-24))
 
 
 def _mix(z: int) -> int:

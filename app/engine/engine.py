@@ -1,0 +1,143 @@
+"""The engine: poems of the champions, for many readers at once.
+
+What the site and the shell talk to. Puts the roster (which version) and the batcher
+(whose turn) together; the network itself is `models/step.py`.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+from app.domain.poem import Wish, Writing
+from app.engine.batcher import Batcher, Ticket
+from app.engine.choose import Chooser, within_band
+from app.engine.events import Done, Event, Failed
+from app.engine.live import Champion, LiveVersion, load
+from app.engine.poem import Hear
+from app.engine.roster import Roster, VoiceStatus
+from app.settings import Settings
+
+POLL_S = 1.0
+
+
+class Engine:
+    """Writes poems (`loop.ports.Writer`). Any thread may call anything."""
+
+    def __init__(
+        self,
+        *,
+        champions: Callable[[], Sequence[Champion]],
+        fetch: Callable[[str], Path],
+        settings: Settings,
+        candidates: int = 1,
+        choose: Chooser = within_band,
+    ) -> None:
+        """*champions*: what each voice ought to serve; *fetch*: the folder of a key; *candidates*: ways each line is
+        drawn, one of which *choose* takes.
+        """
+        self._settings, self._rows = settings, max(settings.slots, candidates)
+        self._roster = Roster(champions=champions, fetch=fetch, load=self._load)
+        self._batcher = Batcher(
+            self._current, rows=self._rows, queue=settings.queue, candidates=candidates, choose=choose
+        )
+        self._first_look = threading.Lock()
+        self._looked = False
+        self._stop = threading.Event()
+        self._poller: threading.Thread | None = None
+
+    def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
+        """A poem; waits for it. *visitor*: whose turn it is when many wait.
+
+        Raises UnknownVoice, EngineFull, EngineFailed.
+        """
+        self._current(voice)
+        written: Future[Writing] = Future()
+
+        def hear(event: Event | Failed) -> None:
+            match event:
+                case Done():
+                    written.set_result(event.writing)
+                case Failed():
+                    written.set_exception(event.error)
+
+        ticket = self._batcher.submit(voice, wish, hear, visitor=visitor)
+        try:
+            return written.result()
+        finally:
+            self._batcher.leave(ticket)
+
+    def stream(self, voice: str, wish: Wish, *, visitor: str = "") -> Iterator[Event]:
+        """A poem as it is written. The wish is made at the first `next`; closing the iterator frees the rows.
+
+        Raises UnknownVoice, EngineFull, EngineFailed.
+        """
+        self._current(voice)
+        heard: queue.SimpleQueue[Event | Failed] = queue.SimpleQueue()
+        ticket = self._batcher.submit(voice, wish, heard.put, stream=True, visitor=visitor)
+        try:
+            while True:
+                event = heard.get()
+                if isinstance(event, Failed):
+                    raise event.error
+                yield event
+                if isinstance(event, Done):
+                    return
+        finally:
+            self._batcher.leave(ticket)
+
+    def submit(self, voice: str, wish: Wish, hear: Hear, *, visitor: str = "") -> Ticket:
+        """As `stream`, but *hear* is called with each event, on the decode thread: it must not wait."""
+        self._current(voice)
+        return self._batcher.submit(voice, wish, hear, stream=True, visitor=visitor)
+
+    def leave(self, ticket: Ticket) -> None:
+        """Give a submitted wish up."""
+        self._batcher.leave(ticket)
+
+    def refresh(self) -> None:
+        """Have the champions serve, now. A version that will not load leaves the old one serving; see `status`."""
+        self._refresh(patient=False)
+
+    def status(self) -> dict[str, VoiceStatus]:
+        """What serves, what ought to, and what is wrong, by voice."""
+        return self._roster.status()
+
+    def load(self) -> tuple[int, int]:
+        """Poems under way, and poems that wait."""
+        return self._batcher.load()
+
+    def start(self) -> None:
+        """Load the champions, and follow them from now on. Repeating it changes nothing."""
+        self.refresh()
+        if self._poller is None:
+            self._poller = threading.Thread(target=self._poll, name="roster", daemon=True)
+            self._poller.start()
+
+    def close(self) -> None:
+        """Stop; poems under way fail with EngineFailed."""
+        self._stop.set()
+        self._batcher.close()
+        if self._poller is not None:
+            self._poller.join()
+
+    def _poll(self) -> None:
+        while not self._stop.wait(POLL_S):
+            self._refresh(patient=True)
+
+    def _refresh(self, *, patient: bool) -> None:
+        if self._roster.refresh(patient=patient):
+            self._batcher.prune()
+        self._looked = True
+
+    def _current(self, voice: str) -> LiveVersion:
+        if not self._looked:
+            with self._first_look:
+                if not self._looked:
+                    self.refresh()
+        return self._roster.current(voice)
+
+    def _load(self, champion: Champion, folder: Path) -> LiveVersion:
+        chosen = self._settings
+        return load(champion, folder, precision=chosen.precision, rows=self._rows, threads=chosen.engine_threads)

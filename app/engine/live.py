@@ -1,0 +1,83 @@
+"""A live version: a folder's network in memory, warmed up and found to be what it says it is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import onnxruntime as ort
+
+from app.domain.errors import BrokenFolder
+from models import checkpoint
+from models.checkpoint import Style
+from models.sample import Rules
+from models.step import Step, alike, fingerprint
+from models.vocabulary import Vocabulary
+
+Precision = Literal["int8", "fp32"]
+
+
+class Champion(Protocol):
+    """What a voice ought to serve: a row of the store's `champions()`."""
+
+    @property
+    def voice(self) -> str:
+        """Slug of the voice."""
+
+    @property
+    def version_id(self) -> int:
+        """Row id of the version."""
+
+    @property
+    def number(self) -> int:
+        """Its number; 0 is the base."""
+
+    @property
+    def folder(self) -> str:
+        """Its key on the shelf."""
+
+
+@dataclass(frozen=True, eq=False)
+class LiveVersion:
+    """One version, ready to write. Its `step` belongs to the decode thread."""
+
+    voice: str
+    id: int
+    number: int
+    style: Style
+    vocabulary: Vocabulary
+    rules: Rules
+    step: Step
+
+
+def load(champion: Champion, folder: Path, *, precision: Precision, rows: int, threads: int) -> LiveVersion:
+    """Read, verify, warm up, and compare with the fingerprint. Raises BrokenFolder."""
+    try:
+        found = checkpoint.read(folder)
+        style = found.meta.style
+        rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell)
+        step = Step(found.step_graph(precision), rules=rules.forbidden, rows=rows, threads=threads)
+        heard = fingerprint(step, len(found.vocabulary))
+    except (checkpoint.Broken, ValueError) as error:
+        raise BrokenFolder(str(error)) from error
+    except _ONNX_ERRORS as error:
+        raise BrokenFolder(f"{folder}: ONNX Runtime will not run it: {error}") from error
+    if not alike(heard, found.meta.fingerprint.get(precision, ())):
+        raise BrokenFolder(f"{folder}: the network does not speak as it did when it was written")
+    _warm_up(step)
+    return LiveVersion(champion.voice, champion.version_id, champion.number, style, found.vocabulary, rules, step)
+
+
+_ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
+    kind
+    for kind in vars(ort.capi.onnxruntime_pybind11_state).values()
+    if isinstance(kind, type) and issubclass(kind, Exception)
+)
+
+
+def _warm_up(step: Step) -> None:
+    """The first run of every batch size allocates; let no reader wait for that."""
+    for n in {1, 2, min(8, step.rows), step.rows}:
+        if n <= step.rows:
+            step.run(n)
+    step.state[:] = np.float32(0)

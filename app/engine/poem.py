@@ -1,0 +1,187 @@
+"""A poem under way: which line comes next, which rows write it, and what its reader hears.
+
+Lines are written one after the other, each from where the one before ended; a
+line may be drawn several times from one place, and one of those is gone on with.
+Knows a table, not the queue or the thread.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.domain.poem import Quotation, Wish, Writing, WrittenLine
+from app.engine.choose import Candidate, Chooser
+from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
+from app.engine.live import LiveVersion
+from app.engine.table import Draft, Opening, Outcome, Place, Table
+from models.sample import key, luck
+
+Hear = Callable[[Event | Failed], None]
+"""Called on the decode thread; must not wait."""
+WHICH_CANDIDATE = -1
+"""Stands for no candidate where the random number is the one that chooses among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A candidate that is written to its end."""
+
+    candidate: Candidate
+    symbols: list[int]
+    place: Place | None
+    """Where it ended; None for the last to end, whose row still stands there."""
+
+
+class Poem:
+    """One writing: a wish, a version, and what has come of it."""
+
+    def __init__(
+        self, live: LiveVersion, wish: Wish, hear: Hear, *, seed: int, candidates: int, choose: Chooser, stream: bool
+    ) -> None:
+        self.live, self.drafts = live, list[Draft]()
+        self.silent = stream
+        """Does its reader wait for a first character?"""
+        self._wish, self._seed, self._hear, self._stream = wish, seed, hear, stream
+        self._candidates, self._choose = candidates, choose
+        self._temperature = live.style.temperature if wish.temperature is None else wish.temperature
+        self._lines: list[WrittenLine] = []
+        self._prime = " ".join(wish.prime.split())
+        self._primed = False
+        self._said: list[int] = []
+        self._ended: dict[int, _Ended] = {}
+        self._opening = ""
+        self._told = ""
+        self._told_symbols = 0
+
+    def open(self, table: Table) -> None:
+        """Take a row and begin."""
+        self._hear(Start(self.live.id, self.live.number))
+        draft = self._draft(0)
+        table.add(draft)
+        self._next(table, draft)
+
+    def attend(self, table: Table, draft: Draft) -> None:
+        """Go on after a row's outcome (READ or LINE)."""
+        if draft.outcome is Outcome.READ:
+            self._write(table, draft)
+        else:
+            self._line_ended(table, draft)
+
+    def close(self, table: Table) -> None:
+        """Give up all rows."""
+        for draft in self.drafts:
+            table.remove(draft)
+        self.drafts.clear()
+
+    def flush(self, table: Table) -> None:
+        """Tell the reader what has been drawn since he last heard. Among candidates nothing is sure before the end."""
+        row = self.drafts[0].row
+        if self._candidates > 1 or not table.writing[row]:
+            return
+        settled = table.settled(row)
+        if settled > self._told_symbols:
+            fresh = table.symbols(row, self._told_symbols, settled)
+            self._told_symbols = settled
+            self._tell(self.live.vocabulary.decode(fresh))
+
+    def _tell(self, text: str) -> None:
+        if text and self._stream:
+            self._hear(Delta(len(self._lines), text))
+            self._told += text
+            self.silent = False
+
+    def _draft(self, candidate: int) -> Draft:
+        draft = Draft(self, candidate)
+        self.drafts.append(draft)
+        return draft
+
+    def _drop(self, table: Table, draft: Draft) -> None:
+        table.remove(draft)
+        self.drafts.remove(draft)
+
+    def _next(self, table: Table, draft: Draft) -> None:
+        """The draft's row stands at the begin of a line: pass the quotations, then write one, or be done."""
+        given: list[int] = []
+        while quotation := self._quotation():
+            line = WrittenLine(len(self._lines), quotation.text, 0.0, 1.0, quoted=quotation.line)
+            given += [*self.live.vocabulary.encode(quotation.text), self.live.rules.newline]
+            self._tell(line.text)
+            self._finish(line)
+        if len(self._lines) >= self._wish.lines:
+            self._drop(table, draft)
+            writing = Writing(self.live.voice, self.live.id, self._seed, self._temperature, tuple(self._lines))
+            self._hear(Done(writing))
+            return
+        self._primed, prime, self._prime = bool(self._prime), self._prime, ""
+        given += self.live.vocabulary.encode(prime)
+        self._tell(prime)
+        self._opening = prime
+        if given:
+            self._said += given
+            table.read(draft.row, given)
+        else:
+            self._write(table, draft)
+
+    def _quotation(self) -> Quotation | None:
+        """The quotation that stands in the next slot, if one does."""
+        slot = len(self._lines)
+        return self._wish.keep[slot] if slot < min(len(self._wish.keep), self._wish.lines) else None
+
+    def _write(self, table: Table, draft: Draft) -> None:
+        """Begin all candidates of a line from where the draft's row stands."""
+        for candidate in range(self._candidates):
+            one = draft
+            if candidate:
+                one = self._draft(candidate)
+                table.fork(draft.row, one)
+            one.candidate = candidate
+            table.write(one.row, self._beginning(candidate))
+
+    def _beginning(self, candidate: int) -> Opening:
+        style, prime = self.live.style, self._opening
+        return Opening(
+            key=key(self._seed, len(self._lines), candidate),
+            heat=1 / self._temperature,
+            nucleus=style.nucleus,
+            repetition=style.repetition,
+            chars=len(prime),
+            spaced=not prime or prime.endswith(" "),
+            before=self._said,
+        )
+
+    def _line_ended(self, table: Table, draft: Draft) -> None:
+        """Keep what the draft has written; when all candidates are there, go on with one of them."""
+        symbols = table.symbols(draft.row)
+        text = self._opening + self.live.vocabulary.decode(symbols)
+        candidate = Candidate(text, float(table.logprob[draft.row]), len(symbols) + 1)
+        last = len(self._ended) == self._candidates - 1
+        place = None if last else table.place(draft.row)
+        self._ended[draft.candidate] = _Ended(candidate, symbols, place)
+        if not last:
+            self._drop(table, draft)
+            return
+        chosen, chance = self._pick()
+        if chosen.place is not None:
+            table.go(draft.row, chosen.place)
+        self._said += [*chosen.symbols, self.live.rules.newline]
+        self._tell(chosen.candidate.text[len(self._told) :])
+        line = chosen.candidate
+        self._finish(WrittenLine(len(self._lines), line.text, line.logprob, chance, primed=self._primed))
+        self._next(table, draft)
+
+    def _pick(self) -> tuple[_Ended, float]:
+        """One of the candidates, and its chance."""
+        ended = [self._ended[i] for i in range(self._candidates)]
+        self._ended.clear()
+        if len(ended) == 1:
+            return ended[0], 1.0
+        keys = np.array([key(self._seed, len(self._lines), WHICH_CANDIDATE)], np.uint64)
+        number = float(luck(keys, np.zeros(1, np.int64), 1)[0, 0])
+        index, chance = self._choose([one.candidate for one in ended], number)
+        return ended[index], chance
+
+    def _finish(self, line: WrittenLine) -> None:
+        self._lines.append(line)
+        self._told, self._told_symbols = "", 0
+        self._hear(LineDone(line))

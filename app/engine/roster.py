@@ -1,0 +1,140 @@
+"""The roster: which version serves each voice in this process, and how the next one takes over.
+
+A swap loads beside, verifies, warms up, compares with the fingerprint, and then
+assigns one reference: who is being written finishes with the old version, who comes
+next gets the new one. A version that will not load changes nothing but the status.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
+from app.engine.live import Champion, LiveVersion
+
+log = structlog.get_logger(__name__)
+
+PATIENCE_S = (1.0, 2.0, 5.0, 15.0, 60.0)
+"""Waits before a folder that would not load is looked at again, by the number of failures."""
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStatus:
+    """What one voice serves in this process, and what it ought to."""
+
+    voice: str
+    version: int | None
+    """Row id of the version that serves; None: nothing does."""
+    number: int | None
+    wanted: int
+    """Number of the version that ought to serve."""
+    error: str | None
+    """Why that is not the one that does, or why we can't know."""
+
+
+@dataclass(slots=True)
+class _Failure:
+    version: int
+    error: str
+    times: int
+    again_at: float
+
+
+class Roster:
+    """Live versions by voice. `current` is called by the decode thread, `refresh` by the one that polls."""
+
+    def __init__(
+        self,
+        *,
+        champions: Callable[[], Sequence[Champion]],
+        fetch: Callable[[str], Path],
+        load: Callable[[Champion, Path], LiveVersion],
+    ) -> None:
+        self._champions, self._fetch, self._load = champions, fetch, load
+        self._live: dict[str, LiveVersion] = {}
+        self._wanted: dict[str, Champion] = {}
+        self._failures: dict[str, _Failure] = {}
+        self._blind: str | None = None
+        self._refreshing = threading.Lock()
+
+    def current(self, voice: str) -> LiveVersion:
+        """The version that serves. Raises UnknownVoice, EngineFailed when the voice's version would not load."""
+        live = self._live.get(voice)
+        if live is not None:
+            return live
+        failure = self._failures.get(voice)
+        if failure is not None:
+            raise EngineFailed(f"{voice} has no version that would load: {failure.error}")
+        if self._blind is not None:
+            raise EngineFailed(self._blind)
+        raise UnknownVoice(voice)
+
+    def refresh(self, *, patient: bool = False) -> bool:
+        """Compare what serves with what ought to, and swap; True when something changed.
+
+        *patient*: leave a folder that lately would not load alone for a while.
+        """
+        with self._refreshing:
+            try:
+                wanted = {champion.voice: champion for champion in self._champions()}
+            except Exception as error:  # noqa: BLE001 - a database away; whatever serves goes on serving
+                self._say_blind(f"cannot ask which versions ought to serve: {error!r}")
+                return False
+            self._blind, self._wanted = None, wanted
+            gone = [voice for voice in self._live if voice not in wanted]
+            for voice in gone:
+                del self._live[voice]
+            swapped = [self._swap(champion, patient=patient) for champion in wanted.values()]
+            return bool(gone) or any(swapped)
+
+    def status(self) -> dict[str, VoiceStatus]:
+        """By voice."""
+        return {voice: self._status_of(champion) for voice, champion in list(self._wanted.items())}
+
+    def _status_of(self, champion: Champion) -> VoiceStatus:
+        live, failure = self._live.get(champion.voice), self._failures.get(champion.voice)
+        return VoiceStatus(
+            champion.voice,
+            live.id if live else None,
+            live.number if live else None,
+            champion.number,
+            failure.error if failure else self._blind,
+        )
+
+    def _swap(self, champion: Champion, *, patient: bool) -> bool:
+        """Have the champion serve; False when it does already, or would not load."""
+        voice, live, failure = champion.voice, self._live.get(champion.voice), self._failures.get(champion.voice)
+        if live is not None and live.id == champion.version_id:
+            self._failures.pop(voice, None)
+            return False
+        if failure is not None and failure.version != champion.version_id:
+            failure = None
+        if patient and failure is not None and time.monotonic() < failure.again_at:
+            return False
+        began = time.monotonic()
+        try:
+            fresh = self._load(champion, self._fetch(champion.folder))
+        except Exception as error:  # noqa: BLE001 - shelves and runtimes fail in their own ways; the old one serves
+            self._note(champion, error, failure)
+            return False
+        self._live[voice] = fresh
+        self._failures.pop(voice, None)
+        was = live.number if live else None
+        log.info("swap.done", voice=voice, champion=fresh.number, was=was, seconds=round(time.monotonic() - began, 3))
+        return True
+
+    def _note(self, champion: Champion, error: Exception, before: _Failure | None) -> None:
+        times = before.times + 1 if before else 1
+        wait = PATIENCE_S[min(times, len(PATIENCE_S)) - 1]
+        told = str(error) if isinstance(error, BrokenFolder) else repr(error)
+        self._failures[champion.voice] = _Failure(champion.version_id, told, times, time.monotonic() + wait)
+        log.error("swap.failed", voice=champion.voice, champion=champion.number, error=told, times=times)
+
+    def _say_blind(self, error: str) -> None:
+        if self._blind is None:
+            log.warning("roster.blind", error=error)
+        self._blind = error

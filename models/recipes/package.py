@@ -1,0 +1,120 @@
+"""Make a base voice of what a recipe has trained.
+
+    python -m models.recipes.package --voice sibot --release sibot-2026.11 --work FOLDER --stage verse
+
+Writes `models/base/{voice}` whole, with the holdout and the verse that lie there kept;
+what was there before goes only when the new one is complete.
+"""
+
+import argparse
+import shutil
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from json import loads
+from pathlib import Path
+
+import numpy as np
+import safetensors.numpy
+
+from models import checkpoint, seen
+from models.checkpoint import Meta, Style
+from models.vocabulary import Vocabulary
+
+BASES = Path(__file__).parents[1] / "base"
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What is decided about a shipped voice, not learned."""
+
+    title: str
+    language: str
+    writes: Callable[[str], bool]
+    """May this character stand in a poem? Others are banned: the corpus has footnotes, headings and quotation marks."""
+    style: Style
+
+
+def _korean(character: str) -> bool:
+    return "가" <= character <= "힣" or character in ",.?!…"
+
+
+def _english(character: str) -> bool:
+    return (character.isascii() and character.isalpha()) or character in ",.;:?!'’-—"
+
+
+VOICES = {
+    "sibot": Voice("시봇", "ko", _korean, Style(temperature=1.0, nucleus=0.85, shortest=4, longest=32, spell=False)),
+    "bard": Voice("Bard", "en", _english, Style(temperature=0.9, nucleus=0.9, shortest=8, longest=64, spell=False)),
+}
+
+
+def package(
+    voice: str, *, release: str, weights: Path, vocabulary: Path, bases: Path = BASES, read: list[Path] | None = None
+) -> Meta:
+    """Write the base of *voice*; *read*: texts whose runs of letters count as copied.
+
+    KeyError for a voice we have decided nothing about, ValueError for weights that do not fit the vocabulary.
+    """
+    decided, symbols = VOICES[voice], Vocabulary(tuple(loads(vocabulary.read_text(encoding="utf-8"))))
+    tensors = safetensors.numpy.load_file(weights)
+    place, fresh = bases / voice, bases / f".{voice}.new"
+    meta = Meta(
+        voice=voice,
+        title=decided.title,
+        language=decided.language,
+        base=release,
+        architecture=architecture_of(tensors),
+        style=_with_bans(decided, symbols),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    if read:
+        place.mkdir(parents=True, exist_ok=True)
+        np.save(place / seen.FILE, seen.hashes(text.read_text(encoding="utf-8") for text in read))
+    whole = checkpoint.write(fresh, meta, symbols, tensors, extras=place if place.exists() else None)
+    take_place(place, fresh)
+    return whole
+
+
+def architecture_of(tensors: checkpoint.Weights) -> dict[str, int | str]:
+    """Read off the weights what network they are of."""
+    symbols, embedding = tensors["embedding.weight"].shape
+    gates, size = tensors["layers.0.weight_hh_l0"].shape
+    cell = next(name for name, count in checkpoint.GATES.items() if count * size == gates)
+    layers = sum(name.endswith("weight_hh_l0") for name in tensors)
+    return {"symbols": symbols, "cell": cell, "layers": layers, "size": size, "embedding": embedding}
+
+
+def take_place(place: Path, fresh: Path) -> None:
+    """Put *fresh* where *place* is; what was there goes last."""
+    if not place.exists():
+        fresh.rename(place)
+        return
+    old = place.with_name(f".{place.name}.old")
+    place.rename(old)
+    fresh.rename(place)
+    shutil.rmtree(old)
+
+
+def _with_bans(decided: Voice, symbols: Vocabulary) -> Style:
+    odd = (c for c in symbols.characters if not (decided.writes(c) or unicodedata.category(c) in ("Zs", "Cc")))
+    return replace(decided.style, banned="".join(odd))
+
+
+def main() -> None:
+    """Package one voice."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--voice", choices=sorted(VOICES), required=True)
+    parser.add_argument("--release", required=True, help="name of the base, e.g. sibot-2026.11")
+    parser.add_argument("--work", type=Path, required=True, help="the recipe's work folder")
+    parser.add_argument("--stage", default="verse", help="which of its stages")
+    parser.add_argument("--read", type=Path, nargs="*", help="texts it was trained on, to tell what is copied")
+    args = parser.parse_args()
+    weights, vocabulary = args.work / f"{args.stage}.safetensors", args.work / "vocabulary.json"
+    meta = package(args.voice, release=args.release, weights=weights, vocabulary=vocabulary, read=args.read)
+    print(f"{args.voice}: {meta.base}, {len(meta.files)} files sealed")
+
+
+if __name__ == "__main__":
+    main()
