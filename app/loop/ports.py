@@ -1,12 +1,8 @@
 """What the deeds need from the edges; the edges promise it."""
 
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from app.domain.poem import Wish, Writing
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
 
 
 class Bell(Protocol):
@@ -21,13 +17,3 @@ class Writer(Protocol):
 
     def write(self, voice: str, wish: Wish) -> Writing:
         """A poem of the voice's champion. Raises EngineFull, EngineFailed, UnknownVoice."""
-
-
-class Work(Protocol):
-    """Units of work on the database."""
-
-    def transaction(self) -> "AbstractContextManager[Session]":
-        """Everything in it is kept, or none of it is."""
-
-    def reading(self) -> "AbstractContextManager[Session]":
-        """A look that keeps nothing."""

@@ -1,0 +1,161 @@
+"""The house rules that no linter knows."""
+
+import ast
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.loopback import Reached, is_local
+
+ROOT = Path(__file__).parents[1]
+ROOMS = ("app", "worker", "models", "migrations")
+LONGEST_FILE = 300
+LAYERED_NAMES = {"models.py", "utils.py", "helpers.py", "service.py", "services.py", "manager.py", "handlers.py"}
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
+UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
+
+
+def sources(*rooms: str) -> list[Path]:
+    """The Python files of those rooms."""
+    return sorted(file for room in rooms for file in (ROOT / room).rglob("*.py"))
+
+
+def nodes(*rooms: str) -> Iterator[tuple[str, ast.AST]]:
+    """Every node of the rooms' syntax trees, with where it stands."""
+    for file in sources(*rooms):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            yield f"{file.relative_to(ROOT)}:{getattr(node, 'lineno', 0)}", node
+
+
+def imported(node: ast.AST) -> set[str]:
+    """The packages that a node imports."""
+    if isinstance(node, ast.Import):
+        return {name.name.partition(".")[0] for name in node.names}
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return {node.module.partition(".")[0]}
+    return set()
+
+
+def called(node: ast.AST) -> str:
+    """The last name of what a node calls; "" when it calls nothing by name."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def test_nobody_commits() -> None:
+    """`session.begin()` in the unit of work does, and nothing else (decision 0002)."""
+    assert [place for place, node in nodes(*ROOMS) if called(node) == "commit"] == []
+
+
+def test_nothing_is_unpickled_or_evaluated() -> None:
+    """A version folder from elsewhere must not be able to run code here."""
+    loads = [place for place, node in nodes(*ROOMS) if imported(node) & UNSAFE_MODULES]
+    calls = [
+        place
+        for place, node in nodes(*ROOMS)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in UNSAFE_CALLS
+    ]
+    torch_loads = [
+        place
+        for place, node in nodes(*ROOMS)
+        if called(node) == "load" and ast.unparse(node).startswith(("torch.load", "pickle.load"))
+    ]
+
+    assert (loads, calls, torch_loads) == ([], [], [])
+
+
+def test_files_are_named_after_deeds() -> None:
+    """The tree shows what is done here, not which layer does it."""
+    assert [str(f.relative_to(ROOT)) for f in sources("app", "worker", "models") if f.name in LAYERED_NAMES] == []
+
+
+def test_no_file_is_too_long_to_read() -> None:
+    """Three hundred lines at most."""
+    long = {
+        str(file.relative_to(ROOT)): lines
+        for file in sources("app", "worker", "models")
+        if (lines := len(file.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
+    }
+    assert long == {}
+
+
+def test_the_domain_knows_the_standard_library_only() -> None:
+    """Words and rules need no framework."""
+    foreign = {
+        f"{place}: {name}"
+        for place, node in nodes("app/domain")
+        for name in imported(node) - set(sys.stdlib_module_names) - {"app"}
+    }
+    assert foreign == set()
+
+
+def test_no_test_is_a_mock() -> None:
+    """Fakes run under the same tests as what they stand for; mocks agree with everything."""
+    assert [place for place, node in nodes("tests") if called(node) in {"Mock", "MagicMock", "AsyncMock"}] == []
+    patched = [place for place, node in nodes("tests") if "unittest.mock" in ast.unparse(node)[:200]]
+    assert [place for place in patched if not place.startswith("tests/test_house_rules.py")] == []
+
+
+def test_templates_hold_no_script_of_their_own() -> None:
+    """The Content-Security-Policy would not run it: no inline script, no handler, no foreign address."""
+    inline = re.compile(r"<script(?![^>]*\ssrc=)|<\w[^>%]*\s(?:on[a-z]+|style)\s*=|javascript:", re.IGNORECASE)
+    foreign = re.compile(r"(?:src|href)\s*=\s*[\"'](?:https?:)?//", re.IGNORECASE)
+    found = [
+        f"{file.relative_to(ROOT)}: {match.group(0)}"
+        for file in sorted((ROOT / "templates").rglob("*.html"))
+        for pattern in (inline, foreign)
+        for match in pattern.finditer(file.read_text(encoding="utf-8"))
+        if "application/" not in match.group(0)
+    ]
+    assert found == []
+
+
+def python(code: str) -> subprocess.CompletedProcess[str]:
+    """What a fresh interpreter says to *code*."""
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+@pytest.mark.parametrize("module", ["torch", "celery", "kombu"])
+def test_a_web_process_starts_without(module: str, tmp_path: Path) -> None:
+    """Torch costs hundreds of megabytes and is never needed; Celery comes with the first bell."""
+    code = (
+        "import os, sys\n"
+        f"os.environ['POEMBOT_HOME'] = {str(tmp_path)!r}\n"
+        "import app.asgi\n"
+        "assert app.asgi.app.routes\n"
+        f"print(sorted(name for name in sys.modules if name.partition('.')[0] == {module!r})[:3])\n"
+    )
+    done = python(code)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        (("127.0.0.1", 80), True),
+        (("127.9.9.9", 80), True),
+        (("::1", 80, 0, 0), True),
+        (("localhost", 80), True),
+        ("/run/a.socket", True),
+        (("93.184.215.14", 80), False),
+        (("10.0.0.1", 80), False),
+        (("::ffff:93.184.215.14", 80, 0, 0), False),
+        (("example.org", 80), False),
+    ],
+)
+def test_only_this_machine_is_local(address: object, local: bool) -> None:
+    """Paths and the loopback; names that somebody else resolves are not."""
+    assert is_local(address) is local
+
+
+def test_a_test_that_leaves_the_machine_fails() -> None:
+    """The guard is up: connecting elsewhere raises before a packet is sent."""
+    with socket.socket() as outside, pytest.raises(Reached):
+        outside.connect(("192.0.2.1", 80))
