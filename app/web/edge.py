@@ -62,7 +62,8 @@ class Edge:
         self._metrics.request(method, route, status, seconds)
         if status < 400 and scope["path"].startswith(QUIET_PATHS):
             return
-        log.info("http.request", method=method, path=scope["path"], status=status, seconds=round(seconds, 4))
+        path = route if "{token}" in route else scope["path"]  # a token is its author's secret
+        log.info("http.request", method=method, path=path, status=status, seconds=round(seconds, 4))
 
 
 class _WayOut:

@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+import structlog
 from pwdlib import PasswordHash
 from pwdlib.exceptions import UnknownHashError
 
@@ -9,6 +10,7 @@ from app.bootstrap import Bot, now
 from app.store.admins import Admins
 from app.store.audit import Audit
 
+log = structlog.get_logger(__name__)
 LONGEST_NAME = 60
 LONGEST_PASSWORD = 1024
 
@@ -34,6 +36,7 @@ def log_in(bot: Bot, name: str, password: str) -> str | None:
         known = admins.password_of(name) if fit_name(name) else None
     right, better = _verify(password, known or _nobodys_hash())
     if known is None or not right:
+        log.warning("login.failed")
         return None
     with bot.transaction() as session:
         if better is not None:

@@ -23,7 +23,7 @@ from app.web.admins import admin_of
 from app.web.josa import josa_filter
 from app.web.language import LANGS, Lang, catalogue, language_of
 from app.web.static import Assets
-from app.web.visitors import keys_of, set_cookie, visitor_of
+from app.web.visitors import is_quiet, keys_of, set_cookie, visitor_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 FLASH = "flash"
@@ -129,7 +129,7 @@ def set_flash(request: Request, code: str) -> None:
 
 def _flash(request: Request) -> str | None:
     code = request.cookies.get(FLASH, "")
-    if not code:
+    if not code or is_quiet(request):
         return None
     set_cookie(request, FLASH, "", life=0)
     return code if _FLASH.fullmatch(code) else None

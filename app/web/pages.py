@@ -20,7 +20,7 @@ from app.web.language import LANGS, accepted
 from app.web.limits import TICKS, Limited, take
 from app.web.page import page, set_flash
 from app.web.sheet import sheet, tick_again, write_again
-from app.web.visitors import set_cookie
+from app.web.visitors import is_quiet, set_cookie
 from app.web.writing import compose, current, meet, temperature_of
 
 router = APIRouter(include_in_schema=False)
@@ -168,7 +168,7 @@ def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
 
 def _voice_page(voice: str, request: Request, visitor: VisitorDep) -> Response:
     poem = current(request, voice, visitor)
-    if request.cookies.get(VOICE_COOKIE) != voice:
+    if request.cookies.get(VOICE_COOKIE) != voice and not is_quiet(request):
         set_cookie(request, VOICE_COOKIE, voice)
     return page(request, "about.html") if poem is None else sheet(request, poem, visitor, home=True)
 

@@ -22,8 +22,8 @@ COOKIE_LIFE = 400 * 24 * 3600
 """Seconds; browsers keep no cookie longer."""
 _ID = re.compile(r"[0-9a-f]{32}")
 _CRAWLER = re.compile(
-    r"(?<!cu)bot\b|bots?[/;+ ]|crawl|spider|slurp|preview|facebookexternalhit|whatsapp|kakaotalk-scrap|kakaostory-og|"
-    r"yeti/|daum/|embedly|archiver|headlesschrome-lighthouse|lighthouse|pingdom|uptime|monitor",
+    r"(?<!cu)bots?\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp|kakaotalk-scrap|kakaostory-og|"
+    r"yeti/|daum/|embedly|archiver|lighthouse|pingdom|uptime|monitor",
     re.IGNORECASE,
 )
 """Crawlers and link previews by their own words; `cubot` is a telephone."""

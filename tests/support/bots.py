@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from app import bootstrap
 from app.bootstrap import Bot
@@ -52,8 +53,16 @@ def engine(bot: Bot) -> Iterator[Engine]:
 @contextmanager
 def site(bot: Bot) -> Iterator[str]:
     """The address of a real web server over *bot*, in a thread of this process."""
-    app = create_app(bot, bootstrap.build_engine(bot))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2))
+    with served(create_app(bot, bootstrap.build_engine(bot))) as address:
+        yield address
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """The address of a real web server for *app*, in a thread of this process."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=2)
+    )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="site")
         thread.start()

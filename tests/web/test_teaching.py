@@ -1,0 +1,114 @@
+"""The teach box: nothing typed is ever lost, and the reason is said."""
+
+import httpx
+import pytest
+
+from app.bootstrap import Bot
+from app.store.submissions import Submissions
+from tests.web.conftest import NewClient
+from tests.web.reader import Reader, form, lines
+
+POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "아직 비어 있습니다"),
+        ("   \n ", "아직 비어 있습니다"),
+        ("너무 짧다", "너무 짧습니다"),
+        ("가" * 5001, "너무 깁니다"),
+        ("창밖에 눈이\x00내리고 나는 오래 서 있었다", "글로 읽을 수 없는"),
+        ("1234567890 !!! 1234567890", "글로 읽을 수 없는"),
+    ],
+)
+def test_what_cannot_be_taken_comes_back_with_its_reason(reader: Reader, text: str, words: str) -> None:
+    """422, the form filled as it was, the reader's poem still above it."""
+    page = reader.open("/sibot")
+
+    answer = reader.send(form(page, "/submissions"), text=text, title="제목", author="지은이", consent="yes")
+
+    assert answer.status_code == 422
+    assert words in answer.text
+    again = form(answer, "/submissions").filled()
+    shown = text.replace("\x00", "\ufffd") if "\x00" in answer.text else text
+    assert again["text"][0].replace("\r\n", "\n") in (shown, text, text.replace("\x00", "\ufffd"))
+    assert again["title"] == ["제목"]
+    assert again["author"] == ["지은이"]
+    assert again["consent"] == ["yes"]
+    assert lines(answer) == lines(page)
+
+
+def test_without_consent_nothing_is_taken(reader: Reader, bot: Bot) -> None:
+    """The box must be ticked by the author himself."""
+    answer = reader.send(form(reader.open("/sibot"), "/submissions"), text=POEM)
+
+    assert answer.status_code == 422
+    with bot.reading() as session:
+        assert Submissions(session).waiting() == 0
+
+
+def test_the_same_poem_again_is_the_one_there_was(reader: Reader) -> None:
+    """A double click leads to the same page twice."""
+    page = form(reader.open("/sibot"), "/submissions")
+
+    first = reader.send(page, text=POEM, consent="yes")
+    second = reader.send(page, text=POEM, consent="yes")
+
+    assert first.url == second.url
+    assert "이미 가르쳐 주신 시입니다" in second.text
+
+
+def test_a_poem_that_somebody_else_taught_comes_back(reader: Reader, new_client: NewClient) -> None:
+    """409, and the text is in the box for the author to change."""
+    reader.send(form(reader.open("/sibot"), "/submissions"), text=POEM, consent="yes")
+    other = Reader(new_client())
+
+    answer = other.send(form(other.open("/sibot"), "/submissions"), text=POEM, consent="yes")
+
+    assert answer.status_code == 409
+    assert form(answer, "/submissions").filled()["text"][0].replace("\r\n", "\n") == POEM
+
+
+def test_markup_is_shown_as_it_was_typed(reader: Reader) -> None:
+    """HTML and templates in any field are text."""
+    text = "<script>alert(1)</script> {{ 7*7 }} 나는 오래 서 있었다"
+    answer = reader.send(form(reader.open("/sibot"), "/submissions"), text=text, title="<b>x", consent="yes")
+
+    assert "<script>alert(1)" not in answer.text
+    assert "&lt;script&gt;alert(1)" in answer.text
+    assert "{{ 7*7 }}" in answer.text
+    assert "&lt;b&gt;x" in answer.text
+
+
+def test_a_submission_is_private(reader: Reader, new_client: NewClient) -> None:
+    """Its address is a secret; a wrong one is unknown."""
+    page = reader.send(form(reader.open("/sibot"), "/submissions"), text=POEM, consent="yes")
+
+    assert new_client().get(page.url.path).status_code == 200
+    assert new_client().get("/submissions/" + "x" * 24).status_code == 404
+    assert new_client().get("/submissions/" + "x" * 500).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"\xff\xfe\x00" * 100, "application/x-www-form-urlencoded"),
+        (b"text=%ED%A0%80%00&consent=yes", "application/x-www-form-urlencoded"),
+        (b"&".join(b"a=1" for _ in range(1000)), "application/x-www-form-urlencoded"),
+        (b"--x\r\nContent-Disposition: form-data; name=\"text\"; filename=\"a\"\r\n\r\nb\r\n--x--", "multipart/form-data; boundary=x"),
+        (b"--x\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\n\\ud800\r\n--x--\r\n", "multipart/form-data; boundary=x; charset=unicode_escape"),
+        (b"--x\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nabc\r\n--x--\r\n", "multipart/form-data; boundary=x; charset=rot13"),
+        (b"garbage", "multipart/form-data; boundary=x"),
+        (b"garbage", "multipart/form-data"),
+        (b"{}", "application/json"),
+        (b"", ""),
+    ],
+)  # fmt: skip
+def test_broken_forms_are_refused_in_peace(client: httpx.Client, content: bytes, kind: str) -> None:
+    """Whatever is posted, the answer is one of refusal and not of failure."""
+    client.get("/sibot")
+
+    for path in ("/sibot/submissions", "/sibot/poems", "/poems/aaaaaaaaaa/ticks", "/language", "/desk/login"):
+        answer = client.post(path, content=content, headers={"content-type": kind})
+        assert 400 <= answer.status_code < 500, (path, answer.status_code)
