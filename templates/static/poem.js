@@ -135,6 +135,14 @@ function row(line) {
   return item;
 }
 
+/** As the server writes it: Korea's time on Korean pages, UTC on others. */
+function date(moment) {
+  const [locale, dateStyle, timeZone, zone] =
+    document.documentElement.lang === "ko" ? ["ko", "long", "Asia/Seoul", ""] : ["en-GB", "medium", "UTC", " UTC"];
+  const options = { dateStyle, timeStyle: "short", hourCycle: "h23", timeZone };
+  return new Date(moment).toLocaleString(locale, options) + zone;
+}
+
 function show(poem) {
   current = poem.id;
   find("lines").replaceChildren(...poem.lines.map(row));
@@ -142,10 +150,7 @@ function show(poem) {
   find("permalink").href = `/poems/${poem.id}`;
   const created = find("created").querySelector("time");
   created.dateTime = poem.created;
-  created.textContent = new Date(poem.created).toLocaleString(document.documentElement.lang, {
-    dateStyle: "long",
-    timeStyle: "short",
-  });
+  created.textContent = date(poem.created);
   const lesson = document.querySelector("[data-lesson]");
   lesson.hidden = Number(lesson.dataset.lesson) !== poem.version;
   offer();
@@ -244,6 +249,8 @@ async function write(form) {
     if (fields.get("temperature")) wish.temperature = Number(fields.get("temperature"));
   }
   begin(kept);
+  if (find("lines").getBoundingClientRect().top < 0)
+    article.scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
   try {
     const poem = await attempt(wish, kept);
     history.replaceState({ poem: current }, "", `/poems/${current}`);
