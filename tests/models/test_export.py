@@ -1,0 +1,176 @@
+"""The export: ONNX Runtime says what torch says, and says it to each text whoever is beside it.
+
+The sizes N, T, D, H, V differ pairwise and are no multiples of 16.
+"""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from models.corpus import Poems
+from models.export import FORBIDDEN, LANE, state_width, step_graph, width
+from models.network import Architecture, Cell, CharNetwork
+from models.step import Step, alike, fingerprint, free, read_along
+from models.train import Plan, Training
+from models.vocabulary import Vocabulary
+
+N, T, D, H, V = 3, 29, 5, 7, 43
+CELLS: list[Cell] = ["rnn", "lstm", "gru"]
+each_cell = pytest.mark.parametrize("cell", CELLS)
+
+
+def network(cell: Cell, *, layers: int = 2, spread: float = 0.6) -> CharNetwork:
+    """A tiny network whose weights are not at all near zero."""
+    torch.manual_seed(layers)
+    tiny = CharNetwork(Architecture(V, cell, layers, H, D))
+    for weight in tiny.parameters():
+        torch.nn.init.normal_(weight, std=spread)
+    return tiny.eval()
+
+
+def step_of(net: CharNetwork, precision: str, *, rows: int = 1) -> Step:
+    """Its exported step, without rules."""
+    weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    symbols = net.architecture.symbols
+    graph = step_graph(net.architecture.as_dict(), weights, precision=precision)
+    return Step(graph, rules=free(symbols, width(symbols)), rows=rows)
+
+
+def some_ids(n: int = N, t: int = T) -> NDArray[np.int64]:
+    """(n, t) symbols."""
+    return np.random.default_rng(7).integers(0, V, (n, t))
+
+
+@each_cell
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_fp32_says_what_torch_says(cell: Cell, layers: int) -> None:
+    """Log-probabilities within 1e-4 over a text, with the state carried from step to step."""
+    net, ids = network(cell, layers=layers), some_ids()
+    with torch.no_grad():
+        expected = net(torch.from_numpy(ids))[0].log_softmax(-1).numpy()
+    step = step_of(net, "fp32", rows=N)
+
+    for t in range(T):
+        step.ids[:] = ids[:, t]
+        step.run(N)
+        np.testing.assert_allclose(step.logprobs[:, :V], expected[:, t], atol=1e-4)
+        step.turn()
+
+
+@each_cell
+def test_fp32_state_is_torchs(cell: Cell) -> None:
+    """The state after a text: hidden states of all layers, then an LSTM's cells."""
+    net, ids = network(cell), some_ids(1)
+    with torch.no_grad():
+        state = net(torch.from_numpy(ids))[1]
+    step = step_of(net, "fp32")
+    read_along(step, ids[0].tolist())
+
+    expected = torch.cat([layer[part].flatten() for part in range(len(state[0])) for layer in state])
+    assert step.state.shape == (1, state_width(net.architecture.as_dict())) == (1, len(expected))
+    np.testing.assert_allclose(step.state[0], expected.numpy(), atol=1e-5)
+
+
+@each_cell
+@pytest.mark.parametrize("crowd", [7, 64])
+def test_int8_does_not_depend_on_the_crowd(cell: Cell, crowd: int) -> None:
+    """A text's numbers are the same alone and in any row among others, bit for bit, over many steps."""
+    net, ids = network(cell), some_ids(crowd, 40)
+    together = step_of(net, "int8", rows=crowd)
+    rows = []
+    for t in range(ids.shape[1]):
+        together.ids[:] = ids[:, t]
+        together.run(crowd)
+        rows.append((together.logprobs.copy(), together.odds.copy(), together.after.copy()))
+        together.turn()
+    for row in (0, crowd // 2, crowd - 1):
+        alone = step_of(net, "int8")
+        for t in range(ids.shape[1]):
+            alone.ids[0] = ids[row, t]
+            alone.run(1)
+            for mine, theirs in zip((alone.logprobs, alone.odds, alone.after), rows[t], strict=True):
+                assert np.array_equal(mine[0], theirs[row])
+            alone.turn()
+
+
+@each_cell
+def test_int8_costs_little(cell: Cell) -> None:
+    """A network that has learned something loses at most 0.01 bits a character."""
+    poems = ["네 손을 씻으며 이름을 부르는 것은\n마지막 모양", "소매 냄새가 끝난 바람에\n창을 닫는다\n별만 있다"] * 20
+    symbols = Vocabulary.of(poems, at_least=2)
+    torch.manual_seed(0)
+    net = CharNetwork(Architecture(len(symbols), cell, 2, 37, 21))
+    plan = Plan(passes=12, rate=1e-2, average=0, bf16=False)
+    Training(net, Poems(poems, symbols, per_batch=8), plan).run()
+    text = [0, *symbols.encode(poems[0] + "\n"), 0]
+
+    def bits(precision: str) -> float:
+        outlook = read_along(step_of(net, precision), text[:-1])
+        return float(-np.mean([row[i] for row, i in zip(outlook, text[1:], strict=True)])) / math.log(2)
+
+    assert bits("fp32") < 0.5 * math.log2(len(symbols))  # it has learned
+    assert abs(bits("int8") - bits("fp32")) <= 0.01
+
+
+def test_a_shipped_voice_stays_small() -> None:
+    """Two layers of 512 over 1,872 symbols: at most 6 MB."""
+    net = CharNetwork(Architecture(1872, "lstm", 2, 512, 256))
+    weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+
+    assert len(step_graph(net.architecture.as_dict(), weights, precision="int8")) <= 6_000_000
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_odds_are_tempered_and_ruled(precision: str) -> None:
+    """Odds are the softmax of the tempered logits over what the row's rule allows; the surplus has none."""
+    net = network("lstm")
+    weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    rules = np.full((2, width(V)), FORBIDDEN, np.float32)
+    rules[0, :V] = 0
+    rules[1, [3, 8, 30]] = 0
+    graph = step_graph(net.architecture.as_dict(), weights, precision=precision)
+    step = Step(graph, rules=rules, rows=2)
+    step.rule[:], step.heat[:, 0] = [0, 1], [1 / 0.7, 1 / 1.3]
+    step.run(2)
+
+    warm = np.exp(step.logprobs[0].astype(float) / 0.7)
+    np.testing.assert_allclose(step.odds[0], warm / warm.sum(), atol=1e-6)
+    some = np.exp(step.logprobs[1, [3, 8, 30]].astype(float) / 1.3)
+    np.testing.assert_allclose(step.odds[1, [3, 8, 30]], some / some.sum(), atol=1e-6)
+    assert np.count_nonzero(step.odds[1]) == 3
+    assert step.odds[0, V:].sum() == 0
+
+
+def test_the_width_is_whole_lanes() -> None:
+    """V rounded up, never by a whole lane."""
+    assert [width(v) for v in (1, LANE, LANE + 1)] == [LANE, LANE, 2 * LANE]
+    assert all(0 <= width(b) - width(a) <= LANE for a, b in pairwise(range(1, 100)))
+
+
+def test_what_cannot_be_exported() -> None:
+    """An unknown cell or precision, or a missing weight, is said at once."""
+    net = network("gru")
+    weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    architecture = net.architecture.as_dict()
+
+    with pytest.raises(ValueError, match="int4"):
+        step_graph(architecture, weights, precision="int4")
+    with pytest.raises(ValueError, match="peephole"):
+        step_graph(architecture | {"cell": "peephole"}, weights, precision="int8")
+    with pytest.raises(KeyError, match=r"project\.bias"):
+        step_graph(architecture, {k: v for k, v in weights.items() if k != "project.bias"}, precision="fp32")
+
+
+def test_fingerprints_know_their_network() -> None:
+    """The same network is alike, another one is not, and NaN is like nothing."""
+    one, other = (fingerprint(step_of(network("lstm", layers=n), "int8"), V) for n in (1, 2))
+
+    assert alike(one, one)
+    assert not alike(one, other)
+    assert not alike([math.nan] * len(one), [math.nan] * len(one))
+    assert not alike(one, one[:-1])
+    assert not alike([], [])

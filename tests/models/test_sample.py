@@ -1,0 +1,151 @@
+"""Sampling: what may be written, by which numbers, and that the nucleus is the nucleus."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from models.export import FORBIDDEN, LANE, width
+from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, Rules, draw, key, luck
+from models.vocabulary import END, FIRST_BYTE, Vocabulary
+
+KOREAN = Vocabulary(tuple("가나다라 \n.#\t"))
+W = 3 * LANE
+
+
+def some_odds(rows: int, seed: int = 0) -> NDArray[np.float32]:
+    """Distributions of which some are sharp and some are flat: (rows, W)."""
+    rng = np.random.default_rng(seed)
+    logits = rng.normal(size=(rows, W)) * rng.uniform(0.1, 4, (rows, 1))
+    odds = np.exp(logits)
+    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+
+def some_numbers(rows: int, seed: int = 0) -> NDArray[np.float32]:
+    """Random numbers of so many rows: (rows, DRAWS)."""
+    return luck(np.array([key(seed, i) for i in range(rows)], np.uint64), np.zeros(rows, np.int64), DRAWS)
+
+
+def nucleus_of(odds: NDArray[np.float32], share: float) -> set[int]:
+    """The smallest set of likeliest symbols that has *share* of the probability."""
+    order = np.argsort(-odds, kind="stable")
+    before = np.concatenate([[0.0], np.cumsum(odds[order].astype(float))[:-1]])
+    return set(order[before < share - 1e-6].tolist())
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.85, 1.0])
+def test_only_the_nucleus_is_drawn_and_all_of_it(share: float) -> None:
+    """Frequencies are those of the renormalised nucleus; nothing outside is ever drawn."""
+    odds, many = some_odds(1, seed=4), 40_000
+    drawn = draw(np.repeat(odds, many, axis=0), some_numbers(many), np.full(many, share, np.float32))
+    inside = nucleus_of(odds[0], share)
+    expected = np.zeros(W)
+    expected[list(inside)] = odds[0, list(inside)] / odds[0, list(inside)].sum()
+    found = np.bincount(drawn, minlength=W) / many
+
+    assert set(np.flatnonzero(found).tolist()) <= inside
+    assert np.abs(found - expected).sum() / 2 < 3 * np.sqrt(expected / many).sum() / 2
+
+
+def test_a_row_is_drawn_the_same_alone() -> None:
+    """Its symbol depends on its own odds and numbers only."""
+    odds, numbers, share = some_odds(64), some_numbers(64), np.full(64, 0.6, np.float32)
+    together = draw(odds, numbers, share)
+
+    assert [draw(odds[i : i + 1], numbers[i : i + 1], share[:1])[0] for i in range(64)] == together.tolist()
+    shuffled = np.random.default_rng(1).permutation(64)
+    assert draw(odds[shuffled], numbers[shuffled], share).tolist() == together[shuffled].tolist()
+
+
+def test_a_row_of_nan_harms_nobody() -> None:
+    """It gets some symbol, without a warning; the others get theirs."""
+    odds, numbers, share = some_odds(3), some_numbers(3), np.full(3, 0.85, np.float32)
+    whole = draw(odds, numbers, share)
+    odds[1] = np.nan
+    drawn = draw(odds, numbers, share)
+
+    assert (drawn[0], drawn[2]) == (whole[0], whole[2])
+    assert 0 <= drawn[1] < W
+
+
+def test_luck_is_even_and_its_own() -> None:
+    """Numbers of one key are spread over [0, 1); those of another key, or further on, are others."""
+    keys = np.array([key(1, 2), key(2, 1)], np.uint64)
+    numbers = luck(keys, np.zeros(2, np.int64), 20_000)
+
+    assert numbers.min() >= 0
+    assert numbers.max() < 1
+    assert np.abs(np.histogram(numbers[0], 20, (0, 1))[0] - 1000).max() < 150
+    assert abs(np.mean((numbers[0] - 0.5) * (numbers[1] - 0.5)) * 12) < 0.03
+    assert luck(keys, np.array([5, 7]), 3)[1].tolist() == numbers[1, 7:10].tolist()
+
+
+@given(st.lists(st.integers(-(2**70), 2**70), min_size=1, max_size=4), st.integers(0, 3), st.integers(1, 2**64))
+def test_keys_tell_their_parts_apart(parts: list[int], which: int, more: int) -> None:
+    """Another number in any place gives another key of 64 bits."""
+    which %= len(parts)
+    changed = [*parts[:which], parts[which] + more, *parts[which + 1 :]]
+
+    assert 0 <= key(*parts) < 2**64
+    if (parts[which] + more - parts[which]) % 2**64:
+        assert key(*changed) != key(*parts)
+
+
+def allowed(rules: Rules, state: int) -> set[int]:
+    """The symbols a rule allows."""
+    return set(np.flatnonzero(rules.forbidden[state] == 0).tolist())
+
+
+def test_a_line_is_one_clean_row() -> None:
+    """No END, no tab, no doubled, leading or trailing space; a line that is too short does not end."""
+    rules = Rules.of(KOREAN, spell=False)
+    space, newline, tab, letters = (KOREAN.ids_of(c) for c in (" ", "\n", "\t", "가나다라"))
+
+    assert allowed(rules, BETWEEN) == {*letters, *space, *newline, *KOREAN.ids_of(".#")}
+    assert allowed(rules, AFTER_SPACE) == {*letters, *KOREAN.ids_of(".#")}
+    assert allowed(rules, BETWEEN + STATES) == allowed(rules, BETWEEN) - {*newline}
+    assert not {END, *tab} & allowed(rules, BETWEEN)
+    assert rules.follows[BETWEEN, space[0]] == rules.follows[AFTER_SPACE, newline[0]] == AFTER_SPACE
+    assert rules.follows[AFTER_SPACE, letters[0]] == BETWEEN
+
+
+def test_what_is_banned_is_never_allowed() -> None:
+    """Banned characters, and the byte of one that has no symbol of its own."""
+    rules = Rules.of(KOREAN, banned="#가x")
+    banned = {*KOREAN.ids_of("#가"), FIRST_BYTE + ord("x")}
+
+    assert FIRST_BYTE + ord("y") in allowed(rules, BETWEEN)
+    assert not any(banned & allowed(rules, state) for state in range(2 * STATES) if state % STATES in (0, AFTER_SPACE))
+
+
+def test_a_style_that_bans_everything_is_refused() -> None:
+    """Better said at loading than found out in mid-poem."""
+    with pytest.raises(ValueError, match="bans every character"):
+        Rules.of(Vocabulary(tuple("가 \n")), banned="가", spell=False)
+
+
+@given(st.lists(st.integers(0, 2**32), min_size=40, max_size=60), st.booleans())
+def test_whatever_the_rules_allow_is_text(choices: list[int], spell: bool) -> None:
+    """Any walk along the rules is UTF-8 without controls, invisible spaces or overrides of direction."""
+    rules, state, walked = Rules.of(KOREAN, spell=spell), AFTER_SPACE, []
+    for choice in choices:
+        options = sorted(allowed(rules, state))
+        walked.append(options[choice % len(options)])
+        state = int(rules.follows[state, walked[-1]])
+    while state not in (BETWEEN, AFTER_SPACE):
+        walked.append(min(allowed(rules, state)))
+        state = int(rules.follows[state, walked[-1]])
+    text = KOREAN.decode(walked)
+
+    assert "\N{REPLACEMENT CHARACTER}" not in text
+    assert len(text.splitlines()) == len(text.split("\n")) - text.endswith("\n")
+    assert not any("\u2000" <= c <= "\u207f" or c < " " != c != "\n" for c in text)
+
+
+def test_the_surplus_is_forbidden() -> None:
+    """Symbols beyond the vocabulary are drawn in no state."""
+    rules = Rules.of(KOREAN)
+
+    assert rules.forbidden.shape == (2 * STATES, width(len(KOREAN)))
+    assert (rules.forbidden[:, len(KOREAN) :] == FORBIDDEN).all()
