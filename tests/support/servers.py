@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -68,6 +69,7 @@ class Process:
                 stderr=log,
                 env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | self.environment,
                 cwd="/",
+                start_new_session=True,
                 **as_user(self.user),
             )
         deadline = time.monotonic() + PATIENCE
@@ -78,19 +80,19 @@ class Process:
         self.kill()
         raise ServerDied(f"{self.command[0]} does not answer:\n" + self.log.read_text("utf-8", "replace")[-2000:])
 
-    def stop(self, signal: int) -> None:
+    def stop(self, number: int) -> None:
         """Ask it to go, and wait; kill it when it does not."""
         if self.process is None or self.process.poll() is not None:
             return
-        self.process.send_signal(signal)
+        self.process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(20)
         self.kill()
 
     def kill(self) -> None:
-        """SIGKILL, as a power cut would."""
-        if self.process is not None:
-            self.process.kill()
+        """SIGKILL for it and its children, as a power cut would."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
 
@@ -111,9 +113,13 @@ def as_user(name: str | None) -> RunAs:
 
 
 class Postgres:
-    """One Postgres cluster in a temporary folder; each test has a database of its own in it."""
+    """One Postgres cluster in a temporary folder; each test has a database of its own in it.
 
-    def __init__(self) -> None:
+    *durable*: it keeps through a `kill` what it had acknowledged, as a real one does. Others are quicker.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self.folder = Path(tempfile.mkdtemp(prefix="poembot-postgres-"))
         self.data = self.folder / "data"
         self.port = free_port()
@@ -134,16 +140,14 @@ class Postgres:
 
     @property
     def _command(self) -> list[str]:
-        # Nothing here outlives the session, so nothing needs to reach the disk.
         options = {
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
-            "fsync": "off",
-            "full_page_writes": "off",
-            "synchronous_commit": "off",
             "max_connections": "100",
             "shared_buffers": "32MB",
         }
+        if not self._durable:  # nothing outlives the session, so nothing needs to reach the disk
+            options |= {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         return [str(self.programs / "postgres"), "-D", str(self.data), "-p", str(self.port), *settings]
 
@@ -199,7 +203,7 @@ class Postgres:
             connection.execute(statement.encode())
 
     def kill(self) -> None:
-        """A power cut; `start` brings it back with what it had committed."""
+        """A power cut; `start` brings a durable one back with what it had committed."""
         self._server.kill()
 
     def close(self) -> None:
