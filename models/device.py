@@ -17,6 +17,6 @@ def choose(wanted: Choice) -> str:
 def bf16_pays(device: str) -> bool:
     """Is bfloat16 computed here, not emulated? Then autocast makes training 1.7 times faster on a CPU."""
     if device == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     # Torch has no public word for it yet; without the instructions autocast is slower than float32.
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())  # noqa: SLF001

@@ -4,7 +4,7 @@ Four letters, one-hot; one cell of ten units; the loss is summed over the four
 steps. It is Karpathy's example of 2015, small enough to watch every step.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,7 @@ MOST_STEPS = 500
 SURE = 0.1
 """Mean nats a letter below which the lesson is learned."""
 
-_CELLS: dict[str, type[nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def work(bot: Bot) -> int:
     signals.worker_shutting_down.connect(leave)
     with pulse(bot, "worker"), _looking(runner):
         log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
-        consumer = celery.Worker(  # type: ignore[attr-defined]
+        consumer = celery.Worker(
             pool="solo",
             concurrency=1,
             quiet=True,
@@ -106,7 +106,7 @@ def beat(bot: Bot) -> None:
     signals.setup_logging.connect(_leave_the_log_alone)
     with pulse(bot, "beat"):
         log.info("beat.ready")
-        celery.Beat(quiet=True).run()  # type: ignore[attr-defined]
+        celery.Beat(quiet=True).run()
 
 
 @contextmanager

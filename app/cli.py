@@ -1,0 +1,89 @@
+"""`poembot`: the command line. Says on one line what is wrong, and never shows a traceback for a user's mistake.
+
+Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.
+"""
+
+import os
+import sys
+
+import typer
+from typer.exceptions import TyperException
+
+from app.commands import admin, evaluate, keep, lab, moderate, runs, sample, serve, train, versions, voice
+from app.commands.shell import BadUse, Failed, say
+
+app = typer.Typer(
+    name="poembot",
+    help="시봇: a poet that learns from its readers.",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for room in (serve, sample, evaluate, train, voice, runs, versions, moderate, lab, admin, keep):
+    room.add_to(app)
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run a command and leave with its exit status."""
+    if "POEMBOT_PARENT" in os.environ:  # a child of `poembot serve`
+        from app.serve import die_with_parent
+
+        die_with_parent()
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: list[str]) -> int:
+    """Run a command; its exit status."""
+    try:
+        return _run(argv)
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        say("poembot: interrupted")
+        return 130
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        result = app(argv or ["--help"], prog_name="poembot", standalone_mode=False)
+    except TyperException as error:
+        return _refuse(error.format_message(), error.exit_code)
+    except BadUse as error:
+        return _refuse(str(error), 2)
+    except Failed as error:
+        return _refuse(str(error), 1)
+    except typer.Abort:
+        return _refuse("interrupted", 130)
+    except Exception as error:
+        status = _status(error)
+        if status is None:
+            raise
+        return _refuse(str(error), status)
+    return int(result or 0)
+
+
+def _refuse(message: str, status: int) -> int:
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    say(f"poembot: {lines[0] if lines else 'failed'}")
+    return status
+
+
+def _status(error: Exception) -> int | None:
+    """The exit status for what a user, or his machine, can be told in a line; None for a mistake of ours."""
+    from sqlalchemy.exc import OperationalError
+
+    from app.domain.errors import PoemBotError, Unfit, Unknown
+    from models.checkpoint import Broken
+
+    if isinstance(error, Unknown | Unfit | UnicodeDecodeError | FileNotFoundError | IsADirectoryError):
+        return 2
+    if isinstance(error, PoemBotError | OperationalError | OSError | Broken):
+        return 1
+    return None
+
+
+if __name__ == "__main__":
+    main()

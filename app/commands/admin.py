@@ -1,0 +1,72 @@
+"""`admin`: who may open the desk."""
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from app.commands.shell import SHELL, BadUse, Json, opened, say, tell
+
+SHORTEST_PASSWORD = 8
+Name = Annotated[str, typer.Argument(help="The admin's name.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into *app*."""
+    group = typer.Typer(help="Who may open the desk.", no_args_is_help=True, rich_markup_mode=None)
+    group.command()(create)
+    group.command()(token)
+    app.add_typer(group, name="admin")
+
+
+def create(
+    name: Name,
+    password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make an admin, or give one a new password."""
+    from pwdlib import PasswordHash
+
+    from app.bootstrap import now
+    from app.store.admins import Admins
+    from app.store.audit import Audit
+
+    if not name.strip() or len(name) > 60 or not name.isprintable():
+        raise BadUse("an admin's name has 1 to 60 printable characters")
+    secret = _password(password_stdin)
+    if len(secret) < SHORTEST_PASSWORD:
+        raise BadUse(f"a password has at least {SHORTEST_PASSWORD} characters")
+    hashed = PasswordHash.recommended().hash(secret)
+    with opened() as bot, bot.transaction() as session:
+        new = Admins(session).create(name.strip(), hashed, now())
+        Audit(session).add(SHELL, "admin.create" if new else "admin.password", name.strip(), "", now())
+    say(f"admin {name.strip()}: {'made' if new else 'new password'}")
+    if as_json:
+        tell({"name": name.strip(), "new": new})
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise BadUse("there is no terminal to ask for a password; use --password-stdin")
+    secret = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != secret:
+        raise BadUse("the two passwords differ")
+    return secret
+
+
+def token(name: Name) -> None:
+    """Print a bearer token for scripts; it is shown this once."""
+    from app.bootstrap import now
+    from app.store.admins import Admins
+    from app.store.audit import Audit
+
+    with opened() as bot, bot.transaction() as session:
+        admins = Admins(session)
+        if admins.password_of(name) is None:
+            raise BadUse(f"there is no admin {name}; make one with `poembot admin create {name}`")
+        secret = admins.new_token(name, now())
+        Audit(session).add(SHELL, "admin.token", name, "", now())
+    print(secret)

@@ -1,0 +1,86 @@
+"""`db`, `export`, `doctor`: the keeper's tools."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shell import BadUse, Json, opened, say, settings_of_environment, tell
+
+if TYPE_CHECKING:
+    from app.doctor import Finding
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into *app*."""
+    group = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(database)
+    group.command()(upgrade)
+    app.add_typer(group, name="db")
+    app.command()(export)
+    app.command()(doctor)
+
+
+def database() -> None:
+    """Keep the database."""
+
+
+def upgrade(as_json: Json = False) -> None:
+    """Bring the schema up to date and put the shipped voices in; safe to repeat."""
+    from app.bootstrap import build, install_voices
+    from app.store import migrate
+
+    bot = build(settings_of_environment())
+    try:
+        migrate.upgrade(bot.database)
+        install_voices(bot)
+    finally:
+        bot.close()
+    say("the database is up to date")
+    if as_json:
+        tell({"current": True})
+
+
+def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
+    """Write poems, ticks, versions and approved submissions as JSON lines; readers go by number."""
+    from app.bootstrap import now
+    from app.store.export import rows
+
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise BadUse(f"{out} is not a file that could be written")
+    count = 0
+    with opened() as bot, bot.reading() as session:
+        file = sys.stdout if str(out) == "-" else out.open("w", encoding="utf-8")
+        try:
+            for row in rows(session, now()):
+                file.write(json.dumps(row, ensure_ascii=False) + "\n")
+                count += 1
+        finally:
+            if file is not sys.stdout:
+                file.close()
+    say(f"{count} rows to {out}")
+
+
+def doctor(as_json: Json = False) -> int:
+    """Find what is wrong, and say what to do."""
+    from app.bootstrap import build
+    from app.doctor import examine
+
+    bot = build(settings_of_environment())
+    try:
+        findings = examine(bot)
+    finally:
+        bot.close()
+    well = all(finding.ok for finding in findings)
+    if as_json:
+        tell({"ok": well, "checks": [_shape(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'BAD '} {finding.name}: {finding.detail}")
+    return 0 if well else 1
+
+
+def _shape(finding: "Finding") -> dict[str, object]:
+    return {"name": finding.name, "ok": finding.ok, "detail": finding.detail}

@@ -1,0 +1,75 @@
+"""`moderate`: the queue of poems that visitors teach."""
+
+from typing import Annotated
+
+import typer
+
+from app.commands.shell import SHELL, Json, opened, say, tell
+from app.domain.submission import Submission, SubmissionStatus
+
+Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="Numbers of the submissions.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into *app*."""
+    group = typer.Typer(help="The queue of poems that visitors teach.", rich_markup_mode=None)
+    group.callback(invoke_without_command=True)(moderate)
+    group.command("list")(list_queue)
+    group.command()(approve)
+    group.command()(reject)
+    app.add_typer(group, name="moderate")
+
+
+def moderate(context: typer.Context) -> None:
+    """Show the queue of poems that visitors teach, or decide about them."""
+    if context.invoked_subcommand is None:
+        list_queue()
+
+
+def list_queue(
+    status: Annotated[SubmissionStatus, typer.Option(help="Which to list.")] = SubmissionStatus.WAITING,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    as_json: Json = False,
+) -> None:
+    """List submissions, oldest first."""
+    from app.store.submissions import Submissions
+
+    with opened() as bot, bot.reads(Submissions) as submissions:
+        queue = submissions.queue(status, limit=limit)
+    if as_json:
+        tell({"submissions": [_shape(submission) for submission in queue]})
+        return
+    for submission in queue:
+        title = submission.title or submission.text.splitlines()[0]
+        print(f"{submission.id:6d}  {submission.voice}  {submission.created:%Y-%m-%d %H:%M}  {title}")
+
+
+def _shape(submission: Submission) -> dict[str, object]:
+    """A submission for whoever moderates: without its token, which is the author's alone."""
+    from app.web.shapes import SubmissionOut
+
+    return SubmissionOut.of(submission).model_dump(mode="json", exclude={"token", "url"})
+
+
+def approve(ids: Ids, as_json: Json = False) -> None:
+    """Let these poems into the next lesson."""
+    _decide(ids, SubmissionStatus.APPROVED, as_json)
+
+
+def reject(ids: Ids, as_json: Json = False) -> None:
+    """Keep these poems out of every lesson."""
+    _decide(ids, SubmissionStatus.REJECTED, as_json)
+
+
+def _decide(ids: list[int], status: SubmissionStatus, as_json: bool) -> None:
+    from app.bootstrap import now
+    from app.store.audit import Audit
+    from app.store.submissions import Submissions
+
+    with opened() as bot, bot.transaction() as session:
+        decided = Submissions(session).decide(ids, status, by=SHELL, now=now())
+        for submission in decided:
+            Audit(session).add(SHELL, f"submission.{status}", str(submission.id), "", now())
+    say(f"{len(decided)} {status}")
+    if as_json:
+        tell({"submissions": [_shape(submission) for submission in decided]})

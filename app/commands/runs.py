@@ -1,0 +1,132 @@
+"""`retrain`, `cancel`, `runs`: what the admin's buttons for runs do."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shell import SHELL, Failed, Json, Voice, opened, say, tell
+
+if TYPE_CHECKING:
+    from app.bootstrap import Bot
+    from app.domain.run import RunReport
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at a run that is waited for."""
+ALONE_AFTER = 10.0
+"""Seconds without a worker before the person who waits is told that there is none."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into *app*."""
+    app.command()(retrain)
+    app.command()(cancel)
+    app.command("runs")(list_runs)
+
+
+def retrain(
+    voice: Voice,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended, with a progress bar.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run, or find the one under way; a worker takes it up."""
+    from app.bootstrap import announcer, now
+    from app.domain.run import Cause, RunState
+    from app.loop import runs
+    from app.store.audit import Audit
+    from app.store.runs import Runs
+    from app.store.voices import Voices
+    from app.web.shapes import run_out
+
+    with opened() as bot:
+        with bot.transaction() as session:
+            store, voices, announce = Runs(session), Voices(session), announcer(session)
+            run, new = runs.request(voice, Cause.SHELL, runs=store, voices=voices, announce=announce, now=now())
+            if new:
+                Audit(session).add(SHELL, "run.start", voice, f"run {run.run}", now())
+        say(f"run {run.run} of {voice}: {'started' if new else 'under way already'}")
+        if wait:
+            run = _wait_for(bot, run)
+            say(_ending(run))
+    if as_json:
+        tell(run_out(run).model_dump(mode="json"))
+    return 1 if run.state in (RunState.FAILED, RunState.CANCELLED) else 0
+
+
+def _wait_for(bot: "Bot", run: "RunReport") -> "RunReport":
+    """Show the run's progress on stderr until it has ended."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from app.store.runs import Runs
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    began, warned, logged = time.monotonic(), False, len(run.log)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(run.state.value, total=1.0)
+        while not run.state.ended:
+            time.sleep(LOOK_EVERY)
+            with bot.reads(Runs) as runs:
+                run = runs.one(run.run)
+            loss = f"  loss {run.loss:.3f}" if run.loss is not None else ""
+            bar.update(task, completed=run.progress, description=f"{run.phase or run.state}{loss}")
+            for line in run.log[logged:]:
+                bar.console.print(line, markup=False, highlight=False)
+            logged = max(logged, len(run.log))
+            if not warned and time.monotonic() - began > ALONE_AFTER:
+                warned = True
+                _mention_a_missing_worker(bot)
+    return run
+
+
+def _mention_a_missing_worker(bot: "Bot") -> None:
+    from app.bootstrap import now
+    from app.store.pulses import Pulses
+
+    with bot.reads(Pulses) as pulses:
+        if not any(pulse.kind == "worker" for pulse in pulses.alive(now())):
+            say("no worker is alive; start one with `poembot worker` (or `poembot serve`)")
+
+
+def _ending(run: "RunReport") -> str:
+    """How a run ended, in a line."""
+    made = f", version {run.version}" if run.version is not None else ""
+    why = f": {run.error}" if run.error else ""
+    return f"run {run.run}: {run.state}{made}{why}"
+
+
+def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")], as_json: Json = False) -> None:
+    """Stop a run: a waiting one at once, one at work at its next step."""
+    from app.bootstrap import now
+    from app.store.audit import Audit
+    from app.store.runs import Runs
+    from app.web.shapes import run_out
+
+    with opened() as bot, bot.transaction() as session:
+        if Runs(session).one(run).state.ended:
+            raise Failed(f"run {run} has ended already")
+        report = Runs(session).cancel(run, now())
+        Audit(session).add(SHELL, "run.cancel", report.voice, f"run {run}", now())
+    say(f"run {run}: {report.state if report.state.ended else 'stops at its next step'}")
+    if as_json:
+        tell(run_out(report).model_dump(mode="json"))
+
+
+def list_runs(
+    voice: Annotated[str, typer.Argument(help="Slug of the voice.")],
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List a voice's runs, newest first."""
+    from app.store.runs import Runs
+    from app.store.voices import Voices
+    from app.web.shapes import run_out
+
+    with opened() as bot, bot.reading() as session:
+        Voices(session).one(voice)
+        reports = Runs(session).of_voice(voice, limit)
+    if as_json:
+        tell({"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]})
+        return
+    for report in reports:
+        print(f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}")

@@ -1,0 +1,106 @@
+"""`sample`: lines on stdout, by the site's own engine and settings."""
+
+import secrets
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shell import BadUse, Json, opened, settings_of_environment, tell
+
+if TYPE_CHECKING:
+    from app.domain.poem import Wish, Writing
+    from app.engine.engine import Engine
+    from app.settings import Settings
+    from app.store.voices import Serving
+
+AT_ONCE = 16
+"""Poems that are being written at the same time."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command into *app*."""
+    app.command()(sample)
+
+
+def sample(
+    *,
+    lines: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many lines.")] = 5,
+    voice: Annotated[str | None, typer.Option(help="Slug of the voice.")] = None,
+    version: Annotated[int | None, typer.Option(min=0, help="Number of the version; else the one that serves.")] = None,
+    folder: Annotated[Path | None, typer.Option(help="A version folder instead of a voice.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same lines.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Boldness; else the voice's own.")] = None,
+    prime: Annotated[str, typer.Option(help="The beginning of each poem.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Print lines, one per row, as the site would write them.
+
+    Up to sixteen lines are one poem; more are poems of five.
+    """
+    from app.domain.poem import LINES, MOST_LINES, Wish
+    from app.loop import poems
+
+    first = secrets.randbelow(2**31) if seed is None else seed
+    size = lines if lines <= MOST_LINES else LINES
+    shape = poems.check(Wish(lines=size, prime=prime, temperature=temperature))
+    wishes = [_wish(shape, first + i) for i in range(-(-lines // size))]
+    written: list[str] = []
+    with _engine(voice, version, folder) as (engine, serving):
+        for writing in _write(engine, serving.voice, wishes):
+            fresh = [line.text for line in writing.lines][: lines - len(written)]
+            written += fresh
+            if not as_json:
+                print("\n".join(fresh), flush=True)
+    if as_json:
+        tell({"voice": serving.voice, "version": serving.number, "seed": first, "lines": written})
+
+
+def _wish(shape: "Wish", seed: int) -> "Wish":
+    from dataclasses import replace
+
+    return replace(shape, seed=seed)
+
+
+def _write(engine: "Engine", voice: str, wishes: "list[Wish]") -> "Iterator[Writing]":
+    """The poems in the order of their wishes, a few written side by side."""
+    with ThreadPoolExecutor(AT_ONCE) as readers:
+        for start in range(0, len(wishes), 4 * AT_ONCE):  # a batch at a time, so that an interrupt need not wait long
+            yield from readers.map(lambda wish: engine.write(voice, wish), wishes[start : start + 4 * AT_ONCE])
+
+
+@contextmanager
+def _engine(voice: str | None, version: int | None, folder: Path | None) -> "Iterator[tuple[Engine, Serving]]":
+    """An engine with one version in it."""
+    from app.engine.engine import Engine
+
+    settings, serving, place = _asked_for(voice, version, folder)
+    engine = Engine(champions=lambda: [serving], fetch=lambda _key: place, settings=settings)
+    engine.start()
+    try:
+        yield engine, serving
+    finally:
+        engine.close()
+
+
+def _asked_for(voice: str | None, version: int | None, folder: Path | None) -> "tuple[Settings, Serving, Path]":
+    from app.store.versions import Versions
+    from app.store.voices import Serving, Voices
+    from models import checkpoint
+
+    if (voice is None) == (folder is None):
+        raise BadUse("name a voice with --voice, or a folder with --folder")
+    if folder is not None:
+        meta = checkpoint.read(folder).meta
+        return settings_of_environment(), Serving(meta.voice, 0, 0, str(folder), meta.base), folder
+    assert voice is not None  # noqa: S101 - one of the two was given
+    with opened() as bot:
+        with bot.reading() as session:
+            Voices(session).one(voice)
+            versions = Versions(session)
+            report = versions.champion(voice) if version is None else versions.one(voice, version)
+        serving = Serving(voice, report.id, report.number, report.folder, report.base)
+        return bot.settings, serving, bot.shelf.fetch(report.folder)

@@ -1,0 +1,167 @@
+"""`train`: a new base from any UTF-8 text."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+
+import typer
+
+from app.commands.bars import training_bar
+from app.commands.shell import BadUse, Json, say, settings_of_environment, tell
+
+if TYPE_CHECKING:
+    from models.checkpoint import Meta
+    from models.make import Order
+    from models.network import CharNetwork
+    from models.vocabulary import Vocabulary
+
+Texts = Annotated[
+    list[Path], typer.Option("--text", exists=True, dir_okay=False, help="A UTF-8 text; may be repeated.")
+]
+MINUTES = 15.0
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put this command into *app*."""
+    app.command()(train)
+
+
+def train(
+    *,
+    text: Texts,
+    out: Annotated[Path, typer.Option(help="The folder to write; must not be there yet.")],
+    val: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A text to validate on.")] = None,
+    cell: Annotated[Literal["lstm", "gru", "rnn"], typer.Option(help="The recurrent cell.")] = "lstm",
+    level: Annotated[Literal["char", "byte"], typer.Option(help="What a symbol is.")] = "char",
+    layers: Annotated[int, typer.Option(min=1, max=16)] = 2,
+    size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each layer.")] = 512,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.4,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help=f"Time to train; {MINUTES:.0f} if not said.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the text, instead of minutes.")] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    as_json: Json = False,
+) -> None:
+    """Train a new base; the same command goes on where an earlier one was stopped.
+
+    Without --val a twentieth of the text, from its end, is kept aside as the holdout.
+    """
+    from models.make import Order
+
+    settings_of_environment()
+    if minutes is not None and epochs is not None:
+        raise BadUse("give --minutes or --epochs, not both")
+    if out.exists():
+        raise BadUse(f"{out} is there already")
+    budget = MINUTES if minutes is None and epochs is None else minutes
+    order = Order(cell, level, layers, size, min(256, size), dropout, budget, epochs, seed=seed)
+    texts, aside = read(text, val)
+    figures = _train(texts, aside, order, out, device)
+    if as_json:
+        tell(figures)
+    else:
+        print("\n".join(f"{name:14s} {value}" for name, value in figures.items()))
+
+
+def read(files: Sequence[Path], val: Path | None) -> tuple[list[str], str]:
+    """The texts to learn, and what is kept aside. BadUse for what is not UTF-8, or too little."""
+    from models.make import FEWEST, set_aside
+
+    texts = [_text(file) for file in files]
+    aside = _text(val) if val is not None else ""
+    if not aside.strip():
+        texts[-1], aside = set_aside(texts[-1])
+    if sum(map(len, texts)) < FEWEST:
+        raise BadUse(f"too little text: {FEWEST} characters at least")
+    return texts, aside
+
+
+def _text(file: Path) -> str:
+    from models.vocabulary import normalise
+
+    try:
+        return normalise(file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise BadUse(f"{file} is not UTF-8 text") from None
+
+
+def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str) -> dict[str, object]:
+    """Train, package, and measure on what was kept aside."""
+    from models.device import choose
+    from models.evaluate import surprise_of_stream
+    from models.make import fresh, learn, package, stream, vocabulary_of, workplace
+
+    try:
+        where = choose(device)  # type: ignore[arg-type]
+        work = workplace(out, order, texts)
+    except ValueError as error:  # no such device, or another training lies there
+        raise BadUse(str(error)) from None
+    vocabulary = vocabulary_of(texts, order.level)
+    network = fresh(vocabulary, order)
+    chars = sum(map(len, texts))
+    say(f"{chars:,} characters, {len(vocabulary)} symbols, {parameters(network):,} parameters, on {where}")
+    began = time.monotonic()
+    with training_bar("training") as watch:
+        network = learn(network, stream(texts, vocabulary), order.plan(where), device=where, watch=watch, work=work)
+    seconds = time.monotonic() - began
+    figures = surprise_of_stream(network, vocabulary, aside).as_dict()
+    meta = describe(Names(out.name, out.name, "und", out.name), network, order, texts=texts, figures=figures)
+    package(out, network, meta, vocabulary, texts=texts, aside=aside, card=card(meta, vocabulary, texts, aside))
+    shutil.rmtree(work)
+    return {"out": str(out), **figures, "params": parameters(network), "seconds": round(seconds, 1), "device": where}
+
+
+def parameters(network: "CharNetwork") -> int:
+    """Numbers that were learned."""
+    return sum(p.numel() for p in network.parameters())
+
+
+class Names(NamedTuple):
+    """What a base is called."""
+
+    voice: str
+    title: str
+    language: str
+    base: str
+
+
+def describe(
+    names: Names, network: "CharNetwork", order: "Order", *, texts: Sequence[str], figures: dict[str, float]
+) -> "Meta":
+    """The meta of a base that was just trained."""
+    from app.bootstrap import now
+    from models.checkpoint import Meta
+    from models.make import style_of
+    from worker.school import revision
+
+    return Meta(
+        **names._asdict(),
+        architecture=network.architecture.as_dict(),
+        level=order.level,
+        style=style_of("\n".join(texts)),
+        metrics={"bits_per_char": figures["bits_per_char"]},
+        seed=order.seed,
+        created=now().isoformat(timespec="seconds"),
+        revision=revision(),
+    )
+
+
+def card(meta: "Meta", vocabulary: "Vocabulary", texts: Sequence[str], aside: str) -> str:
+    """The model card."""
+    made = meta.architecture
+    return f"""# {meta.title}
+
+{meta.base}: a character-level {made["cell"]} of {made["layers"]} x {made["size"]} units, {len(vocabulary)} symbols,
+made with `poembot` on {meta.created}. What it writes is written by a machine (AI 생성).
+
+| | |
+|---|---|
+| learned from | {sum(map(len, texts)):,} characters in {len(texts)} texts; `verse/` holds them, or their beginning |
+| kept aside | {len(aside):,} characters, `holdout.txt`, never trained on |
+| bits per character there | {meta.metrics["bits_per_char"]} (`poembot evaluate --text holdout.txt --folder .`) |
+| seed, code | {meta.seed}, {meta.revision or "unknown"} |
+
+The rights in what it learned from are those of the texts; whoever made this base knows them.
+"""

@@ -1,0 +1,131 @@
+"""`voice`: a deployment's own bot, from one text or from a trained base."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from app.commands.bars import training_bar
+from app.commands.shell import BadUse, Json, opened, say, tell
+from app.commands.train import Names, card, describe, read
+
+if TYPE_CHECKING:
+    from models.make import Order
+
+LONGEST_VERSE_LINE = 80
+FEWEST_POEMS = 8
+STREAM_SHARE = 0.7
+"""Share of the time in which verse is read as running text, before it is read poem by poem."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into *app*."""
+    group = typer.Typer(help="A deployment's own bots.", no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(voice)
+    group.command()(add)
+    app.add_typer(group, name="voice")
+
+
+def voice() -> None:
+    """Add a deployment's own bots."""
+
+
+def add(
+    slug: Annotated[str, typer.Argument(help="Its place on the site: small letters, digits, hyphens.")],
+    *,
+    language: Annotated[str, typer.Option(help="Language code, such as ko or en.")],
+    title: Annotated[str, typer.Option(help="What it is called.")],
+    text: Annotated[
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A UTF-8 text; may be repeated.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")
+    ] = None,
+    minutes: Annotated[float, typer.Option(min=0.01, help="Time to train.")] = 5.0,
+    size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each of its two layers.")] = 384,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
+    as_json: Json = False,
+) -> None:
+    """Add a bot of one's own: train it on a text, or adopt a trained base. The site serves it at once."""
+    from app.bootstrap import install_voice, now
+    from app.domain import voice as rules
+    from app.store.voices import Voices
+    from models.make import Order
+
+    slug, title, language = rules.named(slug, title, language)
+    if bool(text) == (folder is not None):
+        raise BadUse("give --text, or --folder")
+    names = Names(slug, title, language, f"{slug}-{now():%Y.%m}")
+    key = f"{slug}/{names.base}/base"
+    with opened() as bot:
+        with bot.reads(Voices) as voices:
+            if any(known.slug == slug for known in voices.all()):
+                raise BadUse(f"there is a voice {slug} already")
+        bot.shelf.remove(key)  # left by an addition that was cut off before it had a row
+        scratch = bot.shelf.scratch()
+        try:
+            if folder is not None:
+                _adopt(folder, scratch / "base", names)
+            else:
+                order = Order(size=size, embedding=min(256, size), minutes=minutes)
+                _train(text or [], scratch / "base", names, order, device)
+            bot.shelf.place(scratch / "base", key)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        install_voice(bot, slug, title=title, language=language, base=names.base, folder=key)
+    say(f"{title}: /{slug}")
+    if as_json:
+        tell({"slug": slug, "title": title, "language": language, "base": names.base})
+
+
+def _adopt(source: Path, place: Path, names: Names) -> None:
+    """A copy of a base under the voice's own names. BadUse for a folder that could not be taught further."""
+    from dataclasses import replace
+
+    from models import checkpoint
+    from models.make import HOLDOUT
+
+    made = checkpoint.read(source)
+    if not (source / HOLDOUT).is_file():
+        raise BadUse(f"{source} has no {HOLDOUT}: without it no taught version can be examined")
+    meta = replace(made.meta, **names._asdict(), lesson={})
+    checkpoint.write(place, meta, made.vocabulary, made.weights, extras=source)
+
+
+def _train(files: Sequence[Path], place: Path, names: Names, order: "Order", device: str) -> None:
+    """Train a base on texts: as running text, and, where it is verse, poem by poem at the end."""
+    from models.corpus import Poems
+    from models.device import choose
+    from models.evaluate import surprise_of_stream
+    from models.make import fresh, learn, package, stream, vocabulary_of
+
+    texts, aside = read(files, None)
+    try:
+        where = choose(device)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise BadUse(str(error)) from None
+    vocabulary = vocabulary_of(texts, order.level)
+    network = fresh(vocabulary, order)
+    poems = _verse(texts)
+    say(f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary)} symbols, on {where}")
+    with training_bar("reading") as watch:
+        running = stream([poem + "\n" for poem in poems] or texts, vocabulary)
+        plan = order.plan(where, STREAM_SHARE if poems else 1.0)
+        network = learn(network, running, plan, device=where, watch=watch)
+    if poems:
+        with training_bar("poems") as watch:
+            plan = order.plan(where, 1 - STREAM_SHARE)
+            network = learn(network, Poems(poems, vocabulary), plan, device=where, watch=watch)
+    figures = surprise_of_stream(network, vocabulary, aside).as_dict()
+    meta = describe(names, network, order, texts=texts, figures=figures)
+    package(place, network, meta, vocabulary, texts=texts, aside=aside, card=card(meta, vocabulary, texts, aside))
+
+
+def _verse(texts: Sequence[str]) -> list[str]:
+    """The poems in *texts*, parted by blank lines; none when it is prose."""
+    blocks = [block.strip("\n") for text in texts for block in text.split("\n\n") if block.strip()]
+    lengths = sorted(len(line) for block in blocks for line in block.splitlines())
+    short = bool(lengths) and lengths[int(0.9 * len(lengths))] <= LONGEST_VERSE_LINE
+    return blocks if short and len(blocks) >= FEWEST_POEMS else []

@@ -1,0 +1,159 @@
+"""Making a base from any text: what to keep aside, how to train, what to write into its folder.
+
+Running text is read as one stream, verse also poem by poem. Knows no site: a folder
+comes of it, and who adopts it is another matter.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from models import checkpoint, seen
+from models.checkpoint import Meta, Style
+from models.corpus import Corpus, Stream
+from models.device import bf16_pays
+from models.network import Architecture, Cell, CharNetwork
+from models.train import Plan, Training, Watch
+from models.vocabulary import Vocabulary, normalise
+
+FEWEST = 1000
+"""Characters below which there is nothing to learn a language from."""
+ASIDE = 20
+"""Without a text to validate on, one in so many characters is kept aside, from the end."""
+MOST_ASIDE = 50_000
+MOST_VERSE = 1_000_000
+"""Characters that travel with a base to be rehearsed."""
+SAVE_EVERY = 60.0
+"""Seconds of training that a crash may cost."""
+LANES, STEPS = 64, 128
+HOLDOUT = "holdout.txt"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What kind of network, and how long to train it: `minutes` or `epochs`."""
+
+    cell: Cell = "lstm"
+    level: Literal["char", "byte"] = "char"
+    layers: int = 2
+    size: int = 512
+    embedding: int = 256
+    dropout: float = 0.4
+    minutes: float | None = None
+    epochs: int | None = None
+    rate: float = 2e-3
+    seed: int = 0
+
+    def plan(self, device: str, share: float = 1.0) -> Plan:
+        """The plan for *share* of the time."""
+        return Plan(
+            passes=None if self.epochs is None else max(1, round(self.epochs * share)),
+            minutes=None if self.minutes is None else self.minutes * share,
+            rate=self.rate,
+            bf16=bf16_pays(device),
+            seed=self.seed,
+        )
+
+
+class OtherOrder(ValueError):
+    """An unfinished training of another order lies where this one would resume."""
+
+
+def vocabulary_of(texts: Sequence[str], level: str) -> Vocabulary:
+    """A symbol for each character seen three times; at byte level for none."""
+    return Vocabulary(()) if level == "byte" else Vocabulary.of(texts)
+
+
+def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
+    """An untrained network; the same order gives the same weights."""
+    torch.manual_seed(order.seed)
+    architecture = Architecture(len(vocabulary), order.cell, order.layers, order.size, order.embedding)
+    return CharNetwork(architecture, dropout=order.dropout)
+
+
+def stream(texts: Sequence[str], vocabulary: Vocabulary) -> Stream:
+    """The texts in as many lanes as they are long enough for."""
+    room = sum(map(len, texts)) // (2 * STEPS)
+    return Stream(texts, vocabulary, lanes=max(1, min(LANES, room)), steps=STEPS)
+
+
+def set_aside(text: str) -> tuple[str, str]:
+    """*text* without its last part, and that part: a blank line, else a line end, parts them."""
+    at = len(text) - min(MOST_ASIDE, len(text) // ASIDE)
+    for boundary in ("\n\n", "\n"):
+        found = text.find(boundary, at)
+        if 0 <= found < len(text) - len(boundary):
+            return text[:found] + "\n", text[found:].lstrip("\n")
+    return text[:at], text[at:]
+
+
+def learn(
+    network: CharNetwork, corpus: Corpus, plan: Plan, *, device: str, watch: Watch, work: Path | None = None
+) -> CharNetwork:
+    """Train to the end of the plan, resuming what lies in *work* and saving there once a minute and when stopped."""
+    training = Training(network, corpus, plan, device=device)
+    if work is None:
+        return training.run(watch).cpu()
+    training.resume(work)
+    saved = time.monotonic()
+
+    def watch_and_save(at: Any) -> None:
+        nonlocal saved
+        watch(at)
+        if time.monotonic() - saved > SAVE_EVERY:
+            training.save(work)
+            saved = time.monotonic()
+
+    try:
+        return training.run(watch_and_save).cpu()
+    except KeyboardInterrupt:
+        training.save(work)
+        raise
+
+
+def workplace(out: Path, order: Order, texts: Sequence[str]) -> Path:
+    """The folder beside *out* where its training is kept until it is done. OtherOrder when another's is there."""
+    work = out.parent / f".{out.name}.training"
+    work.mkdir(parents=True, exist_ok=True)
+    told = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    wanted = json.dumps(asdict(order) | {"text": told}, sort_keys=True)
+    kept = work / "order.json"
+    if kept.is_file() and kept.read_text(encoding="utf-8") != wanted:
+        raise OtherOrder(f"{work} holds an unfinished training with other options or texts; finish or remove it")
+    kept.write_text(wanted, encoding="utf-8")
+    return work
+
+
+def style_of(text: str) -> Style:
+    """How to speak after such a text: lines as long as nearly all of its lines are."""
+    lengths = [len(line) for line in text.splitlines() if line.strip()]
+    longest = int(np.percentile(lengths, 95)) if lengths else 40
+    return Style(longest=max(8, min(80, longest)))
+
+
+def package(
+    out: Path, network: CharNetwork, meta: Meta, vocabulary: Vocabulary, *, texts: Sequence[str], aside: str, card: str
+) -> Meta:
+    """Write the base's folder: network, holdout, verse to rehearse, what it has read, and a model card.
+
+    Raises FileExistsError, OSError, ValueError for weights that are not finite.
+    """
+    weights = {name: value.detach().float().numpy() for name, value in network.state_dict().items()}
+    with TemporaryDirectory(prefix="poembot-") as folder:
+        extras = Path(folder)
+        (extras / "verse").mkdir()
+        (extras / HOLDOUT).write_text(normalise(aside)[:MOST_VERSE], encoding="utf-8")
+        whole = "\n\n".join(normalise(text) for text in texts)
+        (extras / "verse" / "text.txt").write_text(whole[:MOST_VERSE], encoding="utf-8")
+        if len(whole) > MOST_VERSE:
+            np.save(extras / seen.FILE, seen.hashes(texts), allow_pickle=False)
+        (extras / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        return checkpoint.write(out, meta, vocabulary, weights, extras=extras)
