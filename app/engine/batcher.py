@@ -114,6 +114,10 @@ class Batcher:
         with self._lock:
             return len(self._under_way), len(self._waiting)
 
+    def versions(self) -> list[LiveVersion]:
+        """Those that poems are being written by, or were until a moment ago."""
+        return list(self._tables)
+
     def _retry_after(self) -> int:
         """Seconds until all who wait now have had their turn, by what poems have lately taken."""
         return max(1, math.ceil((len(self._waiting) / self._places + 1) * self._poem_s))

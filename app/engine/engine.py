@@ -108,6 +108,11 @@ class Engine:
         """Poems under way, and poems that wait."""
         return self._batcher.load()
 
+    def in_memory(self) -> set[int]:
+        """Row ids of the versions that serve, and of those that only finish their poems."""
+        serving = {status.version for status in self.status().values() if status.version is not None}
+        return serving | {live.id for live in self._batcher.versions()}
+
     def start(self) -> None:
         """Load the champions, and follow them from now on. Repeating it changes nothing."""
         self.refresh()
