@@ -34,9 +34,14 @@ def runs(text: str, length: int = RUN) -> Hashes:
     return ((total * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32)).astype(np.uint32)
 
 
-def hashes(texts: Iterable[str]) -> Hashes:
-    """The runs of all *texts*, sorted, each once."""
-    return np.unique(np.concatenate([np.zeros(0, np.uint32), *map(runs, texts)]))
+def hashes(texts: Iterable[str], *, one_in: int = 1) -> Hashes:
+    """The runs of all *texts*, sorted, each once.
+
+    *one_in*: keep only so many of them, chosen by the hash itself (winnowing, Schleimer et al. 2003): long copies
+    from a long text are still found, in a fraction of the room.
+    """
+    found: Hashes = np.unique(np.concatenate([np.zeros(0, np.uint32), *map(runs, texts)]))
+    return found[found % np.uint32(one_in) == 0]
 
 
 def shares_a_run(line: str, seen: Hashes) -> bool:

@@ -9,7 +9,7 @@ what was there before goes only when the new one is complete.
 import argparse
 import shutil
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from json import loads
@@ -22,6 +22,8 @@ from models import checkpoint, seen
 from models.checkpoint import Meta, Style
 from models.vocabulary import Vocabulary
 
+SKIM = 8
+"""Of the runs of long prose, one in so many is kept: all of them would weigh more than the network."""
 BASES = Path(__file__).parents[1] / "base"
 
 
@@ -45,15 +47,22 @@ def _english(character: str) -> bool:
 
 
 VOICES = {
-    "sibot": Voice("시봇", "ko", _korean, Style(temperature=1.0, nucleus=0.85, shortest=4, longest=32, spell=False)),
+    "sibot": Voice("시봇", "ko", _korean, Style(temperature=0.95, nucleus=0.9, shortest=4, longest=32, spell=False)),
     "bard": Voice("Bard", "en", _english, Style(temperature=0.9, nucleus=0.9, shortest=8, longest=64, spell=False)),
 }
 
 
 def package(
-    voice: str, *, release: str, weights: Path, vocabulary: Path, bases: Path = BASES, read: list[Path] | None = None
+    voice: str,
+    *,
+    release: str,
+    weights: Path,
+    vocabulary: Path,
+    bases: Path = BASES,
+    read: Sequence[Path] = (),
+    skimmed: Sequence[Path] = (),
 ) -> Meta:
-    """Write the base of *voice*; *read*: texts whose runs of letters count as copied.
+    """Write the base of *voice*; *read*: texts whose runs of letters count as copied; *skimmed*: one in `SKIM` of them.
 
     KeyError for a voice we have decided nothing about, ValueError for weights that do not fit the vocabulary.
     """
@@ -69,12 +78,17 @@ def package(
         style=_with_bans(decided, symbols),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    if read:
+    if read or skimmed:
         place.mkdir(parents=True, exist_ok=True)
-        np.save(place / seen.FILE, seen.hashes(text.read_text(encoding="utf-8") for text in read))
+        whole_runs, few_runs = seen.hashes(map(_text, read)), seen.hashes(map(_text, skimmed), one_in=SKIM)
+        np.save(place / seen.FILE, np.union1d(whole_runs, few_runs))
     whole = checkpoint.write(fresh, meta, symbols, tensors, extras=place if place.exists() else None)
     take_place(place, fresh)
     return whole
+
+
+def _text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
 
 
 def architecture_of(tensors: checkpoint.Weights) -> dict[str, int | str]:
@@ -109,10 +123,13 @@ def main() -> None:
     parser.add_argument("--release", required=True, help="name of the base, e.g. sibot-2026.11")
     parser.add_argument("--work", type=Path, required=True, help="the recipe's work folder")
     parser.add_argument("--stage", default="verse", help="which of its stages")
-    parser.add_argument("--read", type=Path, nargs="*", help="texts it was trained on, to tell what is copied")
+    parser.add_argument("--read", type=Path, nargs="*", default=(), help="verse it read: any run of ten is a copy")
+    parser.add_argument("--skimmed", type=Path, nargs="*", default=(), help="prose it read: runs of it, to save room")
     args = parser.parse_args()
     weights, vocabulary = args.work / f"{args.stage}.safetensors", args.work / "vocabulary.json"
-    meta = package(args.voice, release=args.release, weights=weights, vocabulary=vocabulary, read=args.read)
+    meta = package(
+        args.voice, release=args.release, weights=weights, vocabulary=vocabulary, read=args.read, skimmed=args.skimmed
+    )
     print(f"{args.voice}: {meta.base}, {len(meta.files)} files sealed")
 
 
