@@ -22,7 +22,7 @@ from models.vocabulary import Vocabulary
 VERSE = Path(__file__).parents[2] / "models" / "base" / "sibot" / "verse"
 POEMS, HELD_OUT = 600, 40
 BASE = "sibot-tiny"
-STYLE = Style(temperature=0.8, nucleus=0.9)
+STYLE = Style(temperature=0.8, nucleus=0.9, banned="#")
 MADE_FROM = (__file__, *(module.__file__ for module in (checkpoint, corpus, network, train, vocabulary)))
 
 

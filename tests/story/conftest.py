@@ -1,0 +1,174 @@
+"""The round trip, walked once for each scale; the numbered files look at it leg by leg.
+
+A leg walks what comes before it first, so the files may be read, and run, in any order.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.bootstrap import Bot, now
+from app.store.admins import Admins
+from models import checkpoint
+from models.checkpoint import Checkpoint
+from tests.support import bots
+from tests.support.bots import NotedBell
+from tests.support.databases import Databases, Scale
+from tests.web.reader import Reader, form, lines
+from worker.runner import Runner
+
+READERS = 8
+TAUGHT = ("창밖에 눈이 내리고\n나는 오래 서 있었다", "어머니의 빈 그릇에\n달빛이 고여 있었다")
+PATIENCE = 30.0
+"""Seconds until a swap must be seen; a site looks once a second."""
+
+
+@dataclass
+class Trip:
+    """One deployment, its readers and its admin. Each leg is walked when it is first looked at, and only once."""
+
+    bot: Bot
+    address: str
+    closing: ExitStack
+    trainings: list[int] = field(default_factory=list)
+    """Runs that each call of the worker carried out."""
+
+    def reader(self) -> Reader:
+        """Somebody new with a browser and no JavaScript."""
+        headers = {"accept-language": "ko", "user-agent": "Mozilla/5.0"}
+        return Reader(self.closing.enter_context(httpx.Client(base_url=self.address, headers=headers, timeout=30)))
+
+    @cached_property
+    def admin(self) -> httpx.Client:
+        """The admin's shell, with a bearer token."""
+        with self.bot.transaction() as session:
+            Admins(session).create("keeper", "no password opens this", now())
+            token = Admins(session).new_token("keeper", now())
+        headers = {"authorization": f"Bearer {token}"}
+        return self.closing.enter_context(httpx.Client(base_url=f"{self.address}/api/v1", headers=headers, timeout=30))
+
+    def ask(self, path: str) -> Any:
+        """What the API answers to a question."""
+        answer = self.admin.get(path)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    @cached_property
+    def first_pages(self) -> list[tuple[Reader, httpx.Response, httpx.Response]]:
+        """Leg 1: readers open the page, and open it again."""
+        readers = [self.reader() for _ in range(READERS)]
+        return [(reader, reader.open("/sibot"), reader.open("/sibot")) for reader in readers]
+
+    @cached_property
+    def ticked(self) -> list[tuple[Reader, str, list[str]]]:
+        """Leg 2: each ticks the second and the fourth line: reader, poem, and the texts of those lines."""
+        given = []
+        for reader, _, page in self.first_pages:
+            boxes = form(page, "/ticks")
+            ids = re.findall(r'<li data-line="(\d+)"', page.text)
+            reader.send(boxes, lines=[ids[1], ids[3]])
+            given.append((reader, boxes.action.split("/")[2], [lines(page)[1], lines(page)[3]]))
+        return given
+
+    @cached_property
+    def taught(self) -> list[httpx.Response]:
+        """Leg 2, too: two readers teach a poem; the admin approves the first and leaves the second waiting."""
+        pages = [
+            reader.send(form(page, "/submissions"), text=text, title="", author="", consent="yes")
+            for (reader, _, page), text in zip(self.first_pages, TAUGHT, strict=False)
+        ]
+        waiting = self.ask("/admin/submissions?status=waiting")
+        approved = next(one["id"] for one in waiting if one["text"] == TAUGHT[0])
+        assert self.admin.post(f"/admin/submissions/{approved}/approve").status_code == 200
+        return pages
+
+    @cached_property
+    def asked(self) -> httpx.Response:
+        """Leg 3: the admin asks for a run."""
+        assert self.ticked
+        assert self.taught
+        return self.admin.post("/admin/voices/sibot/runs")
+
+    @cached_property
+    def run(self) -> dict[str, Any]:
+        """Leg 4: a worker looks, and carries it out; the run as the desk shows it afterwards."""
+        number = self.asked.json()["run"]
+        with ThreadPoolExecutor(1) as worker:  # it makes itself nice, which must not last
+            self.trainings.append(worker.submit(Runner(self.bot).work).result())
+        found: dict[str, Any] = self.ask(f"/admin/runs/{number}")
+        return found
+
+    def version(self, number: int) -> Checkpoint:
+        """Leg 5: what lies on the shelf."""
+        assert self.run
+        with self.bot.reading() as session:
+            from app.store.versions import Versions
+
+            folder = Versions(session).one("sibot", number).folder
+        return checkpoint.read(self.bot.shelf.fetch(folder))
+
+    def wait_for(self, version: int) -> float:
+        """Leg 6: seconds until the site serves *version*."""
+        began = time.monotonic()
+        while self.serving() != version:
+            assert time.monotonic() - began < PATIENCE, f"the site does not serve version {version}"
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def serving(self) -> int:
+        """The version that the site has in memory."""
+        ready = httpx.get(f"{self.address}/readyz", timeout=30).json()
+        return int(ready["voices"]["sibot"]["serving"])
+
+    @cached_property
+    def swapped(self) -> list[httpx.Response]:
+        """Leg 6: everybody asks for another poem."""
+        assert self.run["state"] == "admitted", self.run
+        self.wait_for(1)
+        return [reader.send(form(page, "/sibot/poems")) for reader, _, page in self.first_pages]
+
+    @cached_property
+    def rolled_back(self) -> tuple[dict[str, Any], httpx.Response]:
+        """Leg 8: the admin takes it back; his answer, and the poem that a newcomer gets then."""
+        assert self.swapped
+        assert self.learned
+        answer = self.admin.post("/admin/voices/sibot/rollback")
+        self.wait_for(0)
+        return answer.json(), self.reader().open("/sibot")
+
+    @cached_property
+    def learned(self) -> tuple[httpx.Response, httpx.Response, httpx.Response]:
+        """Leg 7: the first reader looks at what he gave, at his poem's page, and at the versions."""
+        assert self.swapped
+        reader = self.first_pages[0][0]
+        return reader.open("/me"), reader.open(self.taught[0].url.path), reader.open("/sibot/versions")
+
+
+@pytest.fixture(scope="session", params=["embedded", "scaled"])
+def trip(
+    request: pytest.FixtureRequest, databases: Databases, shipped: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Trip]:
+    """A deployment with its site running; nobody has been there yet."""
+    scale: Scale = request.param
+    home = tmp_path_factory.mktemp("trip")
+    with ExitStack() as stack:
+        small = {"limits": "off", "lesson_steps": 6, "samples": 60}
+        bot = bots.build(stack.enter_context(databases.settings(scale, home, **small)), shipped)
+        stack.callback(bot.close)
+        yield Trip(bot, stack.enter_context(bots.site(bot)), stack)
+
+
+@pytest.fixture(scope="session")
+def rung(trip: Trip) -> list[str]:
+    """The bells that have rung."""
+    assert isinstance(trip.bot.bell, NotedBell)
+    return trip.bot.bell.rung

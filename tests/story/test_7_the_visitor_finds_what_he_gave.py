@@ -1,0 +1,30 @@
+"""7. The visitor sees that his lines were learned: the promise is kept."""
+
+from tests.story.conftest import TAUGHT, Trip
+
+
+def test_his_lines_were_learned(trip: Trip) -> None:
+    """On his own page stands each line he ticked, and which version learned it."""
+    me, _, _ = trip.learned
+    _, _, texts = trip.ticked[0]
+
+    for text in texts:
+        assert text in me.text
+    assert "판 1이 배웠습니다" in me.text
+
+
+def test_his_poem_was_learned(trip: Trip) -> None:
+    """Its page says by which version."""
+    _, submission, _ = trip.learned
+
+    assert TAUGHT[0].splitlines()[0] in submission.text
+    assert "판 1이 이 시를 배웠습니다" in submission.text
+
+
+def test_everybody_can_see_the_versions(trip: Trip) -> None:
+    """The base and what was taught, each with its figures."""
+    _, _, versions = trip.learned
+
+    assert versions.status_code == 200
+    numbers = {version["number"] for version in trip.ask("/voices/sibot/versions")}
+    assert numbers >= {0, 1}
