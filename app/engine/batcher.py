@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 FLUSH_S = 0.025
 """Between two tellings of a streaming reader, who sees no finer: each costs a wake-up of his thread."""
 SEED_BITS = 31
+NEWS = 0.1
+"""Weight of the latest poem in what a poem is thought to take."""
 FIRST_GUESS_S = 0.5
 """What a poem is thought to take before one has been written."""
 
@@ -69,7 +71,7 @@ class Batcher:
         self._thread: threading.Thread | None = None
         self._closing = self._stale = False
         self._silent: set[Poem] = set()
-        self._poem_s = FIRST_GUESS_S
+        self._poem_s, self._written = FIRST_GUESS_S, 0
         self._flush_at = 0.0
 
     def submit(self, voice: str, wish: Wish, hear: Hear, *, stream: bool = False, visitor: str = "") -> Ticket:
@@ -221,7 +223,8 @@ class Batcher:
             return
         if not poem.drafts:
             spent = time.monotonic() - self._end(poem).since
-            self._poem_s += 0.1 * (spent - self._poem_s)
+            self._written += 1
+            self._poem_s += max(NEWS, 1 / self._written) * (spent - self._poem_s)
 
     def _end(self, poem: Poem) -> Ticket:
         """Forget a poem; its ticket is used."""

@@ -1,0 +1,272 @@
+"""The roster: the champion serves, a swap mixes nothing, and a version that will not load changes nothing."""
+
+import gc
+import shutil
+import time
+import weakref
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
+from app.domain.poem import Wish
+from app.engine.engine import Engine
+from app.engine.events import Delta, Done, Start
+from app.engine.live import Champion as Wanted
+from app.engine.live import LiveVersion
+from app.engine.roster import Roster, VoiceStatus
+from app.settings import Settings
+from models.checkpoint import META, STEP, WEIGHTS
+from tests.engine.voices import Champion, a_version, engine_of, live_of
+from tests.models.test_checkpoint import rewritten
+
+PATIENCE = 20.0
+
+
+@dataclass
+class Site:
+    """Folders by key, and which of them ought to serve: what a database and a shelf would say."""
+
+    root: Path
+    champion: dict[str, Wanted] = field(default_factory=dict)
+    away: bool = False
+
+    def promote(self, number: int, voice: str = "sibot") -> None:
+        """Have that version serve."""
+        self.champion[voice] = Champion(voice, 100 + number, number, f"v{number}")
+
+    def champions(self) -> list[Wanted]:
+        """What ought to serve."""
+        if self.away:
+            raise ConnectionError("the database is away")
+        return list(self.champion.values())
+
+    def fetch(self, key: str) -> Path:
+        """The folder of a key."""
+        if not (self.root / key).is_dir():
+            raise BrokenFolder(f"the folder {key} is not on the shelf")
+        return self.root / key
+
+    def number_of(self, engine: Engine) -> int | None:
+        """What `sibot` serves."""
+        return engine.status()["sibot"].number
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Two versions, of which the first serves."""
+    for number in (0, 1):
+        a_version(tmp_path / f"v{number}", seed=number)
+    site = Site(tmp_path)
+    site.promote(0)
+    return site
+
+
+@pytest.fixture
+def engine(site: Site) -> Iterator[Engine]:
+    """An engine over that site that has looked once, and looks again when told to."""
+    engine = Engine(champions=site.champions, fetch=site.fetch, settings=Settings(slots=4))
+    engine.refresh()
+    yield engine
+    engine.close()
+
+
+def test_the_champion_serves(site: Site, engine: Engine) -> None:
+    """And after a swap the next one does: its row id is on the poems."""
+    assert engine.status() == {"sibot": VoiceStatus("sibot", 100, 0, 0, None)}
+    before = engine.write("sibot", Wish(seed=1))
+    site.promote(1)
+    assert engine.write("sibot", Wish(seed=1)) == before  # nobody has looked yet
+    engine.refresh()
+    after = engine.write("sibot", Wish(seed=1))
+
+    assert (before.version, after.version) == (100, 101)
+    assert [line.text for line in before.lines] != [line.text for line in after.lines]
+    assert engine.status() == {"sibot": VoiceStatus("sibot", 101, 1, 1, None)}
+
+
+def test_a_poem_under_way_is_finished_by_its_version(site: Site, engine: Engine) -> None:
+    """Through two swaps and back; the poem is the one that the old version writes alone."""
+    wish = Wish(seed=5, lines=250)
+    with engine_of(site.root / "v0") as alone:
+        expected = alone.write("sibot", wish).lines
+    stream = engine.stream("sibot", wish)
+    assert isinstance(next(stream), Start)
+    assert isinstance(next(stream), Delta)
+    site.promote(1)
+    engine.refresh()
+    assert engine.load() == (1, 0)  # it is not finished yet
+    assert engine.write("sibot", Wish()).version == 101
+    (done,) = [event.writing for event in stream if isinstance(event, Done)]
+
+    assert done.version == 100
+    assert done.lines == expected
+
+
+def test_a_version_nobody_is_written_by_is_forgotten(site: Site, engine: Engine) -> None:
+    """Memory holds the champion and what drains, no more."""
+    engine.write("sibot", Wish())
+    old = weakref.ref(engine._current("sibot"))
+    site.promote(1)
+    engine.refresh()
+    engine.write("sibot", Wish())
+    deadline = time.monotonic() + PATIENCE
+    while old() is not None and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.01)
+
+    assert old() is None
+
+
+HARMS = ["gone", "torn weights", "other step", "no meta", "other voice's step", "other words", "fetch"]
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_a_version_that_will_not_load_changes_nothing(site: Site, engine: Engine, harm: str) -> None:
+    """The old one serves, the status says why; once mended, the new one takes over."""
+    new, sound = site.root / "v1", site.root / "sound"
+    shutil.copytree(new, sound)
+    match harm:
+        case "gone" | "fetch":
+            shutil.rmtree(new)
+        case "torn weights":
+            (new / WEIGHTS).write_bytes((new / WEIGHTS).read_bytes()[:-9])
+        case "other step":
+            (new / STEP).write_bytes(b"no graph at all")
+        case "no meta":
+            (new / META).unlink()
+        case "other voice's step":
+            rewritten(new, fingerprint={"int8": [-1.0] * 40, "fp32": [-1.0] * 40})
+        case "other words":
+            (new / "vocabulary.json").write_text('["가"]', encoding="utf-8")
+    site.promote(1)
+    engine.refresh()
+
+    status = engine.status()["sibot"]
+    assert (status.version, status.number, status.wanted) == (100, 0, 1)
+    assert status.error
+    assert engine.write("sibot", Wish()).version == 100
+    shutil.rmtree(new, ignore_errors=True)
+    sound.rename(new)
+    engine.refresh()
+    assert engine.status() == {"sibot": VoiceStatus("sibot", 101, 1, 1, None)}
+
+
+def test_a_graph_that_is_none_is_said_plainly(site: Site, engine: Engine) -> None:
+    """Even when its hash is right."""
+    from models.folder import sha256
+
+    (site.root / "v1" / STEP).write_bytes(b"no graph at all")
+    files = {name: sha256(site.root / "v1" / name) for name in ("vocabulary.json", WEIGHTS, STEP)}
+    rewritten(site.root / "v1", files=files)
+    site.promote(1)
+    engine.refresh()
+
+    assert "ONNX" in str(engine.status()["sibot"].error)
+    assert engine.write("sibot", Wish()).version == 100
+
+
+def test_going_back_to_what_serves_clears_the_error(site: Site, engine: Engine) -> None:
+    """A rollback of a version that never loaded."""
+    shutil.rmtree(site.root / "v1")
+    site.promote(1)
+    engine.refresh()
+    assert engine.status()["sibot"].error
+    site.promote(0)
+    engine.refresh()
+
+    assert engine.status() == {"sibot": VoiceStatus("sibot", 100, 0, 0, None)}
+
+
+def test_a_voice_without_any_version_fails(site: Site) -> None:
+    """Its readers hear why; those of another voice read on; an unknown voice is unknown."""
+    site.promote(7, voice="bard")
+    engine = Engine(champions=site.champions, fetch=site.fetch, settings=Settings())
+    try:
+        with pytest.raises(EngineFailed, match="v7 is not on the shelf"):
+            engine.write("bard", Wish())
+        with pytest.raises(UnknownVoice):
+            engine.write("nobody", Wish())
+        with pytest.raises(UnknownVoice):
+            next(engine.stream("nobody", Wish()))
+        assert engine.write("sibot", Wish()).version == 100
+        assert engine.status()["bard"].number is None
+    finally:
+        engine.close()
+
+
+def test_a_database_away_changes_nothing(site: Site, engine: Engine) -> None:
+    """What serves goes on serving, the status says that we are blind, and then no more."""
+    site.away = True
+    engine.refresh()
+    assert engine.write("sibot", Wish()).version == 100
+    assert "database is away" in str(engine.status()["sibot"].error)
+    site.away = False
+    engine.refresh()
+
+    assert engine.status()["sibot"].error is None
+
+
+def test_a_database_away_from_the_start(site: Site) -> None:
+    """Readers hear that it is not their voice's fault; when it comes, so do poems."""
+    site.away = True
+    engine = Engine(champions=site.champions, fetch=site.fetch, settings=Settings())
+    try:
+        engine.start()
+        with pytest.raises(EngineFailed, match="database is away"):
+            engine.write("sibot", Wish())
+        site.away = False
+        engine.refresh()
+        assert engine.write("sibot", Wish()).version == 100
+    finally:
+        engine.close()
+
+
+def test_a_voice_that_is_taken_away(site: Site, engine: Engine) -> None:
+    """It is known no longer."""
+    site.champion.clear()
+    engine.refresh()
+
+    assert engine.status() == {}
+    with pytest.raises(UnknownVoice):
+        engine.write("sibot", Wish())
+
+
+def test_a_started_engine_follows_by_itself(site: Site) -> None:
+    """Within seconds of a promotion, without being told."""
+    engine = Engine(champions=site.champions, fetch=site.fetch, settings=Settings())
+    try:
+        engine.start()
+        assert site.number_of(engine) == 0
+        site.promote(1)
+        deadline = time.monotonic() + PATIENCE
+        while site.number_of(engine) != 1 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert site.number_of(engine) == 1
+    finally:
+        engine.close()
+
+
+def test_a_broken_folder_is_not_looked_at_all_the_time(site: Site) -> None:
+    """Who polls is patient, who is told to look looks, and another version is another matter."""
+    looked: list[str] = []
+
+    def load(champion: Wanted, folder: Path) -> LiveVersion:
+        looked.append(champion.folder)
+        if champion.number == 1:
+            raise BrokenFolder("torn")
+        return live_of(folder)
+
+    roster = Roster(champions=site.champions, fetch=site.fetch, load=load)
+    roster.refresh()
+    site.promote(1)
+    for _ in range(20):
+        roster.refresh(patient=True)
+    roster.refresh()
+    a_version(site.root / "v2", seed=2)
+    site.promote(2)
+    roster.refresh(patient=True)
+
+    assert looked == ["v0", "v1", "v1", "v2"]

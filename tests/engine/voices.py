@@ -1,0 +1,146 @@
+"""Random networks as version folders, and steps that misbehave: a small world for the engine's tests."""
+
+import threading
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from app.domain.poem import WrittenLine
+from app.engine.batcher import Batcher
+from app.engine.choose import within_band
+from app.engine.engine import Engine
+from app.engine.live import LiveVersion, load
+from app.settings import Settings
+from models import checkpoint
+from models.checkpoint import Meta, Style
+from models.export import width
+from models.network import Architecture, CharNetwork
+from models.step import Step, free, read_along
+from models.vocabulary import END, Vocabulary
+
+SYMBOLS = Vocabulary(tuple("가나다라마바사아자차카타파하거너더러머버 \n"))
+STYLE = Style(temperature=1.0, nucleus=0.95, shortest=2, longest=16, spell=False)
+Champion = namedtuple("Champion", "voice version_id number folder")  # noqa: PYI024 - what a database row looks like
+
+
+def a_version(
+    folder: Path,
+    *,
+    seed: int = 0,
+    style: Style = STYLE,
+    symbols: Vocabulary = SYMBOLS,
+    liking: dict[str, float] | None = None,
+) -> Path:
+    """A random network's folder; *liking*: what is added to the logits of some characters."""
+    torch.manual_seed(seed)
+    architecture = Architecture(len(symbols), "lstm", 2, 19, 11)
+    net = CharNetwork(architecture)
+    for weight in net.parameters():
+        torch.nn.init.normal_(weight, std=0.8)
+    with torch.no_grad():
+        for character, more in ({" ": 2.0, "\n": 1.0} if liking is None else liking).items():
+            net.bias[symbols.ids_of(character)] += more
+    weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    meta = Meta("sibot", "시봇", "ko", "test", architecture.as_dict(), style=style)
+    checkpoint.write(folder, meta, symbols, weights)
+    return folder
+
+
+@contextmanager
+def engine_of(
+    folder: Path, *, slots: int = 8, queue: int = 256, candidates: int = 1, precision: str = "int8"
+) -> Iterator[Engine]:
+    """An engine whose one voice, `sibot`, is the version in *folder*."""
+    engine = Engine(
+        champions=lambda: [Champion("sibot", 7, 3, "key")],
+        fetch=lambda _key: folder,
+        settings=Settings.model_validate({"slots": slots, "queue": queue, "precision": precision}),
+        candidates=candidates,
+    )
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@contextmanager
+def batcher_of(lives: Sequence[LiveVersion], *, rows: int = 8, queue: int = 256) -> Iterator[Batcher]:
+    """A batcher over those versions, each under its voice's name."""
+    voices = {live.voice: live for live in lives}
+    batcher = Batcher(voices.__getitem__, rows=rows, queue=queue, candidates=1, choose=within_band)
+    try:
+        yield batcher
+    finally:
+        batcher.close()
+
+
+def live_of(folder: Path, voice: str = "sibot", *, rows: int = 8, step: Callable[..., Step] = Step) -> LiveVersion:
+    """A live version, by another kind of step if one is given."""
+    live = load(Champion(voice, 7, 3, "key"), folder, precision="int8", rows=rows, threads=1)
+    model = checkpoint.read(folder).step_graph("int8")
+    return replace(live, step=step(model, rules=live.rules.forbidden, rows=rows))
+
+
+class GatedStep(Step):
+    """Runs only while its gate is open."""
+
+    gate: threading.Event
+    reached: threading.Event
+
+    def __init__(self, model: bytes, *, rules: NDArray[np.float32], rows: int) -> None:
+        super().__init__(model, rules=rules, rows=rows)
+        self.gate, self.reached = threading.Event(), threading.Event()
+
+    def run(self, n: int) -> None:
+        """As any step, once the gate is open."""
+        self.reached.set()
+        if not self.gate.wait(30):
+            raise RuntimeError("nobody opened the gate")
+        super().run(n)
+
+
+class FailingStep(Step):
+    """Runs a few times, then raises once, then runs again."""
+
+    left = 20
+
+    def run(self, n: int) -> None:
+        """As any step, but for one time."""
+        self.left -= 1
+        if self.left == 0:
+            raise RuntimeError("the processor caught fire")
+        super().run(n)
+
+
+class PoisonedStep(Step):
+    """Gives NaN to a row that reads 하."""
+
+    def run(self, n: int) -> None:
+        """As any step, but for rows that read the poison."""
+        super().run(n)
+        poisoned = np.flatnonzero(self.ids[:n] == SYMBOLS.ids_of("하")[0])
+        self.logprobs[poisoned] = self.odds[poisoned] = self.after[poisoned] = np.nan
+
+
+def expected_logprobs(folder: Path, lines: Sequence[WrittenLine], *, given: str = "") -> list[float]:
+    """What each line costs the network that reads the whole poem: its symbols (after *given*) and its line end."""
+    found = checkpoint.read(folder)
+    symbols = found.vocabulary
+    step = Step(found.step_graph("int8"), rules=free(len(symbols), width(len(symbols))))
+    text = "".join(line.text + "\n" for line in lines)
+    ids = symbols.encode(text)
+    outlook = read_along(step, [END, *ids[:-1]])
+    told = [float(row[i]) for row, i in zip(outlook, ids, strict=True)]
+    costs, at = [], 0
+    for line in lines:
+        size = len(symbols.encode(line.text)) + 1
+        skipped = len(symbols.encode(given)) if line.primed else 0
+        costs.append(0.0 if line.quoted else sum(told[at + skipped : at + size]))
+        at += size
+    return costs
