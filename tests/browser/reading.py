@@ -1,0 +1,44 @@
+"""What is on the page with a poem, by the names that a reader finds it under."""
+
+from playwright.sync_api import Locator, Page, expect
+
+POEM = "막차에서 내린 사람들이\n저마다 다른 골목으로 흩어진다"
+
+
+def lines(page: Page) -> list[str]:
+    """The lines of the poem in front of the reader."""
+    return page.locator(".verse .text").all_inner_texts()
+
+
+def ticks(page: Page) -> list[bool]:
+    """Which of them wear the seal."""
+    return [box.is_checked() for box in page.locator(".verse .seal").all()]
+
+
+def press(page: Page, name: str) -> None:
+    """Press a button."""
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def line(page: Page, slot: int) -> Locator:
+    """A line to click on."""
+    return page.locator(".verse label").nth(slot)
+
+
+def send(page: Page, name: str) -> None:
+    """Press a button that leads to another address, and wait for what stands there."""
+    with page.expect_navigation():
+        press(page, name)
+
+
+def write_another(page: Page, button: str = "다시쓰기") -> None:
+    """Have another poem written, and wait until it stands."""
+    send(page, button)
+    expect(page.locator(".writing")).to_have_count(0)
+
+
+def teach(page: Page, text: str) -> None:
+    """Fill the teach box and send it."""
+    page.get_by_label("시 (10자 이상)").fill(text)
+    page.get_by_label("이 글을 기계가 배우고").check()
+    send(page, "이거 학습해 봐!")

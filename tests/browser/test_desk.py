@@ -1,0 +1,116 @@
+"""The admin's path: sits down at the desk, takes in a poem, starts a run, watches it and stops it."""
+
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.bootstrap import Bot
+from tests.browser.conftest import DESKTOP, PASSWORD, NewPage
+from tests.browser.reading import POEM, teach
+from worker.runner import Runner
+
+SOON = 120_000
+"""Milliseconds within which a tiny lesson must be learned."""
+
+
+def sit_down(page: Page, admin: str) -> None:
+    """Log in."""
+    page.goto("/desk")
+    expect(page).to_have_url(re.compile("/desk/login"))
+    page.get_by_label("이름").fill(admin)
+    page.get_by_label("비밀번호").fill(PASSWORD)
+    page.get_by_role("button", name="들어가기").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("한눈에")
+
+
+def take_in(page: Page) -> None:
+    """Approve the poem that waits."""
+    page.get_by_role("link", name="읽어 주기를 기다리는 시 1편").click()
+    expect(page.locator(".taught")).to_have_text(POEM)
+    page.get_by_label("고르기").check()
+    page.get_by_role("button", name="고른 시 받아들이기").click()
+    expect(page.get_by_role("status")).to_contain_text("정한 대로 저장했습니다")
+
+
+@contextmanager
+def a_worker(bot: Bot) -> Iterator[None]:
+    """A worker who carries out what waits, in a thread of his own."""
+    runner = Runner(bot)
+    thread = threading.Thread(target=runner.work, name="worker")
+    thread.start()
+    try:
+        yield
+    finally:
+        runner.going.set()
+        thread.join(60)
+
+
+def test_a_wrong_password_is_told(page: Page, admin: str) -> None:
+    """The name stays, the desk stays shut."""
+    page.goto("/desk/login")
+    page.get_by_label("이름").fill(admin)
+    page.get_by_label("비밀번호").fill("wrong")
+    page.get_by_role("button", name="들어가기").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("이름이나 비밀번호가 맞지 않습니다")
+    expect(page.get_by_label("이름")).to_have_value(admin)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin: str, script: bool) -> None:
+    """Approve, start, watch, and the run ends by itself before the admin's eyes; the journal knows it all."""
+    reader = new_page()
+    reader.goto("/sibot")
+    teach(reader, POEM)
+    page = new_page(viewport=DESKTOP, java_script_enabled=script)
+    sit_down(page, admin)
+    take_in(page)
+    page.get_by_role("link", name="한눈에").click()
+    page.get_by_role("button", name="배우기 시작").click()
+    expect(page.get_by_text("차례를 기다림")).to_be_visible()
+
+    with a_worker(bot):
+        # without JavaScript the page refreshes itself
+        expect(page.get_by_text(re.compile("^끝$"))).to_be_visible(timeout=SOON)
+
+    expect(page.locator("[data-log]")).to_contain_text("1 poems")
+    expect(page.get_by_role("heading", name="심사")).to_be_visible()
+    page.get_by_role("link", name="일지").click()
+    expect(page.get_by_role("cell", name="run.start")).to_be_visible()
+    reader.reload()
+    expect(reader.get_by_text(re.compile("이 시를 배웠습니다|다음 판이 배웁니다"))).to_be_visible()
+
+
+def test_a_run_is_stopped_before_it_began(page: Page, admin: str) -> None:
+    """A run that nobody has taken up ends at once when it is cancelled."""
+    sit_down(page, admin)
+    page.get_by_role("button", name="배우기 시작").click()
+    page.get_by_role("button", name="그만 배우기").click()
+
+    expect(page.locator("[data-state]")).to_have_text("그만둠")
+
+
+def test_starting_twice_finds_the_run_under_way(page: Page, admin: str) -> None:
+    """There is one run at a time, and the second click leads to it."""
+    sit_down(page, admin)
+    page.get_by_role("button", name="배우기 시작").click()
+    first = page.url
+    page.get_by_role("link", name="한눈에").click()
+    page.get_by_role("button", name="배우기 시작").click()
+
+    expect(page.get_by_role("status")).to_contain_text("이미 배우고 있습니다")
+    assert page.url == first
+
+
+def test_leaving_shuts_the_desk(page: Page, admin: str) -> None:
+    """After 나가기 the desk asks for the password again."""
+    sit_down(page, admin)
+    page.get_by_role("button", name="나가기").click()
+    page.goto("/desk/audit")
+
+    expect(page).to_have_url(re.compile("/desk/login"))

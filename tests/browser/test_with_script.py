@@ -1,0 +1,165 @@
+"""The visitor's path with JavaScript: the same deeds, at once and without leaving the page."""
+
+import re
+from datetime import UTC, datetime
+
+from playwright.sync_api import Page, expect
+
+from app.bootstrap import Bot
+from app.store.counts import Counts
+from tests.browser.conftest import DESKTOP, PATIENCE, NewPage
+from tests.browser.reading import POEM, line, lines, press, teach, ticks, write_another
+
+SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+
+
+def saved(page: Page) -> None:
+    """Wait until the server has heard of all ticks; the site's policy lets nobody wait with a script."""
+    for _ in range(PATIENCE // 50):
+        if page.evaluate("localStorage.getItem('poembot.ticks') ?? '{}'") == "{}":
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("there are ticks that the server has not heard of")
+
+
+def test_a_tick_is_kept_at_once(page: Page) -> None:
+    """No button: a click is a tick, 되돌리기 takes it back, and a reload knows."""
+    page.goto("/sibot")
+    expect(page.get_by_role("button", name="고른 행 저장")).to_be_hidden()
+    line(page, 1).click()
+    line(page, 4).click()
+    expect(page.locator("[data-said]")).to_contain_text("골랐습니다")
+    press(page, "되돌리기")
+    saved(page)
+
+    page.reload()
+    assert ticks(page) == [False, True, False, False, False]
+
+
+def test_a_poem_writes_itself_and_back_brings_the_first(page: Page) -> None:
+    """The new poem has an address, its lines are those stored there, and Back shows the first with its ticks."""
+    page.goto("/sibot")
+    first = lines(page)
+    line(page, 0).click()
+    saved(page)
+
+    write_another(page)
+    second = lines(page)
+    assert second != first
+    page.reload()
+    assert lines(page) == second
+    page.go_back()
+    expect(page.locator(".verse .text").first).to_have_text(first[0])
+    assert lines(page) == first
+    assert ticks(page) == [True, False, False, False, False]
+    page.go_forward()
+    expect(page.locator(".verse .text").first).to_have_text(second[0])
+
+
+def test_lines_of_a_streamed_poem_can_be_ticked(page: Page) -> None:
+    """What was written without a page load is ticked like any other poem."""
+    page.goto("/sibot")
+    write_another(page)
+    line(page, 2).click()
+    saved(page)
+
+    page.goto(page.url)
+    assert ticks(page) == [False, False, True, False, False]
+
+
+def test_whole_lines_are_read_aloud(page: Page) -> None:
+    """A screen reader hears each line once, whole."""
+    page.goto("/sibot")
+    write_another(page)
+
+    aloud = page.locator("[data-aloud]")
+    expect(aloud).to_have_attribute("aria-live", "polite")
+    assert aloud.locator("p").all_inner_texts() == lines(page)
+
+
+def test_the_page_stands_still_while_a_poem_is_written(new_page: NewPage) -> None:
+    """Room for the lines is kept: nothing moves that the reader did not move."""
+    page = new_page(reduced_motion="no-preference")
+    page.add_init_script(SHIFTS)
+    page.goto("/sibot")
+    write_another(page)
+
+    assert page.evaluate("window.shifted") < 0.05
+
+
+def test_kept_lines_stay(page: Page) -> None:
+    """고른 행만 두고 다시쓰기 appears with the first tick, and keeps what is ticked with its seal."""
+    page.goto("/sibot")
+    expect(page.get_by_role("button", name="고른 행만 두고 다시쓰기")).to_be_hidden()
+    line(page, 3).click()
+    saved(page)
+    before = lines(page)
+
+    write_another(page, "고른 행만 두고 다시쓰기")
+
+    after = lines(page)
+    assert after[3] == before[3]
+    assert after[0] != before[0]
+    assert ticks(page) == [False, False, False, True, False]
+
+
+def test_a_tick_survives_a_lost_connection(page: Page) -> None:
+    """Offline the seal is there already; it is saved when the connection is back."""
+    page.goto("/sibot")
+    page.context.set_offline(True)
+    line(page, 2).click()
+    expect(page.locator("[data-said]")).to_contain_text("연결이 끊겨 있습니다")
+
+    page.context.set_offline(False)
+    saved(page)
+    page.reload()
+    assert ticks(page) == [False, False, True, False, False]
+
+
+def test_a_draft_is_never_lost(page: Page) -> None:
+    """What was typed is there after a reload, counted as people count; teaching it empties the box."""
+    page.goto("/sibot")
+    box = page.get_by_label("시 (10자 이상)")
+    box.fill("눈 👨‍👩‍👧 온다")
+    expect(page.locator("[data-counter]")).to_have_text("6자, 10자까지 4자 더")
+
+    page.reload()
+    expect(box).to_have_value("눈 👨‍👩‍👧 온다")
+    teach(page, POEM)
+    expect(page).to_have_url(re.compile(r"/submissions/[\w-]+"))
+    page.goto("/sibot")
+    expect(box).to_have_value("")
+
+
+def test_a_short_poem_comes_back_with_a_reason(page: Page) -> None:
+    """The server's answer is the same with JavaScript."""
+    page.goto("/sibot")
+    teach(page, "짧은 시")
+
+    expect(page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")
+    expect(page.get_by_label("시 (10자 이상)")).to_have_value("짧은 시")
+
+
+def test_no_page_is_wider_than_a_small_phone(new_page: NewPage) -> None:
+    """At 320 pixels, in both languages, nobody scrolls sideways; nor at a desktop's width."""
+    for size in ({"width": 320, "height": 640}, DESKTOP):
+        for language in ("ko-KR", "en-GB"):
+            page = new_page(viewport=size, locale=language)
+            for path in ("/sibot", "/sibot/poems", "/sibot/versions", "/sibot/anthology", "/me", "/about", "/learn"):
+                page.goto(path)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, size, language)
+
+
+def test_impressions_are_the_same_with_a_script(page: Page, bot: Bot) -> None:
+    """A poem written by stream makes an impression of each line, as one by form does."""
+    page.goto("/sibot")
+    write_another(page)
+    page.reload()
+
+    with bot.reading() as session:
+        assert Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["impressions"] == 10
