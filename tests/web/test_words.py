@@ -1,0 +1,110 @@
+"""The words of the pages: all of them in both languages, a sentence for every refusal, and light to carry."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.extract import extract_from_dir
+from babel.messages.pofile import read_po
+
+from app.domain import errors
+from app.domain.run import Cause, Phase, RunState
+from app.domain.submission import SubmissionStatus
+from app.domain.version import VersionStatus
+from app.web.errors import CODES, FormExpired
+from app.web.limits import Limited
+from app.web.page import TEMPLATES, Pages
+
+ROOT = TEMPLATES.parent
+HANGUL = re.compile("[가-힣]")
+SEEN_BY_PROGRAMS_ONLY = {"bad_lines", "bad_slug", "reserved", "bad_title", "bad_language", "not_json", "cancelled"}
+"""Said by the shell and the JSON API; no page can bring them about."""
+
+
+def extracted() -> set[str]:
+    """All msgids of the templates."""
+    found = extract_from_dir(str(TEMPLATES), method_map=[("**.html", "jinja2")], strip_comment_tags=True)
+    return {msgid if isinstance(msgid, str) else msgid[0] for _, _, msgid, _, _ in found}
+
+
+def said(source: str, **context: object) -> str:
+    """What a few lines of a template say in Korean."""
+    environment = Pages()._environments["ko"]
+    return environment.from_string(source).render(lang="ko", **context).strip()
+
+
+def test_every_word_is_translated() -> None:
+    """The English catalogue has every text of the templates, and nothing besides."""
+    with (TEMPLATES / "locale/en/LC_MESSAGES/messages.po").open("rb") as file:
+        catalogue = read_po(file, locale="en")
+    messages = {m.id if isinstance(m.id, str) else m.id[0]: m for m in catalogue if m.id}
+
+    assert set(messages) == extracted()
+    for message in messages.values():
+        forms = [message.string] if isinstance(message.string, str) else list(message.string or ())
+        assert all(forms), message.id
+        assert list(message.check(catalogue)) == []
+
+
+def test_no_korean_stands_outside_the_catalogue() -> None:
+    """A text that is not passed through `_` would be Korean on English pages."""
+    for template in sorted(TEMPLATES.rglob("*.html")):
+        bare = re.sub(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", "", template.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert HANGUL.findall(bare.replace("한국어", "")) == [], template
+
+
+def unfit_codes() -> set[str]:
+    """The codes with which the program calls a text unfit, read from its source."""
+    found = set()
+    for file in (ROOT / "app").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Unfit":
+                assert isinstance(node.args[0], ast.Constant)
+                found.add(str(node.args[0].value))
+    return found
+
+
+def refusals() -> list[str]:
+    """Every code that a page may have to explain."""
+    domain = {kind.code for kind in vars(errors).values() if isinstance(kind, type) and hasattr(kind, "code")}
+    web = {*CODES.values(), FormExpired.code, Limited.code, "unavailable", "cross_origin", "login"}
+    return sorted((domain | web | unfit_codes()) - SEEN_BY_PROGRAMS_ONLY - {"error"})
+
+
+@pytest.mark.parametrize("code", refusals())
+def test_every_refusal_has_its_sentence(code: str) -> None:
+    """No code falls back on "something went wrong"."""
+    source = '{% from "partials/error_text.html" import error_text with context %}{{ error_text(code) }}'
+
+    assert said(source, code=code) != said(source, code="error")
+
+
+@pytest.mark.parametrize(
+    ("macro", "words"),
+    [
+        ("run_state", RunState),
+        ("run_phase", Phase),
+        ("run_cause", Cause),
+        ("submission_status", SubmissionStatus),
+        ("version_status", VersionStatus),
+        ("gate_reason", ("not_finite", "forgot_the_language", "repeats_itself", "copies", "too_few_readers")),
+    ],
+)
+def test_every_state_has_its_name(macro: str, words: tuple[str, ...]) -> None:
+    """States, phases, causes and reasons are shown in words, not as codes."""
+    source = f'{{% from "partials/words.html" import {macro} with context %}}{{{{ {macro}(word) }}}}'
+    for word in words:
+        assert HANGUL.search(said(source, word=word)), word
+
+
+def weight(*patterns: str) -> int:
+    """Bytes of the static files."""
+    folder = Path(TEMPLATES / "static")
+    return sum(file.stat().st_size for pattern in patterns for file in folder.glob(pattern))
+
+
+def test_the_pages_are_light() -> None:
+    """Style under 25 KB, scripts under 15 KB in all."""
+    assert 0 < weight("*.css") < 25_000
+    assert 0 < weight("*.js") < 15_000
