@@ -1,0 +1,73 @@
+"""A storm for all tests of a session, and the table of what came of it."""
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from models import checkpoint
+from tests.chaos import truth
+from tests.chaos.readers import Readers
+from tests.chaos.storm import Storm, begin
+from tests.chaos.truth import FOUND, Fault, Findings
+
+
+@pytest.fixture(scope="session")
+def two_voices(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of base voices with the tiny `sibot` and its twin `second`."""
+    folder, extras = tmp_path_factory.mktemp("voices"), tmp_path_factory.mktemp("extras")
+    shutil.copytree(shipped / "sibot" / "verse", extras / "verse")
+    shutil.copy(shipped / "sibot" / "holdout.txt", extras)
+    shutil.copytree(shipped / "sibot", folder / "sibot")
+    tiny = checkpoint.read(shipped / "sibot")
+    twin = replace(tiny.meta, voice="second", base="second-tiny", title="둘째", files={}, fingerprint={})
+    checkpoint.write(folder / "second", twin, tiny.vocabulary, tiny.weights, extras=extras)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def storm(two_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storm]:
+    """A deployment of Postgres, Redis, web, worker and beat, with a first tick to learn from."""
+    with begin(tmp_path_factory.mktemp("storm"), two_voices) as begun:
+        with Readers(begun.address, 1) as readers:
+            deadline = time.monotonic() + 60
+            while not any(readers.acknowledged.values()) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        yield begun
+
+
+@pytest.fixture
+def fault(storm: Storm, request: pytest.FixtureRequest) -> Fault:
+    """A block in which something is broken while readers read; afterwards the truth is examined and noted."""
+
+    @contextmanager
+    def opened(name: str, moment: str) -> Iterator[Findings]:
+        found = Findings(name, moment)
+        request.config.stash.setdefault(FOUND, []).append(found)
+        storm.ready()
+        began = time.monotonic()
+        with Readers(storm.address) as readers:
+            time.sleep(0.5)
+            yield found
+            time.sleep(0.5)
+        storm.ready()
+        found.seconds = time.monotonic() - began
+        truth.examine(storm, found, readers)
+        assert found.harm == 0, found.notes
+        assert found.strays == 0, "folders that no version knows of"
+        assert found.acknowledged > 0
+
+    return opened
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table."""
+    found = config.stash.get(FOUND, [])
+    if found:
+        terminalreporter.section("chaos")
+        for line in truth.table(found):
+            terminalreporter.write_line(line)
