@@ -31,7 +31,8 @@ def runs(text: str, length: int = RUN) -> Hashes:
     for offset in range(length):
         total = total * np.uint64(0x100000001B3) + codes[offset : offset + len(total)]
     total ^= total >> np.uint64(29)
-    return ((total * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32)).astype(np.uint32)
+    mixed: Hashes = ((total * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32)).astype(np.uint32)
+    return mixed
 
 
 def hashes(texts: Iterable[str], *, one_in: int = 1) -> Hashes:
@@ -41,7 +42,8 @@ def hashes(texts: Iterable[str], *, one_in: int = 1) -> Hashes:
     from a long text are still found, in a fraction of the room.
     """
     found: Hashes = np.unique(np.concatenate([np.zeros(0, np.uint32), *map(runs, texts)]))
-    return found[found % np.uint32(one_in) == 0]
+    kept: Hashes = found[found % np.uint32(one_in) == 0]
+    return kept
 
 
 def shares_a_run(line: str, seen: Hashes) -> bool:

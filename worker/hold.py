@@ -76,8 +76,14 @@ class Hold:
         loss: float | None = None,
         seconds_left: float | None = None,
     ) -> None:
-        """Note how far the run has come; written down within a second. Raises what `check` raises."""
-        self._where = _Where(phase, step, of, loss, seconds_left)
+        """Note how far the run has come. Raises what `check` raises.
+
+        A new phase is written down at once, a step within a second; a loss stays until there is another.
+        """
+        new = phase is not self._where.phase
+        self._where = _Where(phase, step, of, self._where.loss if loss is None else loss, seconds_left)
+        if new:
+            self._try_to_write(renewing=False)
         self.check()
 
     def say(self, text: str) -> None:
@@ -90,24 +96,29 @@ class Hold:
         while not self._done.wait(min(OFTEN, self._lease / 4)):
             now = time.monotonic()
             due = now - renewed >= self._lease / 4
-            try:
-                self._write(due)
-            except (LeaseLost, Cancelled) as error:
-                self._over = error
-                return
-            except SQLAlchemyError as error:
-                log.warning("hold.unkept", error=str(error).splitlines()[0])
-                if time.monotonic() - renewed > self._lease:  # by now somebody else may have the run
-                    self._over = LeaseLost(self.claim.run)
-                    return
-            else:
+            if self._try_to_write(renewing=due):
                 renewed = now if due else renewed
+            elif time.monotonic() - renewed > self._lease:  # by now somebody else may have the run
+                self._over = LeaseLost(self.claim.run)
+            if self._over is not None:
+                return
 
-    def _write(self, due: bool) -> None:
+    def _try_to_write(self, *, renewing: bool) -> bool:
+        """Did it get into the database? Notes when the run is over for us."""
+        try:
+            self._write(renewing=renewing)
+        except (LeaseLost, Cancelled) as error:
+            self._over = error
+        except SQLAlchemyError as error:  # the database is away; the next beat tells when it is back
+            log.warning("hold.unkept", error=str(error).splitlines()[0])
+            return False
+        return True
+
+    def _write(self, *, renewing: bool) -> None:
         where = self._where
         with self._bot.transaction() as session:
             runs = Runs(session)
-            if due:
+            if renewing:
                 runs.renew(self.claim, datetime.now(UTC), timedelta(seconds=self._lease))
             runs.report(
                 self.claim,

@@ -14,7 +14,7 @@ from models.corpus import Passage
 PER_BATCH = 32
 LOUDEST = 5.0
 """Most that one text may count against the mean of the lesson: a line everybody ticks is not the whole lesson."""
-LEAST_REHEARSAL = 4 * PER_BATCH
+LEAST_REHEARSAL = 16 * PER_BATCH
 """Poems of the base's own that are read again, however small the lesson."""
 
 

@@ -161,11 +161,17 @@ class Runner:
         )
         hold.at(Phase.TRAINING)
 
+        last: Progress | None = None
+
         def watch(at: "Progress") -> None:
+            nonlocal last
+            last = at
             left = at.seconds_left if math.isfinite(at.seconds_left) else None
             hold.at(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
 
         network = school.teach(base, lesson, settings=self._bot.settings, watch=watch)
+        if last is not None:
+            hold.say(f"taught in {last.step} steps, loss {last.loss:.3f}, {last.chars_per_s:,.0f} char/s")
         hold.at(Phase.WRITING)
         school.write_down(folder, network, base, lesson, now=now)
 

@@ -23,10 +23,11 @@ from models.network import Architecture, CharNetwork
 from models.train import Plan, Training, Watch
 from worker.lesson import PER_BATCH, passages
 
-RATE = 4e-4
-"""A fifth of what a base is trained with: the lesson is a touch, not a new upbringing."""
-DROPOUT = 0.3
-MOST_PASSES = 6
+RATE = 3e-4
+"""A seventh of what a base is trained with: the lesson is a touch, not a new upbringing."""
+DROPOUT = 0.5
+"""As the base was taught: with less, a short lesson overwrites what it knows (docs/log.md, 2026-11-24)."""
+MOST_PASSES = 3
 NICE = 10
 """The worker shares its machine with the site; pages go first."""
 
