@@ -66,7 +66,8 @@ def surprise_of_stream(network: CharNetwork, vocabulary: Vocabulary, text: str, 
 @torch.no_grad()
 def surprise_of_poems(network: CharNetwork, vocabulary: Vocabulary, poems: Sequence[str]) -> Surprise:
     """Each poem from silence to its END, state carried within; its characters are those of poem and line end, and
-    the blank line after it (END)."""
+    the blank line after it (END).
+    """
     network.eval()
     corpus = Poems(poems, vocabulary, per_batch=32, longest=1_000_000)
     nats = 0.0

@@ -97,7 +97,7 @@ class CharNetwork(nn.Module):
         x = self.dropout(self.embedding(ids))  # (N, T) -> (N, T, E)
         after: State = []
         for layer, before in zip(self.layers, state, strict=True):
-            x, hidden = self._read(cast(nn.RNNBase, layer), x, before)  # -> (N, T, H)
+            x, hidden = self._read(cast("nn.RNNBase", layer), x, before)  # -> (N, T, H)
             after.append(hidden)
             x = self.dropout(x)
         logits = self.project(x) @ self.embedding.weight.T + self.bias  # -> (N, T, V)

@@ -91,6 +91,9 @@ class _Clock:
     passes_done: int = 0
     _since: float = field(default_factory=time.monotonic)
 
+    def start(self) -> None:
+        self._since = time.monotonic()
+
     def tick(self, batch: Batch, loss: float) -> None:
         now = time.monotonic()
         self.seconds += now - self._since
@@ -137,7 +140,7 @@ class Training:
         Raises Diverged when the loss is not finite.
         """
         self.network.train()
-        self._clock._since = time.monotonic()
+        self._clock.start()
         state: State | None = None
         for batch in self._batches():
             loss, state = self._step(batch, None if batch.fresh else state)

@@ -22,7 +22,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
 def normalise(text: str) -> str:
-    """NFC with `\\n` line ends; half a surrogate pair becomes U+FFFD."""
+    r"""NFC with `\n` line ends; half a surrogate pair becomes U+FFFD."""
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return unicodedata.normalize("NFC", whole).replace("\r\n", "\n").replace("\r", "\n")
 

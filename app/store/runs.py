@@ -98,13 +98,13 @@ class Runs:
 
     def release(self, claim: Claim) -> None:
         """Give the run back, unfinished: the worker was told to go. The attempt does not count. Raises LeaseLost."""
-        self._write(claim, False, state=RunState.QUEUED, leased_until=None, phase=None, attempt=RunRow.attempt - 1)
+        self._write(claim, heed=False, state=RunState.QUEUED, leased_until=None, phase=None, attempt=RunRow.attempt - 1)
 
     def end(self, claim: Claim, state: RunState, *, error: str | None = None, now: datetime) -> None:
         """The run is over. Raises LeaseLost."""
-        self._write(claim, False, state=state, error=error, ended=now, leased_until=None, seconds_left=None)
+        self._write(claim, heed=False, state=state, error=error, ended=now, leased_until=None, seconds_left=None)
 
-    def _write(self, claim: Claim, minds_cancelling: bool = True, **values: Any) -> None:
+    def _write(self, claim: Claim, *, heed: bool = True, **values: Any) -> None:
         written = self._session.execute(
             update(RunRow)
             .where(RunRow.id == claim.run, RunRow.fence == claim.fence, RunRow.state == RunState.RUNNING)
@@ -114,7 +114,7 @@ class Runs:
         ).one_or_none()
         if written is None:
             raise LeaseLost(claim.run)
-        if minds_cancelling and written.cancelling:
+        if heed and written.cancelling:
             raise Cancelled(claim.run)
 
     def log(self, run: int, text: str, now: datetime) -> None:

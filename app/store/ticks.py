@@ -9,7 +9,16 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.store.session import insert
-from app.store.tables import ImpressionRow, LessonItemRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow
+from app.store.tables import (
+    ImpressionRow,
+    LessonItemRow,
+    LineRow,
+    PoemLineRow,
+    PoemRow,
+    TickRow,
+    VersionRow,
+    VisitorRow,
+)
 
 
 @dataclass(frozen=True, slots=True)

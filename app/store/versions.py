@@ -135,7 +135,7 @@ class Versions:
         """What was live from when, newest first."""
         self._voice(voice)
         known = select(VersionRow.id, VersionRow.number).where(VersionRow.voice == voice)
-        numbers = {id: number for id, number in self._session.execute(known)}
+        numbers = {row.id: row.number for row in self._session.execute(known)}
         rows = self._session.scalars(select(HistoryRow).where(HistoryRow.voice == voice).order_by(HistoryRow.id.desc()))
         return [
             HistoryEntry(numbers[row.version_id], numbers.get(row.was_id or -1), row.at, row.by, row.reason)

@@ -22,7 +22,7 @@ def test_a_tick_is_private(trip: Trip) -> None:
 
 def test_the_base_has_a_tick_rate(trip: Trip) -> None:
     """Two of five lines of each reader, in the impressions of those whose cookie came back."""
-    assert trip.asked
+    assert trip.asked.is_success
     base = next(v for v in trip.ask("/voices/sibot/versions") if v["number"] == 0)
 
     assert base["ticks"] >= 2 * READERS

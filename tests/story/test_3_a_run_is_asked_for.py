@@ -11,7 +11,7 @@ def test_the_run_has_a_number_at_once(trip: Trip) -> None:
 
 def test_the_bell_has_rung(trip: Trip, rung: list[str]) -> None:
     """Once the row was kept."""
-    assert trip.asked
+    assert trip.asked.is_success
 
     assert rung[0] == "sibot"
 
