@@ -118,13 +118,13 @@ def test_a_beginning_begins_the_first_written_line(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("prime", ["바" * 60, "🦉 owl", "e\u0301", "가" * (STYLE.longest - 1)])
-def test_any_beginning_can_be_gone_on_with(folder: Path, prime: str) -> None:
-    """One longer than a line, or of characters that have no symbol."""
-    writing = write(folder, Wish(seed=1, lines=2, prime=prime))
+def test_any_beginning_can_be_gone_on_with(tmp_path: Path, prime: str) -> None:
+    """One longer than a line, or of characters that have no symbol: something is added to it, but not much."""
+    first, second = write(a_version(tmp_path / "v", liking=LONG), Wish(seed=1, lines=2, prime=prime)).lines
 
-    assert writing.lines[0].text.startswith(prime)
-    assert len(writing.lines[0].text) <= max(STYLE.longest, len(prime) + 8)
-    assert len(writing.lines[1].text) <= STYLE.longest
+    assert first.text.startswith(prime)
+    assert len(prime) < len(first.text) <= max(STYLE.longest, len(prime) + 8)
+    assert len(second.text) <= STYLE.longest
 
 
 def test_a_long_line_is_cut_at_a_words_end(tmp_path: Path) -> None:

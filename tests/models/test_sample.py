@@ -58,6 +58,14 @@ def test_a_row_is_drawn_the_same_alone() -> None:
     assert draw(odds[shuffled], numbers[shuffled], share).tolist() == together[shuffled].tolist()
 
 
+@pytest.mark.parametrize("share", [0.05, 0.6])
+def test_odds_need_not_sum_to_one(share: float) -> None:
+    """Whoever lowers some of them need not raise the others."""
+    odds, numbers, nucleus = some_odds(64), some_numbers(64), np.full(64, share, np.float32)
+
+    assert draw(np.float32(0.25) * odds, numbers, nucleus).tolist() == draw(odds, numbers, nucleus).tolist()
+
+
 def test_a_row_of_nan_harms_nobody() -> None:
     """It gets some symbol, without a warning; the others get theirs."""
     odds, numbers, share = some_odds(3), some_numbers(3), np.full(3, 0.85, np.float32)
