@@ -11,7 +11,15 @@ from collections.abc import Sequence
 import structlog
 from structlog.typing import Processor
 
-QUIET = ("uvicorn.access", "sqlalchemy.engine", "celery.redirected")
+QUIET = (
+    "uvicorn.access",
+    "sqlalchemy.engine",
+    "alembic",
+    "celery.redirected",
+    "celery.beat",
+    "celery.worker.strategy",
+    "celery.app.trace",
+)
 """Loggers whose chatter the `http.request` and run events replace."""
 
 
@@ -48,8 +56,10 @@ def _shared() -> Sequence[Processor]:
 
 def _renderers(env: str) -> Sequence[Processor]:
     if env == "production":
-        return (
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        )
-    return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),)
+        return _TRACEBACKS, structlog.processors.JSONRenderer(ensure_ascii=False)
+    plain = structlog.dev.plain_traceback
+    return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),)
+
+
+# Never the values of variables: among them are secrets, and what visitors typed.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))

@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from app.bootstrap import Bot
 from app.domain.run import RunReport
 from app.domain.submission import SubmissionStatus
 from app.store.runs import Runs
@@ -18,7 +17,7 @@ from app.store.voices import Voices
 from app.web import deeds
 from app.web.admins import Admin, must_be_admin
 from app.web.declared import problems, unsafe_problems
-from app.web.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
+from app.web.deps import AWAY, LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
 from app.web.shapes import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, SubmissionOut, run_out
 from app.web.visitors import visit_of
 
@@ -55,22 +54,28 @@ def run(run: RunId, session: Reading) -> RunOut:
     return run_out(Runs(session).one(run))
 
 
-@router.get(
-    "/runs/{run}/stream",
-    response_class=EventSourceResponse,
-    responses=problems(401, 404),
-)
-async def watch(run: RunId, request: Request, bot: BotDep) -> AsyncIterator[ServerSentEvent]:
+def _look(run: RunId, bot: BotDep) -> RunReport:
+    with bot.reads(Runs) as runs:
+        return runs.one(run)
+
+
+@router.get("/runs/{run}/stream", response_class=EventSourceResponse, responses=problems(401, 404))
+async def watch(
+    run: RunId, request: Request, bot: BotDep, report: Annotated[RunReport, Depends(_look)]
+) -> AsyncIterator[ServerSentEvent]:
     """The run as it goes on: a `progress` event whenever something has changed, until it has ended."""
-    last: RunReport | None = None
-    while not visit_of(request).head:
-        report = await run_in_threadpool(_look, bot, run)
-        if report != last:
-            yield ServerSentEvent(event="progress", data=run_out(report), retry=1000)
-            last = report
-        if report.state.ended:
-            return
+    if visit_of(request).head:
+        return
+    yield _progress(report)
+    while not report.state.ended:
         await asyncio.sleep(LOOK_EVERY)
+        try:
+            newer = await run_in_threadpool(_look, run, bot)
+        except AWAY:  # whoever watches waits with us
+            continue
+        if newer != report:
+            yield _progress(newer)
+        report = newer
 
 
 @router.post("/runs/{run}/cancel", responses=unsafe_problems(401, 404))
@@ -121,6 +126,5 @@ def reject(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut
     return SubmissionOut.of(deeds.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin)[0])
 
 
-def _look(bot: Bot, run: int) -> RunReport:
-    with bot.reading() as session:
-        return Runs(session).one(run)
+def _progress(report: RunReport) -> ServerSentEvent:
+    return ServerSentEvent(event="progress", data=run_out(report), retry=1000)

@@ -32,7 +32,8 @@ from app.web.writing import compose, meet
 
 router = APIRouter(prefix="/api/v1", tags=["readers"])
 STREAM: dict[str, Any] = {
-    "description": "The poem; with `Accept: text/event-stream` a 200 with the events start, text, line, done, error.",
+    "description": "With `Accept: text/event-stream`: events start, text, line, done (the poem) or error.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
 
@@ -45,7 +46,7 @@ def voices(session: Reading) -> list[VoiceOut]:
 @router.post(
     "/voices/{voice}/poems",
     status_code=201,
-    responses={201: STREAM, **unsafe_problems(404, 422, 429)},
+    responses={200: STREAM, **unsafe_problems(404, 422, 429)},
 )
 def write(
     *,

@@ -16,7 +16,9 @@ WORDS = {
     429: "Too often; see Retry-After.",
     503: "The engine is full, or the database away; see Retry-After.",
 }
-EVERYWHERE = (400, 503)
+SCHEMA = Problem.model_json_schema()
+"""In full: FastAPI would list a model as `application/json` too."""
+EVERYWHERE = (400, 422, 503)
 UNSAFE = (403, 413, 415)
 
 
@@ -25,8 +27,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {
         status: {
             "description": WORDS[status],
-            "model": Problem,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+            "content": {"application/problem+json": {"schema": SCHEMA}},
         }
         for status in sorted({*statuses, *EVERYWHERE})
     }

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Annotated, cast
 
 from fastapi import Depends, Path, Request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot, now
@@ -13,6 +15,8 @@ from app.store.poems import Poems
 from app.store.visitors import Visitors
 from app.web.visitors import Visitor, visitor_of
 
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""What is raised when the database is away, or too busy to answer."""
 LARGEST_ID = 2**31 - 1
 """Ids are 32-bit integers in the database."""
 

@@ -6,7 +6,7 @@ HEAD is answered as the GET it stands for, without the body.
 import re
 import secrets
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.metrics import Metrics
-from app.web.security import HEADERS, Answer
+from app.web.security import Answer
 from app.web.visitors import Visit
 
 log = structlog.get_logger(__name__)
@@ -25,12 +25,16 @@ QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/static/")
 
 
 class Edge:
-    """ASGI middleware around everything else; *answer* makes the page for what nobody caught."""
+    """ASGI middleware around everything else.
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, answer: Answer) -> None:
+    *headers* leave with every answer, *answer* makes the page for what nobody caught.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, answer: Answer, headers: Mapping[str, str]) -> None:
         self._app = app
         self._metrics = metrics
         self._answer = answer
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -43,7 +47,7 @@ class Edge:
         visit = Visit(request_id, head=method == "HEAD")
         scope = {**scope, "method": "GET" if visit.head else method}
         scope["state"] = {**scope.get("state", {}), "visit": visit}
-        way_out = _WayOut(send, visit)
+        way_out = _WayOut(send, visit, self._headers)
         began = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
@@ -69,9 +73,10 @@ class Edge:
 class _WayOut:
     """What leaves: adds headers and cookies, and keeps the body of a HEAD back."""
 
-    def __init__(self, send: Send, visit: Visit) -> None:
+    def __init__(self, send: Send, visit: Visit, headers: Mapping[str, str]) -> None:
         self._send = send
         self._visit = visit
+        self._headers = headers
         self.status = 0
         """Of the answer; 0 before it started."""
 
@@ -87,7 +92,7 @@ class _WayOut:
 
     def _dress(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self._visit.request_id
-        for name, value in HEADERS.items():
+        for name, value in self._headers.items():
             headers.setdefault(name, value)
         if "cache-control" not in headers:
             headers["Cache-Control"] = "private, no-cache"

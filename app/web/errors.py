@@ -10,8 +10,6 @@ from http import HTTPStatus
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -19,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.domain import errors
 from app.web.admins import NotAdmin
+from app.web.deps import AWAY
 from app.web.limits import Limited
 from app.web.metrics import Metrics
 from app.web.page import page
@@ -63,20 +62,22 @@ class FormExpired(Exception):
 
 def install(app: FastAPI) -> None:
     """Have the site answer these errors."""
-    known = (*STATUSES, errors.PoemBotError, FormExpired, OperationalError, InterfaceError, PoolTimeout)
+    known = (*STATUSES, errors.PoemBotError, FormExpired, *AWAY)
     for kind in (*known, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _handle)
 
 
 def code_of(error: Exception) -> str:
     """The word by which pages and programs know an error."""
-    return str(getattr(error, "code", "error"))
+    return "unavailable" if isinstance(error, AWAY) else str(getattr(error, "code", "error"))
 
 
 def status_of(error: Exception) -> int:
     """The HTTP status of an error."""
     if isinstance(error, FormExpired):
         return 403
+    if isinstance(error, AWAY):
+        return 503
     return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
 
 
@@ -84,7 +85,7 @@ def retry_after_of(error: Exception) -> int | None:
     """After how many seconds it is worth asking again; None where that changes nothing."""
     if isinstance(error, errors.EngineFull | Limited):
         return int(error.retry_after)
-    return SHORT_WAIT if isinstance(error, errors.EngineFailed | errors.BrokenFolder) else None
+    return SHORT_WAIT if isinstance(error, (errors.EngineFailed, errors.BrokenFolder, *AWAY)) else None
 
 
 def _handle(request: Request, error: Exception) -> Response:
@@ -93,12 +94,10 @@ def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         code = error.detail if error.detail in CODES.values() else CODES.get(error.status_code, "error")
         return answer(request, error.status_code, code, headers=error.headers)
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    if isinstance(error, AWAY):
         log.error("database.away", error=str(error))
-        return answer(request, 503, "unavailable", retry_after=SHORT_WAIT)
-    return answer(
-        request, status_of(error), code_of(error), retry_after=retry_after_of(error), detail=_clean(str(error))
-    )
+    detail = None if isinstance(error, AWAY) else _clean(str(error))
+    return answer(request, status_of(error), code_of(error), retry_after=retry_after_of(error), detail=detail)
 
 
 def _misfit(request: Request, error: RequestValidationError) -> Response:

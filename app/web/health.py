@@ -10,15 +10,13 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine
 from app.store.pulses import Pulse, Pulses
 from app.store.voices import Voices
-from app.web.deps import BotDep, EngineDep
+from app.web.deps import AWAY, BotDep, EngineDep
 from app.web.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -57,7 +55,7 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
             voices = [voice.slug for voice in Voices(session).all()]
             workers = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "worker"]
         database: str | None = None
-    except (DBAPIError, PoolTimeout) as error:
+    except AWAY as error:
         voices, workers, database = list(serving), [], type(error).__name__
     writing = bool(voices) and all(slug in serving and serving[slug].number is not None for slug in voices)
     body = {
@@ -106,7 +104,7 @@ def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
     try:
         with bot.transaction() as session:
             Pulses(session).beat(name, "web", detail, now())
-    except (DBAPIError, PoolTimeout) as error:
+    except AWAY as error:
         log.warning("pulse.unheard", error=str(error))
 
 

@@ -12,14 +12,13 @@ from babel.numbers import format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from app.domain.version import VoiceReport
 from app.store.voices import Voices
 from app.web.admins import admin_of
+from app.web.deps import AWAY
 from app.web.josa import josa_filter
 from app.web.language import LANGS, Lang, catalogue, language_of
 from app.web.static import Assets
@@ -118,7 +117,7 @@ def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:
     try:
         with request.app.state.bot.reading() as session:
             return Voices(session).all(), admin_of(request, session)
-    except (DBAPIError, PoolTimeout):
+    except AWAY:
         return (), None
 
 

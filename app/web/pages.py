@@ -19,6 +19,7 @@ from app.web.language import COOKIE as LANG_COOKIE
 from app.web.language import LANGS, accepted
 from app.web.limits import TICKS, Limited, take
 from app.web.page import page, set_flash
+from app.web.shapes import PoemOut
 from app.web.sheet import sheet, tick_again, write_again
 from app.web.visitors import is_quiet, set_cookie
 from app.web.writing import compose, current, meet, temperature_of
@@ -80,6 +81,13 @@ def poem_as_text(poem: PoemId, bot: BotDep, visitor: VisitorDep) -> PlainTextRes
         found = Poems(session).one(poem, visitor.id)
         voice = Voices(session).one(found.voice)
     return PlainTextResponse(f"{found.text}\n\n— {voice.title} 판 {found.version} · AI 생성\n")
+
+
+@router.get("/poems/{poem}.json")
+def poem_as_json(poem: PoemId, bot: BotDep, visitor: VisitorDep) -> PoemOut:
+    """A poem for programs."""
+    with bot.reads(Poems) as poems:
+        return PoemOut.of(poems.one(poem, visitor.id))
 
 
 @router.get("/poems/{poem}")

@@ -29,6 +29,8 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
 """On every answer. `same-origin` referrers keep submission tokens in the house and leave form posts their Origin."""
+ONLY_TLS = {"Strict-Transport-Security": "max-age=31536000"}
+"""In production, where cookies are Secure: browsers heed it over TLS only."""
 Answer = Callable[[Request, int, str], Awaitable[Response]]
 
 

@@ -18,7 +18,7 @@ from app.web.keys import Keys
 from app.web.limits import Limits
 from app.web.metrics import Metrics
 from app.web.page import Pages
-from app.web.security import Guard
+from app.web.security import HEADERS, ONLY_TLS, Guard
 from app.web.static import CachedFiles
 
 SPARE_THREADS = 40
@@ -28,6 +28,7 @@ SPARE_THREADS = 40
 def create_app(bot: Bot, engine: Engine) -> FastAPI:
     """The application; its lifespan starts and stops the engine, and says every few seconds that it is alive."""
     metrics, site_pages = Metrics(), Pages()
+    headers = HEADERS | (ONLY_TLS if bot.settings.env == "production" else {})
     app = FastAPI(
         title="poem-bot",
         summary="A poet that learns from its readers. Its poems are written by a machine.",
@@ -38,7 +39,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
         middleware=[
-            Middleware(Edge, metrics=metrics, answer=errors.answer_outside),
+            Middleware(Edge, metrics=metrics, answer=errors.answer_outside, headers=headers),
             Middleware(Guard, answer=errors.answer_outside),
         ],
     )

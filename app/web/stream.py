@@ -4,37 +4,40 @@ Refusals come before the first byte, as problems with their status; what fails l
 stored in a transaction of its own and sent last; a reader who leaves frees his place, and nothing is stored as read.
 """
 
-from collections.abc import Generator, Iterator
-from contextlib import closing
+import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.routing import APIRoute
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
 
 from app.bootstrap import Bot, now
-from app.domain.errors import PoemBotError
+from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
-from app.engine.events import Delta, Done, Event, LineDone, Start
+from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
 from app.loop import poems as deeds
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api import wish_of
-from app.web.deps import BotDep, EngineDep, Slug, VisitorDep, storing_poems
+from app.web.deps import AWAY, BotDep, EngineDep, Slug, VisitorDep, storing_poems
 from app.web.errors import code_of, retry_after_of, status_of
 from app.web.limits import POEMS, take
 from app.web.metrics import Metrics
 from app.web.shapes import PoemOut, PoemWish
 from app.web.visitors import Visitor
+from app.web.writing import turn_of
 
 log = structlog.get_logger(__name__)
 KIND = "text/event-stream"
+LOOK_AFTER = 0.5
+"""Seconds between two looks whether a reader who waits for his turn is still there."""
 
 
 class StreamRoute(APIRoute):
@@ -55,43 +58,78 @@ class Pen:
     """A poem that has begun to be written."""
 
     wish: Wish
-    events: Iterator[Event]
+    first: Event
+    heard: asyncio.Queue[Event | Failed]
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What is heard of it, to its end. Raises EngineFailed."""
+        yield self.first
+        while True:
+            event = await self.heard.get()
+            if isinstance(event, Failed):
+                raise event.error
+            yield event
+            if isinstance(event, Done):
+                return
 
 
-def _begin(
+def _wished(
     *,
     voice: Slug,
     request: Request,
     bot: BotDep,
-    engine: EngineDep,
     visitor: VisitorDep,
     body: Annotated[PoemWish | None, Body()] = None,
-) -> Iterator[Pen]:
-    """Start writing, and stop when the reader has all of it or has left."""
+) -> Wish:
     asked = body or PoemWish()
     with bot.reads(Voices) as voices:
         voices.one(voice)
     take(request, POEMS, visitor)
     wish = deeds.check(wish_of(asked))
-    if asked.keep:
-        with bot.reads(Poems) as poems:
-            wish = deeds.keeping(wish, asked.keep, visitor.id, store=poems)
-    with closing(_generator(engine.stream(voice, wish))) as events:
-        yield Pen(wish, chain([next(events)], events))  # the first event waits for a free place, or raises
+    with bot.reads(Poems) as poems:
+        return deeds.keeping(wish, asked.keep, visitor.id, store=poems)
 
 
-def _generator(events: Iterator[Event]) -> Generator[Event, None, None]:
-    yield from events
+async def _begin(
+    voice: Slug,
+    request: Request,
+    engine: EngineDep,
+    visitor: VisitorDep,
+    wish: Annotated[Wish, Depends(_wished)],
+) -> AsyncIterator[Pen]:
+    """Wait for a place and start writing; stop when the reader has all of it or has left."""
+    loop, heard = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
+
+    def hear(event: Event | Failed) -> None:  # on the decode thread
+        loop.call_soon_threadsafe(heard.put_nowait, event)
+
+    ticket = engine.submit(voice, wish, hear, visitor=turn_of(visitor))
+    try:
+        first = await _first(heard, request)
+        if isinstance(first, Failed):
+            raise first.error
+        yield Pen(wish, first, heard)
+    finally:
+        engine.leave(ticket)
+
+
+async def _first(heard: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
+    while True:
+        try:
+            return await asyncio.wait_for(heard.get(), LOOK_AFTER)
+        except TimeoutError:
+            if await request.is_disconnected():
+                return Failed(EngineFailed("the reader left before his turn came"))
 
 
 @router.post("/voices/{voice}/poems", response_class=EventSourceResponse)
-def stream(
+async def stream(
     voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, pen: Annotated[Pen, Depends(_begin)]
-) -> Iterator[ServerSentEvent]:
+) -> AsyncIterator[ServerSentEvent]:
     """Have a poem written, character by character."""
     metrics: Metrics = request.app.state.metrics
     try:
-        for event in pen.events:
+        async for event in pen.events():
             match event:
                 case Start():
                     yield ServerSentEvent(event="start", data={"version": event.number})
@@ -100,15 +138,16 @@ def stream(
                 case LineDone():
                     yield ServerSentEvent(event="line", data={"slot": event.line.slot, "text": event.line.text})
                 case Done():
-                    poem = _store(bot, visitor, pen.wish, event.writing)
+                    poem = await run_in_threadpool(_store, bot, visitor, pen.wish, event.writing)
                     metrics.poem(voice)
                     yield ServerSentEvent(event="done", data=poem)
-    except PoemBotError as error:
+    except (PoemBotError, *AWAY) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))
-        yield ServerSentEvent(
-            event="error",
-            data={"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)},
-        )
+        yield ServerSentEvent(event="error", data=_told(error))
+
+
+def _told(error: Exception) -> dict[str, object]:
+    return {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
 
 
 def _store(bot: Bot, visitor: Visitor, wish: Wish, writing: Writing) -> PoemOut:

@@ -1,12 +1,14 @@
 """Having a poem written for a visitor: his current one, or a new one. What pages and JSON share."""
 
+from dataclasses import dataclass
 from functools import partial
 
 from fastapi import Request
 
 from app.bootstrap import Bot, now
 from app.domain.errors import Unfit
-from app.domain.poem import Wish
+from app.domain.poem import Wish, Writing
+from app.engine.engine import Engine
 from app.loop import poems as deeds
 from app.store.poems import Poems
 from app.store.visitors import Visitors
@@ -14,6 +16,23 @@ from app.store.voices import Voices
 from app.web.deps import greet, storing_poems
 from app.web.limits import POEMS, Limited, take
 from app.web.visitors import Visitor, is_quiet
+
+
+@dataclass(frozen=True, slots=True)
+class _InTurn:
+    """The engine, told whose turn it is when many wait (`loop.ports.Writer`)."""
+
+    engine: Engine
+    turn: str
+
+    def write(self, voice: str, wish: Wish) -> Writing:
+        """A poem."""
+        return self.engine.write(voice, wish, visitor=self.turn)
+
+
+def turn_of(visitor: Visitor) -> str:
+    """Who takes turns with others when many wait: visitors, and addresses that bring no cookie."""
+    return visitor.id if visitor.returned else visitor.address
 
 
 def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> str:
@@ -32,7 +51,7 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
         keep=keep,
         reading=partial(bot.reads, Poems),
         storing=partial(storing_poems, bot, visitor),
-        writer=engine,
+        writer=_InTurn(engine, turn_of(visitor)),
         now=now(),
     )
     metrics.poem(voice)

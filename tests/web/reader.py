@@ -97,7 +97,7 @@ def forms(page: Response) -> list[Form]:
 
 def form(page: Response, ending: str) -> Form:
     """The first form whose action ends so."""
-    return next(f for f in forms(page) if f.action.endswith(ending))
+    return next(f for f in forms(page) if f.action.partition("#")[0].endswith(ending))
 
 
 def lines(page: Response) -> list[str]:

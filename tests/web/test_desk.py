@@ -1,0 +1,255 @@
+"""The desk, by hand and by program: what an admin does, and that it is written down."""
+
+from collections.abc import Sequence
+
+import httpx
+import pytest
+
+from app.bootstrap import Bot, now
+from app.domain.run import Phase, RunState
+from app.domain.verdict import Verdict
+from app.domain.version import VersionStatus
+from app.store.audit import Audit
+from app.store.runs import Runs
+from app.store.versions import Versions
+from tests.support.bots import NotedBell
+from tests.web.conftest import PASSWORD, NewClient
+from tests.web.reader import Reader, form
+
+POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
+
+
+@pytest.fixture
+def keeper(new_client: NewClient, admin_name: str) -> Reader:
+    """The admin at his desk."""
+    one = Reader(new_client())
+    page = one.send(form(one.open("/desk/login"), "/desk/login"), name=admin_name, password=PASSWORD)
+    assert page.url.path == "/desk"
+    return one
+
+
+def a_version(bot: Bot, status: VersionStatus, reasons: Sequence[str] = ()) -> int:
+    """A version that only stands in the table; its number."""
+    with bot.transaction() as session:
+        _, number = Versions(session).add(
+            "sibot",
+            folder=f"sibot/{status}",
+            status=status,
+            lesson={"hash": "x", "ticks": 3, "submissions": 1, "visitors": 2},
+            metrics={"bits_per_char": 3.5, "distinct": float("nan")},
+            verdict=Verdict(tuple(reasons)),
+            run=None,
+            now=now(),
+        )
+    return number
+
+
+def deeds(bot: Bot) -> list[tuple[str, str]]:
+    """Who did what, newest first."""
+    with bot.reading() as session:
+        return [(entry.who, entry.deed) for entry in Audit(session).newest()]
+
+
+@pytest.mark.parametrize("path", ["/desk", "/desk/runs/1", "/desk/submissions", "/desk/audit"])
+def test_the_desk_is_closed_to_others(reader: Reader, path: str) -> None:
+    """They are shown the door."""
+    assert reader.open(path).url.path == "/desk/login"
+
+
+def test_deeds_are_closed_to_others(reader: Reader, bot: Bot) -> None:
+    """A form of ours is not enough, and nothing happens."""
+    token = form(reader.open("/desk/login"), "/desk/login").filled()["csrf_token"]
+
+    for path in (
+        "/desk/sibot/runs",
+        "/desk/sibot/promote",
+        "/desk/sibot/rollback",
+        "/desk/submissions/decide",
+        "/desk/runs/1/cancel",
+    ):
+        assert reader.client.post(path, data={"csrf_token": token}).status_code == 401
+    assert deeds(bot) == []
+
+
+def test_a_wrong_password_and_an_unknown_name_look_the_same(reader: Reader, admin_name: str) -> None:
+    """Same status, same words; the name comes back, the password does not."""
+    door = form(reader.open("/desk/login"), "/desk/login")
+
+    wrong = reader.send(door, name=admin_name, password="wrong password")
+    unknown = reader.send(door, name="nobody\x00", password="wrong password")
+
+    assert wrong.status_code == unknown.status_code == 401
+    assert "이름이나 비밀번호가 맞지 않습니다" in wrong.text
+    assert "이름이나 비밀번호가 맞지 않습니다" in unknown.text
+    assert f'value="{admin_name}"' in wrong.text
+    assert "wrong password" not in wrong.text
+
+
+def test_logging_out_closes_the_session_everywhere(keeper: Reader, new_client: NewClient) -> None:
+    """A copy of the cookie opens nothing any more."""
+    copy = new_client()
+    copy.cookies.set("desk", keeper.client.cookies["desk"])
+    assert copy.get("/desk").status_code == 200
+
+    keeper.send(form(keeper.open("/desk"), "/desk/logout"))
+
+    assert copy.get("/desk").status_code == 303
+    assert keeper.open("/desk").url.path == "/desk/login"
+
+
+def test_a_button_starts_a_run(keeper: Reader, bot: Bot) -> None:
+    """The run has a row, the bell has rung, and a second click finds the same run."""
+    page = keeper.send(form(keeper.open("/desk"), "/desk/sibot/runs"))
+    again = keeper.send(form(keeper.open("/desk"), "/desk/sibot/runs"))
+
+    assert page.url == again.url
+    assert "차례를 기다림" in page.text
+    assert isinstance(bot.bell, NotedBell)
+    assert bot.bell.rung[0] == "sibot"
+    assert deeds(bot)[0] == ("keeper", "run.start")
+    assert [deed for _, deed in deeds(bot)].count("run.start") == 1
+
+
+def test_a_run_can_be_cancelled(keeper: Reader, bot: Bot) -> None:
+    """A queued run ends at once."""
+    page = keeper.send(form(keeper.open("/desk"), "/desk/sibot/runs"))
+    ended = keeper.send(form(page, "/cancel"))
+
+    assert "그만둠" in ended.text
+    assert deeds(bot)[0] == ("keeper", "run.cancel")
+
+
+def test_submissions_are_decided_in_bulk(keeper: Reader, reader: Reader, bot: Bot) -> None:
+    """Those that were picked, and no others."""
+    teach = form(reader.open("/sibot"), "/submissions")
+    for n in "가나다":
+        reader.send(teach, text=f"{POEM} {n}", consent="yes")
+    queue = keeper.open("/desk/submissions")
+    boxes = [value for name, value in form(queue, "/decide").boxes if name == "ids"]
+
+    left = keeper.send(form(queue, "/decide"), ids=boxes[:2], status="approved")
+
+    assert [value for name, value in form(left, "/decide").boxes if name == "ids"] == boxes[2:]
+    assert [deed for _, deed in deeds(bot)][:2] == ["submission.approved"] * 2
+    assert keeper.send(form(left, "/decide"), ids=boxes[2:], status="eaten").status_code == 422
+    assert keeper.send(form(left, "/decide"), ids=["x"], status="approved").status_code == 422
+
+
+def test_versions_are_promoted_and_rolled_back(keeper: Reader, bot: Bot) -> None:
+    """By buttons; the history and the audit log say who."""
+    a_version(bot, VersionStatus.ADMITTED)
+    keeper.send(form(keeper.open("/desk"), "/desk/sibot/promote"))
+    assert bot.champions()[0].number == 1
+
+    keeper.send(form(keeper.open("/desk"), "/desk/sibot/rollback"))
+
+    assert bot.champions()[0].number == 0
+    assert deeds(bot)[:2] == [("keeper", "rollback"), ("keeper", "promote")]
+
+
+def test_a_rejected_version_needs_a_reason(keeper: Reader, bot: Bot) -> None:
+    """409 and 422 on the desk itself; with a reason it serves, and the reason is kept."""
+    number = a_version(bot, VersionStatus.REJECTED, ["repeats_itself"])
+    offer = form(keeper.open("/desk"), "/desk/sibot/promote")
+
+    assert keeper.send(offer).status_code == 409
+    assert keeper.send(offer, override="true").status_code == 422
+    assert bot.champions()[0].number == 0
+    keeper.send(offer, override="true", reason="들어 보니 좋다")
+    assert bot.champions()[0].number == number
+    with bot.reading() as session:
+        assert "들어 보니 좋다" in Audit(session).newest(1)[0].detail
+    assert "들어 보니 좋다" in keeper.open("/desk/audit").text
+
+
+def test_the_admin_api_starts_and_cancels_runs(client: httpx.Client, bearer: dict[str, str]) -> None:
+    """202, then 200 with the run under way; cancelled, it has ended."""
+    first = client.post("/api/v1/admin/voices/sibot/runs", headers=bearer)
+    second = client.post("/api/v1/admin/voices/sibot/runs", headers=bearer)
+    run = first.json()["run"]
+
+    assert (first.status_code, second.status_code) == (202, 200)
+    assert first.json() == second.json() == {"run": run, "state": "queued"}
+    report = client.get(f"/api/v1/admin/runs/{run}", headers=bearer).json()
+    assert {"run", "state", "progress", "step", "of", "loss", "log", "version", "verdict"} <= report.keys()
+    assert client.post(f"/api/v1/admin/runs/{run}/cancel", headers=bearer).json()["state"] == "cancelled"
+    assert client.get("/api/v1/admin/voices/sibot/runs", headers=bearer).json()[0]["state"] == "cancelled"
+
+
+def test_a_run_is_watched_to_its_end(client: httpx.Client, bot: Bot, bearer: dict[str, str]) -> None:
+    """The stream says how far it has come, and stops when it has ended."""
+    run = client.post("/api/v1/admin/voices/sibot/runs", headers=bearer).json()["run"]
+    seen = []
+    with client.stream("GET", f"/api/v1/admin/runs/{run}/stream", headers=bearer) as answer:
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        for row in answer.iter_lines():
+            if row.startswith("data: "):
+                seen.append(httpx.Response(200, content=row.removeprefix("data: ")).json()["state"])
+                if len(seen) == 1:
+                    _train(bot)
+    assert seen[0] == "queued"
+    assert seen[-1] == "failed"
+    assert client.head(f"/api/v1/admin/runs/{run}/stream", headers=bearer).status_code == 200
+    assert client.get("/api/v1/admin/runs/77/stream", headers=bearer).status_code == 404
+
+
+def _train(bot: Bot) -> None:
+    from datetime import timedelta
+
+    with bot.transaction() as session:
+        claim = Runs(session).claim(now(), timedelta(seconds=60))
+        assert claim is not None
+        Runs(session).report(claim, phase=Phase.TRAINING, step=1, of=4, loss=float("nan"))
+    with bot.transaction() as session:
+        Runs(session).end(claim, RunState.FAILED, error="no electricity", now=now())
+
+
+def test_the_admin_api_promotes_and_rolls_back(client: httpx.Client, bot: Bot, bearer: dict[str, str]) -> None:
+    """200 with the champion; a rejected version 409, unless overridden with a reason; nothing to undo 409."""
+    good, bad = a_version(bot, VersionStatus.ADMITTED), a_version(bot, VersionStatus.REJECTED, ["copies"])
+    call = "/api/v1/admin/voices/sibot/{}".format
+
+    assert client.post(call("rollback"), headers=bearer).status_code == 409
+    assert client.post(call("promote"), json={"version": 99}, headers=bearer).status_code == 404
+    assert client.post(call("promote"), json={"version": good}, headers=bearer).json() == {"champion": good}
+    assert client.post(call("promote"), json={"version": bad}, headers=bearer).status_code == 409
+    override = {"version": bad, "override": True}
+    assert client.post(call("promote"), json=override, headers=bearer).status_code == 422
+    overridden = client.post(call("promote"), json=override | {"reason": "why not"}, headers=bearer)
+    assert overridden.json() == {"champion": bad}
+    assert client.post(call("rollback"), headers=bearer).json() == {"champion": good}
+    history = client.get(call("history"), headers=bearer).json()
+    assert [(move["was"], move["version"]) for move in history] == [(bad, good), (good, bad), (0, good), (None, 0)]
+    assert {move["by"] for move in history[:3]} == {"keeper"}
+
+
+def test_the_admin_api_moderates(client: httpx.Client, reader: Reader, bearer: dict[str, str]) -> None:
+    """The queue by status; approve and reject."""
+    reader.send(form(reader.open("/sibot"), "/submissions"), text=POEM, consent="yes")
+    waiting = client.get("/api/v1/admin/submissions?status=waiting", headers=bearer).json()
+
+    call = f"/api/v1/admin/submissions/{waiting[0]['id']}"
+    assert client.post(f"{call}/approve", headers=bearer).json()["status"] == "approved"
+    assert client.post(f"{call}/reject", headers=bearer).json()["status"] == "rejected"
+    assert client.get("/api/v1/admin/submissions?status=waiting", headers=bearer).json() == []
+    assert client.post("/api/v1/admin/submissions/999/approve", headers=bearer).status_code == 404
+    assert client.get("/api/v1/admin/submissions?status=eaten", headers=bearer).status_code == 422
+
+
+def test_a_wrong_token_is_not_made_up_for_by_a_cookie(keeper: Reader) -> None:
+    """Who says who he is must be right about it."""
+    call = "/api/v1/admin/voices/sibot/history"
+
+    assert keeper.client.get(call).status_code == 200
+    refused = keeper.client.get(call, headers={"authorization": "Bearer nonsense"})
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"] == "Bearer"
+
+
+def test_a_version_that_was_never_a_number_is_shown(keeper: Reader, client: httpx.Client, bot: Bot) -> None:
+    """NaN in the metrics is null in JSON, and no error on a page."""
+    a_version(bot, VersionStatus.REJECTED, ["not_finite"])
+
+    assert client.get("/api/v1/voices/sibot/versions").json()[0]["metrics"]["distinct"] is None
+    assert keeper.open("/desk").status_code == 200
+    assert client.get("/sibot/versions").status_code == 200

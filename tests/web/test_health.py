@@ -1,0 +1,113 @@
+"""What machines ask of a web process, and what it says when something is wrong."""
+
+import shutil
+import time
+from pathlib import Path
+
+import httpx
+
+from app.bootstrap import Bot, build_engine, now
+from app.domain.verdict import Verdict
+from app.domain.version import VersionStatus
+from app.store.pulses import Pulses
+from app.store.versions import Versions
+from app.web.site import create_app
+from tests.support import bots
+
+
+def test_a_process_that_answers_is_alive(client: httpx.Client) -> None:
+    """Whatever else is wrong."""
+    assert client.get("/healthz").json() == {"alive": True}
+
+
+def test_ready_says_what_serves_and_who_works(client: httpx.Client, bot: Bot) -> None:
+    """The database, each voice, and the workers' last sign of life."""
+    with bot.transaction() as session:
+        Pulses(session).beat("worker 1", "worker", {}, now())
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    ready = answer.json()
+    assert ready["ready"] is True
+    assert ready["database"] == {"ok": True, "error": None}
+    assert ready["voices"] == {"sibot": {"serving": 0, "wanted": 0, "error": None}}
+    assert ready["worker"]["alive"] == 1
+
+
+def test_a_version_that_will_not_load_is_said_and_the_old_one_serves(bot: Bot) -> None:
+    """/readyz names it, the metrics too, and readers get their poems."""
+    with bot.transaction() as session:
+        versions = Versions(session)
+        _, number = versions.add(
+            "sibot",
+            folder="sibot/gone",
+            status=VersionStatus.ADMITTED,
+            lesson={},
+            metrics={},
+            verdict=Verdict(()),
+            run=None,
+            now=now(),
+        )
+    with bots.served(create_app(bot, build_engine(bot))) as site:
+        with bot.transaction() as session:
+            Versions(session).promote("sibot", number, by="test", reason="", now=now())
+        deadline = time.monotonic() + 20
+        while (said := httpx.get(site + "/readyz").json())["voices"]["sibot"]["error"] is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        counted = httpx.get(site + "/metrics").text
+        page = httpx.get(site + "/sibot")
+
+    assert said["ready"] is True
+    assert (said["voices"]["sibot"]["serving"], said["voices"]["sibot"]["wanted"]) == (0, number)
+    assert 'poembot_version_broken{voice="sibot"} 1.0' in counted
+    assert page.status_code == 200
+
+
+def test_a_web_says_every_few_seconds_that_it_is_alive(client: httpx.Client, bot: Bot) -> None:
+    """With what it serves, for the desk."""
+    deadline = time.monotonic() + 20
+    while True:
+        with bot.reading() as session:
+            pulses = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "web"]
+        if pulses or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+
+    assert pulses[0].detail["voices"] == [{"voice": "sibot", "number": 0, "wanted": 0, "error": None}]
+
+
+def test_requests_are_counted_by_route_and_not_by_address(client: httpx.Client) -> None:
+    """An address holds what a visitor typed; the route holds nothing."""
+    for n in range(3):
+        client.get(f"/api/v1/poems/aaaa{'abc'[n]}")
+    counted = client.get("/metrics").text
+
+    assert 'poembot_http_requests_total{method="GET",route="/api/v1/poems/{poem}",status="404"} 3.0' in counted
+    assert "aaaab" not in counted
+
+
+def test_without_a_database_everything_says_so(bot: Bot, tmp_path: Path) -> None:
+    """503 with Retry-After for readers and programs, in their own form; back again, all is well."""
+    with bots.served(create_app(bot, build_engine(bot))) as site:
+        assert httpx.get(site + "/sibot").status_code == 200
+        bot.close()
+        database = Path(bot.settings.database.removeprefix("sqlite:///"))
+        away = tmp_path / "away"
+        away.mkdir()
+        for part in database.parent.glob(database.name + "*"):
+            shutil.move(part, away)
+        database.mkdir()
+        page, program, ready = (httpx.get(site + path) for path in ("/sibot", "/api/v1/voices", "/readyz"))
+        alive = httpx.get(site + "/healthz")
+        database.rmdir()
+        for part in away.iterdir():
+            shutil.move(part, database.parent)
+        back = httpx.get(site + "/sibot")
+
+    assert [answer.status_code for answer in (page, program, ready)] == [503, 503, 503]
+    assert page.headers["content-type"].startswith("text/html")
+    assert "retry-after" in page.headers
+    assert program.json()["code"] == "unavailable"
+    assert ready.json()["database"]["ok"] is False
+    assert alive.status_code == back.status_code == 200

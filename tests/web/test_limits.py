@@ -1,0 +1,107 @@
+"""How often one may: 429 with Retry-After, and nothing typed is lost."""
+
+import httpx
+import pytest
+
+from app.bootstrap import Bot
+from app.settings import Settings
+from app.web.limits import LOGINS, SUBMISSIONS, Limited, Limits, Rule
+from tests.support.databases import Databases
+from tests.web.conftest import NewClient
+from tests.web.reader import Reader, form
+
+POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
+TIGHT = Rule("poems", each="2/minute", address="3/minute")
+
+
+def test_a_visitor_and_an_address_have_each_their_measure(settings: Settings) -> None:
+    """Two visitors share an address; the wait that is named is never nothing."""
+    limits = Limits(settings)
+    limits.take(TIGHT, who="a", address="x")
+    limits.take(TIGHT, who="a", address="x")
+    with pytest.raises(Limited) as first:
+        limits.take(TIGHT, who="a", address="x")
+    limits.take(TIGHT, who="b", address="x")
+    with pytest.raises(Limited):
+        limits.take(TIGHT, who="c", address="x")
+    limits.take(TIGHT, who="c", address="y")
+    assert 1 <= first.value.retry_after <= 60
+
+
+def test_limits_can_be_off(settings: Settings) -> None:
+    """For tests and benches."""
+    limits = Limits(settings.model_copy(update={"limits": "off"}))
+    for _ in range(50):
+        limits.take(TIGHT, who="a", address="x")
+
+
+def test_two_processes_share_their_limits_in_redis(databases: Databases, tmp_path: "pytest.TempPathFactory") -> None:
+    """Where the broker is Redis, so is the memory."""
+    with databases.settings("scaled", tmp_path / "home") as settings:  # type: ignore[operator]
+        one, other = Limits(settings), Limits(settings)
+        one.take(TIGHT, who="a", address="x")
+        other.take(TIGHT, who="a", address="x")
+        with pytest.raises(Limited):
+            one.take(TIGHT, who="a", address="x")
+
+
+def test_without_redis_the_site_goes_on(settings: Settings) -> None:
+    """A limit that cannot be counted refuses nobody."""
+    limits = Limits(settings.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"}))
+    for _ in range(3):
+        limits.take(TIGHT, who="a", address="x")
+
+
+def test_too_many_poems_are_refused_and_the_beginning_comes_back(
+    reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page for readers, with what they typed; a problem for programs."""
+    page = reader.open("/sibot")
+    monkeypatch.setattr("app.web.writing.POEMS", Rule("poems", each="1/minute", address="9/minute"))
+    reader.send(form(page, "/sibot/poems"))
+
+    answer = reader.send(form(page, "/sibot/poems"), prime="내 이름은")
+    program = reader.client.post("/api/v1/voices/sibot/poems", json={})
+
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert 'value="내 이름은"' in answer.text
+    assert program.status_code == 429
+    assert program.json()["code"] == "limited"
+    assert "retry-after" in program.headers
+
+
+def test_a_crowd_behind_one_address_reads_poems_that_are_there(
+    new_client: NewClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first visit past the limit is shown the newest poem instead of a refusal."""
+    monkeypatch.setattr("app.web.writing.POEMS", Rule("poems", each="9/minute", address="1/minute"))
+
+    assert [new_client().get("/sibot").status_code for _ in range(3)] == [200, 200, 200]
+
+
+def test_too_many_submissions_come_back_filled(reader: Reader) -> None:
+    """429, and the text is in its box."""
+    page = form(reader.open("/sibot"), "/submissions")
+    most = int(SUBMISSIONS.each.split("/")[0])
+    for n in range(most):
+        reader.send_only(page, text=f"{POEM} {'가나다라마바사아자차'[n % 10]} {n}", consent="yes")
+
+    answer = reader.send(page, text="마지막으로 보내는 시 한 편입니다", consent="yes")
+
+    assert answer.status_code == 429
+    assert form(answer, "/submissions").filled()["text"] == ["마지막으로 보내는 시 한 편입니다"]
+
+
+def test_logins_are_throttled_by_account(client: httpx.Client, bot: Bot, admin_name: str) -> None:
+    """After so many tries the right password is not even looked at."""
+    door = form(client.get("/desk/login"), "/desk/login")
+    most = int(LOGINS.each.split("/")[0])
+    codes = [
+        client.post("/desk/login", data=door.filled(name=admin_name, password=str(n))).status_code for n in range(most)
+    ]
+    last = client.post("/desk/login", data=door.filled(name=admin_name.upper(), password="correct horse battery"))
+
+    assert codes == [401] * most
+    assert last.status_code == 429
+    assert "retry-after" in last.headers

@@ -1,0 +1,108 @@
+"""The frame of the pages: languages, dates, static files."""
+
+import json
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.web.language import accepted, catalogue
+from app.web.page import TEMPLATES, Pages
+from app.web.static import Assets
+
+
+@pytest.mark.parametrize(
+    ("header", "expected"),
+    [
+        ("", []),
+        ("ko", ["ko"]),
+        ("en-US,en;q=0.9,ko;q=0.8", ["en", "en", "ko"]),
+        ("de;q=0.5, ko;q=0.9", ["ko", "de"]),
+        ("ko;q=0, en;q=0.1", ["en"]),
+        ("ko;q=x, *;q=0.1", ["*"]),
+        (",;,;;q=1,", []),
+    ],
+)
+def test_accept_language_is_read_in_order_of_liking(header: str, expected: list[str]) -> None:
+    """Also when it is odd."""
+    assert accepted(header) == expected
+
+
+@pytest.mark.parametrize(("header", "lang"), [("", "ko"), ("ko-KR", "ko"), ("en", "en"), ("de", "en"), ("*", "ko")])
+def test_a_page_has_one_language(client: httpx.Client, header: str, lang: str) -> None:
+    """Korean for Koreans and for who says nothing, English for the rest of the world."""
+    answer = client.get("/about", headers={"accept-language": header})
+
+    assert f'<html lang="{lang}">' in answer.text
+    assert answer.headers["content-language"] == lang
+    assert "Accept-Language" in answer.headers["vary"]
+
+
+def test_words_come_from_the_catalogue(tmp_path: Path) -> None:
+    """A .po file is read as it is; without one the templates' own words stay."""
+    folder = tmp_path / "en" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "messages.po").write_text(
+        'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\nmsgid "시"\nmsgstr "poem"\n', encoding="utf-8"
+    )
+
+    assert catalogue(tmp_path, "en").ugettext("시") == "poem"
+    assert catalogue(tmp_path, "en").ugettext("행") == "행"
+    assert catalogue(tmp_path, "ko").ugettext("시") == "시"
+
+
+def test_dates_are_koreas_on_korean_pages() -> None:
+    """Nine hours on, and the machine-readable time is the same."""
+    pages = Pages()
+    at = datetime(2026, 11, 24, 20, 5, tzinfo=UTC)
+    korean, english = (
+        pages._environments[lang].from_string("{{ at|moment }}").render(at=at, lang=lang)
+        for lang in pages._environments
+    )
+
+    assert korean == '<time datetime="2026-11-24T20:05:00+00:00">2026년 11월 25일 05:05</time>'
+    assert english == '<time datetime="2026-11-24T20:05:00+00:00">24 Nov 2026, 20:05 UTC</time>'
+
+
+def test_static_files_are_kept_under_the_address_of_their_content(client: httpx.Client, tmp_path: Path) -> None:
+    """For good with a version, asked again without; another content has another address."""
+    address = re.search(r'href="(/static/site\.css\?v=[0-9a-f]{10})"', client.get("/about").text)
+    assert address is not None
+
+    assert "immutable" in client.get(address[1]).headers["cache-control"]
+    assert client.get("/static/site.css").headers["cache-control"] == "public, no-cache"
+    for path in ("/static/../app/settings.py", "/static/%2e%2e/app/settings.py", "/static/nope.css", "/static"):
+        assert client.get(path).status_code == 404
+    (tmp_path / "a.css").write_text("a", encoding="utf-8")
+    first = Assets(tmp_path).url("a.css")
+    (tmp_path / "a.css").write_text("bb", encoding="utf-8")
+    assert Assets(tmp_path).url("a.css") != first
+
+
+def test_every_template_is_a_template() -> None:
+    """None has a mistake that would show only when it is used."""
+    pages = Pages()
+    for environment in pages._environments.values():
+        for name in environment.list_templates(extensions=["html"]):
+            environment.get_template(name)
+    assert (TEMPLATES / "poem.html").exists()
+
+
+def test_a_web_process_loads_neither_torch_nor_celery(tmp_path: Path) -> None:
+    """They come when they are needed: torch never, celery at the first bell."""
+    said = subprocess.run(
+        [sys.executable, "-c", "import app.asgi, sys, json; print(json.dumps(sorted(sys.modules)))"],
+        env={"POEMBOT_HOME": str(tmp_path), "PYTHONPATH": str(TEMPLATES.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    modules = json.loads(said.stdout)
+
+    assert "app.web.site" in modules
+    assert not {"torch", "celery", "kombu"} & set(modules)
