@@ -55,6 +55,7 @@ def fault(storm: Storm, request: pytest.FixtureRequest) -> Fault:
             yield found
             time.sleep(0.5)
         storm.ready()
+        storm.settled()
         found.seconds = time.monotonic() - began
         truth.examine(storm, found, readers)
         assert found.harm == 0, found.notes

@@ -61,7 +61,7 @@ class Readers:
                 if self._going.is_set():
                     return
                 self._one_poem(client, notes, turn)
-                time.sleep(0.1)
+                time.sleep(0.25)
 
     def _one_poem(self, client: httpx.Client, notes: Notes, turn: int) -> None:
         try:

@@ -75,6 +75,15 @@ class Storm:
         until(f"run {number} ends", lambda: self.run(number).state.ended)
         return self.run(number)
 
+    def settled(self) -> None:
+        """Wait until no run is under way."""
+
+        def idle() -> bool:
+            with self.deployment.bot.reading() as session:
+                return all(report.state.ended for report in Runs(session).of_voice(None))
+
+        until("every run ends", lambda: self.patiently(idle))
+
     def child(self, kind: str) -> psutil.Process:
         """The process of `poembot serve` that is its worker, its beat or its web."""
         found = until(f"there is a {kind}", lambda: self.site.child(kind))
@@ -142,8 +151,8 @@ def begin(folder: Path, voices: Path) -> Iterator[Storm]:
             retrain_every=0,
             retrain_after=0,
             lease=LEASE,
-            lesson_steps=60,
-            samples=60,
+            lesson_steps=30,
+            samples=20,
         )
         deployment = Deployment(checkout(folder / "checkout", voices), settings, folder)
         stack.callback(deployment.close)

@@ -1,0 +1,97 @@
+"""Messages come twice, never, or once more after the broker's patience: the table decides, not the broker."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+import pytest
+from celery import Celery
+from redis import Redis
+
+from app.bells import BELL, celery_config
+from app.domain.run import Cause, RunState
+from app.store.runs import Runs
+from tests.chaos.moments import catch
+from tests.chaos.storm import Storm
+from tests.chaos.truth import MADE, Fault
+from tests.support.deployment import Started, until
+
+IMPATIENT = "import app.bells; app.bells.HIDDEN = 1; from app.cli import main; main(['worker'])"
+"""A worker whose broker gives a message to somebody else after one second, not after six hours."""
+
+
+@contextmanager
+def ringing(storm: Storm) -> Iterator[Celery]:
+    """Something that can send what it likes."""
+    celery = Celery("storm", set_as_current=False)
+    celery.conf.update(celery_config(storm.deployment.settings, ringing=True))
+    try:
+        yield celery
+    finally:
+        celery.close()
+
+
+def test_a_message_that_comes_three_times_trains_once(storm: Storm, fault: Fault) -> None:
+    """Doubled bells find nothing more to do."""
+    with fault("message", "thrice") as found:
+        caught = catch(storm, "queued")
+        with ringing(storm) as celery:
+            for _ in range(2):
+                celery.send_task(BELL, args=["sibot"], retry=False)
+        caught.worker.resume()
+        report = storm.ended(caught.run)
+        found.attempts = report.attempt
+
+    assert report.state in MADE
+    assert report.attempt == 1
+
+
+@pytest.mark.chaos
+def test_a_message_that_never_comes_delays_a_run_by_a_sweep(storm: Storm, fault: Fault) -> None:
+    """A run whose bell was lost is found by the sweep."""
+    with fault("message", "never") as found:
+        with storm.deployment.bot.transaction() as session:  # this bot's bell is heard by nobody
+            run, new = Runs(session).start("sibot", Cause.SHELL, storm.now())
+        assert new
+        report = storm.ended(run)
+        found.attempts = report.attempt
+
+    assert report.state in MADE
+    assert report.attempt == 1
+
+
+@pytest.mark.chaos
+def test_a_run_longer_than_the_brokers_patience_is_not_started_again(storm: Storm, fault: Fault) -> None:
+    """Redis gives unacknowledged messages to another worker after its visibility timeout; a run outlasts it."""
+    with fault("message", "redelivered") as found, storm.without_worker():
+        workers = [impatient(storm) for _ in range(2)]
+        for worker in workers:
+            until("an impatient worker is ready", partial(says_it_is_ready, worker))
+        run = storm.ask()
+        until("the run trains", lambda: storm.run(run).state is RunState.RUNNING)
+        assert waiting_for_a_receipt(storm) == 0
+        report = storm.ended(run)
+        found.attempts = report.attempt
+        for worker in workers:
+            worker.stop()
+
+    assert report.state in MADE
+    assert report.attempt == 1
+
+
+def says_it_is_ready(worker: Started) -> bool:
+    """Does its log say so?"""
+    return "worker.ready" in worker.told()
+
+
+def impatient(storm: Storm) -> Started:
+    """A worker with a visibility timeout of one second and a longer training."""
+    slow = {"POEMBOT_LESSON_STEPS": "90", "POEMBOT_SAMPLES": "60"}
+    return storm.deployment.launch([sys.executable, "-c", IMPATIENT], storm.deployment.environment | slow, "impatient")
+
+
+def waiting_for_a_receipt(storm: Storm) -> int:
+    """Bells that Redis would give to somebody else: none, they are acknowledged as they come."""
+    with Redis.from_url(storm.deployment.settings.broker) as redis:
+        return sum(BELL.encode() in message for message in redis.hvals("unacked"))
