@@ -91,7 +91,7 @@ class Versions:
             status=status,
             folder=folder,
             lesson=dict(lesson),
-            metrics=dict(metrics),
+            metrics=_numbers(metrics),
             verdict=verdict.as_dict() if verdict else None,
             run_id=run,
             created=now,
@@ -106,7 +106,7 @@ class Versions:
 
     def measured(self, version_id: int, metrics: Mapping[str, float]) -> None:
         """Keep what was measured of a version (a base's own scorecard, once per release)."""
-        self._session.execute(update(VersionRow).where(VersionRow.id == version_id).values(metrics=dict(metrics)))
+        self._session.execute(update(VersionRow).where(VersionRow.id == version_id).values(metrics=_numbers(metrics)))
 
     def admit(self, version_id: int) -> None:
         """The admin overrules the gate."""
@@ -188,6 +188,11 @@ class Versions:
             )
         }
         return [_report(row, *read.get(row.id, (0, 0)), champion=row.id == champion) for row in rows]
+
+
+def _numbers(metrics: Mapping[str, float]) -> dict[str, float]:
+    """The figures that are numbers: JSON knows no NaN, and Postgres refuses it."""
+    return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
 
 
 def _report(row: VersionRow, impressions: int, ticks: int, *, champion: bool) -> VersionReport:

@@ -235,7 +235,7 @@ class VersionOut(Out):
     created: datetime
     base: str
     lesson: LessonOut
-    metrics: dict[str, float | None]
+    metrics: dict[str, float]
     verdict: VerdictOut | None
     impressions: int
     ticks: int

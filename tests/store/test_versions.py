@@ -171,6 +171,16 @@ def test_promoting_what_serves_changes_nothing(world: World) -> None:
         assert len(Versions(session).history("sibot")) == 2
 
 
+def test_figures_that_are_no_numbers_are_left_out(world: World) -> None:
+    """A network that diverged is recorded too: Postgres would refuse a NaN in JSON."""
+    version = world.voice()
+    with world.transaction() as session:
+        Versions(session).measured(version, {"bits_per_char": 3.5, "distinct": float("nan"), "copied": float("inf")})
+
+    with world.reading() as session:
+        assert Versions(session).champion("sibot").metrics == {"bits_per_char": 3.5}
+
+
 def test_a_pruned_version_cannot_serve(world: World) -> None:
     """Its folder is gone: neither promotion nor rollback may lead to it."""
     world.voice()
