@@ -15,7 +15,7 @@ TESTS := $(VENV)/.tests-$(SUM)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup check format
+.PHONY: help run test chaos setup check format
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -26,6 +26,9 @@ run: $(RUNS) ## set up and start: the site, a worker and beat on http://127.0.0.
 
 test: check ## set up and prove: check, then every test
 	@$(BIN)/pytest
+
+chaos: $(TESTS) ## kill, starve and cut off every part at every moment, and print what came of it
+	@$(BIN)/pytest tests/chaos -m 'chaos or not chaos' -p no:randomly -q
 
 setup: $(TESTS) ## .venv with everything, development tools too
 
