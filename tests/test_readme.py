@@ -1,0 +1,75 @@
+"""The README is true: what it names is there, and what is there it names."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+NOT_OURS = {"__pycache__", "build", "dist", "node_modules", "poem_bot.egg-info"}
+
+
+def tree() -> set[str]:
+    """The paths that the README's tree names."""
+    block = README[README.index("\napp/ ") : README.index("```", README.index("\napp/ "))]
+    named, room = set[str](), ""
+    for line in block.strip().splitlines():
+        name = line.split()[0]
+        if not line.startswith(" "):
+            room = name
+        named.add(name if name == room else room + name)
+    return named
+
+
+def test_the_tree_names_what_is_there() -> None:
+    """A path that moved is a broken promise to a newcomer."""
+    assert [path for path in sorted(tree()) if not (ROOT / path).exists()] == []
+
+
+def test_every_room_is_in_the_tree() -> None:
+    """Top-level folders, and the rooms of the site."""
+    rooms = {
+        f"{folder.relative_to(ROOT)}/"
+        for parent in (ROOT, ROOT / "app")
+        for folder in parent.iterdir()
+        if folder.is_dir() and folder.name not in NOT_OURS and not folder.name.startswith(".")
+    }
+    assert rooms - tree() == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    """Within the project; other sites are their own business."""
+    text = document.read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    local = [link.partition("#")[0] for link in links if "://" not in link and not link.startswith("#")]
+
+    assert [link for link in local if not (document.parent / link).exists()] == []
+
+
+def test_its_commands_exist() -> None:
+    """Every `poembot` command that it names is one, with the options that it names."""
+    named = re.findall(r"poembot ([a-z]+(?: (?:add|create|token))?)((?: [^\n`]*)?)", README)
+    assert len(named) >= 5
+    for command, rest in named:
+        words = command.split()
+        shown = subprocess.run(
+            [sys.executable, "-m", "app.cli", *words, "--help"], capture_output=True, text=True, check=False, cwd=ROOT
+        )
+        assert shown.returncode == 0, f"poembot {command}: {shown.stderr}"
+        for option in re.findall(r"--[a-z][a-z-]+", rest):
+            assert option in shown.stdout, f"poembot {command} has no {option}"
+
+
+def test_its_make_targets_exist() -> None:
+    """And the Makefile explains each of its own."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+    phony = set(re.search(r"^\.PHONY:(.*)$", makefile, re.MULTILINE).group(1).split())  # type: ignore[union-attr]
+
+    assert phony == targets
+    assert set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE)) <= targets
