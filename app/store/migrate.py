@@ -32,10 +32,15 @@ def downgrade(engine: Engine, to: str) -> None:
 
 
 def is_current(engine: Engine) -> bool:
-    """Is every step taken?"""
-    newest = ScriptDirectory.from_config(_config(engine)).get_current_head()
+    """Is every step taken that this release knows?
+
+    A database that is ahead of it counts: while a deployment rolls, the present release serves on beside the next.
+    """
+    steps = ScriptDirectory.from_config(_config(engine))
     with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest
+        taken = MigrationContext.configure(connection).get_current_revision()
+    behind = {None, *(step.revision for step in steps.walk_revisions())} - {steps.get_current_head()}
+    return taken not in behind
 
 
 def drift(engine: Engine) -> list[object]:
