@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from app.bootstrap import Bot, announcer, now
-from app.domain.errors import Unfit
 from app.domain.run import Cause, RunReport
 from app.domain.submission import Submission, SubmissionStatus
 from app.loop import rollout
@@ -43,9 +42,7 @@ def cancel_run(bot: Bot, run: int, *, by: str) -> RunReport:
 
 
 def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool, reason: str) -> int:
-    """Have a version serve; its number. Raises UnknownVersion, TurnedAway, Unfit (an override without its reason)."""
-    if override and not reason.strip():
-        raise Unfit("no_reason", "to overrule the gate takes a reason")
+    """Have a version serve; its number. Raises UnknownVersion, TurnedAway (also for an override without a reason)."""
     with bot.transaction() as session:
         versions = Versions(session)
         was = versions.champion(voice).number

@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from app.domain import errors
 from app.web.admins import NotAdmin
@@ -93,11 +94,24 @@ def _handle(request: Request, error: Exception) -> Response:
         return _misfit(request, error)
     if isinstance(error, HTTPException):
         code = error.detail if error.detail in CODES.values() else CODES.get(error.status_code, "error")
-        return answer(request, error.status_code, code, headers=error.headers)
+        headers = {"Allow": ", ".join(allowed(request))} if error.status_code == 405 else error.headers
+        return answer(request, error.status_code, code, headers=headers)
     if isinstance(error, AWAY):
         log.error("database.away", error=str(error))
     detail = None if isinstance(error, AWAY) else _clean(str(error))
     return answer(request, status_of(error), code_of(error), retry_after=retry_after_of(error), detail=detail)
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods that the address of *request* answers, whichever routes they belong to."""
+    routes = request.app.router.routes
+
+    def answered(method: str) -> bool:
+        scope = {"type": "http", "method": method, "path": request.scope["path"], "headers": []}
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+    methods = [method for method in ("GET", "POST", "PUT", "DELETE") if answered(method)]
+    return ["HEAD", *methods] if "GET" in methods else methods
 
 
 def _misfit(request: Request, error: RequestValidationError) -> Response:

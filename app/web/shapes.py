@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
 from app.domain.run import RunReport, RunState
@@ -21,7 +21,15 @@ def _is_text(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_is_text)]
-Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+
+
+def _whole(value: object) -> object:
+    """JSON does not tell 4.0 from 4."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
 
 
 class In(BaseModel):
@@ -51,14 +59,14 @@ class Problem(Out):
 class PoemWish(In):
     """What a reader asks the poet for."""
 
-    lines: Annotated[int, Field(ge=1, le=MOST_LINES)] = LINES
+    lines: Annotated[int, Field(ge=1, le=MOST_LINES), WHOLE] = LINES
     prime: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
         None, description="The beginning of the first line to be written."
     )
     temperature: Annotated[float, Field(ge=TEMPERATURES[0], le=TEMPERATURES[1], allow_inf_nan=False)] | None = Field(
         None, description="null: the voice's own."
     )
-    seed: Annotated[int, Field(ge=0, le=LARGEST_ID)] | None = Field(
+    seed: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE] | None = Field(
         None, description="The same seed, version and settings give the same poem; it makes no impressions."
     )
     keep: Annotated[list[Id], Field(max_length=MOST_LINES)] = Field(
@@ -298,7 +306,7 @@ class RunStarted(Out):
 class Promotion(In):
     """Which version shall serve."""
 
-    version: Annotated[int, Field(ge=0, le=LARGEST_ID)]
+    version: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE]
     override: bool = Field(default=False, description="Though it did not pass its gate; needs a reason.")
     reason: Annotated[Text, Field(max_length=500)] = ""
 

@@ -218,8 +218,15 @@ def test_broken_json_is_a_problem(client: httpx.Client) -> None:
 
 
 def test_a_405_says_what_is_allowed(client: httpx.Client) -> None:
-    """Allow is there."""
-    assert client.patch(f"{API}/voices").headers["allow"] == "GET"
+    """Allow names every method of the address, whichever routes they belong to."""
+    for path, methods in (
+        (f"{API}/voices", "HEAD, GET"),
+        (f"{API}/voices/sibot/poems", "HEAD, GET, POST"),
+        (f"{API}/lines/1/tick", "PUT, DELETE"),
+        ("/sibot/submissions", "POST"),
+    ):
+        answer = client.patch(path, json={})
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
 
 
 def test_openapi_declares_what_can_happen(client: httpx.Client) -> None:

@@ -148,12 +148,12 @@ def test_versions_are_promoted_and_rolled_back(keeper: Reader, bot: Bot) -> None
 
 
 def test_a_rejected_version_needs_a_reason(keeper: Reader, bot: Bot) -> None:
-    """409 and 422 on the desk itself; with a reason it serves, and the reason is kept."""
+    """409 on the desk itself, also for an override that gives none; with a reason it serves, and that is kept."""
     number = a_version(bot, VersionStatus.REJECTED, ["repeats_itself"])
     offer = form(keeper.open("/desk"), "/desk/sibot/promote")
 
     assert keeper.send(offer).status_code == 409
-    assert keeper.send(offer, override="true").status_code == 422
+    assert keeper.send(offer, override="true", reason=" ").status_code == 409
     assert bot.champions()[0].number == 0
     keeper.send(offer, override="true", reason="들어 보니 좋다")
     assert bot.champions()[0].number == number
@@ -214,7 +214,7 @@ def test_the_admin_api_promotes_and_rolls_back(client: httpx.Client, bot: Bot, b
     assert client.post(call("promote"), json={"version": good}, headers=bearer).json() == {"champion": good}
     assert client.post(call("promote"), json={"version": bad}, headers=bearer).status_code == 409
     override = {"version": bad, "override": True}
-    assert client.post(call("promote"), json=override, headers=bearer).status_code == 422
+    assert client.post(call("promote"), json=override, headers=bearer).status_code == 409
     overridden = client.post(call("promote"), json=override | {"reason": "why not"}, headers=bearer)
     assert overridden.json() == {"champion": bad}
     assert client.post(call("rollback"), headers=bearer).json() == {"champion": good}

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import MetaData, select
 from starlette.requests import Request
 
 from app.bootstrap import Bot, build_engine
@@ -128,7 +129,8 @@ def test_no_address_is_stored(client: httpx.Client, bot: Bot) -> None:
 
     with bot.reading() as session:
         connection = session.connection()
-        tables = [row[0] for row in connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        rows = [str(row) for table in tables for row in connection.exec_driver_sql(f"SELECT * FROM {table}")]
+        tables = MetaData()
+        tables.reflect(connection)
+        rows = [str(row) for table in tables.tables.values() for row in connection.execute(select(table))]
     assert any("sibot" in row for row in rows)
     assert not any("127.0.0.1" in row for row in rows)
