@@ -38,10 +38,11 @@ def celery_config(settings: Settings, *, ringing: bool = False) -> dict[str, Any
 
     Makes the folders of a `filesystem://` queue in HOME.
     """
-    options = _filesystem(settings) if settings.broker.startswith("filesystem") else _redis(ringing)
+    by_folder = settings.broker.startswith("filesystem")
     return {
-        "broker_url": settings.broker,
-        "broker_transport_options": options,
+        "broker_url": "filesystem://localhost" if by_folder else settings.broker,
+        "broker_transport": "app.folder:Transport" if by_folder else None,
+        "broker_transport_options": _filesystem(settings) if by_folder else _redis(ringing),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker outlasts its broker's absence, however long
         "broker_connection_timeout": PATIENCE if ringing else 4.0,

@@ -1,20 +1,22 @@
 """The bell's other end: a Celery worker that looks for runs when it rings, and the beat that sweeps.
 
-A message says "look", no more. The worker also looks by itself, at its start and every
-minute, so that a dead broker delays a run and never loses it.
+A message says "look", no more. The worker also looks by itself, at its start and now and
+then, so that a dead broker delays a run by seconds and never loses it.
 """
 
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 import structlog
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.bells import BELL, SWEEP, TIDY, celery_config
+from app.bells import BELL, SWEEP, SWEEP_EVERY, TIDY, celery_config
 from app.bootstrap import Bot, announcer, now
 from app.loop import runs
 from app.store.feedback import FeedbackStore
@@ -27,8 +29,6 @@ from worker.runner import Runner
 
 log = structlog.get_logger(__name__)
 
-LOOK_EVERY = 60.0
-"""Seconds between two looks of a worker that nobody rang."""
 LEAVING = 10.0
 """Seconds that a run at work gets to be put back into the queue when the worker must go."""
 
@@ -85,7 +85,9 @@ def work(bot: Bot) -> int:
         runner.going.set()
 
     signals.worker_shutting_down.connect(leave)
-    with pulse(bot, "worker"), _looking(runner):
+    # Celery warns root of what pickled messages could do; ours are JSON.
+    warnings.simplefilter("ignore", SecurityWarning)
+    with pulse(bot, "worker"), _looking(runner, every=min(SWEEP_EVERY, bot.settings.lease)):
         log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
         consumer = celery.Worker(
             pool="solo",
@@ -110,8 +112,8 @@ def beat(bot: Bot) -> None:
 
 
 @contextmanager
-def _looking(runner: Runner) -> Iterator[None]:
-    """Have a thread look for runs by itself; at the end it gets `LEAVING` seconds to let go of one."""
+def _looking(runner: Runner, *, every: float) -> Iterator[None]:
+    """Have a thread look for runs by itself, *every* few seconds; at the end it gets `LEAVING` seconds to let go of one."""
 
     def look() -> None:
         while True:
@@ -120,7 +122,7 @@ def _looking(runner: Runner) -> Iterator[None]:
                     runner.work()
             except SQLAlchemyError as error:  # the database is away; the next look may find it again
                 log.warning("look.failed", error=str(error).splitlines()[0])
-            if runner.going.wait(LOOK_EVERY):
+            if runner.going.wait(every):
                 return
 
     thread = threading.Thread(target=look, name="look", daemon=True)

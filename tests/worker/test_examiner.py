@@ -1,0 +1,91 @@
+"""The examiner: what counts as copied, and what a version's figures are."""
+
+import math
+from pathlib import Path
+
+import pytest
+
+from app.domain.errors import Cancelled
+from app.domain.lesson import Lesson, Text
+from app.settings import Settings
+from models import checkpoint
+from worker.examiner import Examination, distinct
+
+LESSON = Lesson((Text("하늘 아래 첫 눈이 온다", 1.0, "line"),), 1, 0, 1)
+SAMPLES = 60
+
+
+@pytest.fixture
+def base(shipped: Path) -> checkpoint.Checkpoint:
+    """The tiny base."""
+    return checkpoint.read(shipped / "sibot")
+
+
+@pytest.fixture
+def examination(base: checkpoint.Checkpoint, tmp_path: Path) -> Examination:
+    """An examination after a lesson of one line."""
+    return Examination.of(base.folder, LESSON, Settings(_env_file=None, home=tmp_path, samples=SAMPLES))
+
+
+def test_a_base_is_measured(base: checkpoint.Checkpoint, examination: Examination) -> None:
+    """Every figure is a number, and a share where it should be one."""
+    heard: list[float] = []
+
+    card = examination.examine(base, check=heard.append)
+
+    assert 2 < card.bits_per_char < 12
+    assert 0.5 < card.distinct <= 1
+    assert 0 < card.distinct2 < 1
+    assert 0 <= card.copied < 0.5
+    assert card.finite
+    assert heard == sorted(heard)
+    assert heard[-1] == pytest.approx(1)
+
+
+def test_the_same_version_has_the_same_figures(base: checkpoint.Checkpoint, examination: Examination) -> None:
+    """The seeds are fixed, so that two versions differ by what they are, not by luck."""
+    first, second = (examination.examine(base, check=lambda _: None) for _ in range(2))
+
+    assert first == second
+
+
+def test_an_examination_can_be_stopped(base: checkpoint.Checkpoint, examination: Examination) -> None:
+    """What the check raises ends it."""
+
+    def stop(done: float) -> None:
+        if done > 0.3:
+            raise Cancelled(1)
+
+    with pytest.raises(Cancelled):
+        examination.examine(base, check=stop)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["하늘 아래 첫 눈이 온다", "하늘아래 첫눈이 온다!", "  하늘 아래 첫 눈이 온다."],
+    ids=["same", "marks", "spaces"],
+)
+def test_a_line_of_the_lesson_is_copied(examination: Examination, line: str) -> None:
+    """Spaces and marks do not hide it."""
+    assert examination.is_copied(line)
+
+
+def test_a_line_of_the_base_is_copied(base: checkpoint.Checkpoint, examination: Examination) -> None:
+    """Ten letters in a row of what the base has read are a copy, wherever they stand."""
+    verse = (base.folder / "verse" / "tiny.txt").read_text("utf-8").splitlines()
+    long = next(line for line in verse if len(line.replace(" ", "")) >= 14 and not line.startswith("#"))
+
+    assert examination.is_copied(long)
+    assert examination.is_copied("그리고 " + long[2:])
+
+
+def test_a_line_of_ones_own_is_not_copied(examination: Examination) -> None:
+    """Short lines and new ones are nobody's."""
+    assert not examination.is_copied("하늘 아래")
+    assert not examination.is_copied("모뎀이 기린에게 우편번호를 묻는 아홉 번째 토요일")
+
+
+def test_a_share_of_nothing_is_no_number() -> None:
+    """The gate turns it away."""
+    assert distinct(["가", "가", "나", "다"]) == 0.75
+    assert math.isnan(distinct([]))

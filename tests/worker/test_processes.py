@@ -1,0 +1,122 @@
+"""Real Celery workers over a real broker: no run is lost, none is doubled, whoever is killed."""
+
+import time
+
+import pytest
+
+from app.bootstrap import now
+from app.domain.run import Cause, Phase, RunReport, RunState
+from app.store.pulses import Pulses
+from app.store.runs import Runs
+from app.store.versions import Versions
+from tests.support.deployment import Deployment, Started, until
+from tests.worker.conftest import ask, folders, report
+
+pytestmark = pytest.mark.slow
+ENDED = (RunState.ADMITTED, RunState.REJECTED)
+
+
+def trains(deployment: Deployment, run: int) -> RunReport | None:
+    """The run, if it is in mid-training."""
+    at = report(deployment.bot, run)
+    return at if at.phase is Phase.TRAINING and at.step > 0 else None
+
+
+def ends(deployment: Deployment, run: int) -> RunReport | None:
+    """The run, if it has ended."""
+    at = report(deployment.bot, run)
+    return at if at.state.ended else None
+
+
+def taken_up(deployment: Deployment) -> RunReport | None:
+    """The newest run that a worker has taken up."""
+    with deployment.bot.reads(Runs) as runs:
+        return next((run for run in runs.of_voice("sibot") if run.started), None)
+
+
+def alive(deployment: Deployment, kind: str = "worker") -> int:
+    """How many processes of that kind give a sign of life."""
+    with deployment.bot.reads(Pulses) as pulses:
+        return sum(pulse.kind == kind for pulse in pulses.alive(now()))
+
+
+def told(*processes: Started) -> str:
+    """What the processes wrote, for a failure's message."""
+    return "\n".join(process.told() for process in processes)
+
+
+def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> None:
+    """`kill -9` in mid-training: another worker takes the run up once the lease is over, and it ends; once."""
+    run = ask(deployment.bot)
+    first = deployment.start("worker")
+    until("the first trains", lambda: trains(deployment, run))
+
+    first.kill()
+    second = deployment.start("worker")
+    ended = until("the run ends", lambda: ends(deployment, run))
+
+    assert ended.state in ENDED, told(first, second)
+    assert (ended.attempt, ended.version) == (2, 1)
+    with deployment.bot.reads(Versions) as versions:
+        assert [version.number for version in versions.of_voice("sibot")] == [1, 0]
+    assert [folder.name for folder in folders(deployment.bot)] == [f"run-{run}-2"]
+    assert second.stop(15) == 0
+
+
+def test_sigterm_puts_the_run_back(deployment: Deployment) -> None:
+    """A worker that is told to go is gone within ten seconds; its run waits, and the next worker ends it."""
+    run = ask(deployment.bot)
+    worker = deployment.start("worker")
+    until("it trains", lambda: trains(deployment, run))
+
+    began = time.monotonic()
+    status = worker.stop(15)
+    took = time.monotonic() - began
+
+    assert status == 0, told(worker)
+    assert took < 10
+    waiting = report(deployment.bot, run)
+    assert (waiting.state, waiting.attempt) == (RunState.QUEUED, 0), told(worker)
+
+
+@pytest.mark.parametrize("scale", ["embedded"], indirect=True)
+def test_two_workers_and_one_run(deployment: Deployment) -> None:
+    """Both look at once and both hear the bell; one takes it, the other goes on listening."""
+    both = [deployment.start("worker") for _ in range(2)]
+    until("both are alive", lambda: alive(deployment) == 2)
+    time.sleep(1)  # past their first look
+
+    deployment.poembot("retrain", "--voice", "sibot")
+    ended = until("the run ends", lambda: ends(deployment, 1))
+
+    assert ended.state in ENDED, told(*both)
+    assert (ended.attempt, ended.version) == (1, 1)
+    assert len(folders(deployment.bot)) == 1
+    assert sum("run.taken" in worker.told() for worker in both) == 1
+    assert sum("run.ended" in worker.told() for worker in both) == 1
+
+
+@pytest.mark.parametrize("scale", ["embedded"], indirect=True)
+def test_a_worker_without_its_broker_still_works(deployment: Deployment) -> None:
+    """Nobody answers at the broker's address: the worker finds the run by itself, and goes when told to."""
+    run = ask(deployment.bot)
+
+    worker = deployment.start("worker", broker_url="redis://127.0.0.1:1/0")
+    ended = until("the run ends", lambda: ends(deployment, run))
+
+    assert ended.state in ENDED, told(worker)
+    worker.stop(15)
+
+
+def test_beat_starts_what_is_due(deployment: Deployment) -> None:
+    """Enough was ticked since the last version: nobody asks for a run, and one is taken up."""
+    worker = deployment.start("worker", retrain_after=10)
+    beat = deployment.start("beat")
+    until("beat is alive", lambda: alive(deployment, "beat"))
+
+    taken = until("a run is taken up", lambda: taken_up(deployment))
+
+    assert taken.cause is Cause.COUNT
+
+    assert beat.stop(10) == 0, told(beat)
+    assert worker.stop(15) == 0, told(worker)

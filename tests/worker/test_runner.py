@@ -1,0 +1,288 @@
+"""The runner, with a real network, a real shelf, and both databases: every run comes to an end that is told."""
+
+import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from app.bootstrap import Bot, now
+from app.domain.run import Claim, Phase, RunState
+from app.domain.submission import SubmissionStatus
+from app.domain.version import VersionStatus
+from app.loop import submissions as deed
+from app.store.runs import WORN_OUT, Runs
+from app.store.submissions import Submissions
+from app.store.ticks import Ticks
+from app.store.versions import Versions
+from models import checkpoint
+from tests.support.deployment import until
+from tests.support.world import World
+from tests.worker.conftest import ask, folders, report
+from worker import school
+from worker.runner import Runner
+
+ENDLESS = {"lesson_steps": 100_000}
+"""More steps than any test waits for."""
+
+
+def with_settings(bot: Bot, **values: object) -> Bot:
+    """The same bot under other settings."""
+    return replace(bot, settings=bot.settings.model_copy(update=values))
+
+
+@pytest.fixture
+def endless(monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]) -> Bot:
+    """A bot whose lesson would take many minutes."""
+    monkeypatch.setattr(school, "MOST_PASSES", 10_000)
+    return with_settings(bot, **ENDLESS)
+
+
+def in_background(runner: Runner) -> threading.Thread:
+    """Have a thread work."""
+    thread = threading.Thread(target=runner.work)
+    thread.start()
+    return thread
+
+
+def trains(bot: Bot, run: int) -> bool:
+    """Is the run in mid-training?"""
+    at = report(bot, run)
+    return at.phase is Phase.TRAINING and at.step > 0
+
+
+def test_a_run_makes_a_version_of_what_was_ticked(bot: Bot, feedback: list[int]) -> None:
+    """The version lies whole on the shelf, its weights are not the base's, its lesson counts the ticks."""
+    run = ask(bot)
+
+    assert Runner(bot).work() == 1
+
+    ended = report(bot, run)
+    assert ended.state in (RunState.ADMITTED, RunState.REJECTED), ended.error
+    assert (ended.version, ended.error, ended.attempt) == (1, None, 1)
+    assert ended.phase is Phase.PUBLISHING
+    assert ended.loss is not None
+    assert ended.progress == 1.0
+    with bot.reads(Versions) as versions:
+        made, base = versions.one("sibot", 1), versions.one("sibot", 0)
+        assert versions.learned_line(feedback[0]) == [1]
+    assert made.lesson["ticks"] == 6
+    assert made.lesson["visitors"] == 2
+    assert made.metrics["bits_per_char"] > 1
+    assert base.metrics["bits_per_char"] > 1
+    learned, taught_from = (checkpoint.read(bot.shelf.fetch(v.folder)) for v in (made, base))
+    assert learned.meta.lesson["hash"] == made.lesson["hash"]
+    assert not np.array_equal(learned.weights["embedding.weight"], taught_from.weights["embedding.weight"])
+
+
+def test_an_admitted_version_serves_at_once(bot: Bot, feedback: list[int]) -> None:
+    """With SWAP=auto the champion pointer follows the gate, and the history says so."""
+    run = ask(bot)
+
+    Runner(bot).work()
+
+    admitted = report(bot, run).state is RunState.ADMITTED
+    with bot.reads(Versions) as versions:
+        champion, newest = versions.champion("sibot"), versions.of_voice("sibot")[0]
+        moves = versions.history("sibot")
+    assert newest.status is (VersionStatus.ADMITTED if admitted else VersionStatus.REJECTED)
+    assert champion.number == (1 if admitted else 0)
+    assert moves[0].by == ("gate" if admitted else "release")
+
+
+def test_the_admin_may_be_asked_first(bot: Bot, feedback: list[int]) -> None:
+    """With SWAP=ask the base goes on serving whatever the gate says."""
+    ask(bot)
+
+    Runner(with_settings(bot, swap="ask")).work()
+
+    with bot.reads(Versions) as versions:
+        assert versions.one("sibot", 1).verdict is not None
+        assert versions.champion("sibot").number == 0
+
+
+def test_the_same_lesson_teaches_the_same(bot: Bot, feedback: list[int]) -> None:
+    """A run can be repeated: lesson hash and seed give the same weights, always from the base."""
+    for _ in range(2):
+        ask(bot)
+        Runner(bot).work()
+
+    first, second = (checkpoint.read(folder) for folder in folders(bot))
+    assert first.meta.lesson == second.meta.lesson
+    for name, weights in first.weights.items():
+        np.testing.assert_allclose(weights, second.weights[name], atol=1e-3, err_msg=name)
+
+
+def test_what_was_taken_back_is_not_taught(bot: Bot, feedback: list[int]) -> None:
+    """A line that was unticked is in no later lesson."""
+    with bot.transaction() as session:
+        Ticks(session).set(feedback[0], "first", on=False, address="", now=now())
+    ask(bot)
+
+    Runner(bot).work()
+
+    with bot.reads(Versions) as versions:
+        assert versions.one("sibot", 1).lesson["ticks"] == 5
+        assert versions.learned_line(feedback[0]) == []
+        assert versions.learned_line(feedback[1]) == [1]
+
+
+def test_nothing_to_learn_is_an_end_with_a_reason(bot: Bot) -> None:
+    """Before anybody has ticked anything, "start training" says so."""
+    run = ask(bot)
+
+    Runner(bot).work()
+
+    ended = report(bot, run)
+    assert ended.state is RunState.FAILED
+    assert ended.error == "there is nothing to learn yet: no ticked line and no approved poem"
+    assert folders(bot) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+def test_what_goes_wrong_is_the_runs_error(bot: Bot, feedback: list[int]) -> None:
+    """A run that cannot be carried out fails, says why in one line, and the next one can start."""
+    run = ask(bot)
+
+    Runner(with_settings(bot, device="cuda")).work()
+
+    ended = report(bot, run)
+    assert ended.state is RunState.FAILED
+    assert ended.error == "ValueError: there is no CUDA device here"
+    assert ask(bot) == run + 1
+
+
+def test_a_cancelled_run_stops_in_mid_training(endless: Bot) -> None:
+    """The admin's button is heard within seconds, and nothing is left on the shelf."""
+    run = ask(endless)
+    working = in_background(Runner(endless))
+    until("it trains", lambda: trains(endless, run))
+
+    with endless.writes(Runs) as runs:
+        runs.cancel(run, now())
+    working.join(15)
+
+    assert not working.is_alive()
+    assert report(endless, run).state is RunState.CANCELLED
+    assert folders(endless) == []
+    assert list(Path(endless.settings.shelf).glob(".tmp/*")) == []
+
+
+def test_a_worker_told_to_go_puts_its_run_back(endless: Bot) -> None:
+    """The run waits again as if it had not been taken: its attempt does not count."""
+    run = ask(endless)
+    runner = Runner(endless)
+    working = in_background(runner)
+    until("it trains", lambda: trains(endless, run))
+
+    told = time.monotonic()
+    runner.going.set()
+    working.join(15)
+
+    assert time.monotonic() - told < 10
+    waiting = report(endless, run)
+    assert (waiting.state, waiting.attempt, waiting.phase) == (RunState.QUEUED, 0, None)
+
+
+def test_who_lost_the_lease_publishes_nothing(endless: Bot) -> None:
+    """Another worker has the run by now: the first one notices, and leaves everything as it is."""
+    run = ask(endless)
+    working = in_background(Runner(endless))
+    until("it trains", lambda: trains(endless, run))
+
+    other = _take_from_under_it(endless)
+    working.join(15)
+
+    assert not working.is_alive()
+    assert (other.run, other.fence, other.attempt) == (run, 2, 2)
+    assert report(endless, run).state is RunState.RUNNING
+    assert folders(endless) == []
+    with endless.writes(Runs) as runs:
+        runs.end(other, RunState.FAILED, now=now())  # the thief still holds it
+
+
+def _take_from_under_it(bot: Bot) -> Claim:
+    """Claim the run as another worker would whose clock says that the lease ran out."""
+    with bot.writes(Runs) as runs:
+        other = runs.claim(now() + timedelta(hours=1), timedelta(hours=1))
+    assert other is not None
+    return other
+
+
+def test_a_heartbeat_keeps_the_lease(endless: Bot) -> None:
+    """A training longer than its lease is nobody else's."""
+    bot = with_settings(endless, lease=1.0)
+    run = ask(bot)
+    runner = Runner(bot)
+    working = in_background(runner)
+    until("it trains", lambda: trains(bot, run))
+
+    time.sleep(2.5)
+    with bot.writes(Runs) as runs:
+        assert runs.claim(now(), timedelta(seconds=1)) is None
+    runner.going.set()
+    working.join(15)
+
+    assert report(bot, run).state is RunState.QUEUED
+
+
+def test_a_run_that_kills_its_workers_is_given_up(bot: Bot, feedback: list[int]) -> None:
+    """After so many attempts that came to nothing a run has failed, and says so."""
+    run = ask(bot)
+    for _ in range(bot.settings.attempts):
+        with bot.writes(Runs) as runs:  # a worker that takes it, and is never heard of again
+            assert runs.claim(now(), timedelta(0)) is not None
+        time.sleep(0.01)
+
+    assert Runner(bot).work() == 0
+
+    ended = report(bot, run)
+    assert (ended.state, ended.error) == (RunState.FAILED, WORN_OUT)
+
+
+def test_what_a_dead_worker_left_on_the_shelf_is_cleared(bot: Bot, feedback: list[int]) -> None:
+    """A folder that was placed and never published is gone when the run has been taken up again."""
+    run = ask(bot)
+    with bot.writes(Runs) as runs:
+        assert runs.claim(now(), timedelta(0)) is not None
+    left = bot.shelf.scratch()
+    (left / "meta.json").write_text("{}")
+    bot.shelf.place(left, f"sibot/sibot-tiny/run-{run}-1")
+
+    Runner(bot).work()
+
+    assert [folder.name for folder in folders(bot)] == [f"run-{run}-2"]
+
+
+def test_a_poem_that_was_approved_is_taught(bot: Bot) -> None:
+    """A submission alone makes a lesson, and its author can see which version learned it."""
+    World(bot.sessions).visitor("author")
+    offer = deed.examine("밤비가 지나간 골목에\n우산 하나 남아 있다", None, None, consent=True)
+    with bot.transaction() as session:
+        store = Submissions(session)
+        given, _ = deed.teach(offer, "sibot", "author", address="", auto_approve=False, submissions=store, now=now())
+        store.decide([given.id], SubmissionStatus.APPROVED, by="admin", now=now())
+    ask(bot)
+
+    Runner(bot).work()
+
+    with bot.reads(Submissions) as store:
+        assert store.one(given.id).taught_in == (1,)
+
+
+def test_runs_of_all_voices_are_carried_out_one_after_the_other(bot: Bot, feedback: list[int]) -> None:
+    """A worker goes on until nothing is free; two bells at once do not make it two."""
+    ask(bot)
+    runner = Runner(bot)
+    counts: list[int] = []
+    threads = [threading.Thread(target=lambda: counts.append(runner.work())) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+
+    assert sorted(counts) == [0, 1]
