@@ -124,7 +124,7 @@ class Settings(BaseSettings):
         kept = self.home / "secret"
         self.home.mkdir(parents=True, exist_ok=True)
         try:
-            with open(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+            with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
                 file.write(secrets.token_urlsafe(48))
         except FileExistsError:
             pass
