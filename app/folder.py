@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 class Channel(filesystem.Channel):
     """Messages as files."""
 
-    def _put(self, queue: str, payload: Any, **_: Any) -> None:
+    def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
         """Write beside, then rename: nobody sees half a message. Older ones are read first, also after a reboot."""
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}_{uuid.uuid4()}"

@@ -113,7 +113,7 @@ def beat(bot: Bot) -> None:
 
 @contextmanager
 def _looking(runner: Runner, *, every: float) -> Iterator[None]:
-    """Have a thread look for runs by itself, *every* few seconds; at the end it gets `LEAVING` seconds to let go of one."""
+    """Have a thread look for runs by itself, *every* few seconds; in the end it gets `LEAVING` seconds to let go."""
 
     def look() -> None:
         while True:
