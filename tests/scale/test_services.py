@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -173,7 +174,16 @@ def all_services_come_up(site: Site) -> None:
         until(f"{address} is ready", lambda address=address: answers(address))  # type: ignore[misc]
         check = [part.replace(":8000", f":{address.rpartition(':')[2]}") for part in healthcheck(site)]
         assert subprocess.run(check, check=False, cwd=ROOT).returncode == 0
-    until("the worker is ready", lambda: "worker.ready" in site.processes["worker-1"].told())
+    for service, name in (("worker", "worker-1"), ("beat", "beat-1")):
+        until(f"the {service} is well", lambda service=service, name=name: is_well(site, service, name))  # type: ignore[misc]
+
+
+def is_well(site: Site, service: str, name: str) -> bool:
+    """Does the health check of that container say so?"""
+    how, python, *rest = site.services[service]["healthcheck"]["test"]
+    assert (how, python) == ("CMD", "python")
+    folder, environment = site.deployment.checkout, site.environment(service, name)
+    return subprocess.run([sys.executable, *rest], cwd=folder, env=environment, check=False).returncode == 0
 
 
 def healthcheck(site: Site) -> list[str]:
