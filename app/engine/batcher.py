@@ -152,7 +152,7 @@ class Batcher:
         for ticket in admitted:
             self._open(ticket)
         if stale:
-            self._tables = {live: table for live, table in self._tables.items() if table.used}
+            self._tables = {live: t for live, t in self._tables.items() if t.used or self._serves(live)}
         for live, table in list(self._tables.items()):
             if table.used:
                 self._step(live, table)
@@ -183,7 +183,7 @@ class Batcher:
             drafts = table.step()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other versions' poems
             log.error("engine.step_failed", voice=live.voice, version=live.number, error=repr(error))  # noqa: TRY400
-            del self._tables[live]
+            self._tables.pop(live)
             for poem in [p for p in self._under_way if p.live is live]:
                 self._tell_failure(self._end(poem), EngineFailed("the network failed in mid-line"))
             return
@@ -227,11 +227,20 @@ class Batcher:
             self._poem_s += max(NEWS, 1 / self._written) * (spent - self._poem_s)
 
     def _end(self, poem: Poem) -> Ticket:
-        """Forget a poem; its ticket is used."""
+        """Forget a poem, and its version with the last of its poems if it serves no more; its ticket is used."""
         self._silent.discard(poem)
         ticket = self._under_way.pop(poem)
         ticket.ended = True
+        table = self._tables.get(poem.live)
+        if table is not None and not table.used and not self._serves(poem.live):
+            del self._tables[poem.live]
         return ticket
+
+    def _serves(self, live: LiveVersion) -> bool:
+        try:
+            return self._current(live.voice) is live
+        except PoemBotError:  # the voice is gone, or has nothing that would load
+            return False
 
     def _fail(self, poem: Poem, error: PoemBotError) -> None:
         poem.close(self._tables[poem.live])

@@ -105,13 +105,18 @@ def test_a_poem_under_way_is_finished_by_its_version(site: Site, engine: Engine)
     assert done.lines == expected
 
 
-def test_a_version_nobody_is_written_by_is_forgotten(site: Site, engine: Engine) -> None:
-    """Memory holds the champion and what drains, no more."""
-    engine.write("sibot", Wish())
+@pytest.mark.parametrize("under_way", [False, True])
+def test_a_version_nobody_is_written_by_is_forgotten(site: Site, engine: Engine, under_way: bool) -> None:
+    """Memory holds the champion and what drains, no more: an idle version goes at once, another with its last poem."""
     old = weakref.ref(engine._current("sibot"))
+    stream = engine.stream("sibot", Wish(lines=200 if under_way else 1))
+    assert isinstance(next(stream), Start)
+    if not under_way:
+        assert isinstance(list(stream)[-1], Done)
     site.promote(1)
     engine.refresh()
-    engine.write("sibot", Wish())
+    left = list(stream)
+    assert bool(left) is under_way
     deadline = time.monotonic() + PATIENCE
     while old() is not None and time.monotonic() < deadline:
         gc.collect()
