@@ -1,0 +1,81 @@
+"""Packaging: what a recipe has trained becomes a base voice, with what lies beside it kept."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.numpy
+import torch
+
+from models import checkpoint, seen
+from models.network import Architecture, Cell, CharNetwork
+from models.recipes.package import VOICES, architecture_of, package
+from models.vocabulary import Vocabulary
+
+SYMBOLS = Vocabulary(tuple('가나 \n,.#"A'))
+CELLS: list[Cell] = ["rnn", "lstm", "gru"]
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """What a recipe leaves behind: weights and vocabulary."""
+    torch.manual_seed(0)
+    net = CharNetwork(Architecture(len(SYMBOLS), "lstm", 2, 5, 4))
+    tensors = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    safetensors.numpy.save_file(tensors, tmp_path / "verse.safetensors")
+    (tmp_path / "vocabulary.json").write_text(json.dumps(SYMBOLS.characters), encoding="utf-8")
+    return tmp_path
+
+
+def packaged(work: Path, release: str, read: Sequence[Path] = ()) -> checkpoint.Checkpoint:
+    """The base after packaging."""
+    weights, vocabulary = work / "verse.safetensors", work / "vocabulary.json"
+    package("sibot", release=release, weights=weights, vocabulary=vocabulary, bases=work / "base", read=read)
+    return checkpoint.read(work / "base" / "sibot")
+
+
+def test_a_base_is_made_beside_its_holdout(work: Path) -> None:
+    """Holdout, verse and card stay; the rest is new; nothing else is left lying about."""
+    place = work / "base" / "sibot"
+    (place / "verse").mkdir(parents=True)
+    for name in ("holdout.txt", "verse/home.txt", "MODEL_CARD.md"):
+        (place / name).write_text("가나", encoding="utf-8")
+    first, second = packaged(work, "sibot-1"), packaged(work, "sibot-2")
+
+    assert (first.meta.base, second.meta.base) == ("sibot-1", "sibot-2")
+    assert (second.meta.voice, second.meta.title, second.meta.language) == ("sibot", "시봇", "ko")
+    assert {"holdout.txt", "verse/home.txt"} <= set(second.meta.files)
+    assert (place / "MODEL_CARD.md").read_text(encoding="utf-8") == "가나"
+    assert [p.name for p in (work / "base").iterdir()] == ["sibot"]
+
+
+def test_a_shipped_voice_writes_its_own_script(work: Path) -> None:
+    """Letters of other scripts, headings and quotation marks are banned; its own, and stops, are not."""
+    style = packaged(work, "sibot-1").meta.style
+
+    assert set(style.banned) == set('#"A')
+    assert not style.spell
+    assert VOICES["bard"].writes("k")
+    assert not VOICES["bard"].writes("é")
+
+
+def test_what_it_has_read_is_kept_as_hashes(work: Path) -> None:
+    """So that a copied line is known without the text."""
+    text = work / "novel.txt"
+    text.write_text("가나다라마바사아자차카타파하", encoding="utf-8")
+    base = packaged(work, "sibot-1", read=[text])
+
+    assert seen.FILE in base.meta.files
+    assert seen.shares_a_run("나다라마 바사아자차카, 타", seen.of_base(base.folder))
+    assert not seen.shares_a_run("가가가가가가가가가가가가", seen.of_base(base.folder))
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_weights_tell_their_architecture(cell: Cell) -> None:
+    """All of it."""
+    made = Architecture(17, cell, 3, 5, 4)
+    tensors = {name: np.asarray(value.detach()) for name, value in CharNetwork(made).state_dict().items()}
+
+    assert architecture_of(tensors) == made.as_dict()
