@@ -1,11 +1,13 @@
 """What every test may ask for; what only some tests need is loaded when they do."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
 from sqlalchemy.orm import Session, sessionmaker
@@ -42,6 +44,21 @@ def _no_deployment() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("POEMBOT_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _log_to_pytest() -> None:
+    """What the program logs is shown beside the test that failed, and not in the midst of the others."""
+    logging.getLogger().addHandler(logging.NullHandler())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
 
 
 @pytest.fixture(scope="session")
