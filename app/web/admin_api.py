@@ -15,10 +15,11 @@ from app.store.submissions import Submissions
 from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web import deeds
+from app.web.admin_shapes import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, run_out
 from app.web.admins import Admin, must_be_admin
 from app.web.declared import problems, unsafe_problems
 from app.web.deps import AWAY, LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
-from app.web.shapes import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, SubmissionOut, run_out
+from app.web.shapes import SubmissionOut
 from app.web.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])

@@ -1,8 +1,10 @@
-"""The API's documentation page, from a package and not from a CDN; its one script is a file of ours."""
+"""The API's documentation page, from a package and not from a CDN; its one script is a file of ours.
+
+Of the package only the files are used: Swagger UI 5, the first that reads OpenAPI 3.1.
+"""
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
-from swagger_ui_bundle import swagger_ui_path
 
 from app.web.page import page
 from app.web.static import CachedFiles
@@ -20,4 +22,4 @@ def docs(request: Request) -> HTMLResponse:
 
 def mount(app: FastAPI) -> None:
     """Serve Swagger UI's own files."""
-    app.mount(UI, CachedFiles(directory=str(swagger_ui_path)), name="swagger-ui")
+    app.mount(UI, CachedFiles(packages=[("fastapi_offline", "static")]), name="swagger-ui")

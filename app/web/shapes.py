@@ -6,10 +6,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
-from app.domain.run import RunReport, RunState
 from app.domain.submission import Submission, SubmissionStatus
 from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport
-from app.store.versions import HistoryEntry
 from app.web.deps import LARGEST_ID
 
 
@@ -265,68 +263,3 @@ class VersionOut(Out):
             ticks=version.ticks,
             tick_rate=RateOut.of(version.tick_rate),
         )
-
-
-class RunOut(Out):
-    """A training run."""
-
-    run: int
-    voice: str
-    state: RunState
-    phase: str | None
-    cause: str
-    progress: float
-    step: int
-    of: int
-    loss: float | None
-    seconds_left: float | None
-    log: list[str]
-    error: str | None
-    version: int | None
-    verdict: VerdictOut | None
-    attempt: int
-    cancelling: bool
-    created: datetime
-    started: datetime | None
-    ended: datetime | None
-
-
-def run_out(run: RunReport) -> RunOut:
-    """A run's report, from the domain."""
-    return RunOut.model_validate(run)
-
-
-class RunStarted(Out):
-    """A run that was asked for."""
-
-    run: int
-    state: RunState
-
-
-class Promotion(In):
-    """Which version shall serve."""
-
-    version: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE]
-    override: bool = Field(default=False, description="Though it did not pass its gate; needs a reason.")
-    reason: Annotated[Text, Field(max_length=500)] = ""
-
-
-class ChampionOut(Out):
-    """Which version serves now."""
-
-    champion: int
-
-
-class HistoryOut(Out):
-    """One move of the champion pointer."""
-
-    version: int
-    was: int | None
-    at: datetime
-    by: str
-    reason: str
-
-    @classmethod
-    def from_entry(cls, entry: HistoryEntry) -> "HistoryOut":
-        """From the store."""
-        return cls.model_validate(entry)
