@@ -50,7 +50,8 @@ def _run(argv: list[str]) -> int:
     try:
         result = app(argv or ["--help"], prog_name="poembot", standalone_mode=False)
     except TyperException as error:
-        return _refuse(error.format_message(), error.exit_code)
+        message = error.format_message()
+        return _refuse("a command is missing; see --help" if message.startswith("Usage:") else message, error.exit_code)
     except BadUse as error:
         return _refuse(str(error), 2)
     except Failed as error:

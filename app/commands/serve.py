@@ -1,5 +1,6 @@
 """`serve`, `worker`, `beat`: the processes of the site, together or one by one."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -34,7 +35,7 @@ def serve(
     try:
         socket = listen(host, port)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno else str(error)
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
     bot = build(settings)
     prepare(bot)

@@ -89,7 +89,7 @@ def rollback(
 def history(voice: Slug, as_json: Json = False) -> None:
     """Tell which version was live from when, newest first."""
     from app.store.versions import Versions
-    from app.web.shapes import HistoryOut
+    from app.web.admin_shapes import HistoryOut
 
     with opened() as bot, bot.reads(Versions) as versions:
         moves = versions.history(voice)

@@ -1,0 +1,190 @@
+"""What the keeper can do from a shell, in an installation of his own."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.bootstrap import Bot, now
+from app.domain.submission import SubmissionStatus
+from app.domain.verdict import Verdict
+from app.domain.version import VersionStatus
+from app.loop import submissions as deed
+from app.store.admins import Admins
+from app.store.audit import Audit
+from app.store.submissions import Submissions
+from app.store.versions import Versions
+from tests.cli.conftest import Shell
+from tests.support.world import World
+
+
+def offered(bot: Bot, text: str) -> int:
+    """A visitor teaches a poem, which waits; its number."""
+    World(bot.sessions).visitor("author")
+    offer = deed.examine(text, None, None, consent=True)
+    with bot.writes(Submissions) as submissions:
+        status = SubmissionStatus.WAITING
+        return submissions.add(offer, "sibot", "author", address="", status=status, now=now())[0].id
+
+
+def version(bot: Bot, status: VersionStatus) -> int:
+    """A version of that status; its number."""
+    with bot.reads(Versions) as versions:
+        folder = f"sibot/sibot-tiny/made-{len(versions.of_voice('sibot'))}"
+    verdict = Verdict(() if status is VersionStatus.ADMITTED else ("copies",))
+    return World(bot.sessions).version(folder=folder, status=status, verdict=verdict)[1]
+
+
+def deeds(bot: Bot) -> list[tuple[str, str]]:
+    """What the audit log says was done, newest first."""
+    with bot.reads(Audit) as audit:
+        return [(entry.who, entry.deed) for entry in audit.newest()]
+
+
+def test_the_first_command_prepares_the_database(folder: Path, tmp_path: Path) -> None:
+    """Nobody need know of migrations: the shipped voice is there at once."""
+    said = Shell(folder, tmp_path / "new")("versions", "sibot", "--json")
+
+    assert said.status == 0, said.err
+    (base,) = said.json["versions"]
+    assert (base["number"], base["status"], base["champion"], base["base"]) == (0, "base", True, "sibot-tiny")
+
+
+def test_an_admin_is_made_and_gets_a_token(poembot: Shell, bot: Bot) -> None:
+    """The password is hashed with argon2, the token printed alone; both work."""
+    made = poembot("admin", "create", "keeper", "--password-stdin", stdin="a long password\n")
+    token = poembot("admin", "token", "keeper")
+
+    assert (made.status, token.status) == (0, 0)
+    with bot.reads(Admins) as admins:
+        assert (admins.password_of("keeper") or "").startswith("$argon2id$")
+        assert admins.who(token.out.strip(), "token", now()) == "keeper"
+    assert token.out.count("\n") == 1
+
+
+def test_a_short_password_is_refused(poembot: Shell) -> None:
+    """Seven characters are none."""
+    said = poembot("admin", "create", "hasty", "--password-stdin", stdin="short\n")
+
+    assert said.complaint == "a password has at least 8 characters"
+    assert said.status == 2
+
+
+def test_the_queue_is_moderated(poembot: Shell, bot: Bot) -> None:
+    """The list shows what waits, without the author's token; a decision is final and audited."""
+    first, second = (
+        offered(bot, text) for text in ("창밖에 눈이 내리는 밤\n나는 너를 기다린다", "바람이 불어오는 언덕 위의 집")
+    )
+
+    waiting = poembot("moderate", "list", "--json").json["submissions"]
+    assert {first, second} <= {submission["id"] for submission in waiting}
+    assert "token" not in waiting[0]
+    assert "눈이 내리는 밤" in poembot("moderate").out
+    assert poembot("moderate", "approve", first).status == 0
+    assert poembot("moderate", "reject", second, "--json").json["submissions"][0]["status"] == "rejected"
+
+    with bot.reads(Submissions) as submissions:
+        assert submissions.one(first).status is SubmissionStatus.APPROVED
+    assert poembot("moderate", "list", "--json").json["submissions"] == []
+    assert {("shell", "submission.approved"), ("shell", "submission.rejected")} <= set(deeds(bot))
+
+
+def test_a_run_is_asked_for_and_cancelled(poembot: Shell, bot: Bot) -> None:
+    """Asking twice finds the same run; cancelling ends one that waits, and only once."""
+    asked = [poembot("retrain", "--voice", "sibot", "--json").json for _ in range(2)]
+    assert asked[0]["run"] == asked[1]["run"]
+    assert asked[0]["state"] == "queued"
+
+    cancelled = poembot("cancel", asked[0]["run"], "--json").json
+    again = poembot("cancel", asked[0]["run"])
+
+    assert cancelled["state"] == "cancelled"
+    assert (again.status, again.complaint) == (1, f"run {asked[0]['run']} has ended already")
+    assert poembot("runs", "sibot", "--json").json["runs"][0]["state"] == "cancelled"
+    assert f"run {asked[0]['run']}: cancelled" in poembot("runs", "sibot").out
+
+
+def test_versions_are_promoted_and_rolled_back(poembot: Shell, bot: Bot) -> None:
+    """The history tells who had what serve, newest first."""
+    number = version(bot, VersionStatus.ADMITTED)
+
+    assert poembot("promote", "sibot", number, "--reason", "it sings", "--json").json == {"champion": number}
+    assert poembot("rollback", "sibot", "--json").json == {"champion": 0}
+
+    moves = poembot("history", "sibot", "--json").json["history"]
+    assert [(move["version"], move["was"], move["by"]) for move in moves[:2]] == [
+        (0, number, "shell"),
+        (number, 0, "shell"),
+    ]
+    assert "it sings" in poembot("history", "sibot").out
+    assert "*    0  base" in poembot("versions", "sibot").out
+    nothing = poembot("rollback", "sibot")
+    assert (nothing.status, nothing.complaint) == (1, "sibot has no earlier version to go back to")
+
+
+def test_a_rejected_version_needs_a_reason(poembot: Shell, bot: Bot) -> None:
+    """The gate can be overruled, not overlooked."""
+    number = version(bot, VersionStatus.REJECTED)
+
+    refused = poembot("promote", "sibot", number)
+    overruled = poembot("promote", "sibot", number, "--override", "--reason", "I like it")
+
+    assert (refused.status, refused.complaint) == (1, f"version {number} did not pass the gate: copies")
+    assert overruled.status == 0
+    assert poembot("rollback", "sibot").status == 0
+
+
+def test_lines_are_sampled(poembot: Shell) -> None:
+    """A line a row; the same seed gives the same lines, another seed others."""
+    one, same, other = (poembot("sample", "--voice", "sibot", "--lines", 7, "--seed", s) for s in (4, 4, 5))
+
+    assert one.status == 0, one.err
+    assert len(one.out.splitlines()) == 7
+    assert all(line.strip() for line in one.out.splitlines())
+    assert one.out == same.out != other.out
+    many = poembot("sample", "--folder", poembot.folder / "models/base/sibot", "--lines", 101, "--json").json
+    assert len(many["lines"]) == 101
+
+
+def test_a_sample_can_begin_with_ones_own_words(poembot: Shell) -> None:
+    """The prime is the beginning of the poem."""
+    said = poembot("sample", "--voice", "sibot", "--lines", 3, "--prime", "봄비가")
+
+    assert said.out.startswith("봄비가")
+
+
+def test_the_doctor_says_what_to_do(poembot: Shell, bot: Bot) -> None:
+    """Nobody is at work in this installation, and that is all that is wrong with it."""
+    said = poembot("doctor", "--json")
+
+    wrong = {check["name"] for check in said.json["checks"] if not check["ok"]}
+    assert (said.status, said.json["ok"], wrong) == (1, False, {"worker", "beat"})
+    assert "start `poembot worker`" in poembot("doctor").out
+
+
+def test_an_export_names_nobody(poembot: Shell, bot: Bot, tmp_path: Path) -> None:
+    """Poems, ticks and approved submissions, with numbers for readers; said to be a machine's."""
+    with bot.reads(Versions) as versions:
+        base = versions.one("sibot", 0).id
+    world = World(bot.sessions)
+    world.visitor("a-visitor-of-flesh", address="an-address")
+    world.poem("a-visitor-of-flesh", base)
+
+    assert poembot("export", "--out", tmp_path / "all.jsonl").status == 0
+
+    rows = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text("utf-8").splitlines()]
+    assert rows[0]["kind"] == "export"
+    assert rows[0]["generator"] == "AI"
+    poem = next(row for row in rows if row["kind"] == "poem")
+    assert poem["lines"][0]["text"] == "봄비가 온다"
+    assert "flesh" not in (tmp_path / "all.jsonl").read_text("utf-8")
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_the_first_lesson(poembot: Shell, cell: str) -> None:
+    """Every cell learns to say `ello`."""
+    said = poembot("lab", "hello", "--cell", cell, "--seed", 3, "--json")
+
+    assert said.json["predicted"] == "ello"
+    assert said.json["cell"] == cell
+    assert 1 < said.json["steps"] < 200

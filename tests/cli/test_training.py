@@ -1,0 +1,126 @@
+"""Bases of one's own: trained, resumed, measured, adopted as a voice."""
+
+import json
+import math
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from models import checkpoint
+from tests.cli.conftest import Shell
+from tests.support.deployment import until
+
+VERSE = Path(__file__).parents[2] / "models" / "base" / "sibot" / "verse"
+TINY = ("--layers", 1, "--size", 24)
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A text to learn from."""
+    file = tmp_path_factory.mktemp("text") / "verse.txt"
+    whole = "\n\n".join(f.read_text("utf-8") for f in sorted(VERSE.glob("*.txt"))[:2])
+    file.write_text(whole[:20_000], encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+def test_a_base_is_trained_measured_and_sampled(poembot: Shell, text: Path, tmp_path: Path, cell: str) -> None:
+    """Every cell: a whole folder comes of it, its figure is what `evaluate` says of its holdout, and it writes."""
+    out = tmp_path / "mine"
+
+    told = poembot("train", "--text", text, "--out", out, "--cell", cell, *TINY, "--epochs", 1, "--json")
+
+    assert told.status == 0, told.err
+    made = checkpoint.read(out)
+    assert (made.meta.architecture["cell"], made.meta.level) == (cell, "char")
+    assert {"holdout.txt", "verse/text.txt"} <= set(made.meta.files)
+    assert (out / "MODEL_CARD.md").is_file()
+    assert not list(tmp_path.glob(".mine*"))
+    measured = poembot("evaluate", "--text", out / "holdout.txt", "--folder", out, "--json").json
+    assert measured["bits_per_char"] == pytest.approx(told.json["bits_per_char"], abs=0.02)
+    assert measured["nats_per_char"] == pytest.approx(measured["bits_per_char"] * math.log(2), rel=1e-3)
+    assert measured["params"] == told.json["params"] == sum(w.size for w in made.weights.values())
+    assert len(poembot("sample", "--folder", out, "--lines", 4).out.splitlines()) == 4
+
+
+def test_a_training_that_was_stopped_goes_on(poembot: Shell, text: Path, tmp_path: Path) -> None:
+    """Ctrl-C keeps what was learned; the same command resumes it, another one is refused."""
+    out = tmp_path / "mine"
+    command = ["train", "--text", str(text), "--out", str(out), *map(str, TINY), "--minutes"]
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        first = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", *command, "0.1"], cwd=poembot.folder, env=poembot.environment, stderr=file
+        )
+    until("it trains", lambda: "step" in log.read_text("utf-8"))
+    time.sleep(1)
+    first.send_signal(signal.SIGINT)
+
+    assert first.wait(30) == 130, log.read_text("utf-8")
+    assert (tmp_path / ".mine.training" / "training.safetensors").is_file()
+    other = poembot(*command, "0.2")
+    assert "unfinished training with other options" in other.complaint
+    resumed = poembot(*command, "0.1", "--json")
+    assert resumed.status == 0, resumed.err
+    assert int(re.findall(r"step (\d+)/", resumed.err)[0]) > 1
+    assert out.is_dir()
+    assert not (tmp_path / ".mine.training").exists()
+
+
+def test_learning_while_reading_is_reported_apart(poembot: Shell, text: Path) -> None:
+    """Learning while reading is no measure of the network alone, and stands under its own name."""
+    base = poembot.folder / "models" / "base" / "sibot"
+    short = text.with_name("short.txt")
+    short.write_text(text.read_text("utf-8")[:600], encoding="utf-8")
+
+    told = poembot("evaluate", "--text", short, "--folder", base, "--dynamic", "--json").json
+
+    assert told["protocol"] == "one_pass"
+    assert told["chars"] == 600
+    assert 0 < told["dynamic"]["bits_per_char"] < 1.1 * told["bits_per_char"]
+
+
+def test_a_voice_is_added_from_a_text(poembot: Shell, text: Path) -> None:
+    """One command: it is trained, serves as version 0, and can't be added twice."""
+    add = ("voice", "add", "gil", "--language", "ko", "--title", "길", "--text", text, "--size", 16, "--minutes", 0.02)
+
+    told = poembot(*add, "--json")
+    again = poembot(*add)
+
+    assert told.status == 0, told.err
+    assert told.json["slug"] == "gil"
+    assert (again.status, again.complaint) == (2, "there is a voice gil already")
+    (base,) = poembot("versions", "gil", "--json").json["versions"]
+    assert (base["number"], base["champion"], base["status"]) == (0, True, "base")
+    assert len(poembot("sample", "--voice", "gil", "--lines", 3).out.splitlines()) == 3
+
+
+def test_a_voice_is_adopted_from_a_folder(poembot: Shell) -> None:
+    """A trained base becomes a voice under names of its own; what it needs to be taught further comes along."""
+    base = poembot.folder / "models" / "base" / "sibot"
+
+    told = poembot("voice", "add", "echo", "--language", "ko", "--title", "메아리", "--folder", base, "--json")
+
+    assert told.status == 0, told.err
+    (place,) = (poembot.home / "shelf" / "echo").glob("*/base")
+    adopted = checkpoint.read(place)
+    assert (adopted.meta.voice, adopted.meta.title, adopted.meta.base) == ("echo", "메아리", told.json["base"])
+    assert {"holdout.txt", "verse/tiny.txt"} <= set(adopted.meta.files)
+    assert list((poembot.home / "shelf" / ".tmp").iterdir()) == []
+    assert json.loads(json.dumps(told.json))["language"] == "ko"
+
+
+@pytest.mark.parametrize("slug", ["desk", "시"])
+def test_a_voice_may_not_hide_a_page(poembot: Shell, slug: str) -> None:
+    """Reserved slugs, and what is no slug, are refused before anything is trained."""
+    base = poembot.folder / "models" / "base" / "sibot"
+
+    said = poembot("voice", "add", slug, "--language", "ko", "--title", "길", "--folder", base)
+
+    assert said.status == 2
+    assert slug in said.complaint
