@@ -30,7 +30,7 @@ TIDY_EVERY = 3600.0
 PATIENCE = 0.5
 """Seconds that a ring may wait for a socket of the broker."""
 HIDDEN = 6 * 3600
-"""Seconds after which Redis would deliver an unacknowledged message again; messages are acknowledged on receipt."""
+"""Seconds after which Redis delivers an unacknowledged message again: a solo worker acknowledges after the run."""
 
 
 def celery_config(settings: Settings, *, ringing: bool = False) -> dict[str, Any]:
@@ -54,7 +54,9 @@ def celery_config(settings: Settings, *, ringing: bool = False) -> dict[str, Any
         "worker_enable_remote_control": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        "worker_prefetch_multiplier": 1,
+        # Unlimited: a message whose receipt is lost with its broker would else count as taken for ever, and a worker
+        # with a limit of one would hear no bell again. A solo worker takes one at a time all the same.
+        "worker_prefetch_multiplier": 0,
         "worker_send_task_events": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         # In memory: Celery's own scheduler keeps a pickle, and a sweep every few seconds has nothing to remember.

@@ -15,7 +15,7 @@ import httpx
 import psutil
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain.run import RunReport
+from app.domain.run import RunReport, RunState
 from app.settings import Settings
 from app.store.pulses import Pulses
 from app.store.runs import Runs
@@ -163,3 +163,10 @@ def begin(folder: Path, voices: Path) -> Iterator[Storm]:
         stack.callback(storm.client.close)
         storm.ready()
         yield storm
+
+
+def hears(storm: Storm) -> None:
+    """The worker takes up a run because a bell rings, not because a minute has passed."""
+    run = storm.ask()
+    until("the bell is heard", lambda: storm.run(run).state is not RunState.QUEUED, within=20)
+    storm.ended(run)

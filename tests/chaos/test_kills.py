@@ -3,7 +3,7 @@
 import pytest
 
 from tests.chaos.moments import MOMENTS, Moment, catch
-from tests.chaos.storm import Part, Storm
+from tests.chaos.storm import Part, Storm, hears
 from tests.chaos.truth import MADE, Fault
 
 PARTS: tuple[Part, ...] = ("worker", "beat", "web", "redis", "postgres")
@@ -26,6 +26,8 @@ def test_a_run_survives_the_death_of_any_part(storm: Storm, fault: Fault, part: 
         storm.bring_back(part)
         report = storm.ended(caught.run)
         found.attempts = report.attempt
+        if part == "redis":
+            hears(storm)
 
     assert report.state in MADE, report.error
     assert report.attempt <= 2

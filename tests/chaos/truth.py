@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.run import RunState
+from app.domain.version import VersionStatus
 from app.store.runs import Runs
 from app.store.versions import Versions
 from models import checkpoint
@@ -89,10 +90,11 @@ def _examine_runs(storm: Storm, found: Findings) -> None:
 
 
 def _examine_shelf(storm: Storm, found: Findings) -> None:
-    """Every version's folder is there and whole; every folder that is there is whole."""
+    """Every version that was not pruned has its folder; every folder that is there is whole."""
     root = Path(storm.deployment.settings.shelf)
     with storm.deployment.bot.reading() as session:
-        known = {v.folder for voice in VOICES for v in Versions(session).of_voice(voice) if v.number}
+        taught = [v for voice in VOICES for v in Versions(session).of_voice(voice) if v.number]
+    known = {v.folder for v in taught if v.status is not VersionStatus.PRUNED}
     lying = {place.relative_to(root).as_posix() for place in root.glob("*/*/run-*")}
     for key in known | lying:
         try:
