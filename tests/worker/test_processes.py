@@ -1,5 +1,6 @@
 """Real Celery workers over a real broker: no run is lost, none is doubled, whoever is killed."""
 
+import json
 import time
 
 import pytest
@@ -13,6 +14,8 @@ from tests.support.deployment import Deployment, Started, until
 from tests.worker.conftest import ask, folders, report
 
 pytestmark = pytest.mark.slow
+EMBEDDED = pytest.mark.parametrize("scale", ["embedded"], indirect=True)
+"""Claims that don't depend on the servers; tests/chaos has the rest on both."""
 ENDED = (RunState.ADMITTED, RunState.REJECTED)
 
 
@@ -63,6 +66,7 @@ def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> Non
     assert second.stop(15) == 0
 
 
+@EMBEDDED
 def test_sigterm_puts_the_run_back(deployment: Deployment) -> None:
     """A worker that is told to go is gone within ten seconds; its run waits, and the next worker ends it."""
     run = ask(deployment.bot)
@@ -79,24 +83,24 @@ def test_sigterm_puts_the_run_back(deployment: Deployment) -> None:
     assert (waiting.state, waiting.attempt) == (RunState.QUEUED, 0), told(worker)
 
 
-@pytest.mark.parametrize("scale", ["embedded"], indirect=True)
+@EMBEDDED
 def test_two_workers_and_one_run(deployment: Deployment) -> None:
-    """Both look at once and both hear the bell; one takes it, the other goes on listening."""
+    """Both look, one takes it, the other goes on listening; whoever asked has waited for the end."""
     both = [deployment.start("worker") for _ in range(2)]
     until("both are alive", lambda: alive(deployment) == 2)
     time.sleep(1)  # past their first look
 
-    deployment.poembot("retrain", "--voice", "sibot")
-    ended = until("the run ends", lambda: ends(deployment, 1))
+    said = deployment.poembot("retrain", "--voice", "sibot", "--wait", "--json")
 
-    assert ended.state in ENDED, told(*both)
-    assert (ended.attempt, ended.version) == (1, 1)
+    ended = json.loads(said.splitlines()[-1])
+    assert ended["state"] in ENDED, told(*both)
+    assert (ended["run"], ended["attempt"], ended["version"], ended["progress"]) == (1, 1, 1, 1.0)
     assert len(folders(deployment.bot)) == 1
     assert sum("run.taken" in worker.told() for worker in both) == 1
     assert sum("run.ended" in worker.told() for worker in both) == 1
 
 
-@pytest.mark.parametrize("scale", ["embedded"], indirect=True)
+@EMBEDDED
 def test_a_worker_without_its_broker_still_works(deployment: Deployment) -> None:
     """Nobody answers at the broker's address: the worker finds the run by itself, and goes when told to."""
     run = ask(deployment.bot)
@@ -108,6 +112,7 @@ def test_a_worker_without_its_broker_still_works(deployment: Deployment) -> None
     worker.stop(15)
 
 
+@EMBEDDED
 def test_beat_starts_what_is_due(deployment: Deployment) -> None:
     """Enough was ticked since the last version: nobody asks for a run, and one is taken up."""
     worker = deployment.start("worker", retrain_after=10)
