@@ -161,7 +161,7 @@ def trip(
     scale: Scale = request.param
     home = tmp_path_factory.mktemp("trip")
     with ExitStack() as stack:
-        small: dict[str, Any] = {"limits": "off", "lesson_steps": 6, "samples": 60}
+        small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 60}
         bot = bots.build(stack.enter_context(databases.settings(scale, home, **small)), shipped)
         stack.callback(bot.close)
         yield Trip(bot, stack.enter_context(bots.site(bot)), stack)
