@@ -27,7 +27,13 @@ from tests.web.reader import Reader, form, lines
 from worker.runner import Runner
 
 READERS = 8
-TAUGHT = ("창밖에 눈이 내리고\n나는 오래 서 있었다", "어머니의 빈 그릇에\n달빛이 고여 있었다")
+TAUGHT = (
+    "창밖에 눈이 내리고\n나는 오래 서 있었다",
+    "마루 끝에 앉아\n저녁이 오는 소리를 듣는다",
+    "버스를 놓치고\n은행나무 아래에서 비를 피했다",
+    "빈 의자 하나가\n오후 내내 햇볕을 쬐고 있다",
+)
+WAITING = "어머니의 빈 그릇에\n달빛이 고여 있었다"
 PATIENCE = 30.0
 """Seconds until a swap must be seen; a site looks once a second."""
 
@@ -81,14 +87,14 @@ class Trip:
 
     @cached_property
     def taught(self) -> list[httpx.Response]:
-        """Leg 2, too: two readers teach a poem; the admin approves the first and leaves the second waiting."""
+        """Leg 2, too: some readers teach a poem each; the admin approves all but the last, which waits."""
         pages = [
             reader.send(form(page, "/submissions"), text=text, title="", author="", consent="yes")
-            for (reader, _, page), text in zip(self.first_pages, TAUGHT, strict=False)
+            for (reader, _, page), text in zip(self.first_pages, (*TAUGHT, WAITING), strict=False)
         ]
-        waiting = self.ask("/admin/submissions?status=waiting")
-        approved = next(one["id"] for one in waiting if one["text"] == TAUGHT[0])
-        assert self.admin.post(f"/admin/submissions/{approved}/approve").status_code == 200
+        for one in self.ask("/admin/submissions?status=waiting"):
+            if one["text"] in TAUGHT:
+                assert self.admin.post(f"/admin/submissions/{one['id']}/approve").is_success
         return pages
 
     @cached_property

@@ -22,8 +22,8 @@ from models.vocabulary import Vocabulary
 VERSE = Path(__file__).parents[2] / "models" / "base" / "sibot" / "verse"
 POEMS, HELD_OUT = 600, 40
 BASE = "sibot-tiny"
-DROPOUT = 0.3
-"""Near to that of a lesson, so that a short one does not cost what it knows."""
+DROPOUT = 0.5
+"""That of a lesson (`worker/school.py`), so that a short one does not cost what it knows."""
 STYLE = Style(temperature=0.8, nucleus=0.9, banned="#")
 MADE_FROM = (__file__, *(module.__file__ for module in (checkpoint, corpus, network, train, vocabulary)))
 
