@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 hypothesis.register_profile("here", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 hypothesis.register_profile("ci", hypothesis.get_profile("here"), derandomize=True)
 hypothesis.load_profile("ci" if os.environ.get("CI") else "here")
+
+# A shell that starts us in the background has SIGINT ignored, in all that we start too; some of those must hear Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
