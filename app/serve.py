@@ -23,8 +23,9 @@ log = structlog.get_logger(__name__)
 PARENT = "POEMBOT_PARENT"
 """Environment variable that tells a child whose child it is."""
 PR_SET_PDEATHSIG = 1
-GOODBYE = 12.0
-"""Seconds that children get to leave after SIGTERM: a worker puts its run back into the queue."""
+GOODBYE = 25.0
+"""Seconds that children get to leave after SIGTERM: a worker puts its run back into the queue, a web in production
+lets its readers finish for 20."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a dead child is started again: doubled each time it dies soon."""
 SETTLED = 30.0

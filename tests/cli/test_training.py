@@ -51,21 +51,21 @@ def test_a_base_is_trained_measured_and_sampled(poembot: Shell, text: Path, tmp_
 def test_a_training_that_was_stopped_goes_on(poembot: Shell, text: Path, tmp_path: Path) -> None:
     """Ctrl-C keeps what was learned; the same command resumes it, another one is refused."""
     out = tmp_path / "mine"
-    command = ["train", "--text", str(text), "--out", str(out), *map(str, TINY), "--minutes"]
+    command = ["train", "--text", str(text), "--out", str(out), *map(str, TINY), "--epochs"]
     log = tmp_path / "log"
     with log.open("wb") as file:
         first = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", *command, "0.1"], cwd=poembot.folder, env=poembot.environment, stderr=file
+            [sys.executable, "-m", "app.cli", *command, "60"], cwd=poembot.folder, env=poembot.environment, stderr=file
         )
     until("it trains", lambda: "step" in log.read_text("utf-8"))
-    time.sleep(1)
+    time.sleep(1)  # a few of its thousand steps; it is told in steps, not minutes, so that no machine is too slow
     first.send_signal(signal.SIGINT)
 
     assert first.wait(30) == 130, log.read_text("utf-8")
     assert (tmp_path / ".mine.training" / "training.safetensors").is_file()
-    other = poembot(*command, "0.2")
+    other = poembot(*command, "61")
     assert "unfinished training with other options" in other.complaint
-    resumed = poembot(*command, "0.1", "--json")
+    resumed = poembot(*command, "60", "--json")
     assert resumed.status == 0, resumed.err
     assert int(re.findall(r"step (\d+)/", resumed.err)[0]) > 1
     assert out.is_dir()
