@@ -17,6 +17,7 @@ batch with it. Knows numpy and ONNX, not torch; samples nothing.
 W is V rounded up to a whole number of `LANE`s; the surplus has no probability.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,7 +72,7 @@ def step_graph(architecture: Mapping[str, Any], weights: Weights, *, precision: 
     return graph.model(symbols, state)
 
 
-class _Graph:
+class _Graph(ABC):
     """Nodes and constants so far. Subclasses say how numbers are multiplied."""
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
@@ -109,21 +110,21 @@ class _Graph:
             return parts[0]
         return self.one("Concat", *parts, name=name, axis=1)
 
+    @abstractmethod
     def read(self) -> str:
         """The embedding of `ids`, as `times` takes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self, hidden: str) -> str:
         """A hidden state as `times` takes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def times(self, x: str, weight: Floats, bias: Floats, *, embedded: int = 0) -> str:
         """Columns x (B, K) @ weight.T + bias, weight (N, K) -> (B, N); the first *embedded* ones are an embedding."""
-        raise NotImplementedError
 
+    @abstractmethod
     def surprise(self, hidden: str) -> str:
         """The logits (B, W) of the last layer's state, as `prepare` gave it."""
-        raise NotImplementedError
 
     def _padded(self, rows: Floats, fill: float = 0.0) -> Floats:
         surplus = width(len(rows)) - len(rows)
