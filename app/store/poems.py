@@ -61,7 +61,7 @@ class Poems:
             self._session.add(PoemLineRow(poem_id=poem.id, slot=line.slot, line_id=row_id))
         self._session.flush()
         if not fixed_seed:
-            self._impress([poem.id], visitor, now, own=True)
+            self._impress(poem.id, visitor, now)
         return poem.id
 
     def show(self, poem: str, visitor: str, now: datetime) -> None:
@@ -70,18 +70,16 @@ class Poems:
         if row is None:
             raise UnknownPoem(poem)
         if row.visitor_id != visitor and not row.fixed_seed:
-            self._impress([poem], visitor, now, own=True)
+            self._impress(poem, visitor, now)
 
-    def _impress(self, poems: Sequence[str], visitor: str, now: datetime, *, own: bool) -> None:
+    def _impress(self, poem: str, visitor: str, now: datetime) -> None:
         """One impression per line and visitor; quotations keep the one they made where they were written."""
         lines = (
             select(LineRow, PoemLineRow.slot, PoemRow.voice)
             .join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
             .join(PoemRow, PoemRow.id == PoemLineRow.poem_id)
-            .where(PoemRow.id.in_(poems), ~LineRow.primed)
+            .where(PoemRow.id == poem, LineRow.poem_id == PoemRow.id, ~LineRow.primed)
         )
-        if own:
-            lines = lines.where(LineRow.poem_id == PoemRow.id)
         rows = [
             {
                 "line_id": line.id,
