@@ -2,7 +2,8 @@
 
 Embedding (E) -> L layers of H -> projection back to E -> the embedding again,
 transposed (weights tied: Press & Wolf 2017). Cells: `rnn` (Elman), `lstm`, `gru`.
-Knows symbols, not text.
+With `residual`, each layer above the first adds to what it was given (He et al. 2016)
+and depth pays; with `attention`, the top also looks back. Knows symbols, not text.
 """
 
 from collections.abc import Callable
@@ -12,9 +13,11 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
+from models.attention import Attention
+
 Cell = Literal["rnn", "lstm", "gru"]
 State = list[tuple[Tensor, ...]]
-"""Per layer (h,), or (h, c) for an LSTM; each (1, N, H)."""
+"""Per layer (h,), or (h, c) for an LSTM; each (1, N, H). Last, with attention, its memory."""
 
 _CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -31,6 +34,10 @@ class Architecture:
     """H, units of each layer."""
     embedding: int = 256
     """E, width of a symbol."""
+    residual: bool = False
+    """Do layers above the first add to their input? Absent from the files of older versions, which did not."""
+    attention: int = 0
+    """States that the top layer looks back at; 0 for none."""
 
     def __post_init__(self) -> None:
         """ValueError for what no network can be made of."""
@@ -38,6 +45,8 @@ class Architecture:
             raise ValueError(f"no such cell: {self.cell}; choose rnn, lstm or gru")
         if min(self.symbols, self.layers, self.size, self.embedding) < 1:
             raise ValueError("symbols, layers, size and embedding are at least 1")
+        if self.attention < 0:
+            raise ValueError("attention looks back at 0 states or more")
 
     def as_dict(self) -> dict[str, Any]:
         """For `meta.json`."""
@@ -71,6 +80,7 @@ class CharNetwork(nn.Module):
         cell = _CELLS[a.cell]
         widths = [a.embedding] + [a.size] * (a.layers - 1)
         self.layers = nn.ModuleList([cell(w, a.size, batch_first=True) for w in widths])
+        self.attention = Attention(a.size, a.attention) if a.attention else None
         self.project = nn.Linear(a.size, a.embedding)
         self.bias = nn.Parameter(torch.zeros(a.symbols))
         self.dropout = LockedDropout(dropout)
@@ -89,17 +99,23 @@ class CharNetwork(nn.Module):
         """The state before the first symbol of *n* texts: zero."""
         zero = self.bias.new_zeros(1, n, self.architecture.size)
         parts = 2 if self.architecture.cell == "lstm" else 1
-        return [(zero,) * parts for _ in self.layers]
+        memory = [self.attention.nothing(n)] if self.attention else []
+        return [(zero,) * parts for _ in self.layers] + memory
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(N, T) symbols -> (N, T, V) logits and the state after them."""
         state = self.silence(ids.shape[0]) if state is None else state
         x = self.dropout(self.embedding(ids))  # (N, T) -> (N, T, E)
         after: State = []
-        for layer, before in zip(self.layers, state, strict=True):
-            x, hidden = self._read(cast("nn.RNNBase", layer), x, before)  # -> (N, T, H)
+        for i, layer in enumerate(self.layers):
+            read, hidden = self._read(cast("nn.RNNBase", layer), x, state[i])  # -> (N, T, H)
+            read = self.dropout(read)
+            x = x + read if self.architecture.residual and i else read
             after.append(hidden)
-            x = self.dropout(x)
+        if self.attention:
+            answers, memory = self.attention(x, state[-1])
+            x = x + self.dropout(answers)
+            after.append(memory)
         logits = self.project(x) @ self.embedding.weight.T + self.bias  # -> (N, T, V)
         return logits, after
 
