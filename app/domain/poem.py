@@ -13,9 +13,10 @@ TEMPERATURES = (0.3, 1.5)
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """A line kept from an earlier poem: its own id and version."""
+    """A line kept from an earlier poem, with its own id and version; or a line of the visitor's own."""
 
-    line: int
+    line: int | None
+    """None: the visitor wrote it himself, and nobody may tick it or be taught it."""
     text: str
 
 
@@ -45,6 +46,7 @@ class WrittenLine:
     chance: float
     """Chance with which it was chosen among its candidates; 1 without candidates."""
     primed: bool = False
+    """Are some of its words, or all, a human's?"""
     quoted: int | None = None
     """The id of the line it quotes."""
 
@@ -76,6 +78,11 @@ class ShownLine:
     """Was it shown to this visitor, so that a tick counts?"""
     quoted: bool
     primed: bool
+
+    @property
+    def human(self) -> bool:
+        """Did the visitor write the whole of it? Then nothing of it was drawn."""
+        return self.primed and self.logprob == 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,8 @@ class Poem:
         """The draft's row stands at the begin of a line: pass the quotations, then write one, or be done."""
         given: list[int] = []
         while quotation := self._quotation():
-            line = WrittenLine(len(self._lines), quotation.text, 0.0, 1.0, quoted=quotation.line)
+            human = quotation.line is None
+            line = WrittenLine(len(self._lines), quotation.text, 0.0, 1.0, primed=human, quoted=quotation.line)
             given += [*self.live.vocabulary.encode(quotation.text), self.live.rules.newline]
             self._tell(line.text)
             self._finish(line)
