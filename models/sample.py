@@ -6,6 +6,7 @@ odds and luck, never on its neighbours. Numpy only.
 """
 
 import unicodedata
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.export import FORBIDDEN, LANE, width
-from models.vocabulary import END, FIRST_BYTE, FIRST_CHARACTER, Vocabulary
+from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, FIRST_CHARACTER, SPELLING, Vocabulary
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
-BETWEEN, AFTER_SPACE, AFTER_E2, STATES = 0, 8, 9, 10
-"""Grammar's eight states, and two more: between characters where no space and no line end may come; within the
+BETWEEN, AFTER_SPACE, AFTER_E2, STATES = 0, 10, 11, 12
+"""Grammar's ten states, and two more: between characters where no space and no line end may come; within the
 characters U+2xxx, whose first two rows (U+2000 to U+207F: invisible spaces, overrides of direction) are left out."""
+WHOLE = (BETWEEN, SPELLING, AFTER_WORD, AFTER_SPACE)
+"""States in which the last character is whole."""
 LAST_BYTE = 1
 """Grammar's state before the last byte of a character."""
 DRAWS = 4
@@ -40,36 +43,59 @@ class Rules:
     """(2 * STATES, W): 0 or `FORBIDDEN`; the second half is for lines that are too short to end."""
     follows: Ids
     """(STATES, W): the state after a symbol."""
+    sizes: Ids
+    """(W,): characters that begin with each symbol."""
+    spaced: NDArray[np.bool_]
+    """(W,): does it begin with a space? Before it a line may be cut."""
     newline: int
-    spaces: tuple[int, ...]
 
     @classmethod
-    def of(cls, vocabulary: Vocabulary, *, banned: str = "", spell: bool = True) -> "Rules":
-        """Build them; END never comes, nor do controls. ValueError when nothing is left to write."""
+    def of(cls, vocabulary: Vocabulary, *, banned: str = "", spell: bool = True, longest: int = 1000) -> "Rules":
+        """Build them; END never comes, nor do controls. ValueError when nothing is left to write.
+
+        *banned*: characters, and words with one of them; *spell*: characters without a symbol too; *longest*: words of
+        more characters might not fit into a line, and never come.
+        """
         grammar, symbols = vocabulary.grammar, len(vocabulary)
         newline, space = vocabulary.encode("\n")[0], vocabulary.encode(" ")[0]
+        spaced = [space, *_words_where(vocabulary, lambda word: word[0] == " ")]
+        never = [END, *_strays(vocabulary), *_symbols_of(vocabulary, banned)]
+        never += [FIRST_BYTE + lead for lead in _STRAY_LEADS] if spell else range(FIRST_BYTE, FIRST_CHARACTER)
+        never += _words_where(vocabulary, lambda word: len(word) > longest or not set(banned).isdisjoint(word))
+        between = list(WHOLE[:-1])
         allowed = np.zeros((STATES, width(symbols)), np.bool_)
         allowed[:AFTER_SPACE, :symbols] = grammar.allowed
-        allowed[BETWEEN, [END, *_strays(vocabulary), *_symbols_of(vocabulary, banned)]] = False
-        allowed[BETWEEN, [FIRST_BYTE + lead for lead in _STRAY_LEADS]] = False
-        if not spell:
-            allowed[BETWEEN, FIRST_BYTE:FIRST_CHARACTER] = False
-        allowed[BETWEEN, newline] = True
+        allowed[np.ix_(between, never)] = False
+        allowed[between, newline] = True
         allowed[AFTER_SPACE] = allowed[BETWEEN]
-        allowed[AFTER_SPACE, [newline, space]] = False
+        allowed[AFTER_SPACE, [newline, *spaced]] = False
         allowed[AFTER_E2, FIRST_BYTE + 0x82 : FIRST_BYTE + 0xC0] = True
-        if not allowed[AFTER_SPACE].any():
-            raise ValueError("the style bans every character")
         follows = np.zeros((STATES, width(symbols)), np.int64)
         follows[:AFTER_SPACE, :symbols] = grammar.follows
-        follows[BETWEEN, FIRST_BYTE + 0xE2] = AFTER_E2
+        follows[between, FIRST_BYTE + 0xE2] = AFTER_E2
         follows[AFTER_E2] = LAST_BYTE
         follows[AFTER_SPACE] = follows[BETWEEN]
         follows[:, [newline, space]] = AFTER_SPACE
         short = allowed.copy()
         short[:, newline] = False
+        if not short[list(WHOLE)].any(axis=1).all():
+            raise ValueError("the style bans every character")
         forbidden = np.where(np.concatenate([allowed, short]), np.float32(0), FORBIDDEN)
-        return cls(forbidden, follows, newline, (space,))
+        sizes = np.pad(vocabulary.sizes, (0, width(symbols) - symbols))
+        return cls(forbidden, follows, sizes, np.isin(np.arange(len(sizes)), spaced), newline)
+
+    def after(self, symbols: Sequence[int]) -> int:
+        """The state after a line that begins with those *symbols*."""
+        state = AFTER_SPACE
+        for symbol in symbols:
+            state = int(self.follows[state, symbol])
+        return state
+
+
+def _words_where(vocabulary: Vocabulary, holds: Callable[[str], bool]) -> list[int]:
+    """The symbols of those words for which it *holds*."""
+    first = FIRST_CHARACTER + len(vocabulary.characters)
+    return [first + i for i, word in enumerate(vocabulary.words) if holds(word)]
 
 
 def _strays(vocabulary: Vocabulary) -> list[int]:

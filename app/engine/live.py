@@ -55,7 +55,8 @@ def load(champion: Champion, folder: Path, *, precision: Precision, rows: int, t
     try:
         found = checkpoint.read(folder)
         style = found.meta.style
-        rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell)
+        room = style.longest - style.shortest
+        rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=room)
         step = Step(found.step_graph(precision), rules=rules.forbidden, rows=rows, threads=threads)
         heard = fingerprint(step, len(found.vocabulary))
     except (checkpoint.Broken, ValueError) as error:

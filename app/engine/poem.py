@@ -140,14 +140,14 @@ class Poem:
             table.write(one.row, self._beginning(candidate))
 
     def _beginning(self, candidate: int) -> Opening:
-        style, prime = self.live.style, self._opening
+        style, opening = self.live.style, self._opening
         return Opening(
             key=key(self._seed, len(self._lines), candidate),
             heat=1 / self._temperature,
             nucleus=style.nucleus,
             repetition=style.repetition,
-            chars=len(prime),
-            spaced=not prime or prime.endswith(" "),
+            chars=len(opening),
+            state=self.live.rules.after(self.live.vocabulary.encode(opening)),
             before=self._said,
         )
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.engine.live import LiveVersion
-from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, draw, luck
+from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, draw, luck
 from models.vocabulary import END
 
 TAIL = 96
@@ -58,8 +58,8 @@ class Opening:
     repetition: float
     chars: int = 0
     """Characters it has already: the visitor's beginning."""
-    spaced: bool = True
-    """Does it stand at a line's begin or after a space?"""
+    state: int = AFTER_SPACE
+    """Of the rules, after that beginning."""
     before: list[int] = field(default_factory=list)
     """The poem's last symbols."""
 
@@ -79,11 +79,11 @@ class Table:
         self.live, self.used = live, 0
         self.drafts: list[Draft] = []
         rows, style = live.step.rows, live.style
-        # A symbol is at most a quarter of a character; a beginning of the visitor's adds no symbols, but room.
+        # A symbol is at least a quarter of a character; a beginning of the visitor's adds no symbols, but room.
         self._line = 4 * (style.longest + 8) + 8
         self._room = max(style.shortest, style.longest // 4)
         self._index = np.arange(rows)
-        self._newline, self._space = live.rules.newline, live.rules.spaces[0]
+        self._newline = live.rules.newline
         self.writing = np.zeros(rows, np.bool_)
         self.at = np.zeros(rows, np.int64)  # symbols drawn in this line, or read of what was given
         self.chars = np.zeros(rows, np.int64)
@@ -157,7 +157,7 @@ class Table:
         style, step = self.live.style, self.live.step
         self.writing[row], self.at[row], self.logprob[row], self.cut_at[row] = True, 0, 0.0, -1
         self.chars[row], self.most[row] = opening.chars, max(style.longest, opening.chars + 8)
-        self.grammar[row] = AFTER_SPACE if opening.spaced else BETWEEN
+        self.grammar[row] = opening.state
         step.rule[row] = self.grammar[row] + STATES * (opening.chars < style.shortest)
         step.heat[row, 0], self.nucleus[row], self.repetition[row] = opening.heat, opening.nucleus, opening.repetition
         self.keys[row] = opening.key
@@ -174,7 +174,7 @@ class Table:
 
     def settled(self, row: int) -> int:
         """So many symbols of the line will stand whatever comes: a cut never goes behind them."""
-        if self.grammar[row] not in (BETWEEN, AFTER_SPACE):
+        if self.grammar[row] not in WHOLE:
             return 0
         return int(self.cut_at[row] if self.chars[row] >= self._room else self.at[row])
 
@@ -186,7 +186,7 @@ class Table:
         chosen, told = self._draw(n)
         ended = writing & (chosen == self._newline)
         self._mark_words(n, chosen)
-        full = writing & (self.chars[:n] >= self.most[:n]) & (self.grammar[:n] % AFTER_SPACE == 0) & ~ended
+        full = writing & (self.chars[:n] + self.live.rules.sizes[chosen] > self.most[:n]) & ~ended
         self.logprob[:n] += told
         reads = None
         if not writing.all():
@@ -229,9 +229,9 @@ class Table:
         self.live.step.odds[again, said[which, where + RUN]] *= np.exp(-self.repetition[again])
 
     def _mark_words(self, n: int, chosen: NDArray[np.int64]) -> None:
-        """Note where lines that grow long could end: before the space just drawn."""
+        """Note where lines that grow long could end: before the space just drawn, or the word that begins with one."""
         step = self.live.step
-        words = np.flatnonzero((chosen == self._space) & self.writing[:n] & (self.chars[:n] >= self._room))
+        words = np.flatnonzero(self.live.rules.spaced[chosen] & self.writing[:n] & (self.chars[:n] >= self._room))
         if words.size:
             self.cut_at[words] = self.at[words]
             self.cut_logprob[words] = self.logprob[words] + step.logprobs[words, self._newline]
@@ -241,7 +241,7 @@ class Table:
         """Advance grammar, characters and rules."""
         grammar = self.live.rules.follows[self.grammar[:n], chosen]
         self.grammar[:n] = grammar
-        self.chars[:n] += grammar % AFTER_SPACE == 0
+        self.chars[:n] += self.live.rules.sizes[chosen]
         self.live.step.rule[:n] = grammar + STATES * (self.chars[:n] < self.live.style.shortest)
 
     def _cut(self, rows: NDArray[np.int64]) -> None:

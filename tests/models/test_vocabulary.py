@@ -1,23 +1,46 @@
 """Vocabulary: any text can be learned, and whatever is written is text."""
 
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.vocabulary import END, FIRST_BYTE, FIRST_CHARACTER, REPLACEMENT, Vocabulary, normalise
+from models.vocabulary import (
+    AFTER_WORD,
+    END,
+    FIRST_BYTE,
+    FIRST_CHARACTER,
+    LETTER,
+    REPLACEMENT,
+    SPELLING,
+    Vocabulary,
+    normalise,
+)
 
+BETWEEN = {0, SPELLING, AFTER_WORD}
 KOREAN = Vocabulary.of(["봄비가 온다\n창을 닫는다\n봄비가 온다"], at_least=1)
 ASCII_AND_KOREAN = Vocabulary.of(["봄비 spring rain, é — \n"], at_least=1)
+VERSE = "The sea, the sea! I don't know\nthe  sea_side’s 12 winds—봄비가 온다\nof The sea"
+WORDS = Vocabulary.of([VERSE], at_least=1, words=100)
+FEW_WORDS = Vocabulary.of([VERSE], at_least=2, words=3)
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # half surrogates included
+LIKE_THE_VERSE = st.lists(st.sampled_from([*" \n,!—’'_1봄뷁\u0301", "the", "sea", "ea", "The", "know", " the", " sea"]))
+SOME_TEXT = ANY_TEXT | LIKE_THE_VERSE.map("".join)
+EACH = {"korean": KOREAN, "mixed": ASCII_AND_KOREAN, "bytes": Vocabulary(()), "words": WORDS, "few words": FEW_WORDS}
+each_vocabulary = pytest.mark.parametrize("vocabulary", EACH.values(), ids=EACH)
 
 
-@given(ANY_TEXT)
-def test_any_text_comes_back(text: str) -> None:
-    """Encoding loses nothing but what `normalise` takes away: emoji, jamo and half surrogates included."""
-    assert KOREAN.decode(KOREAN.encode(text)) == normalise(text)
+@each_vocabulary
+@given(text=SOME_TEXT)
+def test_any_text_comes_back(vocabulary: Vocabulary, text: str) -> None:
+    """Encoding loses nothing but what `normalise` takes away: emoji, jamo, spaces and half surrogates included."""
+    ids = vocabulary.encode(text)
+
+    assert vocabulary.decode(ids) == normalise(text)
+    assert vocabulary.sizes[ids].sum() == len(normalise(text))
 
 
 @given(ANY_TEXT)
@@ -31,20 +54,21 @@ def test_normalising_twice_is_normalising_once(text: str) -> None:
     once.encode("utf-8")
 
 
-@given(ANY_TEXT)
-def test_whatever_is_encoded_is_grammatical(text: str) -> None:
+@each_vocabulary
+@given(text=SOME_TEXT)
+def test_whatever_is_encoded_is_grammatical(vocabulary: Vocabulary, text: str) -> None:
     """A text's symbols are a word of the grammar, or training would teach what decoding forbids."""
     printable = "".join(c for c in normalise(text) if unicodedata.category(c) != "Cc")
-    grammar, state = KOREAN.grammar, 0
+    grammar, state = vocabulary.grammar, 0
 
-    for symbol in KOREAN.encode(printable):
+    for symbol in vocabulary.encode(printable):
         assert grammar.allowed[state, symbol]
         state = int(grammar.follows[state, symbol])
 
-    assert state == 0
+    assert state in BETWEEN
 
 
-@pytest.mark.parametrize("vocabulary", [KOREAN, ASCII_AND_KOREAN], ids=["korean", "mixed"])
+@each_vocabulary
 @given(seed=st.integers(0, 2**32 - 1))
 def test_a_walk_through_the_grammar_is_utf8(vocabulary: Vocabulary, seed: int) -> None:
     """However the symbols are drawn, what stands between two characters decodes without a broken byte."""
@@ -54,7 +78,7 @@ def test_a_walk_through_the_grammar_is_utf8(vocabulary: Vocabulary, seed: int) -
     for _ in range(60):
         walked.append(int(rng.choice(np.flatnonzero(grammar.allowed[state]))))
         state = int(grammar.follows[state, walked[-1]])
-        whole = len(walked) if state == 0 else whole
+        whole = len(walked) if state in BETWEEN else whole
 
     text = vocabulary.decode(walked[:whole])
     assert REPLACEMENT not in text
@@ -80,7 +104,7 @@ def test_the_grammar_writes_no_control_characters() -> None:
 
 def test_the_end_is_allowed_only_between_characters() -> None:
     """A poem never ends inside a syllable."""
-    assert KOREAN.grammar.allowed[:, END].tolist() == [True] + [False] * 7
+    assert set(np.flatnonzero(KOREAN.grammar.allowed[:, END])) == BETWEEN
 
 
 def test_a_rare_character_is_spelled_in_bytes() -> None:
@@ -115,3 +139,60 @@ def test_a_vocabulary_is_made_of_single_characters(characters: tuple[str, ...]) 
     """A symbol stands for one character, and no character has two."""
     with pytest.raises(ValueError, match="character"):
         Vocabulary(characters)
+
+
+def said(vocabulary: Vocabulary, text: str) -> list[str]:
+    """What each symbol of *text* says alone."""
+    return [vocabulary.decode([symbol]) for symbol in vocabulary.encode(text)]
+
+
+def test_a_word_brings_the_space_before_it() -> None:
+    """So that the space between two words costs nothing of its own; every other space is a character."""
+    assert said(WORDS, "The sea, I don't  know\nThe") == ["The", " sea", ",", " I", " don't", " ", " know", "\n", "The"]
+
+
+def test_an_unknown_word_is_spelled() -> None:
+    """In characters, an unknown one of them in bytes; a word that is known without its space keeps its symbol."""
+    assert said(WORDS, "The seas") == ["The", *" seas"]
+    assert said(WORDS, "know 12winds") == [*"know 12winds"]  # never seen at a line's begin; never seen in one word
+    assert said(Vocabulary(("a", " "), ("sea",)), "a sea") == ["a", " ", "sea"]
+    assert WORDS.encode(" 뷁")[1:] == [FIRST_BYTE + b for b in "뷁".encode()]
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_words_do_not_touch(seed: int) -> None:
+    """However the symbols are drawn, no word is glued to a letter: that would be another word, spelled otherwise."""
+    rng, grammar, state = np.random.default_rng(seed), WORDS.grammar, 0
+    walked: list[str] = []
+
+    for _ in range(60):
+        options = np.flatnonzero(grammar.allowed[state])
+        symbol = int(rng.choice(options[options >= FIRST_CHARACTER]))
+        walked.append(WORDS.decode([symbol]))
+        state = int(grammar.follows[state, symbol])
+
+    for before, after in pairwise(walked):
+        touch = LETTER.match(before[-1]) and LETTER.match(after[0])
+        assert not touch or len(before) == len(after) == 1
+
+
+def test_the_most_frequent_words_are_symbols() -> None:
+    """At most so many, by frequency, as the same texts always give them; a word of one letter is that letter."""
+    vocabulary = Vocabulary.of(["I see\nI see, we see, we see\nsee"], at_least=2, words=2)
+
+    assert vocabulary.words == (" see", " we")
+    assert "I" in vocabulary.characters
+    assert Vocabulary.of(["I see"], at_least=1).words == ()
+
+
+@each_vocabulary
+def test_a_vocabulary_is_kept_as_its_pieces(vocabulary: Vocabulary) -> None:
+    """What `vocabulary.json` holds."""
+    assert Vocabulary.of_pieces(vocabulary.pieces) == vocabulary
+
+
+@pytest.mark.parametrize("words", [("see", "see"), ("a b",), ("a",), ("  see",), ("see ",), ("",)])
+def test_words_are_runs_of_letters(words: tuple[str, ...]) -> None:
+    """With the one space before them."""
+    with pytest.raises(ValueError, match="character"):
+        Vocabulary((), words)
