@@ -8,7 +8,7 @@ Knows files of verse and numpy, not torch.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.vocabulary import END, Vocabulary, normalise
 
 Ids = NDArray[np.int64]
+Reading = Literal["poems", "stream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,17 @@ def read_poems(*files: Path, titles: bool = True) -> list[str]:
 
     Raises UnicodeDecodeError for a file that is not UTF-8, FileNotFoundError for none.
     """
+    return [poem for file in files for poem in poems_in(file.read_text(encoding="utf-8"), titles=titles)]
+
+
+def poems_in(text: str, *, titles: bool = True) -> list[str]:
+    """The poems in *text*: what blank lines part, without blanks at the ends of lines or doubled ones in them."""
     poems = []
-    for file in files:
-        for block in normalise(file.read_text(encoding="utf-8")).split("\n\n"):
-            lines = [" ".join(line.split()) for line in block.splitlines()]
-            kept = [line for line in lines if line and (titles or not line.startswith("# "))]
-            if kept:
-                poems.append("\n".join(kept))
+    for block in normalise(text).split("\n\n"):
+        lines = [" ".join(line.split()) for line in block.splitlines()]
+        kept = [line for line in lines if line and (titles or not line.startswith("# "))]
+        if kept:
+            poems.append("\n".join(kept))
     return poems
 
 

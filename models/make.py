@@ -34,7 +34,12 @@ MOST_VERSE = 1_000_000
 SAVE_EVERY = 60.0
 """Seconds of training that a crash may cost."""
 LANES, STEPS = 64, 128
+ENOUGH = 100_000
+"""Characters that tell how long symbols are."""
 HOLDOUT = "holdout.txt"
+MOST_WORDS = 8000
+"""Symbols for words, at word level; the softmax over more takes the time that reading in words saves."""
+Level = Literal["char", "word", "byte"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Order:
     """What kind of network, and how long to train it: `minutes` or `epochs`."""
 
     cell: Cell = "lstm"
-    level: Literal["char", "byte"] = "char"
+    level: Level = "char"
     layers: int = 2
     size: int = 512
     embedding: int = 256
@@ -67,9 +72,17 @@ class OtherOrder(ValueError):
     """An unfinished training of another order lies where this one would resume."""
 
 
-def vocabulary_of(texts: Sequence[str], level: str) -> Vocabulary:
-    """A symbol for each character seen three times; at byte level for none."""
-    return Vocabulary(()) if level == "byte" else Vocabulary.of(texts)
+def vocabulary_of(texts: Sequence[str], level: Level) -> Vocabulary:
+    """A symbol for each character seen three times, at word level for frequent words too, at byte level for none."""
+    if level == "byte":
+        return Vocabulary(())
+    return Vocabulary.of(texts, words=MOST_WORDS if level == "word" else 0)
+
+
+def chars_per_symbol(texts: Sequence[str], vocabulary: Vocabulary) -> float:
+    """How many characters a symbol stands for, as the beginning of the texts has it."""
+    some = "".join(text[:ENOUGH] for text in texts)[:ENOUGH]
+    return len(some) / max(1, len(vocabulary.encode(some)))
 
 
 def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
@@ -81,8 +94,9 @@ def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
 
 def stream(texts: Sequence[str], vocabulary: Vocabulary) -> Stream:
     """The texts in as many lanes as they are long enough for."""
+    lanes, steps = (LANES // 2, STEPS // 2) if vocabulary.words else (LANES, STEPS)  # a word is some four characters
     room = sum(map(len, texts)) // (2 * STEPS)
-    return Stream(texts, vocabulary, lanes=max(1, min(LANES, room)), steps=STEPS)
+    return Stream(texts, vocabulary, lanes=max(1, min(lanes, room)), steps=steps)
 
 
 def set_aside(text: str) -> tuple[str, str]:

@@ -10,10 +10,10 @@ from copy import deepcopy
 import numpy as np
 import torch
 
-from models.evaluate import Surprise
+from models.evaluate import Surprise, Watch, unwatched
 from models.network import CharNetwork, State
 from models.train import loss_of
-from models.vocabulary import FIRST_BYTE, FIRST_CHARACTER, Vocabulary, normalise
+from models.vocabulary import Vocabulary, normalise
 
 BATCHES, WINDOWS, LENGTH = 200, 64, 256
 """nanoGPT's `eval_iters`, `batch_size` and `block_size` for characters."""
@@ -23,15 +23,15 @@ RATE = 0.002
 CLIP = 1.0
 
 
-def _starts(ids: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Where a character begins: symbols that are no continuation byte."""
-    byte = ids - FIRST_BYTE
-    return ~((ids < FIRST_CHARACTER) & (byte >= 0x80) & (byte < 0xC0))
-
-
 @torch.no_grad()
 def surprise_of_windows(
-    network: CharNetwork, vocabulary: Vocabulary, text: str, *, batches: int = BATCHES, seed: int = 0
+    network: CharNetwork,
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    batches: int = BATCHES,
+    seed: int = 0,
+    watch: Watch = unwatched,
 ) -> Surprise:
     """Random windows of *text*, the state zero at the start of each. ValueError for a text shorter than a window."""
     network.eval()
@@ -40,19 +40,26 @@ def surprise_of_windows(
         raise ValueError(f"the text has {len(ids)} symbols; a window has {LENGTH}")
     rng = np.random.default_rng(seed)
     nats, chars, size = 0.0, 0, 0
-    for _ in range(batches):
+    for batch in range(batches):
         starts = rng.integers(0, len(ids) - LENGTH, WINDOWS)
         rows = np.stack([ids[start : start + LENGTH + 1] for start in starts])  # (N, T + 1)
         inputs, targets = torch.from_numpy(rows[:, :-1]), torch.from_numpy(rows[:, 1:].copy())
         logits, _ = network(inputs)
         nats += float(loss_of(logits, targets, torch.ones_like(targets, dtype=torch.float))) * targets.numel()
-        chars += int(_starts(rows[:, 1:].ravel()).sum())
+        chars += int(vocabulary.sizes[rows[:, 1:]].sum())
         size += sum(len(vocabulary.decode(row[1:].tolist()).encode()) for row in rows)
+        watch(batch + 1, batches)
     return Surprise(nats, chars, size)
 
 
 def surprise_while_learning(
-    network: CharNetwork, vocabulary: Vocabulary, text: str, *, rate: float = RATE, segment: int = SEGMENT
+    network: CharNetwork,
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    rate: float = RATE,
+    segment: int = SEGMENT,
+    watch: Watch = unwatched,
 ) -> Surprise:
     """One pass over *text* by a copy of the network that takes a step of SGD after each segment it was measured on."""
     learner = deepcopy(network).eval()  # no dropout; gradients all the same
@@ -71,4 +78,5 @@ def surprise_while_learning(
         torch.nn.utils.clip_grad_norm_(learner.parameters(), CLIP)
         optimizer.step()
         state = [tuple(t.detach() for t in layer) for layer in after]
+        watch(start + part.shape[1], ids.shape[1])
     return Surprise(nats, len(text), len(text.encode()))

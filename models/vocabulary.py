@@ -57,7 +57,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[str], *, at_least: int = 3, words: int = 0) -> "Vocabulary":
-        """The vocabulary of *texts*: what is seen *at_least* so often, of characters all, of words the first *words*."""
+        """The vocabulary of *texts*: what is seen *at_least* so often; of words only the first *words*."""
         characters: Counter[str] = Counter()
         pieces: Counter[str] = Counter()
         for text in map(normalise, texts):

@@ -1,10 +1,11 @@
 """`evaluate`: how surprised is a voice by a text it has not seen?"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from app.commands.bars import counting_bar
 from app.commands.shell import BadUse, Json, opened, tell
 
 if TYPE_CHECKING:
@@ -24,6 +25,10 @@ def evaluate(
     voice: Annotated[str | None, typer.Option(help="Slug of the voice.")] = None,
     version: Annotated[int | None, typer.Option(min=0, help="Number of the version; else the one that serves.")] = None,
     folder: Annotated[Path | None, typer.Option(help="A version folder instead of a voice.")] = None,
+    reads: Annotated[
+        Literal["poems", "stream"] | None,
+        typer.Option(help="Each poem from silence, or all as one stream; else as the voice was taught to read."),
+    ] = None,
     random_windows: Annotated[
         bool, typer.Option("--random-windows", help="nanoGPT's protocol: 200 batches of random windows, from silence.")
     ] = False,
@@ -32,25 +37,36 @@ def evaluate(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure bits per character over a whole text, in one pass with the state carried."""
-    from models.evaluate import surprise_of_stream
+    """Measure bits per character over a whole text, read as the voice was taught to.
+
+    That is poem by poem, each from silence, or in one pass with the state carried.
+    """
+    from models.evaluate import surprise_of
     from models.protocols import surprise_of_windows, surprise_while_learning
     from worker.school import network_of
 
     content = text.read_text(encoding="utf-8")
     if not content:
         raise BadUse(f"{text} is empty")
+    if random_windows and reads:
+        raise BadUse("give --random-windows or --reads, not both")
     checkpoint = _asked_for(voice, version, folder)
-    network = network_of(checkpoint)
+    network, vocabulary = network_of(checkpoint), checkpoint.vocabulary
+    reads = reads or checkpoint.meta.reads
     try:
-        measure = surprise_of_windows if random_windows else surprise_of_stream
-        figures: dict[str, object] = dict(measure(network, checkpoint.vocabulary, content).as_dict())
+        with counting_bar("reading") as watch:
+            if random_windows:
+                found = surprise_of_windows(network, vocabulary, content, watch=watch)
+            else:
+                found = surprise_of(network, vocabulary, content, reads, watch=watch)
     except ValueError as error:
         raise BadUse(str(error)) from None
+    figures: dict[str, object] = dict(found.as_dict())
     figures |= {"params": sum(p.numel() for p in network.parameters())}
-    figures |= {"protocol": "random_windows" if random_windows else "one_pass"}
+    figures |= {"protocol": "random_windows" if random_windows else {"poems": "poems", "stream": "one_pass"}[reads]}
     if dynamic:
-        figures["dynamic"] = surprise_while_learning(network, checkpoint.vocabulary, content).as_dict()
+        with counting_bar("learning") as watch:
+            figures["dynamic"] = surprise_while_learning(network, vocabulary, content, watch=watch).as_dict()
     if as_json:
         tell(figures)
         return

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from app.commands.bars import training_bar
+from app.commands.bars import counting_bar, training_bar
 from app.commands.shell import BadUse, Json, say, settings_of_environment, tell
 
 if TYPE_CHECKING:
     from models.checkpoint import Meta
+    from models.corpus import Reading
     from models.make import Order
     from models.network import CharNetwork
     from models.vocabulary import Vocabulary
 
 Texts = Annotated[
     list[Path], typer.Option("--text", exists=True, dir_okay=False, help="A UTF-8 text; may be repeated.")
+]
+Level = Annotated[
+    Literal["char", "word", "byte"],
+    typer.Option(help="What a symbol is: a character; a frequent word, others spelled; a byte of UTF-8."),
 ]
 MINUTES = 15.0
 
@@ -34,7 +39,7 @@ def train(
     out: Annotated[Path, typer.Option(help="The folder to write; must not be there yet.")],
     val: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A text to validate on.")] = None,
     cell: Annotated[Literal["lstm", "gru", "rnn"], typer.Option(help="The recurrent cell.")] = "lstm",
-    level: Annotated[Literal["char", "byte"], typer.Option(help="What a symbol is.")] = "char",
+    level: Level = "char",
     layers: Annotated[int, typer.Option(min=1, max=16)] = 2,
     size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each layer.")] = 512,
     dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.4,
@@ -91,7 +96,7 @@ def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str)
     """Train, package, and measure on what was kept aside."""
     from models.device import choose
     from models.evaluate import surprise_of_stream
-    from models.make import fresh, learn, package, stream, vocabulary_of, workplace
+    from models.make import chars_per_symbol, fresh, learn, package, stream, vocabulary_of, workplace
 
     try:
         where = choose(device)  # type: ignore[arg-type]
@@ -103,11 +108,13 @@ def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str)
     chars = sum(map(len, texts))
     say(f"{chars:,} characters, {len(vocabulary)} symbols, {parameters(network):,} parameters, on {where}")
     began = time.monotonic()
-    with training_bar("training") as watch:
+    with training_bar("training", chars_per_symbol(texts, vocabulary)) as watch:
         network = learn(network, stream(texts, vocabulary), order.plan(where), device=where, watch=watch, work=work)
     seconds = time.monotonic() - began
-    figures = surprise_of_stream(network, vocabulary, aside).as_dict()
-    meta = describe(Names(out.name, out.name, "und", out.name), network, order, texts=texts, figures=figures)
+    with counting_bar("examining") as count:
+        figures = surprise_of_stream(network, vocabulary, aside, watch=count).as_dict()
+    names = Names(out.name, out.name, "und", out.name)
+    meta = describe(names, network, order, texts=texts, figures=figures, reads="stream")
     package(out, network, meta, vocabulary, texts=texts, aside=aside, card=card(meta, vocabulary, texts, aside))
     shutil.rmtree(work)
     return {"out": str(out), **figures, "params": parameters(network), "seconds": round(seconds, 1), "device": where}
@@ -128,7 +135,13 @@ class Names(NamedTuple):
 
 
 def describe(
-    names: Names, network: "CharNetwork", order: "Order", *, texts: Sequence[str], figures: dict[str, float]
+    names: Names,
+    network: "CharNetwork",
+    order: "Order",
+    *,
+    texts: Sequence[str],
+    figures: dict[str, float],
+    reads: "Reading",
 ) -> "Meta":
     """The meta of a base that was just trained."""
     from app.bootstrap import now
@@ -140,6 +153,7 @@ def describe(
         **names._asdict(),
         architecture=network.architecture.as_dict(),
         level=order.level,
+        reads=reads,
         style=style_of("\n".join(texts)),
         metrics={"bits_per_char": figures["bits_per_char"]},
         seed=order.seed,
@@ -153,7 +167,7 @@ def card(meta: "Meta", vocabulary: "Vocabulary", texts: Sequence[str], aside: st
     made = meta.architecture
     return f"""# {meta.title}
 
-{meta.base}: a character-level {made["cell"]} of {made["layers"]} x {made["size"]} units, {len(vocabulary)} symbols,
+{meta.base}: a {meta.level}-level {made["cell"]} of {made["layers"]} x {made["size"]} units, {len(vocabulary)} symbols,
 made with `poembot` on {meta.created}. What it writes is written by a machine (AI 생성).
 
 | | |

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands.bars import training_bar
+from app.commands.bars import counting_bar, training_bar
 from app.commands.shell import BadUse, Json, opened, say, tell
-from app.commands.train import Names, card, describe, read
+from app.commands.train import Level, Names, card, describe, read
 
 if TYPE_CHECKING:
+    from models.corpus import Reading
     from models.make import Order
 
 LONGEST_VERSE_LINE = 80
@@ -45,6 +46,7 @@ def add(
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Time to train.")] = 5.0,
     size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each of its two layers.")] = 384,
+    level: Level = "char",
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
     as_json: Json = False,
 ) -> None:
@@ -69,7 +71,7 @@ def add(
             if folder is not None:
                 _adopt(folder, scratch / "base", names)
             else:
-                order = Order(size=size, embedding=min(256, size), minutes=minutes)
+                order = Order(level=level, size=size, embedding=min(256, size), minutes=minutes)
                 _train(text or [], scratch / "base", names, order, device)
             bot.shelf.place(scratch / "base", key)
         finally:
@@ -98,8 +100,8 @@ def _train(files: Sequence[Path], place: Path, names: Names, order: "Order", dev
     """Train a base on texts: as running text, and, where it is verse, poem by poem at the end."""
     from models.corpus import Poems
     from models.device import choose
-    from models.evaluate import surprise_of_stream
-    from models.make import fresh, learn, package, stream, vocabulary_of
+    from models.evaluate import surprise_of
+    from models.make import chars_per_symbol, fresh, learn, package, stream, vocabulary_of
 
     texts, aside = read(files, None)
     try:
@@ -110,16 +112,19 @@ def _train(files: Sequence[Path], place: Path, names: Names, order: "Order", dev
     network = fresh(vocabulary, order)
     poems = _verse(texts)
     say(f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary)} symbols, on {where}")
-    with training_bar("reading") as watch:
+    length = chars_per_symbol(texts, vocabulary)
+    with training_bar("reading", length) as watch:
         running = stream([poem + "\n" for poem in poems] or texts, vocabulary)
         plan = order.plan(where, STREAM_SHARE if poems else 1.0)
         network = learn(network, running, plan, device=where, watch=watch)
     if poems:
-        with training_bar("poems") as watch:
+        with training_bar("poems", length) as watch:
             plan = order.plan(where, 1 - STREAM_SHARE)
             network = learn(network, Poems(poems, vocabulary), plan, device=where, watch=watch)
-    figures = surprise_of_stream(network, vocabulary, aside).as_dict()
-    meta = describe(names, network, order, texts=texts, figures=figures)
+    reads: Reading = "poems" if poems else "stream"
+    with counting_bar("examining") as count:
+        figures = surprise_of(network, vocabulary, aside, reads, watch=count).as_dict()
+    meta = describe(names, network, order, texts=texts, figures=figures, reads=reads)
     package(place, network, meta, vocabulary, texts=texts, aside=aside, card=card(meta, vocabulary, texts, aside))
 
 
