@@ -10,6 +10,8 @@ the answer through tanh, as in Luong et al. 2015, so that it has a bound.
 import torch
 from torch import Tensor, nn
 
+from models.shapes import head_width
+
 FAR = -1e9
 """Added to the score of what may not be looked at."""
 
@@ -56,8 +58,3 @@ class Attention(nn.Module):
         back = places[self.window :, None] - places  # steps from asker to asked
         near = (back >= 1) & (back <= self.window)
         return torch.where(near, self.distance[back.clamp(1, self.window) - 1], FAR)
-
-
-def head_width(size: int) -> int:
-    """D: units of a query, a key or a value."""
-    return max(1, size // 8)

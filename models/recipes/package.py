@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from json import loads
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from safetensors import safe_open
 
 from models import checkpoint, seen
 from models.checkpoint import Meta, Style
@@ -66,7 +68,7 @@ def package(
 
     KeyError for a voice we have decided nothing about, ValueError for weights that do not fit the vocabulary.
     """
-    decided, symbols = VOICES[voice], Vocabulary(tuple(loads(vocabulary.read_text(encoding="utf-8"))))
+    decided, symbols = VOICES[voice], Vocabulary.of_pieces(loads(vocabulary.read_text(encoding="utf-8")))
     tensors = safetensors.numpy.load_file(weights)
     place, fresh = bases / voice, bases / f".{voice}.new"
     meta = Meta(
@@ -74,7 +76,8 @@ def package(
         title=decided.title,
         language=decided.language,
         base=release,
-        architecture=architecture_of(tensors),
+        architecture=architecture_of(weights),
+        reads="poems",
         style=_with_bans(decided, symbols),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -91,13 +94,10 @@ def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
 
-def architecture_of(tensors: checkpoint.Weights) -> dict[str, int | str]:
-    """Read off the weights what network they are of."""
-    symbols, embedding = tensors["embedding.weight"].shape
-    gates, size = tensors["layers.0.weight_hh_l0"].shape
-    cell = next(name for name, count in checkpoint.GATES.items() if count * size == gates)
-    layers = sum(name.endswith("weight_hh_l0") for name in tensors)
-    return {"symbols": symbols, "cell": cell, "layers": layers, "size": size, "embedding": embedding}
+def architecture_of(weights: Path) -> dict[str, Any]:
+    """What the recipe noted beside the weights. KeyError when it did not."""
+    with safe_open(weights, "numpy") as opened:
+        return dict(loads(opened.metadata()["architecture"]))
 
 
 def take_place(place: Path, fresh: Path) -> None:

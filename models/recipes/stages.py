@@ -50,7 +50,7 @@ def stage(name: str, network: CharNetwork, corpus: Corpus, plan: Plan, work: Pat
             saved = time.monotonic()
 
     training.run(watch)
-    save_file(network.state_dict(), done)
+    save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
 
 def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path) -> None:

@@ -19,7 +19,7 @@ from app.engine.live import LiveVersion, load
 from app.settings import Settings
 from models import checkpoint
 from models.checkpoint import Meta, Style
-from models.export import width
+from models.graph import width
 from models.network import Architecture, CharNetwork
 from models.step import Step, free, read_along
 from models.vocabulary import END, Vocabulary

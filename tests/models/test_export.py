@@ -5,6 +5,7 @@ The sizes N, T, D, H, V differ pairwise and are no multiples of 16.
 
 import math
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from models.corpus import Poems
-from models.export import FORBIDDEN, LANE, state_width, step_graph, width
+from models.export import FORBIDDEN, step_graph
+from models.graph import LANE, width
 from models.network import Architecture, Cell, CharNetwork
+from models.shapes import state_width
 from models.step import Step, alike, fingerprint, free, read_along
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary
@@ -21,12 +24,14 @@ from models.vocabulary import Vocabulary
 N, T, D, H, V = 3, 29, 5, 7, 43
 CELLS: list[Cell] = ["rnn", "lstm", "gru"]
 each_cell = pytest.mark.parametrize("cell", CELLS)
+EXTRAS: list[dict[str, Any]] = [{}, {"residual": True}, {"attention": 4}, {"residual": True, "attention": 1}]
+each_extra = pytest.mark.parametrize("extra", EXTRAS, ids=lambda extra: "+".join(extra) or "plain")
 
 
-def network(cell: Cell, *, layers: int = 2, spread: float = 0.6) -> CharNetwork:
+def network(cell: Cell, *, layers: int = 2, spread: float = 0.6, **extra: Any) -> CharNetwork:
     """A tiny network whose weights are not at all near zero."""
     torch.manual_seed(layers)
-    tiny = CharNetwork(Architecture(V, cell, layers, H, D))
+    tiny = CharNetwork(Architecture(V, cell, layers, H, D, **extra))
     for weight in tiny.parameters():
         torch.nn.init.normal_(weight, std=spread)
     return tiny.eval()
@@ -46,10 +51,11 @@ def some_ids(n: int = N, t: int = T) -> NDArray[np.int64]:
 
 
 @each_cell
+@each_extra
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_fp32_says_what_torch_says(cell: Cell, layers: int) -> None:
+def test_fp32_says_what_torch_says(cell: Cell, layers: int, extra: dict[str, Any]) -> None:
     """Log-probabilities within 1e-4 over a text, with the state carried from step to step."""
-    net, ids = network(cell, layers=layers), some_ids()
+    net, ids = network(cell, layers=layers, **extra), some_ids()
     with torch.no_grad():
         expected = net(torch.from_numpy(ids))[0].log_softmax(-1).numpy()
     step = step_of(net, "fp32", rows=N)
@@ -62,24 +68,28 @@ def test_fp32_says_what_torch_says(cell: Cell, layers: int) -> None:
 
 
 @each_cell
-def test_fp32_state_is_torchs(cell: Cell) -> None:
-    """The state after a text: hidden states of all layers, then an LSTM's cells."""
-    net, ids = network(cell), some_ids(1)
+@each_extra
+def test_fp32_state_is_torchs(cell: Cell, extra: dict[str, Any]) -> None:
+    """The state after a text: hidden states of all layers, an LSTM's cells, attention's memory."""
+    net, ids = network(cell, **extra), some_ids(1)
     with torch.no_grad():
         state = net(torch.from_numpy(ids))[1]
     step = step_of(net, "fp32")
     read_along(step, ids[0].tolist())
 
-    expected = torch.cat([layer[part].flatten() for part in range(len(state[0])) for layer in state])
+    layers, memory = state[:2], [part for parts in state[2:] for part in parts]
+    parts = [layer[part] for part in range(len(layers[0])) for layer in layers]
+    expected = torch.cat([part.flatten() for part in parts + memory])
     assert step.state.shape == (1, state_width(net.architecture.as_dict())) == (1, len(expected))
     np.testing.assert_allclose(step.state[0], expected.numpy(), atol=1e-5)
 
 
 @each_cell
+@each_extra
 @pytest.mark.parametrize("crowd", [7, 64])
-def test_int8_does_not_depend_on_the_crowd(cell: Cell, crowd: int) -> None:
+def test_int8_does_not_depend_on_the_crowd(cell: Cell, crowd: int, extra: dict[str, Any]) -> None:
     """A text's numbers are the same alone and in any row among others, bit for bit, over many steps."""
-    net, ids = network(cell), some_ids(crowd, 40)
+    net, ids = network(cell, **extra), some_ids(crowd, 40)
     together = step_of(net, "int8", rows=crowd)
     rows = []
     for t in range(ids.shape[1]):
@@ -98,13 +108,14 @@ def test_int8_does_not_depend_on_the_crowd(cell: Cell, crowd: int) -> None:
 
 
 @each_cell
-def test_int8_costs_little(cell: Cell) -> None:
+@each_extra
+def test_int8_costs_little(cell: Cell, extra: dict[str, Any]) -> None:
     """A network that has learned something loses at most 0.01 bits a character."""
     poems = ["네 손을 씻으며 이름을 부르는 것은\n마지막 모양", "소매 냄새가 끝난 바람에\n창을 닫는다\n별만 있다"] * 20
     symbols = Vocabulary.of(poems, at_least=2)
     torch.manual_seed(0)
-    net = CharNetwork(Architecture(len(symbols), cell, 2, 37, 21))
-    plan = Plan(passes=12, rate=1e-2, average=0, bf16=False)
+    net = CharNetwork(Architecture(len(symbols), cell, 2, 37, 21, **extra))
+    plan = Plan(passes=16, rate=1e-2, average=0, bf16=False)
     Training(net, Poems(poems, symbols, per_batch=8), plan).run()
     text = [0, *symbols.encode(poems[0] + "\n"), 0]
 
@@ -117,8 +128,8 @@ def test_int8_costs_little(cell: Cell) -> None:
 
 
 def test_a_shipped_voice_stays_small() -> None:
-    """Two layers of 512 over 1,872 symbols: at most 6 MB."""
-    net = CharNetwork(Architecture(1872, "lstm", 2, 512, 256))
+    """Three layers of 448 over 1,872 symbols: at most 6 MB."""
+    net = CharNetwork(Architecture(1872, "lstm", 3, 448, 256, residual=True))
     weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
 
     assert len(step_graph(net.architecture.as_dict(), weights, precision="int8")) <= 6_000_000

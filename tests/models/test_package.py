@@ -4,27 +4,27 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
 import safetensors.numpy
 import torch
 
 from models import checkpoint, seen
-from models.network import Architecture, Cell, CharNetwork
-from models.recipes.package import VOICES, architecture_of, package
+from models.network import Architecture, CharNetwork
+from models.recipes.package import VOICES, package
 from models.vocabulary import Vocabulary
 
 SYMBOLS = Vocabulary(tuple('가나 \n,.#"A'))
-CELLS: list[Cell] = ["rnn", "lstm", "gru"]
+MADE = Architecture(len(SYMBOLS), "lstm", 2, 5, 4, residual=True)
 
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:
     """What a recipe leaves behind: weights and vocabulary."""
     torch.manual_seed(0)
-    net = CharNetwork(Architecture(len(SYMBOLS), "lstm", 2, 5, 4))
+    net = CharNetwork(MADE)
     tensors = {name: value.detach().numpy() for name, value in net.state_dict().items()}
-    safetensors.numpy.save_file(tensors, tmp_path / "verse.safetensors")
+    noted = {"architecture": json.dumps(MADE.as_dict())}
+    safetensors.numpy.save_file(tensors, tmp_path / "verse.safetensors", metadata=noted)
     (tmp_path / "vocabulary.json").write_text(json.dumps(SYMBOLS.characters), encoding="utf-8")
     return tmp_path
 
@@ -72,10 +72,6 @@ def test_what_it_has_read_is_kept_as_hashes(work: Path) -> None:
     assert not seen.shares_a_run("가가가가가가가가가가가가", seen.of_base(base.folder))
 
 
-@pytest.mark.parametrize("cell", CELLS)
-def test_weights_tell_their_architecture(cell: Cell) -> None:
-    """All of it."""
-    made = Architecture(17, cell, 3, 5, 4)
-    tensors = {name: np.asarray(value.detach()) for name, value in CharNetwork(made).state_dict().items()}
-
-    assert architecture_of(tensors) == made.as_dict()
+def test_a_base_knows_what_it_is_made_of(work: Path) -> None:
+    """The architecture, which the recipe noted beside the weights."""
+    assert packaged(work, "sibot-1").meta.architecture == MADE.as_dict()

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.export import FORBIDDEN, LANE, width
-from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, Rules, draw, key, luck
-from models.vocabulary import END, FIRST_BYTE, Vocabulary
+from models.export import FORBIDDEN
+from models.graph import LANE, width
+from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, Rules, draw, key, luck
+from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, SPELLING, Vocabulary
 
 KOREAN = Vocabulary(tuple("가나다라 \n.#\t"))
+WORDS = Vocabulary(tuple("aes \n.#"), ("sea", " sea", " see"))
 W = 3 * LANE
 
 
@@ -127,26 +129,50 @@ def test_what_is_banned_is_never_allowed() -> None:
     assert not any(banned & allowed(rules, state) for state in range(2 * STATES) if state % STATES in (0, AFTER_SPACE))
 
 
+def test_words_keep_apart() -> None:
+    """At a line's begin no word with a space; after a letter none without; after a word no letter either."""
+    rules = Rules.of(WORDS, spell=False)
+    a, e, s, space, newline, dot, mark, sea, far_sea, far_see = (WORDS.encode(piece)[0] for piece in WORDS.pieces)
+
+    assert allowed(rules, AFTER_SPACE) == {a, e, s, sea, dot, mark}
+    assert allowed(rules, SPELLING) == {a, e, s, space, newline, far_sea, far_see, dot, mark}
+    assert allowed(rules, AFTER_WORD) == {space, newline, far_sea, far_see, dot, mark}
+    assert [rules.after([sea]), rules.after([s]), rules.after([sea, dot])] == [AFTER_WORD, SPELLING, BETWEEN]
+    assert set(np.flatnonzero(rules.spaced)) == {space, far_sea, far_see}
+    assert rules.sizes[[sea, far_sea, a, END]].tolist() == [3, 4, 1, 0]
+
+
+def test_words_too_long_or_banned_are_never_allowed() -> None:
+    """One that has a banned character in it, and one that might not fit."""
+    short, without_e = Rules.of(WORDS, longest=3), Rules.of(WORDS, banned="e")
+
+    assert set(WORDS.encode("sea see")) & allowed(short, BETWEEN) == set(WORDS.encode("sea"))
+    assert not set(WORDS.encode("sea sea see")) & allowed(without_e, BETWEEN)
+
+
 def test_a_style_that_bans_everything_is_refused() -> None:
     """Better said at loading than found out in mid-poem."""
     with pytest.raises(ValueError, match="bans every character"):
         Rules.of(Vocabulary(tuple("가 \n")), banned="가", spell=False)
 
 
-@given(st.lists(st.integers(0, 2**32), min_size=40, max_size=60), st.booleans())
-def test_whatever_the_rules_allow_is_text(choices: list[int], spell: bool) -> None:
-    """Any walk along the rules is UTF-8 without controls, invisible spaces or overrides of direction."""
-    rules, state, walked = Rules.of(KOREAN, spell=spell), AFTER_SPACE, []
+@pytest.mark.parametrize("vocabulary", [KOREAN, WORDS], ids=["characters", "words"])
+@given(choices=st.lists(st.integers(0, 2**32), min_size=40, max_size=60), spell=st.booleans())
+def test_whatever_the_rules_allow_is_text(vocabulary: Vocabulary, choices: list[int], *, spell: bool) -> None:
+    """Any walk along the rules is UTF-8 without controls, odd spaces, overrides of direction or doubled spaces."""
+    rules, state, walked = Rules.of(vocabulary, spell=spell), AFTER_SPACE, []
     for choice in choices:
         options = sorted(allowed(rules, state))
         walked.append(options[choice % len(options)])
         state = int(rules.follows[state, walked[-1]])
-    while state not in (BETWEEN, AFTER_SPACE):
+    while state not in WHOLE:
         walked.append(min(allowed(rules, state)))
         state = int(rules.follows[state, walked[-1]])
-    text = KOREAN.decode(walked)
+    text = vocabulary.decode(walked)
 
+    assert rules.after(walked) == state
     assert "\N{REPLACEMENT CHARACTER}" not in text
+    assert "  " not in text
     assert len(text.splitlines()) == len(text.split("\n")) - text.endswith("\n")
     assert not any("\u2000" <= c <= "\u207f" or c < " " != c != "\n" for c in text)
 

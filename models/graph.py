@@ -1,0 +1,177 @@
+"""Building an ONNX graph by hand: nodes, constants, and two ways to multiply.
+
+`Fp32` computes as torch does; `Int8` with static scales. Knows numpy and ONNX,
+neither torch nor what the network looks like: that is `export`.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+Floats = NDArray[np.float32]
+
+LANE = 32
+"""Symbols to a lane: the sampler finds the lane first, then the symbol in it."""
+LEVELS = 127
+"""Steps of int8 on each side of zero. Hidden states lie in [-1, 1]: one step is 1/127."""
+MIDDLE = 128
+"""uint8 for zero. Activations are uint8 because MLAS has no fast int8 x int8 kernel on AVX512 (35 times slower)."""
+OPSET, CONTRIB, IR = 17, 1, 8
+
+
+def width(symbols: int) -> int:
+    """*symbols* rounded up to whole lanes."""
+    return -(-symbols // LANE) * LANE
+
+
+class Graph(ABC):
+    """Nodes and constants so far. Subclasses say how numbers are multiplied."""
+
+    def __init__(self, weights: Mapping[str, Floats]) -> None:
+        self.weights = weights
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def constant(self, value: NDArray[Any] | np.generic, stem: str = "c") -> str:
+        """Keep *value*; returns its name."""
+        name = f"{stem}{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
+        return name
+
+    def many(self, op: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
+        """A node with several outputs; returns their names."""
+        names = [f"{op.lower()}{len(self._nodes)}_{i}" for i in range(outputs)]
+        self._nodes.append(helper.make_node(op, list(inputs), names, **attributes))
+        return names
+
+    def one(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+        """A node with one output; returns its name."""
+        out = name or f"{op.lower()}{len(self._nodes)}"
+        self._nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
+        return out
+
+    def split(self, x: str, widths: Sequence[int]) -> list[str]:
+        """Cut *x* (B, sum(widths)) into columns."""
+        if len(widths) == 1:
+            return [x]
+        return self.many("Split", [x, self.constant(np.array(widths, np.int64))], len(widths), axis=1)
+
+    def join(self, parts: Sequence[str], name: str | None = None) -> str:
+        """Put columns side by side."""
+        if len(parts) == 1 and name is None:
+            return parts[0]
+        return self.one("Concat", *parts, name=name, axis=1)
+
+    def exact(self, x: str, weight: Floats, bias: Floats) -> str:
+        """Columns x (B, K) @ weight.T + bias in floats, weight (N, K) -> (B, N)."""
+        return self.one("Gemm", x, self.constant(weight.T), self.constant(bias))
+
+    @abstractmethod
+    def read(self) -> tuple[str, float]:
+        """The embedding of `ids`, as `times` takes it, and its reach."""
+
+    @abstractmethod
+    def prepare(self, x: str, reach: float = 1.0) -> str:
+        """Numbers of [-reach, reach] as `times` takes them."""
+
+    @abstractmethod
+    def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
+        """Prepared x (B, K) @ weight.T + bias, weight (N, K) -> (B, N).
+
+        *reaches*: how many columns have which reach, from the left; 1 for the rest.
+        """
+
+    @abstractmethod
+    def surprise(self, x: str, reach: float) -> str:
+        """The logits (B, W) of what the top of the stack says, prepared with that reach."""
+
+    def _padded(self, rows: Floats, fill: float = 0.0) -> Floats:
+        surplus = width(len(rows)) - len(rows)
+        return np.pad(rows, [(0, surplus)] + [(0, 0)] * (rows.ndim - 1), constant_values=fill)
+
+    def model(self, symbols: int, state: int) -> bytes:
+        """Everything, as a file's bytes."""
+        value = helper.make_tensor_value_info
+        inputs = [
+            value("ids", TensorProto.INT64, ["B"]),
+            value("state", TensorProto.FLOAT, ["B", state]),
+            value("heat", TensorProto.FLOAT, ["B", 1]),
+            value("rule", TensorProto.INT64, ["B"]),
+            value("rules", TensorProto.FLOAT, ["R", symbols]),
+        ]
+        outputs = [
+            value("logprobs", TensorProto.FLOAT, ["B", symbols]),
+            value("odds", TensorProto.FLOAT, ["B", symbols]),
+            value("after", TensorProto.FLOAT, ["B", state]),
+        ]
+        graph = helper.make_graph(self._nodes, "step", inputs, outputs, self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", CONTRIB)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="poem-bot")
+        return bytes(model.SerializeToString())
+
+
+class Fp32(Graph):
+    """Plain floats: as torch computes, within rounding."""
+
+    def read(self) -> tuple[str, float]:
+        """As it is."""
+        return self.one("Gather", self.constant(self.weights["embedding.weight"]), "ids"), 1.0
+
+    def prepare(self, x: str, reach: float = 1.0) -> str:
+        """As it is."""
+        return x
+
+    def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
+        """Exact, whatever the reach."""
+        return self.exact(x, weight, bias)
+
+    def surprise(self, x: str, reach: float) -> str:
+        """Projection, then the tied embedding."""
+        narrow = self.exact(x, self.weights["project.weight"], self.weights["project.bias"])
+        table, bias = self.weights["embedding.weight"], self.weights["bias"]
+        return self.exact(narrow, self._padded(table), self._padded(bias, -1e4))
+
+
+class Int8(Graph):
+    """uint8 activations with one scale for all, int8 weights with a scale a column, float sums."""
+
+    def __init__(self, weights: Mapping[str, Floats]) -> None:
+        super().__init__(weights)
+        self._step = self.constant(np.float32(1 / LEVELS), "step")
+        self._zero = self.constant(np.uint8(MIDDLE), "zero")
+        self._reach = float(np.abs(weights["embedding.weight"]).max()) or 1.0
+
+    def read(self) -> tuple[str, float]:
+        """In steps of a 127th of the farthest weight."""
+        steps = np.rint(self.weights["embedding.weight"] * (LEVELS / self._reach)) + MIDDLE
+        return self.one("Gather", self.constant(steps.astype(np.uint8)), "ids"), self._reach
+
+    def prepare(self, x: str, reach: float = 1.0) -> str:
+        """In steps of a 127th of the reach."""
+        step = self._step if reach == 1 else self.constant(np.float32(reach / LEVELS))
+        return self.one("QuantizeLinear", x, step, self._zero)
+
+    def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
+        """In integers; all columns count in the same steps, and their reach goes into the weights."""
+        columns = np.ones(weight.shape[1], np.float32)
+        start = 0
+        for count, reach in reaches:
+            columns[start : start + count] = reach
+            start += count
+        scaled = weight * columns
+        scale = np.maximum(np.abs(scaled).max(axis=1), np.float32(1e-12)) / LEVELS  # (N,)
+        steps = np.rint(scaled / scale[:, None]).astype(np.int8)
+        constants = [self.constant(c) for c in (steps.T, scale.astype(np.float32), bias)]
+        inputs = (x, constants[0], self._step, constants[1], self._zero, "", constants[2])
+        return self.one("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
+
+    def surprise(self, x: str, reach: float) -> str:
+        """Projection and tied embedding in one matrix: what lies between them has no bound to scale by."""
+        table = self.weights["embedding.weight"]
+        folded = table @ self.weights["project.weight"]  # (V, E) @ (E, H) -> (V, H)
+        bias = table @ self.weights["project.bias"] + self.weights["bias"]
+        return self.times(x, self._padded(folded), self._padded(bias, -1e4), reaches=[(folded.shape[1], reach)])
