@@ -1,7 +1,7 @@
 """The checkpoint: a version as a folder that appears whole or not at all.
 
     meta.json             what it is, and the SHA-256 of every other file
-    vocabulary.json       its characters
+    vocabulary.json       its characters, then its words
     weights.safetensors   float16
     step.onnx             int8, one step
 
@@ -16,15 +16,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from models.export import step_graph, width
+from models.corpus import Reading
+from models.export import step_graph
 from models.folder import appearing, files, inside, sha256
+from models.graph import width
+from models.shapes import weight_shapes
 from models.step import Step, fingerprint, free
 from models.vocabulary import Vocabulary
 
@@ -34,7 +37,6 @@ FORMAT = 1
 META, VOCABULARY, WEIGHTS, STEP = "meta.json", "vocabulary.json", "weights.safetensors", "step.onnx"
 UNSEALED = frozenset({META, "MODEL_CARD.md"})
 """Files that carry no hash; the card may be rewritten at any time."""
-GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 
 
 class Broken(Exception):
@@ -78,8 +80,10 @@ class Meta:
     base: str
     """The release it was taught from, e.g. `sibot-2026.11`."""
     architecture: Mapping[str, Any]
-    """symbols, cell, layers, size, embedding."""
+    """symbols, cell, layers, size, embedding, residual, attention."""
     level: str = "char"
+    reads: Reading = "poems"
+    """How it was taught to read, and is measured: each poem from silence to its END, or running text as one stream."""
     style: Style = field(default_factory=Style)
     lesson: Mapping[str, Any] = field(default_factory=dict)
     """The contract's lesson; empty for a base."""
@@ -95,6 +99,11 @@ class Meta:
     """SHA-256 by name; written by `write`."""
     format: int = FORMAT
 
+    def __post_init__(self) -> None:
+        """ValueError for a way of reading that there is none of."""
+        if self.reads not in get_args(Reading):
+            raise ValueError(f"nobody reads {self.reads}")
+
     @classmethod
     def from_dict(cls, raw: Any) -> "Meta":
         """The inverse of `as_dict`. Raises Broken for anything else."""
@@ -103,9 +112,10 @@ class Meta:
         if raw.get("seal") != _seal(raw):
             raise Broken(f"{META} was altered")
         try:
+            raw = {"reads": "poems"} | raw  # as all voices did before there was a word for it
             known = {name: raw[name] for name in cls.__dataclass_fields__}
             meta = cls(**known | {"style": Style(**raw["style"])})
-            _shapes(meta.architecture)
+            weight_shapes(meta.architecture)
         except (KeyError, TypeError, ValueError) as error:
             raise Broken(f"{META} is not whole: {error}") from error
         return meta
@@ -131,7 +141,7 @@ class Checkpoint:
             loaded = safetensors.numpy.load(self.bytes(WEIGHTS))
         except safetensors.SafetensorError as error:
             raise Broken(f"{self.folder}: {WEIGHTS} is torn: {error}") from error
-        expected = _shapes(self.meta.architecture)
+        expected = weight_shapes(self.meta.architecture)
         if {name: value.shape for name, value in loaded.items()} != expected:
             raise Broken(f"{self.folder}: {WEIGHTS} is not of this architecture")
         return {name: value.astype(np.float32) for name, value in loaded.items()}
@@ -162,7 +172,7 @@ def read(folder: Path) -> Checkpoint:
         for name, expected in meta.files.items():
             if sha256(inside(folder, name)) != expected:
                 raise Broken(f"{folder}: {name} was altered")
-        vocabulary = Vocabulary(tuple(_json(folder / VOCABULARY)))
+        vocabulary = Vocabulary.of_pieces(_json(folder / VOCABULARY))
     except OSError as error:
         raise Broken(f"{folder}: {error}") from error
     except (TypeError, ValueError) as error:
@@ -192,7 +202,7 @@ def write(
     with appearing(folder) as fresh:
         if extras is not None:
             _bring(extras, fresh)
-        (fresh / VOCABULARY).write_text(json.dumps(vocabulary.characters, ensure_ascii=False), encoding="utf-8")
+        (fresh / VOCABULARY).write_text(json.dumps(vocabulary.pieces, ensure_ascii=False), encoding="utf-8")
         (fresh / WEIGHTS).write_bytes(safetensors.numpy.save(half))
         (fresh / STEP).write_bytes(step_onnx)
         hashes = {name: sha256(fresh / name) for name in files(fresh) if name not in UNSEALED}
@@ -203,7 +213,7 @@ def write(
 
 def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDArray[np.float16]]:
     """The weights as they are stored; ValueError when they are not numbers, or not those of the architecture."""
-    if {name: value.shape for name, value in weights.items()} != _shapes(architecture):
+    if {name: value.shape for name, value in weights.items()} != weight_shapes(architecture):
         raise ValueError("the weights are not of this architecture")
     with np.errstate(over="ignore"):
         half = {name: np.ascontiguousarray(value, np.float16) for name, value in weights.items()}
@@ -217,20 +227,6 @@ def _fingerprints(architecture: Mapping[str, Any], weights: Weights, int8: bytes
     graphs = {"int8": int8, "fp32": step_graph(architecture, weights, precision="fp32")}
     rules = free(symbols, width(symbols))
     return {precision: fingerprint(Step(graph, rules=rules), symbols) for precision, graph in graphs.items()}
-
-
-def _shapes(architecture: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every weight; ValueError, KeyError or TypeError for what is no architecture."""
-    v, layers, h, e = (int(architecture[name]) for name in ("symbols", "layers", "size", "embedding"))
-    if min(v, layers, h, e) < 1 or layers > 64:
-        raise ValueError("an architecture of impossible size")
-    gates = GATES[architecture["cell"]] * h
-    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (v, e), "bias": (v,)}
-    shapes |= {"project.weight": (e, h), "project.bias": (e,)}
-    for i in range(layers):
-        shapes |= {f"layers.{i}.weight_ih_l0": (gates, h if i else e), f"layers.{i}.weight_hh_l0": (gates, h)}
-        shapes |= {f"layers.{i}.bias_{side}_l0": (gates,) for side in ("ih", "hh")}
-    return shapes
 
 
 def _seal(raw: Mapping[str, Any]) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.export import FORBIDDEN, LANE, width
+from models.export import FORBIDDEN
+from models.graph import LANE, width
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, FIRST_CHARACTER, SPELLING, Vocabulary
 
 Floats = NDArray[np.float32]
