@@ -11,6 +11,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from models.export import FORBIDDEN
+from models.kernels import exact_options
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -29,12 +30,7 @@ class Step:
     """
 
     def __init__(self, model: bytes, *, rules: Floats, rows: int = 1, threads: int = 1) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
-        # Without VNNI, the fast u8 x s8 kernel saturates its sums; this option takes the exact one there.
-        options.add_session_config_entry("session.x64quantprecision", "1")
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(model, exact_options(threads), providers=["CPUExecutionProvider"])
         widths = {port.name: port.shape[-1] for port in [*self._session.get_inputs(), *self._session.get_outputs()]}
         if rules.shape[1] != widths["rules"]:
             raise ValueError(f"rules for {rules.shape[1]} symbols, but the graph has {widths['rules']}")
