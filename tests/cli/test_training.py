@@ -28,16 +28,20 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-def test_a_base_is_trained_measured_and_sampled(poembot: Shell, text: Path, tmp_path: Path, cell: str) -> None:
-    """Every cell: a whole folder comes of it, its figure is what `evaluate` says of its holdout, and it writes."""
+@pytest.mark.parametrize(("cell", "level"), [("rnn", "char"), ("lstm", "word"), ("gru", "byte")])
+def test_a_base_is_trained_measured_and_sampled(
+    poembot: Shell, text: Path, tmp_path: Path, cell: str, level: str
+) -> None:
+    """Any cell and level: a whole folder comes of it, its figure is what `evaluate` says of its holdout, it writes."""
     out = tmp_path / "mine"
+    kind = ("--cell", cell, "--level", level, *TINY)
 
-    told = poembot("train", "--text", text, "--out", out, "--cell", cell, *TINY, "--epochs", 1, "--json")
+    told = poembot("train", "--text", text, "--out", out, *kind, "--epochs", 1, "--json")
 
     assert told.status == 0, told.err
     made = checkpoint.read(out)
-    assert (made.meta.architecture["cell"], made.meta.level) == (cell, "char")
+    assert (made.meta.architecture["cell"], made.meta.level, made.meta.reads) == (cell, level, "stream")
+    assert (bool(made.vocabulary.characters), bool(made.vocabulary.words)) == (level != "byte", level == "word")
     assert {"holdout.txt", "verse/text.txt"} <= set(made.meta.files)
     assert (out / "MODEL_CARD.md").is_file()
     assert not list(tmp_path.glob(".mine*"))
@@ -72,13 +76,34 @@ def test_a_training_that_was_stopped_goes_on(poembot: Shell, text: Path, tmp_pat
     assert not (tmp_path / ".mine.training").exists()
 
 
-def test_learning_while_reading_is_reported_apart(poembot: Shell, text: Path) -> None:
+@pytest.fixture(scope="module")
+def short(text: Path) -> Path:
+    """Six hundred characters of it."""
+    file = text.with_name("short.txt")
+    file.write_text(text.read_text("utf-8")[:600], encoding="utf-8")
+    return file
+
+
+def test_a_text_is_read_as_the_voice_was_taught_to(poembot: Shell, short: Path) -> None:
+    """One taught on poems reads each from silence; it may be asked to read all as one stream, which it does worse."""
+    evaluate = ("evaluate", "--text", short, "--folder", poembot.folder / "models" / "base" / "sibot", "--json")
+
+    taught, same, stream = (poembot(*evaluate, *how).json for how in ((), ("--reads", "poems"), ("--reads", "stream")))
+    both = poembot(*evaluate, "--random-windows", "--reads", "poems")
+
+    assert taught == same
+    assert (taught["protocol"], stream["protocol"]) == ("poems", "one_pass")
+    assert taught["bits_per_char"] < stream["bits_per_char"]
+    assert abs(taught["chars"] - stream["chars"]) <= 2
+    assert "not both" in both.complaint
+
+
+def test_learning_while_reading_is_reported_apart(poembot: Shell, short: Path) -> None:
     """Learning while reading is no measure of the network alone, and stands under its own name."""
     base = poembot.folder / "models" / "base" / "sibot"
-    short = text.with_name("short.txt")
-    short.write_text(text.read_text("utf-8")[:600], encoding="utf-8")
+    stream = ("--reads", "stream")
 
-    told = poembot("evaluate", "--text", short, "--folder", base, "--dynamic", "--json").json
+    told = poembot("evaluate", "--text", short, "--folder", base, *stream, "--dynamic", "--json").json
 
     assert told["protocol"] == "one_pass"
     assert told["chars"] == 600

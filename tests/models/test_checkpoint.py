@@ -55,6 +55,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "version"
 
 
+def test_words_are_written_and_read(tmp_path: Path) -> None:
+    """They stand after the characters, with their spaces."""
+    symbols = Vocabulary(SYMBOLS.characters, ("가나", " 다"))
+    meta = replace(meta_of(), level="word", reads="stream")
+    architecture = Architecture(len(symbols), "gru", 2, 5, 4).as_dict()
+    meta = replace(meta, architecture=architecture)
+    write(tmp_path / "version", meta, symbols, weights_of(meta))
+    found = read(tmp_path / "version")
+
+    assert found.vocabulary == symbols
+    assert (found.meta.level, found.meta.reads) == ("word", "stream")
+
+
 @pytest.mark.parametrize("cell", CELLS)
 def test_what_is_written_is_read(tmp_path: Path, cell: Cell) -> None:
     """Meta, vocabulary and weights (rounded to float16) come back; the folder holds four files."""
@@ -184,11 +197,19 @@ def test_no_folder_is_no_version(tmp_path: Path) -> None:
             read(tmp_path / name)
 
 
-def rewritten(folder: Path, **changes: Any) -> None:
+def rewritten(folder: Path, *without: str, **changes: Any) -> None:
     """Change the meta and seal it again, as somebody would who knows how."""
     raw = json.loads((folder / META).read_text(encoding="utf-8")) | changes
+    raw = {name: value for name, value in raw.items() if name not in without}
     raw["seal"] = checkpoint._seal(raw)
     (folder / META).write_text(json.dumps(raw), encoding="utf-8")
+
+
+def test_an_older_meta_reads_poems(folder: Path) -> None:
+    """As all voices did before a meta said how."""
+    rewritten(folder, "reads")
+
+    assert read(folder).meta.reads == "poems"
 
 
 def test_an_altered_meta_is_found(folder: Path) -> None:
@@ -224,6 +245,7 @@ def test_names_do_not_lead_out(folder: Path, name: str) -> None:
         {"architecture": {"symbols": 262, "cell": "peephole", "layers": 2, "size": 5, "embedding": 4}},
         {"architecture": {"symbols": 262, "cell": "gru", "layers": 10**9, "size": 5, "embedding": 4}},
         {"architecture": 3},
+        {"reads": "tea leaves"},
     ],
 )
 def test_a_sealed_meta_may_still_be_nonsense(folder: Path, changes: dict[str, Any]) -> None:

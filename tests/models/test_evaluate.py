@@ -5,8 +5,9 @@ import math
 import pytest
 import torch
 
-from models.evaluate import Surprise, surprise_of_poems, surprise_of_stream
+from models.evaluate import Surprise, surprise_of, surprise_of_poems, surprise_of_stream
 from models.network import Architecture, CharNetwork
+from models.protocols import surprise_of_windows
 from models.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.of(["봄비가 온다\n창을 닫는다"], at_least=1)
@@ -50,6 +51,63 @@ def test_the_length_of_a_step_does_not_matter(steps: int) -> None:
     assert pieces.nats == pytest.approx(surprise_of_stream(network(), VOCABULARY, text).nats, rel=1e-5)
     assert pieces.chars == len(text)
     assert pieces.bytes == len(text.encode())
+
+
+@pytest.mark.parametrize("steps", [1, 3])
+def test_long_poems_are_read_in_pieces(steps: int) -> None:
+    """The state is carried within a poem too, or a long one would take all memory."""
+    whole = surprise_of_poems(network(), VOCABULARY, POEMS)
+
+    assert surprise_of_poems(network(), VOCABULARY, POEMS, steps=steps).nats == pytest.approx(whole.nats, rel=1e-5)
+
+
+def test_a_text_is_read_in_either_way() -> None:
+    """As poems parted by blank lines, each from silence, or from its first character to its last."""
+    text = "\n\n".join(POEMS) + "\n\n"
+    as_poems = surprise_of(network(), VOCABULARY, text, "poems")
+    as_stream = surprise_of(network(), VOCABULARY, text, "stream")
+
+    assert as_poems == surprise_of_poems(network(), VOCABULARY, POEMS)
+    assert as_stream == surprise_of_stream(network(), VOCABULARY, text)
+    assert as_poems.chars == as_stream.chars == len(text)
+    assert as_poems.nats != pytest.approx(as_stream.nats, rel=1e-3)
+
+
+def test_it_is_told_how_far_the_reading_is() -> None:
+    """Whoever waits for a long text hears of it, up to the end."""
+    heard: dict[str, list[tuple[int, int]]] = {"stream": [], "poems": []}
+    for reads, told in heard.items():
+        surprise_of(network(), VOCABULARY, "가\n\n" * 600, reads, watch=lambda *at, told=told: told.append(at))
+
+    assert all(len(told) > 1 and told == sorted(told) for told in heard.values())
+    assert [told[-1][0] / told[-1][1] for told in heard.values()] == [1, 1]
+
+
+def test_words_cost_their_symbols_over_their_characters() -> None:
+    """A known word is one symbol for all of its characters, an unknown one pays for each: both count by character."""
+    words = Vocabulary(tuple("se \n"), (" sea",))
+    torch.manual_seed(0)
+    uniform = CharNetwork(Architecture(len(words), "gru", 1, 6, 5))
+    for weight in uniform.parameters():
+        torch.nn.init.zeros_(weight)
+    known, unknown = (surprise_of_stream(uniform, words, text) for text in (" sea", " sex"))
+
+    assert known.chars == unknown.chars == 4
+    assert known.bits_per_char == pytest.approx(math.log2(len(words)) / 4, rel=1e-5)
+    assert unknown.bits_per_char == pytest.approx(math.log2(len(words)), rel=1e-5)
+
+
+def test_random_windows_count_characters() -> None:
+    """Not symbols: of words each has several, of bytes some have none."""
+    text = "창을 닫는다 뷁 " * 120
+    for vocabulary in (VOCABULARY, Vocabulary(()), Vocabulary.of([text], words=9)):
+        uniform = CharNetwork(Architecture(len(vocabulary), "gru", 1, 6, 5))
+        for weight in uniform.parameters():
+            torch.nn.init.zeros_(weight)
+        found = surprise_of_windows(uniform, vocabulary, text, batches=2)
+        expected = math.log2(len(vocabulary)) * len(vocabulary.encode(text)) / len(text)
+
+        assert found.bits_per_char == pytest.approx(expected, rel=0.02)
 
 
 def test_poems_together_cost_what_each_costs_alone() -> None:
