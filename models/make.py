@@ -33,7 +33,9 @@ MOST_VERSE = 1_000_000
 """Characters that travel with a base to be rehearsed."""
 SAVE_EVERY = 60.0
 """Seconds of training that a crash may cost."""
-LANES, STEPS = 64, 128
+LANES, STEPS = 32, 128
+WINDOW = 64
+"""States that a network with attention looks back at: more than a line, less than a poem."""
 ENOUGH = 100_000
 """Characters that tell how long symbols are."""
 HOLDOUT = "holdout.txt"
@@ -48,13 +50,15 @@ class Order:
 
     cell: Cell = "lstm"
     level: Level = "char"
-    layers: int = 2
+    layers: int = 3
     size: int = 512
     embedding: int = 256
-    dropout: float = 0.4
+    residual: bool = True
+    attention: int = 0
+    dropout: float = 0.3
     minutes: float | None = None
     epochs: int | None = None
-    rate: float = 2e-3
+    rate: float = 4e-3
     seed: int = 0
 
     def plan(self, device: str, share: float = 1.0) -> Plan:
@@ -63,6 +67,7 @@ class Order:
             passes=None if self.epochs is None else max(1, round(self.epochs * share)),
             minutes=None if self.minutes is None else self.minutes * share,
             rate=self.rate,
+            average=0.999,
             bf16=bf16_pays(device),
             seed=self.seed,
         )
@@ -88,7 +93,8 @@ def chars_per_symbol(texts: Sequence[str], vocabulary: Vocabulary) -> float:
 def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
     """An untrained network; the same order gives the same weights."""
     torch.manual_seed(order.seed)
-    architecture = Architecture(len(vocabulary), order.cell, order.layers, order.size, order.embedding)
+    names = ("cell", "layers", "size", "embedding", "residual", "attention")
+    architecture = Architecture(len(vocabulary), **{name: getattr(order, name) for name in names})
     return CharNetwork(architecture, dropout=order.dropout)
 
 

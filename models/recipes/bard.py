@@ -9,12 +9,13 @@ import argparse
 from pathlib import Path
 
 from models.corpus import Poems, Stream, read_poems
+from models.network import Architecture
 from models.recipes.stages import examine, fresh, stage, verse_of, vocabulary_of
 from models.train import Plan
 
 BASE = Path(__file__).parents[1] / "base" / "bard"
 LONGEST_LINE = 64
-OURS = 5
+OURS = 3
 """Times our verse is read per pass: there is little of it, and it sets the tone."""
 
 
@@ -29,9 +30,9 @@ def main() -> None:
     ours = verse_of(BASE)
     vocabulary = vocabulary_of([*poets, *ours], args.work, at_least=20)
 
-    network = fresh(vocabulary, dropout=0.2)
-    reading = Stream([p + "\n" for p in [*poets, *ours]], vocabulary, lanes=64, steps=128)
-    stage("poets", network, reading, Plan(passes=5, rate=3e-3), args.work)
+    network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
+    reading = Stream([p + "\n" for p in [*poets, *ours]], vocabulary, lanes=32, steps=128)
+    stage("poets", network, reading, Plan(passes=5, rate=4e-3, average=0.999), args.work)
     examine("poets", network, vocabulary, BASE)
 
     network.dropout.share = 0.5

@@ -10,6 +10,7 @@ import argparse
 from pathlib import Path
 
 from models.corpus import Poems, Stream, read_poems
+from models.network import Architecture
 from models.recipes.stages import examine, fresh, stage, verse_of, vocabulary_of
 from models.train import Plan
 
@@ -32,18 +33,19 @@ def main() -> None:
     args = parser.parse_args()
 
     prose = [f.read_text(encoding="utf-8") for f in sorted((args.corpus / "ko-prose").glob("*.txt"))]
+    every_poet = read_poems(*sorted((args.corpus / "ko-poems").glob("*.txt")))
     poets, ours = old_poets(args.corpus), verse_of(BASE)
     vocabulary = vocabulary_of([*prose, *poets, *ours], args.work)
 
-    network = fresh(vocabulary, dropout=0.2)
-    reading = Stream([*prose, *(p + "\n" for p in poets)], vocabulary, lanes=64, steps=128)
-    stage("prose", network, reading, Plan(passes=5, rate=3e-3), args.work)
+    network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
+    reading = Stream([*prose, *(p + "\n" for p in [*every_poet, *ours])], vocabulary, lanes=32, steps=128)
+    stage("prose", network, reading, Plan(passes=4, rate=4e-3, average=0.999), args.work)
     examine("prose", network, vocabulary, BASE)
 
     network.dropout.share = 0.5
-    verse = Poems([*ours, *ours, *poets], vocabulary, per_batch=48)
-    stage("verse16", network, verse, Plan(passes=16, rate=2e-3, seed=2, average=0.999), args.work)
-    examine("verse16", network, vocabulary, BASE)
+    verse = Poems([*ours, *ours, *poets], vocabulary, per_batch=32)
+    stage("verse", network, verse, Plan(passes=12, rate=2e-3, seed=2, average=0.999), args.work)
+    examine("verse", network, vocabulary, BASE)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 
 from models.corpus import Corpus, read_poems
@@ -59,6 +60,7 @@ def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path)
     print(name, found.as_dict(), file=sys.stderr, flush=True)
 
 
-def fresh(vocabulary: Vocabulary, *, dropout: float) -> CharNetwork:
-    """An untrained network of the size the shipped voices have."""
-    return CharNetwork(Architecture(len(vocabulary)), dropout=dropout)
+def fresh(architecture: Architecture, *, dropout: float) -> CharNetwork:
+    """An untrained network, always the same."""
+    torch.manual_seed(0)
+    return CharNetwork(architecture, dropout=dropout)
