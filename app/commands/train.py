@@ -40,9 +40,12 @@ def train(
     val: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="A text to validate on.")] = None,
     cell: Annotated[Literal["lstm", "gru", "rnn"], typer.Option(help="The recurrent cell.")] = "lstm",
     level: Level = "char",
-    layers: Annotated[int, typer.Option(min=1, max=16)] = 2,
+    layers: Annotated[int, typer.Option(min=1, max=16)] = 3,
     size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each layer.")] = 512,
-    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.4,
+    residual: Annotated[bool, typer.Option(help="Layers above the first add to their input.")] = True,
+    attention: Annotated[bool, typer.Option(help="Let the top look back at the states before it.")] = False,
+    dropout: Annotated[float, typer.Option(min=0, max=0.9)] = 0.3,
+    rate: Annotated[float, typer.Option(min=1e-6, max=1, help="Peak learning rate.")] = 4e-3,
     minutes: Annotated[float | None, typer.Option(min=0.01, help=f"Time to train; {MINUTES:.0f} if not said.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the text, instead of minutes.")] = None,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
@@ -53,7 +56,7 @@ def train(
 
     Without --val a twentieth of the text, from its end, is kept aside as the holdout.
     """
-    from models.make import Order
+    from models.make import WINDOW, Order
 
     settings_of_environment()
     if minutes is not None and epochs is not None:
@@ -61,7 +64,20 @@ def train(
     if out.exists():
         raise BadUse(f"{out} is there already")
     budget = MINUTES if minutes is None and epochs is None else minutes
-    order = Order(cell, level, layers, size, min(256, size), dropout, budget, epochs, seed=seed)
+    order = Order(
+        cell=cell,
+        level=level,
+        layers=layers,
+        size=size,
+        embedding=min(256, size),
+        residual=residual,
+        attention=WINDOW if attention else 0,
+        dropout=dropout,
+        minutes=budget,
+        epochs=epochs,
+        rate=rate,
+        seed=seed,
+    )
     texts, aside = read(text, val)
     figures = _train(texts, aside, order, out, device)
     if as_json:

@@ -45,7 +45,7 @@ def add(
         Path | None, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Time to train.")] = 5.0,
-    size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each of its two layers.")] = 384,
+    size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each of its three layers.")] = 384,
     level: Level = "char",
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
     as_json: Json = False,
