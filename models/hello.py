@@ -1,10 +1,11 @@
 """The first lesson: a recurrent network reads `hell` and learns to say `ello`.
 
-Four letters, one-hot; one cell of ten units; the loss is summed over the four
-steps. It is Karpathy's example of 2015, small enough to watch every step.
+Four letters, one-hot; a layer or more of ten units; the loss is the mean over the
+four steps. It is Karpathy's example of 2015, small enough to watch every step.
 """
 
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -38,11 +39,11 @@ class Said:
 
 
 class Hello(nn.Module):
-    """One recurrent layer and a projection to the four letters."""
+    """Recurrent layers, one upon the other, and a projection to the four letters."""
 
-    def __init__(self, cell: Cell) -> None:
+    def __init__(self, cell: Cell, layers: int = 1) -> None:
         super().__init__()
-        self.recurrent = _CELLS[cell](len(LETTERS), UNITS, batch_first=True)
+        self.recurrent = _CELLS[cell](len(LETTERS), UNITS, layers, batch_first=True)
         self.project = nn.Linear(UNITS, len(LETTERS))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -52,11 +53,11 @@ class Hello(nn.Module):
         return logits
 
 
-def lesson(cell: Cell = "rnn", seed: int = 0) -> Iterator[Said]:
+def lesson(cell: Cell = "rnn", seed: int = 0, layers: int = 1) -> Iterator[Said]:
     """What the network says after each step, until it has learned it or `MOST_STEPS` have passed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = Hello(cell)
+        network = Hello(cell, layers)
     read = torch.tensor([[LETTERS.index(c) for c in READ]])
     wanted = torch.tensor([LETTERS.index(c) for c in WANTED])
     x = nn.functional.one_hot(read, len(LETTERS)).float()  # (1, T) -> (1, T, 4)
@@ -71,3 +72,8 @@ def lesson(cell: Cell = "rnn", seed: int = 0) -> Iterator[Said]:
         yield said
         if said.learned:
             return
+
+
+def last_words(cell: Cell, seeds: Iterable[int], layers: int = 1) -> list[Said]:
+    """How the lesson ended for each of *seeds*."""
+    return [deque(lesson(cell, seed, layers), maxlen=1).pop() for seed in seeds]

@@ -1,10 +1,13 @@
 """`lab`: the lecture's experiments."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from app.commands.shell import Failed, Json, tell
+
+if TYPE_CHECKING:
+    from models.network import Cell
 
 
 def add_to(app: typer.Typer) -> None:
@@ -21,7 +24,9 @@ def lab() -> None:
 
 def hello(
     cell: Annotated[Literal["rnn", "lstm", "gru"], typer.Option(help="The recurrent cell.")] = "rnn",
+    layers: Annotated[int, typer.Option(min=1, max=8, help="How many, one upon the other.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The dice for the first weights.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Try so many, and count who learned it.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Teach a network that reads `hell` to say `ello`, and print what it says at each step."""
@@ -30,10 +35,30 @@ def hello(
     from models.hello import WANTED, lesson
 
     torch.set_num_threads(1)
-    for said in lesson(cell, seed):
+    if seeds > 1:
+        _many(cell, layers, range(seed, seed + seeds), as_json=as_json)
+        return
+    for said in lesson(cell, seed, layers):
         if not as_json:
             print(f"step {said.step:3d}  loss {said.loss:.4f}  {said.predicted}")
     if as_json:
-        tell({"cell": cell, "seed": seed, "steps": said.step, "predicted": said.predicted})
+        tell({"cell": cell, "layers": layers, "seed": seed, "steps": said.step, "predicted": said.predicted})
     if not said.learned:
         raise Failed(f"after {said.step} steps it says {said.predicted}, not {WANTED}")
+
+
+def _many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
+    """How many of the seeds learn it, and in how many steps."""
+    from statistics import median
+
+    from models.hello import last_words
+
+    ends = last_words(cell, seeds, layers)
+    learned = sum(said.learned for said in ends)
+    steps = [said.step for said in ends]
+    if as_json:
+        shown = {"seeds": len(seeds), "learned": learned, "steps": steps}
+        tell({"cell": cell, "layers": layers, "seed": seeds.start, **shown})
+    else:
+        between = f"{min(steps)} to {max(steps)} steps, half of them within {median(steps):.0f}"
+        print(f"{layers} x {cell}: {learned} of {len(seeds)} seeds say ello, after {between}")

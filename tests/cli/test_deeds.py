@@ -188,3 +188,15 @@ def test_the_first_lesson(poembot: Shell, cell: str) -> None:
     assert said.json["predicted"] == "ello"
     assert said.json["cell"] == cell
     assert 1 < said.json["steps"] < 200
+
+
+def test_the_first_lesson_by_many(poembot: Shell) -> None:
+    """How many of some seeds learn it, for a person and for a program; each is the lesson of that seed alone."""
+    stacked = ("lab", "hello", "--cell", "gru", "--layers", 2)
+
+    told = poembot(*stacked, "--seeds", 3, "--json").json
+    alone = poembot(*stacked, "--seed", 2, "--json").json
+
+    assert (told["seeds"], told["learned"], told["layers"]) == (3, 3, 2)
+    assert told["steps"][2] == alone["steps"]
+    assert poembot(*stacked, "--seeds", 3).out.startswith("2 x gru: 3 of 3 seeds say ello")

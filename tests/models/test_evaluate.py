@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from models.corpus import Reading
 from models.evaluate import Surprise, surprise_of, surprise_of_poems, surprise_of_stream
 from models.network import Architecture, CharNetwork
 from models.protocols import surprise_of_windows
@@ -75,9 +76,11 @@ def test_a_text_is_read_in_either_way() -> None:
 
 def test_it_is_told_how_far_the_reading_is() -> None:
     """Whoever waits for a long text hears of it, up to the end."""
-    heard: dict[str, list[tuple[int, int]]] = {"stream": [], "poems": []}
+    heard: dict[Reading, list[tuple[int, int]]] = {"stream": [], "poems": []}
     for reads, told in heard.items():
-        surprise_of(network(), VOCABULARY, "가\n\n" * 600, reads, watch=lambda *at, told=told: told.append(at))
+        surprise_of(
+            network(), VOCABULARY, "가\n\n" * 600, reads, watch=lambda done, of, told=told: told.append((done, of))
+        )
 
     assert all(len(told) > 1 and told == sorted(told) for told in heard.values())
     assert [told[-1][0] / told[-1][1] for told in heard.values()] == [1, 1]
