@@ -78,9 +78,11 @@ def test_it_is_told_how_far_the_reading_is() -> None:
     """Whoever waits for a long text hears of it, up to the end."""
     heard: dict[Reading, list[tuple[int, int]]] = {"stream": [], "poems": []}
     for reads, told in heard.items():
-        surprise_of(
-            network(), VOCABULARY, "가\n\n" * 600, reads, watch=lambda done, of, told=told: told.append((done, of))
-        )
+
+        def watch(done: int, of: int, told: list[tuple[int, int]] = told) -> None:
+            told.append((done, of))
+
+        surprise_of(network(), VOCABULARY, "가\n\n" * 600, reads, watch=watch)
 
     assert all(len(told) > 1 and told == sorted(told) for told in heard.values())
     assert [told[-1][0] / told[-1][1] for told in heard.values()] == [1, 1]
