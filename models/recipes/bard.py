@@ -32,13 +32,13 @@ def main() -> None:
 
     network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
     reading = Stream([p + "\n" for p in [*poets, *ours]], vocabulary, lanes=32, steps=128)
-    stage("poets", network, reading, Plan(passes=5, rate=4e-3, average=0.999), args.work)
+    stage("poets", network, reading, Plan(passes=4, rate=4e-3, average=0.999), args.work)
     examine("poets", network, vocabulary, BASE)
 
-    network.dropout.share = 0.5
+    network.dropout.share = 0.4
     short = [p for p in poets if len(p) <= 900 and max(map(len, p.splitlines())) <= LONGEST_LINE]
     verse = Poems([*(ours * OURS), *short], vocabulary, per_batch=32, longest=400)
-    stage("verse", network, verse, Plan(passes=6, rate=1.5e-3, seed=1, average=0.999), args.work)
+    stage("verse", network, verse, Plan(passes=5, rate=2e-3, seed=1, average=0.999), args.work)
     examine("verse", network, vocabulary, BASE)
 
 
