@@ -100,9 +100,9 @@ def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
 
 def stream(texts: Sequence[str], vocabulary: Vocabulary) -> Stream:
     """The texts in as many lanes as they are long enough for."""
-    lanes, steps = (LANES // 2, STEPS // 2) if vocabulary.words else (LANES, STEPS)  # a word is some four characters
+    steps = STEPS // 2 if vocabulary.words else STEPS  # words are longer: a batch is still about as much text
     room = sum(map(len, texts)) // (2 * STEPS)
-    return Stream(texts, vocabulary, lanes=max(1, min(lanes, room)), steps=steps)
+    return Stream(texts, vocabulary, lanes=max(1, min(LANES, room)), steps=steps)
 
 
 def set_aside(text: str) -> tuple[str, str]:
