@@ -19,6 +19,12 @@ OURS = 3
 """Times our verse is read per pass: there is little of it, and it sets the tone."""
 
 
+def everything(corpus: Path) -> list[str]:
+    """All that is read in the first stage: four centuries of poets, and our own verse."""
+    poets = read_poems(*sorted((corpus / "en-poems").glob("*.txt")))
+    return [poem + "\n" for poem in [*poets, *verse_of(BASE)]]
+
+
 def main() -> None:
     """Train both stages; prints bits per character on the holdout after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -26,16 +32,16 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
 
-    poets = read_poems(*sorted((args.corpus / "en-poems").glob("*.txt")))
-    ours = verse_of(BASE)
-    vocabulary = vocabulary_of([*poets, *ours], args.work, at_least=20)
+    texts, ours = everything(args.corpus), verse_of(BASE)
+    vocabulary = vocabulary_of(texts, args.work, at_least=20)
 
     network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
-    reading = Stream([p + "\n" for p in [*poets, *ours]], vocabulary, lanes=32, steps=128)
+    reading = Stream(texts, vocabulary, lanes=32, steps=128)
     stage("poets", network, reading, Plan(passes=4, rate=4e-3, average=0.999), args.work)
     examine("poets", network, vocabulary, BASE)
 
     network.dropout.share = 0.4
+    poets = read_poems(*sorted((args.corpus / "en-poems").glob("*.txt")))
     short = [p for p in poets if len(p) <= 900 and max(map(len, p.splitlines())) <= LONGEST_LINE]
     verse = Poems([*(ours * OURS), *short], vocabulary, per_batch=32, longest=400)
     stage("verse", network, verse, Plan(passes=5, rate=2e-3, seed=1, average=0.999), args.work)

@@ -25,6 +25,13 @@ def old_poets(corpus: Path) -> list[str]:
     return [p for p in read_poems(*files) if max(map(len, p.splitlines())) <= LONGEST_LINE]
 
 
+def everything(corpus: Path) -> list[str]:
+    """All that is read in the first stage: prose, every poet, and our own verse."""
+    prose = [f.read_text(encoding="utf-8") for f in sorted((corpus / "ko-prose").glob("*.txt"))]
+    poets = read_poems(*sorted((corpus / "ko-poems").glob("*.txt")))
+    return [*prose, *(poem + "\n" for poem in [*poets, *verse_of(BASE)])]
+
+
 def main() -> None:
     """Train both stages; prints bits per character on the holdout after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -32,13 +39,11 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
 
-    prose = [f.read_text(encoding="utf-8") for f in sorted((args.corpus / "ko-prose").glob("*.txt"))]
-    every_poet = read_poems(*sorted((args.corpus / "ko-poems").glob("*.txt")))
-    poets, ours = old_poets(args.corpus), verse_of(BASE)
-    vocabulary = vocabulary_of([*prose, *poets, *ours], args.work)
+    texts, poets, ours = everything(args.corpus), old_poets(args.corpus), verse_of(BASE)
+    vocabulary = vocabulary_of(texts, args.work)
 
     network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
-    reading = Stream([*prose, *(p + "\n" for p in [*every_poet, *ours])], vocabulary, lanes=32, steps=128)
+    reading = Stream(texts, vocabulary, lanes=32, steps=128)
     stage("prose", network, reading, Plan(passes=4, rate=4e-3, average=0.999), args.work)
     examine("prose", network, vocabulary, BASE)
 
