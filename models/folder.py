@@ -26,10 +26,10 @@ def appearing(folder: Path) -> Iterator[Path]:
         yield fresh
         fresh.chmod(0o755)  # mkdtemp's 700 would hide a version from a web that runs as somebody else
         for path in sorted(fresh.rglob("*")):
-            _flush(path)
-        _flush(fresh)
+            flush(path)
+        flush(fresh)
         fresh.rename(folder)
-        _flush(folder.parent)
+        flush(folder.parent)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
@@ -60,7 +60,8 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have the system write a file, or a folder's entries, down before we count on them."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

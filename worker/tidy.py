@@ -11,8 +11,10 @@ import structlog
 
 from app.bootstrap import Bot, now
 from app.loop import retention
+from app.store.cache import forget_pruned
 from app.store.pulses import Pulse, Pulses
 from app.store.retention import Retention
+from app.store.runs import Runs
 from app.store.voices import Voices
 
 log = structlog.get_logger(__name__)
@@ -47,11 +49,17 @@ def loaded(pulses: Iterable[Pulse]) -> set[int]:
 
 
 def clear(bot: Bot) -> int:
-    """Remove folders that no version knows of, and half-made ones, once they are a day old; how many."""
+    """Remove folders that no version knows of, and half-made ones, once they are a day old; how many.
+
+    Not while a run is under way: the next hour will do.
+    """
     before = now() - STRAY_AFTER
     found = bot.shelf.strays(before)
     with bot.reading() as session:
+        if Runs(session).under_way():  # after a clock's jump, what is being made now may look old
+            return 0
         known = Retention(session).kept(found)
+        forget_pruned(bot.shelf, session)
     strays = [key for key in found if key not in known]
     for key in strays:
         bot.shelf.remove(key)

@@ -1,11 +1,11 @@
 """Starting runs: by the admin, from the shell, by count, by time."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from app.domain.run import Cause, RunReport
-from app.domain.version import VersionReport, VoiceReport
+from app.domain.version import VoiceReport
 
 
 class RunStore(Protocol):
@@ -37,14 +37,14 @@ class VoiceStore(Protocol):
 class VersionStore(Protocol):
     """Where versions are kept: `store.versions.Versions`."""
 
-    def of_voice(self, voice: str) -> Sequence[VersionReport]:
-        """Versions, newest first."""
+    def newest_made(self, voice: str) -> datetime:
+        """When the newest version of the present base was made."""
 
 
 class FeedbackStore(Protocol):
     """What readers gave: `store.feedback.FeedbackStore`."""
 
-    def new_since_champion(self, voice: str) -> int:
+    def new_since_champion(self, voice: str, now: datetime) -> int:
         """Ticks and approved poems since the newest version."""
 
 
@@ -81,9 +81,9 @@ def sweep(
     """
     for voice in voices.all():
         cause = _due(
-            feedback.new_since_champion(voice.slug),
+            feedback.new_since_champion(voice.slug, now),
             runs.last_started(voice.slug),
-            versions.of_voice(voice.slug)[0].created,
+            versions.newest_made(voice.slug),
             every=every,
             after=after,
             now=now,
@@ -95,14 +95,21 @@ def sweep(
 
 
 RETRY_AFTER = timedelta(hours=1)
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _credible(moment: datetime, now: datetime) -> datetime:
+    return moment if moment <= now else EVER
 
 
 def _due(
     new: int, last_run: datetime | None, last_version: datetime, *, every: timedelta | None, after: int, now: datetime
 ) -> Cause | None:
-    """Why a run should start now, or None."""
+    """Why a run should start now, or None. A moment in the future is of a clock that was wrong: it counts as none."""
     if new == 0:
         return None
+    last_version = _credible(last_version, now)
+    last_run = _credible(last_run, now) if last_run else None
     in_vain = last_run is not None and last_run > last_version
     rested = last_run is None or not in_vain or now - last_run >= RETRY_AFTER
     if after and new >= after and rested:

@@ -156,6 +156,10 @@ class Runs:
         expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
         return list(self._session.scalars(select(RunRow.voice).where(or_(RunRow.state == RunState.QUEUED, expired))))
 
+    def under_way(self) -> bool:
+        """Does any worker hold a run?"""
+        return self._session.scalar(select(RunRow.id).where(RunRow.state == RunState.RUNNING).limit(1)) is not None
+
     def last_started(self, voice: str) -> datetime | None:
         """When the newest run of *voice* was asked for."""
         return self._session.scalar(

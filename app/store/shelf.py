@@ -5,7 +5,6 @@ with what was fetched kept in a local cache. Keys are `voice/base/run-7-2`; the 
 `base:sibot` is a voice that ships with the project.
 """
 
-import os
 import shutil
 import tempfile
 from contextlib import suppress
@@ -16,6 +15,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from app.domain.errors import BrokenFolder
+from models.folder import flush
 
 SHIPPED = Path(__file__).parents[2] / "models" / "base"
 RUNS = "*/*/run-*"
@@ -30,15 +30,6 @@ def _born(place: Path) -> datetime:
         return datetime.fromtimestamp(place.stat().st_mtime, UTC)
     except FileNotFoundError:
         return datetime.max.replace(tzinfo=UTC)
-
-
-def sync(folder: Path) -> None:
-    """Have the system write the folder's entries down before we count on them."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Shelf:
@@ -67,9 +58,9 @@ class Shelf:
             self._fs.put(str(folder) + "/", f"{self._path}/{key}", recursive=True)
             self._fs.pipe_file(f"{self._path}/{key}/{WHOLE}", b"")
         target.parent.mkdir(parents=True, exist_ok=True)
-        sync(folder)
+        flush(folder)
         folder.rename(target)
-        sync(target.parent)
+        flush(target.parent)
 
     def fetch(self, key: str) -> Path:
         """The folder of *key* on this machine. Raises BrokenFolder when there is none."""
@@ -121,6 +112,16 @@ class Shelf:
             start = len(str(self._path).lstrip("/")) + 1
             found = [(path.lstrip("/")[start:].removesuffix(f"/{WHOLE}"), self._fs.modified(path)) for path in whole]
         return sorted(key for key, made in found if made.astimezone(UTC) < before)
+
+    def cached(self) -> list[str]:
+        """Keys that this machine holds a copy of; none where the shelf is a folder, which is the only place."""
+        found = self._root.glob("*/*/*") if self._remote else ()
+        return sorted(place.relative_to(self._root).as_posix() for place in found if place.parts[-3] != ".tmp")
+
+    def uncache(self, key: str) -> None:
+        """Forget this machine's copy of *key*; the shelf keeps its own. Nothing where the shelf is a folder."""
+        if self._remote:
+            shutil.rmtree(self._local(key), ignore_errors=True)  # another process may forget it beside us
 
     def sweep_scratch(self, before: datetime) -> int:
         """Remove what was left half-made before that moment; how many folders."""

@@ -51,6 +51,17 @@ class Versions:
         ).all()
         return self._reports(rows, owner.champion_id)
 
+    def newest_made(self, voice: str) -> datetime:
+        """When the version of the highest number was made. Raises UnknownVoice, UnknownVersion."""
+        owner = self._voice(voice)
+        of_base = (VersionRow.voice == voice) & (VersionRow.base == owner.base)
+        made = self._session.scalar(
+            select(VersionRow.created).where(of_base).order_by(VersionRow.number.desc()).limit(1)
+        )
+        if made is None:
+            raise UnknownVersion(voice)
+        return made
+
     def one(self, voice: str, number: int) -> VersionReport:
         """Version *number* of the voice's present base. Raises UnknownVersion."""
         owner = self._voice(voice)

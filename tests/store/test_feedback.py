@@ -59,7 +59,7 @@ def test_a_crawlers_ticks_are_not_taught(world: World) -> None:
     tick(world, poem, 0, ghost)
     with world.reading() as session:
         assert FeedbackStore(session).of("sibot").ticks == ()
-        assert FeedbackStore(session).new_since_champion("sibot") == 0
+        assert FeedbackStore(session).new_since_champion("sibot", world.clock.now) == 0
 
     world.visitor("ghost", returned=True)
     with world.reading() as session:
@@ -101,7 +101,7 @@ def test_what_is_new_is_counted_since_the_newest_version(world: World) -> None:
 
     def new() -> int:
         with world.reading() as session:
-            return FeedbackStore(session).new_since_champion("sibot")
+            return FeedbackStore(session).new_since_champion("sibot", world.clock.now)
 
     assert new() == 2
     world.clock.forward(seconds=1)
@@ -124,7 +124,7 @@ def test_an_approval_makes_a_poem_new(world: World) -> None:
         Submissions(session).decide([taught], SubmissionStatus.APPROVED, by="root", now=world.clock.now)
 
     with world.reading() as session:
-        assert FeedbackStore(session).new_since_champion("sibot") == 1
+        assert FeedbackStore(session).new_since_champion("sibot", world.clock.now) == 1
 
 
 def test_the_desk_counts_what_happened(world: World) -> None:

@@ -9,7 +9,10 @@ import fsspec
 import pytest
 
 from app.domain.errors import BrokenFolder
+from app.store.cache import forget_pruned
+from app.store.retention import Retention
 from app.store.shelf import WHOLE, Shelf
+from tests.support.world import World
 
 KEY = "sibot/tiny-1/run-1-1"
 
@@ -146,3 +149,21 @@ def test_scratch_folders_are_on_the_shelfs_own_disk(tmp_path: Path) -> None:
     assert scratch.is_relative_to(tmp_path / "shelf")
     assert shelf.scratch() != scratch
     shutil.rmtree(tmp_path / "shelf")
+
+
+def test_a_web_forgets_its_copies_of_what_was_pruned_elsewhere(url: str, shelf: Shelf, world: World) -> None:
+    """A cache that only grew would fill a web's disk; what the shelf still has stays, and so does a plain folder."""
+    other = KEY.replace("run-1", "run-2")
+    world.voice()
+    for key in (KEY, other):
+        shelf.place(folder(shelf), key)
+        world.version(folder=key)
+    with world.transaction() as session:
+        pruned = Retention(session).prune("sibot", Retention(session).taught("sibot")[1:])
+    remote = "://" in url
+
+    with world.reading() as session:
+        assert pruned == [KEY]
+        assert forget_pruned(shelf, session) == (1 if remote else 0)
+    assert shelf.cached() == ([other] if remote else [])
+    assert shelf.exists(other)
