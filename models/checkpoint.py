@@ -148,8 +148,10 @@ class Checkpoint:
 
     def step_graph(self, precision: str) -> bytes:
         """The ONNX model: the stored one for `int8`, one built from the weights for `fp32`. Raises Broken."""
-        if precision == "int8":
-            return self.bytes(STEP)
+        return self.bytes(STEP) if precision == "int8" else self.build_graph(precision)
+
+    def build_graph(self, precision: str) -> bytes:
+        """The ONNX model, built from the weights. Raises Broken."""
         return step_graph(self.meta.architecture, self.weights, precision=precision)
 
     def bytes(self, name: str) -> bytes:

@@ -3,17 +3,21 @@
 One step reads one symbol for each of B texts and says how likely each symbol is
 next. Scales of the int8 graph are static: hidden states are bounded by 1 (sums of
 n of them by n, their `reach`), so they need no looking at, and what a text gets
-never depends on who is in the batch with it. Knows numpy and ONNX, not torch;
-samples nothing.
+never depends on who is in the batch with it. Knows numpy and ONNX, not torch.
 
     inputs   ids (B,) int64          the symbol each text reads
-             state (B, S) float      hidden states of all layers, an LSTM's cells, attention's memory
+             state0 … (B, S) float   hidden states by layer, an LSTM's cells, attention's memory (`state_widths`)
              heat (B, 1) float       1 / temperature
              rule (B,) int64         which row of `rules` holds for each text
              rules (R, W) float      0 where a symbol may come next, `FORBIDDEN` where not
+             luck (B, 1) float       a random number, in [0, 1)
+             nucleus (B, 1) float    draw from the likeliest symbols that have this probability
     outputs  logprobs (B, W) float   log-probabilities as the network has them
              odds (B, W) float       probabilities to draw from: tempered, under the rules
-             after (B, S) float      the state after the step
+             after0 … (B, S) float   the state after the step
+             drawn (B, 1) int64      a symbol drawn by `luck`
+             told (B, 1) float       its log-probability
+             fits (B, 1) bool        does it lie in the nucleus? Where not, draw again (`models.sample`)
 
 W is V rounded up to a whole number of `LANE`s; the surplus has no probability.
 """
@@ -24,9 +28,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from onnx import TensorProto
 
-from models.graph import Floats, Fp32, Graph, Int8, width
-from models.shapes import head_width, state_width
+from models.graph import LANE, Floats, Fp32, Graph, Int8, width
+from models.shapes import state_widths
 
 Weights = Mapping[str, NDArray[Any]]
 
@@ -47,9 +52,10 @@ def step_graph(architecture: Mapping[str, Any], weights: Weights, *, precision: 
     graph = Int8(full) if precision == "int8" else Fp32(full)
     if architecture["cell"] not in _CELLS:
         raise ValueError(f"no such cell: {architecture['cell']}")
-    _outlook(graph, *_recurrent(graph, architecture))
-    symbols, state = width(int(architecture["symbols"])), state_width(architecture)
-    return graph.model(symbols, state)
+    top, reach, after = _recurrent(graph, architecture)
+    _outlook(graph, top, reach)
+    _draw(graph)
+    return graph.model(width(int(architecture["symbols"])), after, state_widths(architecture))
 
 
 def _gates(rows: Floats, order: Sequence[int]) -> Floats:
@@ -60,31 +66,26 @@ def _gates(rows: Floats, order: Sequence[int]) -> Floats:
     return blocks[list(order)].reshape(-1, *rows.shape[1:])
 
 
-def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, float]:
-    """All layers; names the output `after` and returns what the top says, prepared, and its reach."""
-    layers, size, lstm = int(architecture["layers"]), int(architecture["size"]), architecture["cell"] == "lstm"
-    window, cell = int(architecture.get("attention", 0)), _CELLS[architecture["cell"]]
-    memory = [window * head_width(size)] * 2 + [window] if window else []
-    states = graph.split("state", [layers * size] * (2 if lstm else 1) + memory)
-    before = graph.split(states[0], [size] * layers)
-    ready = graph.split(graph.prepare(states[0]), [size] * layers)
-    cells = graph.split(states[1], [size] * layers) if lstm else [""] * layers
+def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, float, list[str]]:
+    """All layers: what the top says, prepared, its reach, and the parts of the state after the step."""
+    layers, lstm = int(architecture["layers"]), architecture["cell"] == "lstm"
+    parts, cell = [f"state{i}" for i in range(len(state_widths(architecture)))], _CELLS[architecture["cell"]]
     (x, reach), top, hiddens, carried = graph.read(), "", [], []
     for i in range(layers):
         names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-        parts = [graph.weights[f"layers.{i}.{name}"] for name in names]
-        hidden, carry = cell(graph, _Layer(parts, x, reach, ready[i], before[i], cells[i]))
+        weights = [graph.weights[f"layers.{i}.{name}"] for name in names]
+        before, cells = parts[i], parts[layers + i] if lstm else ""
+        hidden, carry = cell(graph, _Layer(weights, x, reach, graph.prepare(before), before, cells))
         hiddens.append(hidden)
-        carried.append(carry)
+        carried += [carry] if lstm else []
         adds = architecture.get("residual", False) and i > 0
         top, reach = (graph.one("Add", top, hidden), reach + 1) if adds else (hidden, 1.0)
         x = graph.prepare(top, reach)
-    if window:
-        answer, kept = _attention(graph, x, reach, states[-3:])
+    if architecture.get("attention", 0):
+        answer, kept = _attention(graph, x, reach, parts[-3:])
         top, reach = graph.one("Add", top, answer), reach + 1
-        x, carried = graph.prepare(top, reach), [*(carried if lstm else []), *kept]
-    graph.join(hiddens + (carried if lstm or window else []), name="after")
-    return x, reach
+        x, carried = graph.prepare(top, reach), carried + kept
+    return x, reach, hiddens + carried
 
 
 def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tuple[str, list[str]]:
@@ -181,3 +182,33 @@ def _outlook(graph: Graph, top: str, reach: float) -> None:
     warm = graph.one("Mul", logits, "heat")
     ruled = graph.one("Add", warm, graph.one("Gather", "rules", "rule"))
     graph.one("Softmax", ruled, name="odds", axis=-1)
+
+
+def _draw(graph: Graph) -> None:
+    """Names the outputs `drawn`, `told` and `fits`.
+
+    The lane first, then the symbol in it, each where the running sum passes `luck`; sums of a row never look at
+    another. It fits when the symbols likelier than it have less than the nucleus.
+    """
+    zero, axis = graph.constant(np.float32(0)), graph.constant(np.int64(1))  # type: ignore[arg-type]
+    lanes_of = graph.constant(np.array([0, -1, LANE], np.int64))
+    odds = graph.one("Reshape", "odds", lanes_of)  # (B, W) -> (B, W / LANE, LANE)
+    lanes = graph.one("ReduceSum", odds, graph.constant(np.array([2])), keepdims=0)
+    ladder = graph.one("CumSum", lanes, axis)
+    lane = _first_above(graph, ladder, "luck")  # (B, 1)
+    below = graph.one("GatherElements", graph.one("Sub", ladder, lanes), lane, axis=1)
+    inner = graph.one("CumSum", graph.one("GatherND", odds, lane, batch_dims=1), axis)  # (B, LANE)
+    place = _first_above(graph, inner, graph.one("Sub", "luck", below))
+    first = graph.one("Mul", lane, graph.constant(np.int64(LANE)))  # type: ignore[arg-type]
+    drawn = graph.one("Add", first, place, name="drawn")
+    graph.one("GatherElements", "logprobs", drawn, name="told", axis=1)
+    mine = graph.one("GatherElements", "odds", drawn, axis=1)
+    likelier = graph.one("Cast", graph.one("Greater", "odds", mine), to=TensorProto.FLOAT)
+    before = graph.one("ReduceSum", graph.one("Mul", likelier, "odds"), graph.constant(np.array([1])))
+    graph.one("And", graph.one("Less", before, "nucleus"), graph.one("Greater", mine, zero), name="fits")
+
+
+def _first_above(graph: Graph, ladder: str, mark: str) -> str:
+    """Where each row first passes its mark: (B, N), (B, 1) -> (B, 1)."""
+    passed = graph.one("Cast", graph.one("Greater", ladder, mark), to=TensorProto.FLOAT)
+    return graph.one("ArgMax", passed, axis=1, keepdims=1)

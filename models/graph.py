@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 Floats = NDArray[np.float32]
 
 LANE = 32
-"""Symbols to a lane: the sampler finds the lane first, then the symbol in it."""
+"""Symbols to a lane: a draw finds the lane first, then the symbol in it."""
 LEVELS = 127
 """Steps of int8 on each side of zero. Hidden states lie in [-1, 1]: one step is 1/127."""
 MIDDLE = 128
@@ -93,25 +93,42 @@ class Graph(ABC):
         surplus = width(len(rows)) - len(rows)
         return np.pad(rows, [(0, surplus)] + [(0, 0)] * (rows.ndim - 1), constant_values=fill)
 
-    def model(self, symbols: int, state: int) -> bytes:
-        """Everything, as a file's bytes."""
-        value = helper.make_tensor_value_info
+    def model(self, symbols: int, after: Sequence[str], widths: Sequence[int]) -> bytes:
+        """Everything, as a file's bytes; *after*: the parts of the state after the step, of these *widths*."""
+        for i, part in enumerate(after):
+            self._rename(part, f"after{i}")
+        number, whole = TensorProto.FLOAT, TensorProto.INT64
+        parts = list(enumerate(widths))
         inputs = [
-            value("ids", TensorProto.INT64, ["B"]),
-            value("state", TensorProto.FLOAT, ["B", state]),
-            value("heat", TensorProto.FLOAT, ["B", 1]),
-            value("rule", TensorProto.INT64, ["B"]),
-            value("rules", TensorProto.FLOAT, ["R", symbols]),
+            _port("ids", whole, "B"),
+            *(_port(f"state{i}", number, "B", size) for i, size in parts),
+            _port("heat", number, "B", 1),
+            _port("rule", whole, "B"),
+            _port("rules", number, "R", symbols),
+            _port("luck", number, "B", 1),
+            _port("nucleus", number, "B", 1),
         ]
         outputs = [
-            value("logprobs", TensorProto.FLOAT, ["B", symbols]),
-            value("odds", TensorProto.FLOAT, ["B", symbols]),
-            value("after", TensorProto.FLOAT, ["B", state]),
+            _port("logprobs", number, "B", symbols),
+            _port("odds", number, "B", symbols),
+            *(_port(f"after{i}", number, "B", size) for i, size in parts),
+            _port("drawn", whole, "B", 1),
+            _port("told", number, "B", 1),
+            _port("fits", TensorProto.BOOL, "B", 1),
         ]
         graph = helper.make_graph(self._nodes, "step", inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", CONTRIB)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="poem-bot")
         return bytes(model.SerializeToString())
+
+    def _rename(self, old: str, new: str) -> None:
+        for node in self._nodes:
+            node.input[:] = [new if name == old else name for name in node.input]
+            node.output[:] = [new if name == old else name for name in node.output]
+
+
+def _port(name: str, kind: int, *shape: int | str) -> Any:
+    return helper.make_tensor_value_info(name, kind, shape)
 
 
 class Fp32(Graph):

@@ -16,11 +16,12 @@ def head_width(size: int) -> int:
     return max(1, size // 8)
 
 
-def state_width(architecture: Mapping[str, Any]) -> int:
-    """S: floats that a text's state takes."""
+def state_widths(architecture: Mapping[str, Any]) -> list[int]:
+    """Floats in each part of a text's state: hidden states by layer, an LSTM's cells, attention's memory."""
     parts = 2 if architecture["cell"] == "lstm" else 1
     window, size = int(architecture.get("attention", 0)), int(architecture["size"])
-    return parts * int(architecture["layers"]) * size + window * (2 * head_width(size) + 1)
+    head = window * head_width(size)
+    return [size] * (parts * int(architecture["layers"])) + ([head, head, window] if window else [])
 
 
 def weight_shapes(architecture: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

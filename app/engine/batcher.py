@@ -18,10 +18,11 @@ import structlog
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish
 from app.engine.choose import Chooser
+from app.engine.draft import Draft, Outcome
 from app.engine.events import Failed
 from app.engine.live import LiveVersion
 from app.engine.poem import Hear, Poem
-from app.engine.table import Draft, Outcome, Table
+from app.engine.table import Table
 from app.engine.waiting import Waiting
 
 log = structlog.get_logger(__name__)

@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
-import numpy as np
 import onnxruntime as ort
 
 from app.domain.errors import BrokenFolder
 from models import checkpoint
 from models.checkpoint import Style
 from models.sample import Rules
-from models.step import Step, alike, fingerprint
+from models.step import OldGraph, Step, alike, fingerprint
 from models.vocabulary import Vocabulary
 
 Precision = Literal["int8", "fp32"]
@@ -57,7 +56,7 @@ def load(champion: Champion, folder: Path, *, precision: Precision, rows: int, t
         style = found.meta.style
         room = style.longest - style.shortest
         rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=room)
-        step = Step(found.step_graph(precision), rules=rules.forbidden, rows=rows, threads=threads)
+        step = _step(found, precision, rules=rules.forbidden, rows=rows, threads=threads)
         heard = fingerprint(step, len(found.vocabulary))
     except (checkpoint.Broken, ValueError) as error:
         raise BrokenFolder(str(error)) from error
@@ -67,6 +66,14 @@ def load(champion: Champion, folder: Path, *, precision: Precision, rows: int, t
         raise BrokenFolder(f"{folder}: the network does not speak as it did when it was written")
     _warm_up(step)
     return LiveVersion(champion.voice, champion.version_id, champion.number, style, found.vocabulary, rules, step)
+
+
+def _step(found: checkpoint.Checkpoint, precision: Precision, **shape: Any) -> Step:
+    """Its step; of a version that an older release has written it is built from the weights once more."""
+    try:
+        return Step(found.step_graph(precision), **shape)
+    except OldGraph:
+        return Step(found.build_graph(precision), **shape)
 
 
 _ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
@@ -81,4 +88,4 @@ def _warm_up(step: Step) -> None:
     for n in {1, 2, min(8, step.rows), step.rows}:
         if n <= step.rows:
             step.run(n)
-    step.state[:] = np.float32(0)
+    step.silence()

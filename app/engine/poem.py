@@ -12,9 +12,10 @@ import numpy as np
 
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
 from app.engine.choose import Candidate, Chooser
+from app.engine.draft import Draft, Opening, Outcome, Place
 from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
 from app.engine.live import LiveVersion
-from app.engine.table import Draft, Opening, Outcome, Place, Table
+from app.engine.table import Table
 from models.sample import key, luck
 
 Hear = Callable[[Event | Failed], None]

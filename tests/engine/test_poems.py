@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.poem import Quotation, Wish, Writing
 from app.engine.events import Delta, Done, Event, LineDone, Start
+from app.store.shelf import SHIPPED
 from models.checkpoint import Style
 from models.vocabulary import Vocabulary
 from tests.engine.voices import STYLE, a_version, engine_of, expected_logprobs
@@ -69,6 +70,18 @@ def test_a_poem_is_the_same_in_a_crowd(folder: Path, candidates: int) -> None:
 
     assert crowd[:12] == alone
     assert len({tuple(texts(writing)) for writing in crowd}) == len(crowd)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_the_shipped_voice_is_the_same_in_a_crowd(threads: int) -> None:
+    """At its real size, where kernels and threads share the work otherwise for few than for many."""
+    wishes = [Wish(seed=seed, lines=2) for seed in range(40)]
+    with engine_of(SHIPPED / "sibot", slots=32, threads=threads) as engine:
+        alone = [engine.write("sibot", wish) for wish in wishes[:4]]
+        with ThreadPoolExecutor(40) as readers:
+            crowd = list(readers.map(lambda wish: engine.write("sibot", wish), wishes))
+
+    assert crowd[:4] == alone
 
 
 @pytest.mark.parametrize("candidates", [1, 3])

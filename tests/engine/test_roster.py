@@ -19,8 +19,10 @@ from app.engine.live import LiveVersion
 from app.engine.roster import Roster, VoiceStatus
 from app.settings import Settings
 from models.checkpoint import META, STEP, WEIGHTS
+from models.folder import sha256
 from tests.engine.voices import Champion, a_version, engine_of, live_of
 from tests.models.test_checkpoint import rewritten
+from tests.models.test_export import an_older_graph
 
 PATIENCE = 20.0
 
@@ -161,8 +163,6 @@ def test_a_version_that_will_not_load_changes_nothing(site: Site, engine: Engine
 
 def test_a_graph_that_is_none_is_said_plainly(site: Site, engine: Engine) -> None:
     """Even when its hash is right."""
-    from models.folder import sha256
-
     (site.root / "v1" / STEP).write_bytes(b"no graph at all")
     files = {name: sha256(site.root / "v1" / name) for name in ("vocabulary.json", WEIGHTS, STEP)}
     rewritten(site.root / "v1", files=files)
@@ -171,6 +171,23 @@ def test_a_graph_that_is_none_is_said_plainly(site: Site, engine: Engine) -> Non
 
     assert "ONNX" in str(engine.status()["sibot"].error)
     assert engine.write("sibot", Wish()).version == 100
+
+
+def test_a_graph_of_an_older_release_is_built_again(site: Site, engine: Engine) -> None:
+    """From the weights beside it; its poems are those of the graph that was meant."""
+    site.promote(1)
+    engine.refresh()
+    meant = engine.write("sibot", Wish(seed=3))
+    site.promote(0)
+    engine.refresh()
+    (site.root / "v1" / STEP).write_bytes(an_older_graph())
+    files = {name: sha256(site.root / "v1" / name) for name in ("vocabulary.json", WEIGHTS, STEP)}
+    rewritten(site.root / "v1", files=files)
+    site.promote(1)
+    engine.refresh()
+
+    assert engine.status()["sibot"].error is None
+    assert engine.write("sibot", Wish(seed=3)) == meant
 
 
 def test_going_back_to_what_serves_clears_the_error(site: Site, engine: Engine) -> None:
@@ -275,3 +292,45 @@ def test_a_broken_folder_is_not_looked_at_all_the_time(site: Site) -> None:
     roster.refresh(patient=True)
 
     assert looked == ["v0", "v1", "v1", "v2"]
+
+
+def test_the_base_serves_where_the_champions_folder_has_vanished(site: Site) -> None:
+    """A web that starts without it still writes, says what is wrong, and serves the champion once it is back."""
+    shutil.move(site.root / "v1", site.root / "away")
+    site.promote(1)
+    engine = Engine(
+        champions=site.champions,
+        fetch=site.fetch,
+        settings=Settings(slots=4),
+        spare=lambda voice: Champion(voice, 100, 0, "v0"),
+    )
+    engine.refresh()
+    status = engine.status()["sibot"]
+    written = engine.write("sibot", Wish(seed=1))
+    shutil.move(site.root / "away", site.root / "v1")
+    engine.refresh()
+    after = engine.status()["sibot"]
+    engine.close()
+
+    assert (status.number, status.wanted) == (0, 1)
+    assert "not on the shelf" in (status.error or "")
+    assert written.version == 100
+    assert (after.number, after.error) == (1, None)
+    assert (engine.tally.failed_swaps, sum(engine.tally.swaps.counts)) == (1, 1)
+
+
+def test_without_a_base_either_nothing_serves_and_it_is_said(site: Site) -> None:
+    """The spare's own failure hides nothing."""
+    site.promote(7)
+    engine = Engine(
+        champions=site.champions,
+        fetch=site.fetch,
+        settings=Settings(slots=4),
+        spare=lambda voice: Champion(voice, 109, 9, "v9"),
+    )
+    engine.refresh()
+    status = engine.status()["sibot"]
+    engine.close()
+
+    assert status.number is None
+    assert "v7 is not on the shelf" in (status.error or "")

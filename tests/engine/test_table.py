@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.engine.draft import Draft, Opening, Outcome
 from app.engine.live import LiveVersion
-from app.engine.table import REFILL, Draft, Opening, Outcome, Table
+from app.engine.table import REFILL, Table
 from models.vocabulary import END
 from tests.engine.voices import STYLE, a_version, live_of
 

@@ -54,13 +54,15 @@ def a_version(
 
 @contextmanager
 def engine_of(
-    folder: Path, *, slots: int = 8, queue: int = 256, candidates: int = 1, precision: str = "int8"
+    folder: Path, *, slots: int = 8, queue: int = 256, candidates: int = 1, precision: str = "int8", threads: int = 1
 ) -> Iterator[Engine]:
     """An engine whose one voice, `sibot`, is the version in *folder*."""
     engine = Engine(
         champions=lambda: [Champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,
-        settings=Settings.model_validate({"slots": slots, "queue": queue, "precision": precision}),
+        settings=Settings.model_validate(
+            {"slots": slots, "queue": queue, "precision": precision, "engine_threads": threads}
+        ),
         candidates=candidates,
     )
     try:
@@ -125,7 +127,9 @@ class PoisonedStep(Step):
         """As any step, but for rows that read the poison."""
         super().run(n)
         poisoned = np.flatnonzero(self.ids[:n] == SYMBOLS.ids_of("하")[0])
-        self.logprobs[poisoned] = self.odds[poisoned] = self.after[poisoned] = np.nan
+        for array in (self.logprobs, self.odds, self.told, *self.after):
+            array[poisoned] = np.nan
+        self.fits[poisoned] = False
 
 
 def expected_logprobs(folder: Path, lines: Sequence[WrittenLine], *, given: str = "") -> list[float]:

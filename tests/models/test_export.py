@@ -4,6 +4,7 @@ The sizes N, T, D, H, V differ pairwise and are no multiples of 16.
 """
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from models.corpus import Poems
 from models.export import FORBIDDEN, step_graph
 from models.graph import LANE, width
 from models.network import Architecture, Cell, CharNetwork
-from models.shapes import state_width
-from models.step import Step, alike, fingerprint, free, read_along
+from models.shapes import state_widths
+from models.step import OldGraph, Step, alike, fingerprint, free, read_along
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary
 
@@ -37,12 +39,14 @@ def network(cell: Cell, *, layers: int = 2, spread: float = 0.6, **extra: Any) -
     return tiny.eval()
 
 
-def step_of(net: CharNetwork, precision: str, *, rows: int = 1) -> Step:
-    """Its exported step, without rules."""
+def step_of(net: CharNetwork, precision: str, *, rows: int = 1, banned: Sequence[int] = ()) -> Step:
+    """Its exported step, without rules but for symbols that are banned."""
     weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
     symbols = net.architecture.symbols
     graph = step_graph(net.architecture.as_dict(), weights, precision=precision)
-    return Step(graph, rules=free(symbols, width(symbols)), rows=rows)
+    rules = free(symbols, width(symbols))
+    rules[:, list(banned)] = FORBIDDEN
+    return Step(graph, rules=rules, rows=rows)
 
 
 def some_ids(n: int = N, t: int = T) -> NDArray[np.int64]:
@@ -78,10 +82,10 @@ def test_fp32_state_is_torchs(cell: Cell, extra: dict[str, Any]) -> None:
     read_along(step, ids[0].tolist())
 
     layers, memory = state[:2], [part for parts in state[2:] for part in parts]
-    parts = [layer[part] for part in range(len(layers[0])) for layer in layers]
-    expected = torch.cat([part.flatten() for part in parts + memory])
-    assert step.state.shape == (1, state_width(net.architecture.as_dict())) == (1, len(expected))
-    np.testing.assert_allclose(step.state[0], expected.numpy(), atol=1e-5)
+    expected = [layer[part] for part in range(len(layers[0])) for layer in layers] + memory
+    assert [part.shape[1] for part in step.state] == state_widths(net.architecture.as_dict())
+    for mine, theirs in zip(step.state, expected, strict=True):
+        np.testing.assert_allclose(mine[0], theirs.flatten().numpy(), atol=1e-5)
 
 
 @each_cell
@@ -90,21 +94,29 @@ def test_fp32_state_is_torchs(cell: Cell, extra: dict[str, Any]) -> None:
 def test_int8_does_not_depend_on_the_crowd(cell: Cell, crowd: int, extra: dict[str, Any]) -> None:
     """A text's numbers are the same alone and in any row among others, bit for bit, over many steps."""
     net, ids = network(cell, **extra), some_ids(crowd, 40)
+    luck = np.random.default_rng(8).random((*ids.shape, 1), np.float32)
     together = step_of(net, "int8", rows=crowd)
+    together.nucleus[:] = 0.7
     rows = []
     for t in range(ids.shape[1]):
-        together.ids[:] = ids[:, t]
+        together.ids[:], together.luck[:] = ids[:, t], luck[:, t]
         together.run(crowd)
-        rows.append((together.logprobs.copy(), together.odds.copy(), together.after.copy()))
+        rows.append([array.copy() for array in said_by(together)])
         together.turn()
     for row in (0, crowd // 2, crowd - 1):
         alone = step_of(net, "int8")
+        alone.nucleus[:] = 0.7
         for t in range(ids.shape[1]):
-            alone.ids[0] = ids[row, t]
+            alone.ids[0], alone.luck[0] = ids[row, t], luck[row, t]
             alone.run(1)
-            for mine, theirs in zip((alone.logprobs, alone.odds, alone.after), rows[t], strict=True):
+            for mine, theirs in zip(said_by(alone), rows[t], strict=True):
                 assert np.array_equal(mine[0], theirs[row])
             alone.turn()
+
+
+def said_by(step: Step) -> list[NDArray[Any]]:
+    """All that comes of a step."""
+    return [step.logprobs, step.odds, step.drawn, step.told, step.fits, *step.after]
 
 
 @each_cell
@@ -154,6 +166,63 @@ def test_odds_are_tempered_and_ruled(precision: str) -> None:
     np.testing.assert_allclose(step.odds[1, [3, 8, 30]], some / some.sum(), atol=1e-6)
     assert np.count_nonzero(step.odds[1]) == 3
     assert step.odds[0, V:].sum() == 0
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+@pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
+def test_a_symbol_is_drawn_from_the_odds(precision: str, share: float) -> None:
+    """As often as its odds say; it fits if the likelier ones have less than the nucleus; what is ruled out never is."""
+    many = 20_000
+    step = step_of(network("lstm"), precision, rows=many, banned=(3, 8))
+    step.luck[:, 0], step.nucleus[:] = np.linspace(0, 1, many, endpoint=False), share
+    step.run(many)
+    odds, drawn = step.odds[0].astype(float), step.drawn[:, 0]
+    likelier = np.array([odds[odds > mine].sum() for mine in odds])
+
+    assert np.abs(np.bincount(drawn, minlength=len(odds)) / many - odds).max() < 2 / many + 1e-6
+    assert not {3, 8, *range(V, len(odds))} & set(drawn.tolist())
+    clear = np.abs(likelier[drawn] - share) > 1e-5
+    assert np.array_equal(step.fits[clear, 0], (likelier < share)[drawn[clear]])
+    assert np.array_equal(step.told[:, 0], step.logprobs[0][drawn])
+
+
+def test_a_number_close_to_one_draws_nothing_odd() -> None:
+    """The odds' sum may be a little less than 1: then the draw does not fit, and is made again."""
+    step = step_of(network("lstm"), "int8", rows=1)
+    step.luck[0] = 1.0
+    step.run(1)
+
+    assert not step.fits[0, 0] or step.odds[0, step.drawn[0, 0]] > 0
+
+
+def test_a_row_of_nan_fits_nothing() -> None:
+    """So whoever looks at what does not fit finds it; its neighbour is as it was."""
+    step = step_of(network("lstm"), "fp32", rows=2)
+    step.luck[:] = 0.5
+    step.run(2)
+    drawn = step.drawn[1, 0]
+    step.state[0][0] = np.nan
+    step.run(2)
+
+    assert not step.fits[0, 0]
+    assert np.isnan(step.told[0, 0])
+    assert step.fits[1, 0]
+    assert step.drawn[1, 0] == drawn
+
+
+def an_older_graph() -> bytes:
+    """One that does not draw."""
+    value = helper.make_tensor_value_info
+    same = helper.make_node("Identity", ["ids"], ["logprobs"])
+    ports = [value("ids", TensorProto.FLOAT, ["B", 1])], [value("logprobs", TensorProto.FLOAT, ["B", 1])]
+    model = helper.make_model(helper.make_graph([same], "step", *ports), ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def test_an_older_graph_is_known_as_one() -> None:
+    """Whoever has the weights can build another."""
+    with pytest.raises(OldGraph):
+        Step(an_older_graph(), rules=free(1, 32))
 
 
 def test_the_width_is_whole_lanes() -> None:
