@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from app.store.tables import Base
+from app.store.tables import metadata
 
 with context.config.attributes["engine"].begin() as connection:
-    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=True)
+    context.configure(connection=connection, target_metadata=metadata, render_as_batch=True)
     with context.begin_transaction():
         context.run_migrations()

@@ -9,7 +9,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 
-from app.store.tables import Base
+from app.store.tables import metadata
 
 STEPS = Path(__file__).parents[2] / "migrations"
 
@@ -46,4 +46,4 @@ def is_current(engine: Engine) -> bool:
 def drift(engine: Engine) -> list[object]:
     """What the tables in the code have that the database has not, or the other way round."""
     with engine.connect() as connection:
-        return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))

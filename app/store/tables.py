@@ -1,55 +1,15 @@
 """The tables. Their classes end in Row; what they mean is said in `app/domain`."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    DateTime,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
+from app.store.schema import Base
 
-class Moment(TypeDecorator[datetime]):
-    """A time with its zone: UTC in both databases, though SQLite keeps no zones."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware in, UTC stored."""
-        return value.astimezone(UTC) if value is not None else None
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """UTC out, whatever zone the database answers in."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """All tables."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(column_0_label)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
-
+metadata = Base.metadata
+"""All tables."""
 
 class VoiceRow(Base):
     """A voice, and which of its versions serves: the champion pointer is this one column."""
@@ -78,6 +38,8 @@ class VersionRow(Base):
     lesson: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]]
     verdict: Mapped[dict[str, Any] | None]
+    samples: Mapped[list[Any] | None]
+    """A few poems it wrote when it was examined, of the same seeds for every version."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
     created: Mapped[datetime]
 
@@ -109,6 +71,8 @@ class RunRow(Base):
     loss: Mapped[float | None]
     seconds_left: Mapped[float | None]
     error: Mapped[str | None] = mapped_column(Text)
+    verdict: Mapped[dict[str, Any] | None]
+    """Why it ended without a version; of one that made a version, the version has it."""
     created: Mapped[datetime]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
@@ -132,6 +96,33 @@ class LessonItemRow(Base):
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     source_id: Mapped[int] = mapped_column(primary_key=True)
     weight: Mapped[float]
+    gain: Mapped[float | None]
+    """Nats a line by which the version finds it likelier than the base does."""
+
+
+class TrialRow(Base):
+    """A version on trial, and how readers took it beside the champion."""
+
+    __tablename__ = "trials"
+    __table_args__ = (
+        Index(
+            "one_running_trial_a_voice",
+            "voice",
+            unique=True,
+            sqlite_where=text("state = 'running'"),
+            postgresql_where=text("state = 'running'"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
+    challenger_id: Mapped[int] = mapped_column(ForeignKey("versions.id"))
+    champion_id: Mapped[int] = mapped_column(ForeignKey("versions.id"))
+    share: Mapped[float]
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(String(24))
+    evidence: Mapped[dict[str, Any]]
+    started: Mapped[datetime]
+    ended: Mapped[datetime | None]
 
 
 class HistoryRow(Base):
@@ -176,6 +167,8 @@ class PoemRow(Base):
     fixed_seed: Mapped[bool]
     temperature: Mapped[float]
     prime: Mapped[str] = mapped_column(Text, default="")
+    trial_id: Mapped[int | None] = mapped_column(index=True)
+    """The trial whose draw chose its version. No foreign key: SQLite would have to copy the table for it."""
     created: Mapped[datetime]
 
 

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, inspect, text
 
 from app.store import migrate
 from app.store.session import open_database
-from app.store.tables import Base
+from app.store.tables import metadata
 from tests.support.databases import Databases, Scale
 
 
@@ -31,7 +31,7 @@ def test_up_down_and_up_again(empty: Engine) -> None:
     assert not migrate.is_current(empty)
 
     migrate.upgrade(empty)
-    assert tables(empty) == set(Base.metadata.tables)
+    assert tables(empty) == set(metadata.tables)
     assert migrate.is_current(empty)
 
     migrate.downgrade(empty, "base")
@@ -39,7 +39,7 @@ def test_up_down_and_up_again(empty: Engine) -> None:
     assert not migrate.is_current(empty)
 
     migrate.upgrade(empty)
-    assert tables(empty) == set(Base.metadata.tables)
+    assert tables(empty) == set(metadata.tables)
 
 
 def test_autogenerate_finds_nothing(empty: Engine) -> None:

@@ -1,0 +1,249 @@
+"""The trial: do readers tick the challenger's lines more often than the champion's?
+
+A bet against the claim that it makes no difference. Which of the two writes a poem is drawn by us,
+with a known chance, whatever the reader is like; so if the version made no difference, no way of
+betting on the draws could be expected to win (Ville 1939). The wealth of one who bets is therefore
+evidence that may be looked at after every reader, and acted on at any moment: it reaches twenty
+times the stake in at most one of twenty trials between equals, however often one looks
+(Howard et al. 2021; Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting").
+
+The unit is the reader, not the tick: what one reader does hangs together, so all of it is one bet,
+and a thousand ticks of one reader weigh no more than his first hour. Knows no database.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
+"""Stakes a poem, played side by side with a fifth of the wealth each: large ones find large differences soon."""
+BOLDEST = 0.9
+"""Most of its wealth that a bet may lose at once."""
+FIRST_GUESS = (1.0, 6.0)
+"""Ticks and lines that the rate is guessed from before there are any."""
+
+
+class TrialState(StrEnum):
+    """Where a trial stands."""
+
+    RUNNING = "running"
+    BETTER = "better"
+    """Readers prefer the challenger."""
+    WORSE = "worse"
+    """They prefer the champion."""
+    UNDECIDED = "undecided"
+    """It took too long; the admin decides."""
+    STOPPED = "stopped"
+    """Something else ended it; see its reason."""
+
+
+class TrialEnd(StrEnum):
+    """Why a trial ended."""
+
+    EVIDENCE = "evidence"
+    TIME = "time"
+    IMPRESSIONS = "impressions"
+    ADMIN = "admin"
+    CHAMPION_CHANGED = "champion_changed"
+    GONE = "gone"
+    """The challenger's folder is missing or broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRules:
+    """When a trial is over."""
+
+    enough: float = 20.0
+    """Wealth that decides: 1 / 0.05."""
+    fewest: int = 20
+    """Readers before anything is decided."""
+    longest: timedelta = timedelta(days=14)
+    impressions: int = 20_000
+    """Most lines that are read for it."""
+    visit: timedelta = timedelta(hours=1)
+    """So long after his first poem a reader's ticks count; then his bet is settled."""
+    poems: int = 10
+    """Most poems of one reader that count."""
+    readers_per_address: int = 2
+    """Most readers who tick, of one address and day: cookies are free."""
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """One line of a trial's poem, as the store has it."""
+
+    visitor: str
+    returned: datetime
+    """When his cookie first came back."""
+    poem: str
+    at: datetime
+    """When the poem was written for him."""
+    challenger: bool
+    ticked: datetime | None
+    address: str
+    """Of the tick; "" without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One poem that one reader was shown."""
+
+    challenger: bool
+    lines: int
+    ticks: int
+
+
+Visit = tuple[Reading, ...]
+"""What one reader was shown in his first hour."""
+
+
+@dataclass(slots=True)
+class Arm:
+    """What readers were shown by one of the two."""
+
+    poems: int = 0
+    lines: int = 0
+    ticks: int = 0
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What a trial has shown so far."""
+
+    visitors: int = 0
+    champion: Arm = field(default_factory=Arm)
+    challenger: Arm = field(default_factory=Arm)
+    path: list[tuple[float, float]] = field(default_factory=list)
+    """After each reader: the wealth of who bets on the challenger, and of who bets on the champion."""
+
+    @property
+    def better(self) -> float:
+        """Wealth of who bets that the challenger is better; 1 at the start."""
+        return self.path[-1][0] if self.path else 1.0
+
+    @property
+    def worse(self) -> float:
+        """Wealth of who bets that it is worse."""
+        return self.path[-1][1] if self.path else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrialReport:
+    """A trial as the desk and the API show it."""
+
+    id: int
+    voice: str
+    challenger: int
+    """Number of the version on trial."""
+    champion: int
+    """Number of the version it is compared with."""
+    share: float
+    state: TrialState
+    reason: TrialEnd | None
+    started: datetime
+    ended: datetime | None
+    visitors: int
+    better: float
+    worse: float
+    champion_arm: Arm
+    challenger_arm: Arm
+    path: tuple[tuple[float, float], ...]
+    """The evidence by reader, thinned out."""
+
+
+def visits(impressions: Iterable[Impression], *, rules: TrialRules, now: datetime) -> list[Visit]:
+    """The visits that are over, in the order of their ends: each reader once.
+
+    Of the readers who tick from one address only the first few count; of one whose cookie had not come back, nothing.
+    """
+    by_visitor: dict[str, list[Impression]] = defaultdict(list)
+    for one in impressions:
+        by_visitor[one.visitor].append(one)
+    ended: list[tuple[datetime, str]] = []
+    for visitor, seen in by_visitor.items():
+        end = min(one.at for one in seen) + rules.visit
+        if end <= now and seen[0].returned <= end:
+            ended.append((end, visitor))
+    addresses: Counter[str] = Counter()
+    counted = []
+    for end, visitor in sorted(ended):
+        seen = [one for one in by_visitor[visitor] if one.at <= end]
+        address = next((one.address for one in seen if one.ticked is not None and one.address), "")
+        addresses[address] += 1
+        if not address or addresses[address] <= rules.readers_per_address:
+            counted.append(_visit(seen, end, rules.poems))
+    return counted
+
+
+def _visit(seen: Sequence[Impression], end: datetime, most: int) -> Visit:
+    poems: dict[tuple[datetime, str], list[Impression]] = defaultdict(list)
+    for one in seen:
+        poems[one.at, one.poem].append(one)
+    return tuple(
+        Reading(lines[0].challenger, len(lines), sum(one.ticked is not None and one.ticked <= end for one in lines))
+        for _, lines in sorted(poems.items())[:most]
+    )
+
+
+def weigh(visits: Iterable[Visit], *, share: float) -> Evidence:
+    """The evidence of *visits*, one after the other; *share* of the poems was the challenger's by draw."""
+    evidence = Evidence()
+    wealth = [[1 / len(BETS)] * len(BETS) for _ in range(2)]
+    ticks, lines = FIRST_GUESS
+    for visit in visits:
+        guess = ticks / lines
+        score = sum(_score(one, guess, share) for one in visit) / len(visit)
+        least = max(guess / share, (1 - guess) / (1 - share))
+        most = max((1 - guess) / share, guess / (1 - share))
+        for hopes, result, worst in ((wealth[0], score, least), (wealth[1], -score, most)):
+            for i, bet in enumerate(BETS):
+                hopes[i] *= 1 + min(bet * len(visit), BOLDEST / worst) * result
+        for one in visit:
+            arm = evidence.challenger if one.challenger else evidence.champion
+            arm.poems, arm.lines, arm.ticks = arm.poems + 1, arm.lines + one.lines, arm.ticks + one.ticks
+            ticks, lines = ticks + one.ticks, lines + one.lines
+        evidence.visitors += 1
+        evidence.path.append((min(sum(wealth[0]), 1e12), min(sum(wealth[1]), 1e12)))
+    return evidence
+
+
+def _score(one: Reading, guess: float, share: float) -> float:
+    """How much a poem speaks for the challenger: 0 on average where the version makes no difference.
+
+    Horvitz and Thompson's weights, around what was to be expected before this reader came, which lowers the variance.
+    """
+    surprise = one.ticks / one.lines - guess
+    return surprise / share if one.challenger else -surprise / (1 - share)
+
+
+def decide(evidence: Evidence, *, rules: TrialRules) -> TrialState | None:
+    """Which of the two bets first had enough; None when neither has."""
+    for better, worse in evidence.path[rules.fewest - 1 :]:
+        if better >= rules.enough:
+            return TrialState.BETTER
+        if worse >= rules.enough:
+            return TrialState.WORSE
+    return None
+
+
+def verdict(
+    evidence: Evidence, *, impressions: int, started: datetime, rules: TrialRules, now: datetime
+) -> tuple[TrialState, TrialEnd] | None:
+    """How the trial ends, and why; None while it goes on."""
+    decided = decide(evidence, rules=rules)
+    if decided is not None:
+        return decided, TrialEnd.EVIDENCE
+    if impressions >= rules.impressions:
+        return TrialState.UNDECIDED, TrialEnd.IMPRESSIONS
+    if now - started >= rules.longest:
+        return TrialState.UNDECIDED, TrialEnd.TIME
+    return None
+
+
+def thinned(path: Sequence[tuple[float, float]], most: int = 120) -> list[tuple[float, float]]:
+    """At most so many points of a path, its last among them."""
+    step = math.ceil(len(path) / most) if path else 1
+    return list(path[::-1][::step])[::-1]
