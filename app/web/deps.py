@@ -51,7 +51,7 @@ def _reading(bot: BotDep) -> Iterator[Session]:
 Transaction = Annotated[Session, Depends(_transaction, scope="function")]
 Reading = Annotated[Session, Depends(_reading, scope="function")]
 
-Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.")]
+Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
 PoemId = Annotated[str, Path(pattern=r"^[a-z2-7]+$", max_length=16, description="A poem.")]
 LineId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A line.")]
 RunId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A run.")]
