@@ -64,6 +64,11 @@ class Bot:
         with self.reads(Voices) as voices:
             return voices.champions()
 
+    def spare(self, voice: str) -> Serving | None:
+        """What a voice serves when its champion's folder is gone or broken: its base."""
+        with self.reads(Voices) as voices:
+            return voices.base(voice)
+
     def close(self) -> None:
         """Let go of the database's connections."""
         self.database.dispose()
@@ -123,4 +128,4 @@ def install_voice(bot: Bot, slug: str, *, title: str, language: str, base: str, 
 
 def build_engine(bot: Bot) -> Engine:
     """The engine over this bot's champions; `start` it before use."""
-    return Engine(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings)
+    return Engine(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings, spare=bot.spare)

@@ -23,6 +23,7 @@ from app.engine.events import Failed
 from app.engine.live import LiveVersion
 from app.engine.poem import Hear, Poem
 from app.engine.table import Table
+from app.engine.tally import Tally
 from app.engine.waiting import Waiting
 
 log = structlog.get_logger(__name__)
@@ -60,7 +61,9 @@ class Batcher:
         queue: int,
         candidates: int,
         choose: Chooser,
+        tally: Tally | None = None,
     ) -> None:
+        self._tally = tally or Tally()
         self._current, self._choose, self._candidates = current, choose, candidates
         self._places, self._most_waiting = max(1, rows // candidates), queue
         self._lock = threading.Lock()
@@ -180,6 +183,7 @@ class Batcher:
 
     def _step(self, live: LiveVersion, table: Table) -> None:
         """One symbol more for all poems of a version."""
+        self._tally.batches.add(table.used)
         try:
             drafts = table.step()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other versions' poems

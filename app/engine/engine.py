@@ -17,6 +17,7 @@ from app.engine.events import Done, Event, Failed
 from app.engine.live import Champion, LiveVersion, load
 from app.engine.poem import Hear
 from app.engine.roster import Roster, VoiceStatus
+from app.engine.tally import Tally
 from app.settings import Settings
 
 POLL_S = 1.0
@@ -33,14 +34,22 @@ class Engine:
         settings: Settings,
         candidates: int = 1,
         choose: Chooser = within_band,
+        spare: Callable[[str], Champion | None] = lambda _voice: None,
     ) -> None:
-        """*champions*: what each voice ought to serve; *fetch*: the folder of a key; *candidates*: ways each line is
-        drawn, one of which *choose* takes.
+        """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
+        *fetch*: the folder of a key; *candidates*: ways each line is drawn, one of which *choose* takes.
         """
+        self.tally = Tally()
+        """What this engine has done so far."""
         self._settings, self._rows = settings, max(settings.slots, candidates)
-        self._roster = Roster(champions=champions, fetch=fetch, load=self._load)
+        self._roster = Roster(champions=champions, fetch=fetch, load=self._load, spare=spare, tally=self.tally)
         self._batcher = Batcher(
-            self._current, rows=self._rows, queue=settings.queue, candidates=candidates, choose=choose
+            self._current,
+            rows=self._rows,
+            queue=settings.queue,
+            candidates=candidates,
+            choose=choose,
+            tally=self.tally,
         )
         self._first_look = threading.Lock()
         self._looked = False

@@ -15,6 +15,7 @@ import structlog
 
 from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
 from app.engine.live import Champion, LiveVersion
+from app.engine.tally import Tally
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +54,12 @@ class Roster:
         champions: Callable[[], Sequence[Champion]],
         fetch: Callable[[str], Path],
         load: Callable[[Champion, Path], LiveVersion],
+        spare: Callable[[str], Champion | None] = lambda _voice: None,
+        tally: Tally | None = None,
     ) -> None:
-        self._champions, self._fetch, self._load = champions, fetch, load
+        """*spare*: what a voice serves while it has nothing in memory and its champion would not load."""
+        self._champions, self._fetch, self._load, self._spare = champions, fetch, load, spare
+        self._tally = tally or Tally()
         self._live: dict[str, LiveVersion] = {}
         self._wanted: dict[str, Champion] = {}
         self._failures: dict[str, _Failure] = {}
@@ -120,17 +125,32 @@ class Roster:
             fresh = self._load(champion, self._fetch(champion.folder))
         except Exception as error:  # noqa: BLE001 - shelves and runtimes fail in their own ways; the old one serves
             self._note(champion, error, failure)
-            return False
+            return live is None and self._fall_back(champion)
         self._live[voice] = fresh
         self._failures.pop(voice, None)
+        self._tally.swaps.add(spent := time.monotonic() - began)
         was = live.number if live else None
-        log.info("swap.done", voice=voice, champion=fresh.number, was=was, seconds=round(time.monotonic() - began, 3))
+        log.info("swap.done", voice=voice, champion=fresh.number, was=was, seconds=round(spent, 3))
+        return True
+
+    def _fall_back(self, champion: Champion) -> bool:
+        """Have the spare serve for a champion whose folder is gone or broken; the failure stays in the status."""
+        try:
+            spare = self._spare(champion.voice)
+            if spare is None or spare.version_id == champion.version_id:
+                return False
+            self._live[champion.voice] = self._load(spare, self._fetch(spare.folder))
+        except Exception as error:  # noqa: BLE001 - as above; then nothing serves, and the status says why
+            log.error("swap.no_spare", voice=champion.voice, error=repr(error))  # noqa: TRY400
+            return False
+        log.warning("swap.spare_serves", voice=champion.voice, champion=champion.number, spare=spare.number)
         return True
 
     def _note(self, champion: Champion, error: Exception, before: _Failure | None) -> None:
         times = before.times + 1 if before else 1
         wait = PATIENCE_S[min(times, len(PATIENCE_S)) - 1]
         told = str(error) if isinstance(error, BrokenFolder) else repr(error)
+        self._tally.failed_swaps += 1
         self._failures[champion.voice] = _Failure(champion.version_id, told, times, time.monotonic() + wait)
         log.error("swap.failed", voice=champion.voice, champion=champion.number, error=told, times=times)
 

@@ -65,7 +65,7 @@ def _versions(session: Session) -> Iterator[Row]:
 
 
 def _poems(session: Session) -> Iterator[Row]:
-    numbers = dict(session.execute(select(VersionRow.id, VersionRow.number)).tuples().all())
+    numbers = {row.id: row.number for row in session.execute(select(VersionRow.id, VersionRow.number))}
     poems = select(PoemRow).order_by(PoemRow.created, PoemRow.id).execution_options(yield_per=AT_ONCE)
     for poem in session.scalars(poems):
         lines = session.execute(

@@ -1,7 +1,7 @@
 """Versions: the trained states of a voice, which of them serves, and how readers took them."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,6 +23,16 @@ class HistoryEntry:
     at: datetime
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCount:
+    """How readers took one version."""
+
+    voice: str
+    number: int
+    impressions: int
+    ticks: int
 
 
 def wilson(ticks: int, impressions: int, z: float = 1.96) -> Rate | None:
@@ -151,6 +161,16 @@ class Versions:
         return [
             HistoryEntry(numbers[row.version_id], numbers.get(row.was_id or -1), row.at, row.by, row.reason)
             for row in rows
+        ]
+
+    def read_counts(self, ids: Collection[int]) -> list[ReadCount]:
+        """Of the versions with these row ids, by voice and number."""
+        rows = self._session.scalars(
+            select(VersionRow).where(VersionRow.id.in_(ids)).order_by(VersionRow.voice, VersionRow.number)
+        ).all()
+        return [
+            ReadCount(row.voice, row.number, report.impressions, report.ticks)
+            for row, report in zip(rows, self._reports(rows, None), strict=True)
         ]
 
     def learned_line(self, line: int) -> list[int]:

@@ -73,6 +73,15 @@ class Voices:
         self._session.flush()
         return True
 
+    def base(self, slug: str) -> Serving | None:
+        """The version 0 of a voice's present base; None where there is no such voice."""
+        row = self._session.execute(
+            select(VoiceRow.slug, VersionRow.id, VersionRow.number, VersionRow.folder, VersionRow.base)
+            .join(VersionRow, (VersionRow.voice == VoiceRow.slug) & (VersionRow.base == VoiceRow.base))
+            .where(VoiceRow.slug == slug, VersionRow.number == 0)
+        ).one_or_none()
+        return Serving(*row) if row else None
+
     def champions(self) -> list[Serving]:
         """What each voice ought to serve now."""
         rows = self._session.execute(

@@ -1,6 +1,7 @@
 """What Prometheus is told of this process. Counts only; no names, no texts."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client.registry import Collector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -8,9 +9,12 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 class Metrics:
     """One registry per site, so that several sites can live in one process (as in the tests)."""
 
-    def __init__(self) -> None:
+    def __init__(self, *more: Collector) -> None:
+        """*more*: what else is told at every scrape."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
+        for collector in more:
+            self.registry.register(collector)
         self._requests = Counter(
             "poembot_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry
         )

@@ -14,6 +14,7 @@ from app.bootstrap import Bot
 from app.engine.engine import Engine
 from app.web import admin_api, api, desk, docs, errors, health, pages, stream, teaching
 from app.web.edge import Edge
+from app.web.gauges import DeploymentGauges, EngineGauges
 from app.web.keys import Keys
 from app.web.limits import Limits
 from app.web.metrics import Metrics
@@ -27,7 +28,7 @@ SPARE_THREADS = 40
 
 def create_app(bot: Bot, engine: Engine) -> FastAPI:
     """The application; its lifespan starts and stops the engine, and says every few seconds that it is alive."""
-    metrics, site_pages = Metrics(), Pages()
+    metrics, site_pages = Metrics(EngineGauges(engine), DeploymentGauges(bot, engine)), Pages()
     headers = HEADERS | (ONLY_TLS if bot.settings.env == "production" else {})
     app = FastAPI(
         title="poem-bot",
