@@ -1,24 +1,35 @@
 """The settings: environment variables with the prefix POEMBOT_, each explained beside its name.
 
-The help text here is the documentation: `.env.example` is made from it (`python -m app.settings`).
+A setting may also be a file of its name (`poembot_secret_key`) in the folder POEMBOT_SECRETS, which is where Docker
+puts secrets: what is set in the environment wins. The help text here is the documentation: `.env.example` is made
+from it (`python -m app.settings`).
 """
 
 import os
 import secrets
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 WEAKEST_SECRET = 32
+SECRETS = "/run/secrets"
+"""Where secrets lie as files, unless POEMBOT_SECRETS names another folder."""
 
 
 class Settings(BaseSettings):
     """What a deployment may choose."""
 
     model_config = SettingsConfigDict(env_prefix="POEMBOT_", env_file=".env", extra="ignore", frozen=True)
+
+    def __init__(self, **values: Any) -> None:
+        folder = Path(os.environ.get("POEMBOT_SECRETS", SECRETS))
+        super().__init__(**({"_secrets_dir": folder} if folder.is_dir() else {}) | values)
 
     home: Annotated[Path, Field(description="Where run-time data lives: database, queue, versions, secret.")] = Path(
         ".poembot"
@@ -33,10 +44,14 @@ class Settings(BaseSettings):
             description="SQLAlchemy URL; empty: SQLite in HOME. Scaled: postgresql+psycopg://user:password@host/name."
         ),
     ] = ""
+    database_password: Annotated[
+        str, Field(description="For a DATABASE_URL that has none: the place for a password that lies in a file.")
+    ] = ""
     broker_url: Annotated[
         str,
         Field(description="Celery broker; empty: the file system in HOME. Scaled: redis://host:6379/0."),
     ] = ""
+    broker_password: Annotated[str, Field(description="The same for BROKER_URL.")] = ""
     shelf_url: Annotated[
         str,
         Field(description="Where versions are kept, a folder or an fsspec URL; empty: HOME/shelf."),
@@ -100,7 +115,7 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database's URL."""
-        return self.database_url or f"sqlite:///{self.home.absolute() / 'poembot.db'}"
+        return _with(self.database_password, self.database_url) or f"sqlite:///{self.home.absolute() / 'poembot.db'}"
 
     @property
     def embedded(self) -> bool:
@@ -110,7 +125,7 @@ class Settings(BaseSettings):
     @property
     def broker(self) -> str:
         """The broker's URL."""
-        return self.broker_url or "filesystem://"
+        return _with(self.broker_password, self.broker_url) or "filesystem://"
 
     @property
     def shelf(self) -> str:
@@ -122,13 +137,28 @@ class Settings(BaseSettings):
         if self.secret_key:
             return self.secret_key
         kept = self.home / "secret"
-        self.home.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(kept, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-                file.write(secrets.token_urlsafe(48))
-        except FileExistsError:
-            pass
+        if not kept.exists():
+            self._make_secret(kept)
         return kept.read_text(encoding="ascii")
+
+    def _make_secret(self, kept: Path) -> None:
+        """Appears whole, once: a full disk leaves no empty secret behind, and no process reads half of one."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self.home, encoding="ascii") as file:  # readable for its owner alone
+            file.write(secrets.token_urlsafe(48))
+            file.flush()
+            os.fsync(file.fileno())
+            with suppress(FileExistsError):  # another process was quicker
+                os.link(file.name, kept)
+
+
+def _with(password: str, url: str) -> str:
+    """*url* with that password, unless it has one."""
+    parts = urlsplit(url)
+    if not password or not parts.netloc or parts.password:
+        return url
+    user, host = parts.username or "", parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{user}:{quote(password, safe='')}@{host}").geturl()
 
 
 def example() -> str:

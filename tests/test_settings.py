@@ -1,6 +1,8 @@
 """Settings: what a deployment chooses, and what it is not allowed to."""
 
 import re
+import resource
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,40 @@ def test_the_environment_is_read_with_our_prefix(tmp_path: Path, monkeypatch: py
 
     assert chosen.database == "postgresql+psycopg://poet@127.0.0.1/poems"
     assert not chosen.embedded
+
+
+def test_a_secret_may_be_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Docker lays them: nobody who lists processes or inspects a container sees it. The environment wins."""
+    monkeypatch.setenv("POEMBOT_SECRETS", str(tmp_path))
+    (tmp_path / "poembot_secret_key").write_text("k" * 40 + "\n")
+    (tmp_path / "poembot_database_password").write_text("p/w:@\n")
+    (tmp_path / "poembot_broker_password").write_text("r" * 8)
+    chosen = settings(
+        tmp_path, database_url="postgresql+psycopg://poet@db:5432/poems", broker_url="redis://redis:6379/0"
+    )
+
+    assert chosen.secret() == "k" * 40
+    assert chosen.database == "postgresql+psycopg://poet:p%2Fw%3A%40@db:5432/poems"
+    assert chosen.broker == "redis://:rrrrrrrr@redis:6379/0"
+    monkeypatch.setenv("POEMBOT_SECRET_KEY", "e" * 40)
+    assert settings(tmp_path).secret() == "e" * 40
+    assert settings(tmp_path, database_url="postgresql+psycopg://a:b@db/poems").database.count("b@db") == 1
+
+
+def test_a_full_disk_leaves_no_empty_secret(tmp_path: Path) -> None:
+    """An empty key would sign for everybody: what cannot be written whole is made at the next start."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (16, limits[1]))
+    try:
+        with pytest.raises(OSError, match="too large"):
+            settings(tmp_path).secret()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert list(tmp_path.iterdir()) == []
+    assert len(settings(tmp_path).secret()) >= 32
 
 
 def test_every_setting_is_explained() -> None:
