@@ -35,7 +35,8 @@ Weights = Mapping[str, NDArray[Any]]
 
 FORMAT = 1
 META, VOCABULARY, WEIGHTS, STEP = "meta.json", "vocabulary.json", "weights.safetensors", "step.onnx"
-UNSEALED = frozenset({META, "MODEL_CARD.md"})
+CARD = "MODEL_CARD.md"
+UNSEALED = frozenset({META, CARD})
 """Files that carry no hash; the card may be rewritten at any time."""
 
 

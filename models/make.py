@@ -28,7 +28,8 @@ FEWEST = 1000
 """Characters below which there is nothing to learn a language from."""
 ASIDE = 20
 """Without a text to validate on, one in so many characters is kept aside, from the end."""
-MOST_ASIDE = 50_000
+FEWEST_ASIDE, MOST_ASIDE = 1_000, 50_000
+"""Of a short text more is kept, up to a tenth: too little says nothing."""
 MOST_VERSE = 1_000_000
 """Characters that travel with a base to be rehearsed."""
 SAVE_EVERY = 60.0
@@ -98,6 +99,11 @@ def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
     return CharNetwork(architecture, dropout=order.dropout)
 
 
+def size_for(chars: int) -> int:
+    """Units of each layer for so much text: a larger network learns a short one by heart, and slowly."""
+    return 128 if chars < 30_000 else 256 if chars < 300_000 else 384
+
+
 def stream(texts: Sequence[str], vocabulary: Vocabulary) -> Stream:
     """The texts in as many lanes as they are long enough for."""
     steps = STEPS // 2 if vocabulary.words else STEPS  # words are longer: a batch is still about as much text
@@ -107,7 +113,8 @@ def stream(texts: Sequence[str], vocabulary: Vocabulary) -> Stream:
 
 def set_aside(text: str) -> tuple[str, str]:
     """*text* without its last part, and that part: a blank line, else a line end, parts them."""
-    at = len(text) - min(MOST_ASIDE, len(text) // ASIDE)
+    share = max(len(text) // ASIDE, min(FEWEST_ASIDE, len(text) // 10))
+    at = len(text) - min(MOST_ASIDE, share)
     for boundary in ("\n\n", "\n"):
         found = text.find(boundary, at)
         if 0 <= found < len(text) - len(boundary):
@@ -153,10 +160,10 @@ def workplace(out: Path, order: Order, texts: Sequence[str]) -> Path:
 
 
 def style_of(text: str) -> Style:
-    """How to speak after such a text: lines as long as nearly all of its lines are."""
-    lengths = [len(line) for line in text.splitlines() if line.strip()]
-    longest = int(np.percentile(lengths, 95)) if lengths else 40
-    return Style(longest=max(8, min(80, longest)))
+    """How to speak after such a text: lines as long as nearly all of its lines are, few half as short."""
+    lengths = [len(line) for line in text.splitlines() if line.strip()] or [4, 40]
+    shortest, longest = (int(length) for length in np.percentile(lengths, (5, 95)))
+    return Style(shortest=max(1, min(20, shortest // 2)), longest=max(8, min(80, longest)))
 
 
 def package(
@@ -175,5 +182,5 @@ def package(
         (extras / "verse" / "text.txt").write_text(whole[:MOST_VERSE], encoding="utf-8")
         if len(whole) > MOST_VERSE:
             np.save(extras / seen.FILE, seen.hashes(texts), allow_pickle=False)
-        (extras / "MODEL_CARD.md").write_text(card, encoding="utf-8")
+        (extras / checkpoint.CARD).write_text(card, encoding="utf-8")
         return checkpoint.write(out, meta, vocabulary, weights, extras=extras)

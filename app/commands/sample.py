@@ -59,6 +59,14 @@ def sample(
         tell({"voice": serving.voice, "version": serving.number, "seed": first, "lines": written})
 
 
+def first_poem(folder: Path) -> list[str]:
+    """Five lines of the version in *folder*, always the same."""
+    from app.domain.poem import Wish
+
+    with _engine(None, None, folder) as (engine, serving):
+        return [line.text for line in engine.write(serving.voice, Wish(seed=1)).lines]
+
+
 def _wish(shape: "Wish", seed: int) -> "Wish":
     from dataclasses import replace
 

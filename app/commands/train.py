@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from app.commands.bars import counting_bar, training_bar
+from app.commands.card import card
 from app.commands.shell import BadUse, Json, say, settings_of_environment, tell
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from models.corpus import Reading
     from models.make import Order
     from models.network import CharNetwork
-    from models.vocabulary import Vocabulary
 
 Texts = Annotated[
     list[Path], typer.Option("--text", exists=True, dir_okay=False, help="A UTF-8 text; may be repeated.")
@@ -26,6 +26,8 @@ Level = Annotated[
     typer.Option(help="What a symbol is: a character; a frequent word, others spelled; a byte of UTF-8."),
 ]
 MINUTES = 15.0
+FEW = 30_000
+"""Characters below which a network either learns its text by heart or learns little."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -94,8 +96,10 @@ def read(files: Sequence[Path], val: Path | None) -> tuple[list[str], str]:
     aside = _text(val) if val is not None else ""
     if not aside.strip():
         texts[-1], aside = set_aside(texts[-1])
-    if sum(map(len, texts)) < FEWEST:
-        raise BadUse(f"too little text: {FEWEST} characters at least")
+    if (chars := sum(map(len, texts))) < FEWEST:
+        raise BadUse(f"too little text: {chars:,} characters to learn from, it takes {FEWEST:,} at least")
+    if chars < FEW:
+        say(f"{chars:,} characters are few: expect echoes and babble; from {FEW:,} on a voice is one's own")
     return texts, aside
 
 
@@ -103,9 +107,9 @@ def _text(file: Path) -> str:
     from models.vocabulary import normalise
 
     try:
-        return normalise(file.read_text(encoding="utf-8"))
+        return normalise(file.read_text(encoding="utf-8-sig"))  # some editors put a byte order mark first
     except UnicodeDecodeError:
-        raise BadUse(f"{file} is not UTF-8 text") from None
+        raise BadUse(f"{file} is not UTF-8 text; save it as UTF-8") from None
 
 
 def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str) -> dict[str, object]:
@@ -131,7 +135,8 @@ def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str)
         figures = surprise_of_stream(network, vocabulary, aside, watch=count).as_dict()
     names = Names(out.name, out.name, "und", out.name)
     meta = describe(names, network, order, texts=texts, figures=figures, reads="stream")
-    package(out, network, meta, vocabulary, texts=texts, aside=aside, card=card(meta, vocabulary, texts, aside))
+    told = card(meta, texts, aside, made_by=f"poembot train --text FILE --out {out.name}", order=order)
+    package(out, network, meta, vocabulary, texts=texts, aside=aside, card=told)
     shutil.rmtree(work)
     return {"out": str(out), **figures, "params": parameters(network), "seconds": round(seconds, 1), "device": where}
 
@@ -176,22 +181,3 @@ def describe(
         created=now().isoformat(timespec="seconds"),
         revision=revision(),
     )
-
-
-def card(meta: "Meta", vocabulary: "Vocabulary", texts: Sequence[str], aside: str) -> str:
-    """The model card."""
-    made = meta.architecture
-    return f"""# {meta.title}
-
-{meta.base}: a {meta.level}-level {made["cell"]} of {made["layers"]} x {made["size"]} units, {len(vocabulary)} symbols,
-made with `poembot` on {meta.created}. What it writes is written by a machine (AI 생성).
-
-| | |
-|---|---|
-| learned from | {sum(map(len, texts)):,} characters in {len(texts)} texts; `verse/` holds them, or their beginning |
-| kept aside | {len(aside):,} characters, `holdout.txt`, never trained on |
-| bits per character there | {meta.metrics["bits_per_char"]} (`poembot evaluate --text holdout.txt --folder .`) |
-| seed, code | {meta.seed}, {meta.revision or "unknown"} |
-
-The rights in what it learned from are those of the texts; whoever made this base knows them.
-"""

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from app.commands.bars import counting_bar, training_bar
+from app.commands.card import card
+from app.commands.sample import first_poem
 from app.commands.shell import BadUse, Json, opened, say, tell
-from app.commands.train import Level, Names, card, describe, read
+from app.commands.train import Level, Names, describe, parameters, read
 
 if TYPE_CHECKING:
     from models.corpus import Reading
@@ -45,7 +47,9 @@ def add(
         Path | None, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")
     ] = None,
     minutes: Annotated[float, typer.Option(min=0.01, help="Time to train.")] = 5.0,
-    size: Annotated[int, typer.Option(min=4, max=8192, help="Units of each of its three layers.")] = 384,
+    size: Annotated[
+        int | None, typer.Option(min=4, max=8192, help="Units of each of its three layers; else by the text's length.")
+    ] = None,
     level: Level = "char",
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to train.")] = "auto",
     as_json: Json = False,
@@ -54,7 +58,7 @@ def add(
     from app.bootstrap import install_voice, now
     from app.domain import voice as rules
     from app.store.voices import Voices
-    from models.make import Order
+    from models.make import Order, size_for
 
     slug, title, language = rules.named(slug, title, language)
     if bool(text) == (folder is not None):
@@ -71,12 +75,16 @@ def add(
             if folder is not None:
                 _adopt(folder, scratch / "base", names)
             else:
-                order = Order(level=level, size=size, embedding=min(256, size), minutes=minutes)
-                _train(text or [], scratch / "base", names, order, device)
+                texts, aside = read(text or [], None)
+                units = size or size_for(sum(map(len, texts)))
+                order = Order(level=level, size=units, embedding=min(256, units), minutes=minutes)
+                _train(texts, aside, scratch / "base", names=names, order=order, device=device)
+            poem = first_poem(scratch / "base")
             bot.shelf.place(scratch / "base", key)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         install_voice(bot, slug, title=title, language=language, base=names.base, folder=key)
+    say("\n".join(["", *(f"    {line}" for line in poem), ""]))
     say(f"{title}: /{slug}")
     if as_json:
         tell({"slug": slug, "title": title, "language": language, "base": names.base})
@@ -94,16 +102,19 @@ def _adopt(source: Path, place: Path, names: Names) -> None:
         raise BadUse(f"{source} has no {HOLDOUT}: without it no taught version can be examined")
     meta = replace(made.meta, **names._asdict(), lesson={})
     checkpoint.write(place, meta, made.vocabulary, made.weights, extras=source)
+    card, told = place / checkpoint.CARD, f"# {names.title}\n\n{names.base}, adopted from {made.meta.base}.\n"
+    if card.is_file():
+        told += f"\n{card.read_text(encoding='utf-8')}"
+    card.write_text(told, encoding="utf-8")
 
 
-def _train(files: Sequence[Path], place: Path, names: Names, order: "Order", device: str) -> None:
+def _train(texts: list[str], aside: str, place: Path, *, names: Names, order: "Order", device: str) -> None:
     """Train a base on texts: as running text, and, where it is verse, poem by poem at the end."""
     from models.corpus import Poems
     from models.device import choose
     from models.evaluate import surprise_of
     from models.make import chars_per_symbol, fresh, learn, package, stream, vocabulary_of
 
-    texts, aside = read(files, None)
     try:
         where = choose(device)  # type: ignore[arg-type]
     except ValueError as error:
@@ -111,21 +122,24 @@ def _train(files: Sequence[Path], place: Path, names: Names, order: "Order", dev
     vocabulary = vocabulary_of(texts, order.level)
     network = fresh(vocabulary, order)
     poems = _verse(texts)
-    say(f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary)} symbols, on {where}")
+    told = f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary)} symbols"
+    say(f"{told}; {order.layers} x {order.size} units, {parameters(network):,} parameters, on {where}")
     length = chars_per_symbol(texts, vocabulary)
-    with training_bar("reading", length) as watch:
+    with training_bar("reading 1/2" if poems else "reading", length) as watch:
         running = stream([poem + "\n" for poem in poems] or texts, vocabulary)
         plan = order.plan(where, STREAM_SHARE if poems else 1.0)
         network = learn(network, running, plan, device=where, watch=watch)
     if poems:
-        with training_bar("poems", length) as watch:
+        with training_bar("poems 2/2", length) as watch:
             plan = order.plan(where, 1 - STREAM_SHARE)
             network = learn(network, Poems(poems, vocabulary), plan, device=where, watch=watch)
     reads: Reading = "poems" if poems else "stream"
     with counting_bar("examining") as count:
         figures = surprise_of(network, vocabulary, aside, reads, watch=count).as_dict()
     meta = describe(names, network, order, texts=texts, figures=figures, reads=reads)
-    package(place, network, meta, vocabulary, texts=texts, aside=aside, card=card(meta, vocabulary, texts, aside))
+    made_by = f"poembot voice add {names.voice} --language {names.language} --title TITLE --text FILE"
+    told = card(meta, texts, aside, made_by=made_by, order=order)
+    package(place, network, meta, vocabulary, texts=texts, aside=aside, card=told)
 
 
 def _verse(texts: Sequence[str]) -> list[str]:
