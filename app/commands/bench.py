@@ -1,0 +1,75 @@
+"""`bench`: the project's own measurements, each beside its baseline in the same run."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.commands.shell import Failed, Json, Voice, say, settings_of_environment, tell
+
+if TYPE_CHECKING:
+    from bench.report import Row
+
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of engine and baseline; else the site's own.")]
+Out = Annotated[Path | None, typer.Option(help="Where figures and graphs go; else bench/results.")]
+Seconds = Annotated[float, typer.Option(min=0.05, help="How long each thing is measured.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Put these commands into *app*."""
+    group = typer.Typer(help="The project's own measurements.", no_args_is_help=True, rich_markup_mode=None)
+    group.callback()(bench)
+    group.command()(decode)
+    app.add_typer(group, name="bench")
+
+
+def bench() -> None:
+    """Measure the program, each figure beside its baseline."""
+
+
+def decode(
+    voice: Voice = "sibot",
+    threads: Threads = None,
+    seconds: Seconds = 1.5,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Steps a second of the engine, sampling and all, beside eager torch."""
+    from bench import decode as room
+
+    threads = threads or settings_of_environment().engine_threads
+    figures = room.measure(_base(voice), threads=threads, seconds=seconds, tell=say)
+    _report("decode", figures, room.rows(figures), out, as_json=as_json, draw=room.draw)
+
+
+def _base(voice: str) -> Path:
+    """The folder of a shipped voice."""
+    from app.store.shelf import SHIPPED
+
+    folder = SHIPPED / voice
+    if not (folder / "meta.json").is_file():
+        raise Failed(f"no base voice {voice} ships with this project")
+    return folder
+
+
+def _report(
+    name: str,
+    figures: Mapping[str, Any],
+    rows: "Sequence[Row]",
+    out: Path | None,
+    *,
+    as_json: bool,
+    draw: Callable[[Mapping[str, Any], Path], Path] | None = None,
+) -> None:
+    """Keep the figures, draw them, and show them as asked."""
+    from bench import report
+
+    folder, kept = out or report.RESULTS, report.rounded(figures)
+    say(f"kept in {report.keep(name, kept, folder)}")
+    if draw is not None:
+        say(f"drawn in {draw(kept, folder)}")
+    if as_json:
+        tell(kept)
+    else:
+        report.show(f"poembot bench {name}", rows)
