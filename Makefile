@@ -32,11 +32,13 @@ chaos: $(TESTS) ## kill, starve and cut off every part at every moment, and prin
 
 setup: $(TESTS) ## .venv with everything, development tools too
 
-check: $(TESTS) ## style, types and import contracts
+check: $(TESTS) ## style, types, import contracts, and what is known to be unsafe
 	@$(BIN)/ruff format --check --quiet . || { echo 'make format would lay these out' >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@said=$$($(BIN)/mypy 2>&1) || { echo "$$said" >&2; exit 1; }
 	@said=$$($(BIN)/lint-imports 2>&1) || { echo "$$said" >&2; exit 1; }
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive app worker models
+	@$(BIN)/python .ci/audit.py
 
 format: $(TESTS) ## lay the code out and mend what can be mended without thought
 	@$(BIN)/ruff check --quiet --fix-only .
