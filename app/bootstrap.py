@@ -11,11 +11,11 @@ from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.bells import CeleryBell
-from app.domain.version import VersionStatus
 from app.engine.engine import Engine
 from app.loop.ports import Bell
 from app.settings import Settings
 from app.store import session as units
+from app.store.releases import Releases
 from app.store.shelf import SHIPPED, Shelf
 from app.store.versions import Versions
 from app.store.voices import Serving, Voices
@@ -106,23 +106,16 @@ def install_voices(bot: Bot, shipped: Path = SHIPPED) -> None:
 
 
 def install_voice(bot: Bot, slug: str, *, title: str, language: str, base: str, folder: str) -> bool:
-    """A voice with its base as version 0 and champion; False when it is installed already."""
+    """A voice with its base as version 0 and champion; False when it is installed already.
+
+    A base that was here before, because a release was taken back, finds its versions and its last champion again.
+    """
     with bot.transaction() as session:
         moment = now()
         if not Voices(session).add(slug, title=title, language=language, base=base, now=moment):
             return False
-        versions = Versions(session)
-        _, number = versions.add(
-            slug,
-            folder=f"{folder}",
-            status=VersionStatus.BASE,
-            lesson={"hash": "", "ticks": 0, "submissions": 0, "visitors": 0},
-            metrics={},
-            verdict=None,
-            run=None,
-            now=moment,
-        )
-        versions.promote(slug, number, by="release", reason=base, now=moment)
+        number = Releases(session).take_up(slug, folder=folder, now=moment)
+        Versions(session).promote(slug, number, by="release", reason=base, now=moment)
         return True
 
 

@@ -12,8 +12,10 @@ from app.domain.version import VersionReport, VersionStatus
 from app.loop import rollout
 from app.loop.rollout import Candidate
 from app.store.poems import Poems
+from app.store.releases import Releases
 from app.store.runs import Runs
 from app.store.ticks import Ticks
+from app.store.trials import Trials
 from app.store.versions import Versions, wilson
 from app.store.voices import Voices
 from tests.store.test_runs import claimed
@@ -60,6 +62,7 @@ def publish(world: World, claim: Claim, verdict: Verdict, *, swap: str = "auto")
             swap=swap,  # type: ignore[arg-type]
             versions=Versions(session),
             runs=Runs(session),
+            trials=Trials(session),
             now=world.clock.forward(seconds=1),
         )
 
@@ -272,3 +275,30 @@ def test_runs_of_a_voice_that_serves_nothing_are_refused(world: World) -> None:
             Voices(session).one("sibot")
         with pytest.raises(UnknownVersion):
             Versions(session).champion("sibot")
+
+
+def test_a_release_of_a_base_may_be_taken_back(world: World) -> None:
+    """The next base begins anew at the same place; the former one finds its versions and its champion again."""
+    world.voice()
+    _, taught = world.version(folder="sibot/tiny-1/run-1-1")
+    place = "base:sibot-tiny-1"
+
+    def release(base: str) -> int:
+        with world.transaction() as session:
+            Voices(session).add("sibot", title="시봇", language="ko", base=base, now=world.clock.now)
+            number = Releases(session).take_up("sibot", folder=place, now=world.clock.now)
+            Versions(session).promote("sibot", number, by="release", reason=base, now=world.clock.now)
+            return number
+
+    with world.transaction() as session:
+        Versions(session).promote("sibot", taught, by="gate", reason="", now=world.clock.now)
+    assert release("tiny-2") == 0
+    with world.reading() as session:
+        assert [(v.number, v.base, v.folder) for v in Versions(session).of_voice("sibot")] == [(0, "tiny-2", place)]
+    assert release("tiny-1") == taught
+    with world.reading() as session:
+        assert {v.number: v.folder for v in Versions(session).of_voice("sibot")} == {
+            0: place,
+            taught: "sibot/tiny-1/run-1-1",
+        }
+    assert release("tiny-2") == 0
