@@ -1,0 +1,240 @@
+"""Taste: how likely a line is to be ticked, learned from who was shown what and ticked it or not.
+
+A quick reader: it knows a line by its signs (`models/signs.py`), and few of them matter (`models/sparse.py`). What it
+says is calibrated on readers it has not met. Kept as one JSON file that a person can read. Knows neither torch
+nor the database; who chooses by it is the engine's business.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.folder import appearing
+from models.signs import signs
+from models.sparse import Design, Fit, Floats, fit, sigmoid
+
+FORMAT = 1
+FILE = "taste.json"
+FEWEST = 5
+"""Lines that a sign must stand in to be learned about."""
+FEWEST_TICKS = 20
+"""Ticks, and lines without one, below which nothing can be said."""
+FOLDS = 5
+PENALTIES = (0.6, 0.42, 0.3, 0.21)
+"""The lasso's penalty, in standard errors of a sign that every line has; the readers left out choose."""
+MOST_PER_READER, MOST_PER_ADDRESS = 40.0, 60.0
+"""Readings one visitor, or one address, counts for at most."""
+
+
+class Tasteless(ValueError):
+    """Too few readings to tell anything, or a file that is no taste."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One line that one visitor was shown."""
+
+    text: str
+    slot: int
+    ticked: bool
+    reader: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How well a taste foresees readers it has not met."""
+
+    readings: int
+    ticks: int
+    readers: int
+    auc: float
+    """Chance that a ticked line is liked better than one that was not; 0.5: no better than a coin."""
+    auc_error: float
+    """Its standard error (Hanley & McNeil 1982)."""
+    ece: float
+    """Expected calibration error: mean distance of the chance foretold from the share ticked, over ten bins."""
+    penalty: float
+
+    @property
+    def knows(self) -> bool:
+        """Is it surely better than a coin?"""
+        return self.auc - 2 * self.auc_error > 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What readers like."""
+
+    weights: Mapping[str, float]
+    """Log-odds that a sign adds."""
+    bias: float
+    """Log-odds of a line without signs, in the mean of all slots."""
+    report: Report
+
+    def likings(self, lines: Sequence[str]) -> list[float]:
+        """Log-odds of a tick for each line; independent of which others are asked about."""
+        get = self.weights.get
+        return [self.bias + math.fsum(get(sign, 0.0) for sign in signs(line)) for line in lines]
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of what it would say."""
+        told = json.dumps([sorted(self.weights.items()), self.bias], ensure_ascii=False)
+        return hashlib.sha256(told.encode()).hexdigest()
+
+
+def write(folder: Path, taste: Taste) -> None:
+    """Keep it; the folder appears whole or not at all. Raises FileExistsError, OSError."""
+    weights = dict(sorted(taste.weights.items(), key=lambda item: -abs(item[1])))
+    report = asdict(taste.report)
+    told = {"format": FORMAT, "hash": taste.hash, "bias": taste.bias, "report": report, "weights": weights}
+    with appearing(folder) as fresh:
+        (fresh / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def read(folder: Path) -> Taste:
+    """The taste that lies there. Raises Tasteless for anything else."""
+    try:
+        raw: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        if raw["format"] != FORMAT:
+            raise Tasteless(f"{folder}: format {raw['format']}")
+        weights = {str(sign): float(weight) for sign, weight in raw["weights"].items()}
+        taste = Taste(weights, float(raw["bias"]), Report(**raw["report"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Tasteless(f"{folder} holds no taste: {error}") from error
+    if taste.hash != raw["hash"]:
+        raise Tasteless(f"{folder}: the taste was altered")
+    return taste
+
+
+def learn(readings: Sequence[Reading], *, seed: int = 0) -> Taste:
+    """The taste of those readers; the same readings and seed give the same. Raises Tasteless."""
+    ticks = sum(reading.ticked for reading in readings)
+    if min(ticks, len(readings) - ticks) < FEWEST_TICKS or len({r.reader for r in readings}) < 2:
+        raise Tasteless(f"{ticks} ticks on {len(readings)} lines tell nothing yet")
+    names, design = _design(readings)
+    folds = np.random.default_rng(seed).permutation(int(design.readers.max()) + 1)[design.readers] % FOLDS
+    rate = float(np.average(design.ticked, weights=design.counts))
+    unit = math.sqrt(rate * (1 - rate) / len(readings))
+    paths = [_path(design.part(folds != fold), unit) for fold in range(FOLDS)]
+    told = [_told(design, folds, [path[i] for path in paths]) for i in range(len(PENALTIES))]
+    best = int(np.argmin([_surprise(design, liking) for liking in told]))
+    whole = _path(design, unit, upto=best)[-1]
+    slope, shift = _calibrate(design, told[best])
+    weights = {
+        name: round(float(slope * w), 5) for name, w in zip(names, whole.weights, strict=True) if abs(slope * w) > 1e-4
+    }
+    report = _report(design, told[best], slope, shift, PENALTIES[best])
+    return Taste(weights, round(slope * whole.bias + shift + slope * _mean_slot(design, whole), 5), report)
+
+
+def _design(readings: Sequence[Reading]) -> tuple[list[str], Design]:
+    """The signs worth learning about, and who read what."""
+    of_line = [sorted(signs(reading.text)) for reading in readings]
+    counts = Counter(sign for found in of_line for sign in found)
+    names = sorted(sign for sign, n in counts.items() if n >= FEWEST and n <= len(readings) - FEWEST)
+    place = {name: i for i, name in enumerate(names)}
+    cells = [(row, place[sign]) for row, found in enumerate(of_line) for sign in found if sign in place]
+    rows, columns = np.array(cells, np.int64).reshape(-1, 2).T
+    numbers = {reader: i for i, reader in enumerate(dict.fromkeys(reading.reader for reading in readings))}
+    return names, Design(
+        rows,
+        columns,
+        len(names),
+        np.array([reading.slot for reading in readings]),
+        np.array([numbers[reading.reader] for reading in readings]),
+        np.array([float(reading.ticked) for reading in readings]),
+        _counts(readings),
+    )
+
+
+def _counts(readings: Sequence[Reading]) -> Floats:
+    """How much each reading counts: visitors and addresses are capped; 1 in the mean."""
+    by_reader = Counter(reading.reader for reading in readings)
+    counts = np.array([min(1.0, MOST_PER_READER / by_reader[reading.reader]) for reading in readings])
+    by_address: Counter[str] = Counter()
+    for reading, count in zip(readings, counts, strict=True):
+        by_address[reading.address] += count
+    counts *= [min(1.0, MOST_PER_ADDRESS / by_address[r.address]) if r.address else 1.0 for r in readings]
+    return np.asarray(counts / counts.mean())
+
+
+def _path(design: Design, unit: float, *, upto: int = len(PENALTIES) - 1) -> list[Fit]:
+    """Fits from the strictest penalty on, each begun at the one before."""
+    path: list[Fit] = []
+    for penalty in PENALTIES[: upto + 1]:
+        path.append(fit(design, penalty * unit, path[-1] if path else None))
+    return path
+
+
+def _told(design: Design, folds: np.ndarray[Any, Any], fits: Sequence[Fit]) -> Floats:
+    """What each fold's fit says of the readers it was not shown: (n,)."""
+    told = np.zeros(len(design.ticked))
+    for fold, fitted in enumerate(fits):
+        mine = folds == fold
+        told[mine] = fitted.liking(design)[mine] + _slots(fitted, design)[mine]
+    return told
+
+
+def _slots(fitted: Fit, design: Design) -> Floats:
+    """Each reading's slot effect; none for a slot that the fit has not seen."""
+    known = np.append(fitted.slots, np.zeros(max(0, int(design.slots.max()) + 1 - len(fitted.slots))))
+    return np.asarray(known[design.slots])
+
+
+def _mean_slot(design: Design, fitted: Fit) -> float:
+    return float(np.average(_slots(fitted, design), weights=design.counts))
+
+
+def _surprise(design: Design, liking: Floats) -> float:
+    """Mean nats a reading."""
+    return float(np.average(np.logaddexp(0, liking) - design.ticked * liking, weights=design.counts))
+
+
+def _calibrate(design: Design, liking: Floats) -> tuple[float, float]:
+    """Slope and shift that make log-odds honest on readers left out (Platt 1999), by Newton's method."""
+    x = np.stack([liking, np.ones_like(liking)])  # (2, n)
+    at = np.array([1.0, 0.0])
+    for _ in range(20):
+        chance = sigmoid(at @ x)
+        slope = x @ (design.counts * (chance - design.ticked)) + 0.1 * (at - [1.0, 0.0])
+        bend = (x * (design.counts * chance * (1 - chance))) @ x.T + 0.1 * np.eye(2)
+        at = at - np.linalg.solve(bend, slope)
+    return (float(at[0]), float(at[1])) if at[0] > 0 else (0.0, float(at[1]))
+
+
+def _report(design: Design, liking: Floats, slope: float, shift: float, penalty: float) -> Report:
+    yes, counts = design.ticked > 0, design.counts
+    area = auc(liking, yes, counts)
+    chance = sigmoid(slope * liking + shift)
+    ece = sum(_gap(design, chance, each) for each in np.array_split(np.argsort(chance), 10)) / counts.sum()
+    error = _auc_error(area, float(counts[yes].sum()), float(counts[~yes].sum()))
+    return Report(len(yes), int(yes.sum()), int(design.readers.max()) + 1, area, error, float(ece), penalty)
+
+
+def _gap(design: Design, chance: Floats, these: np.ndarray[Any, Any]) -> float:
+    """How far what was foretold of these readings is from what came true, in readings."""
+    return abs(float((design.counts * (chance - design.ticked))[these].sum()))
+
+
+def auc(scores: Floats, yes: np.ndarray[Any, Any], counts: Floats | None = None) -> float:
+    """Area under the ROC curve, each line weighing its *counts*; ties count half, and NaN without two kinds."""
+    weights = np.ones(len(scores)) if counts is None else counts
+    _, place = np.unique(scores, return_inverse=True)
+    ones, zeros = (np.bincount(place, weights * kind) for kind in (yes, ~yes))
+    pairs = float(ones.sum() * zeros.sum())
+    return float(ones @ (zeros.cumsum() - zeros / 2)) / pairs if pairs else math.nan
+
+
+def _auc_error(area: float, ones: float, zeros: float) -> float:
+    one, two = area / (2 - area), 2 * area * area / (1 + area)
+    square = area * (1 - area) + (ones - 1) * (one - area**2) + (zeros - 1) * (two - area**2)
+    return math.sqrt(max(0.0, square) / (ones * zeros))
