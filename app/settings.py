@@ -10,12 +10,15 @@ import secrets
 import sys
 import tempfile
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.domain.trial import TrialRules
 
 WEAKEST_SECRET = 32
 SECRETS = "/run/secrets"
@@ -69,8 +72,18 @@ class Settings(BaseSettings):
     ] = 100
     swap: Annotated[
         Literal["auto", "ask"],
-        Field(description="`auto`: an admitted version serves at once; `ask`: when the admin says so."),
+        Field(description="`auto`: what the gate, or its trial, admits serves at once; `ask`: when the admin says so."),
     ] = "auto"
+    trial_share: Annotated[
+        float,
+        Field(ge=0, le=0.9, description="Share of the poems a version on trial writes; 0: no trial, the gate decides."),
+    ] = 0.3
+    trial_days: Annotated[
+        float, Field(gt=0, description="Days after which a trial that has decided nothing is left to the admin.")
+    ] = 14
+    trial_impressions: Annotated[
+        int, Field(ge=100, description="Lines read after which a trial that has decided nothing is left to the admin.")
+    ] = 20_000
     auto_approve: Annotated[
         bool, Field(description="Take submissions that pass the automatic checks without a moderator.")
     ] = False
@@ -111,6 +124,11 @@ class Settings(BaseSettings):
             if self.limits == "off":
                 raise ValueError("POEMBOT_LIMITS=off is refused in production")
         return self
+
+    @property
+    def trial_rules(self) -> TrialRules:
+        """When a trial is over."""
+        return TrialRules(longest=timedelta(days=self.trial_days), impressions=self.trial_impressions)
 
     @property
     def database(self) -> str:

@@ -21,9 +21,10 @@ from app.bootstrap import Bot, announcer, now
 from app.loop import runs
 from app.store.feedback import FeedbackStore
 from app.store.runs import Runs
+from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
-from worker import tidy
+from worker import tidy, trials
 from worker.pulse import pulse
 from worker.runner import Runner
 
@@ -46,8 +47,9 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
 
     @celery.task(name=SWEEP)
     def look_around() -> None:
-        """Start what is due; ring again for what nobody took up; take old versions off the shelf."""
+        """Start what is due; ring again for what nobody took up; weigh the trials; take old versions off the shelf."""
         sweep(bot)
+        trials.look(bot)
         tidy.prune(bot)
 
     @celery.task(name=TIDY)
@@ -69,6 +71,7 @@ def sweep(bot: Bot) -> None:
             voices=Voices(session),
             versions=Versions(session),
             feedback=FeedbackStore(session),
+            on_trial={one.voice for one in Trials(session).under_way()},
             announce=announcer(session),
             now=now(),
         )

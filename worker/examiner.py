@@ -17,6 +17,7 @@ from app.domain.lesson import Lesson
 from app.domain.poem import LINES, Wish
 from app.domain.verdict import Scorecard
 from app.engine.engine import Engine
+from app.loop.screen import blocked
 from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint, seen
@@ -29,6 +30,9 @@ AT_ONCE = 12
 SOME = 64
 """Poems of the holdout that are read between two looks at whether to stop."""
 HOLDOUT = "holdout.txt"
+DECILES = (0.1, 0.5, 0.9)
+SHOWN = 3
+"""Poems of each version that are kept to be compared."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,17 @@ class Examination:
         except EngineFailed:  # it can't write: that is a finding, and the gate turns NaN away
             return Scorecard(surprise, math.nan, math.nan, math.nan, finite=False)
         weights = all(bool(np.isfinite(value).all()) for value in version.weights.values())
+        short, usual, long = np.quantile([len(seen.letters(line)) for line in lines], DECILES).tolist()
         return Scorecard(
             bits_per_char=surprise,
             distinct=distinct(lines),
             distinct2=distinct(_pairs(lines)),
             copied=sum(map(self.is_copied, lines)) / len(lines),
             finite=weights and math.isfinite(surprise),
+            short=short,
+            usual=usual,
+            long=long,
+            blocked=sum(blocked(line) is not None for line in lines) / len(lines),
         )
 
     def _surprise(self, version: checkpoint.Checkpoint, check: Callable[[float], None]) -> float:
@@ -80,12 +89,18 @@ class Examination:
         return seen.letters(line) in self.taught or seen.shares_a_run(line, self.read)
 
 
-def sample(version: checkpoint.Checkpoint, settings: Settings, *, check: Callable[[float], None]) -> list[str]:
-    """`settings.samples` lines, in poems of five, as the site would write them; the same seeds for every version."""
+def sample(
+    version: checkpoint.Checkpoint, settings: Settings, *, check: Callable[[float], None], most: int | None = None
+) -> list[str]:
+    """`settings.samples` lines, in poems of five, as the site would write them; the same seeds for every version.
+
+    *most*: fewer of them, the first.
+    """
+    wanted = settings.samples if most is None else most
     voice = version.meta.voice
     serving = Serving(voice, 0, 0, "candidate", version.meta.base)
     engine = Engine(champions=lambda: [serving], fetch=lambda _key: version.folder, settings=settings)
-    poems = -(-settings.samples // LINES)
+    poems = -(-wanted // LINES)
     lines: list[str] = []
     readers = ThreadPoolExecutor(AT_ONCE)
     try:
@@ -97,7 +112,13 @@ def sample(version: checkpoint.Checkpoint, settings: Settings, *, check: Callabl
     finally:
         readers.shutdown(cancel_futures=True)
         engine.close()
-    return lines[: settings.samples]
+    return lines[:wanted]
+
+
+def poems(version: checkpoint.Checkpoint, settings: Settings) -> list[list[str]]:
+    """A few poems to lay beside other versions' of the same seeds."""
+    lines = sample(version, settings, check=lambda _: None, most=SHOWN * LINES)
+    return [lines[start : start + LINES] for start in range(0, len(lines), LINES)]
 
 
 def distinct(things: Iterable[str]) -> float:

@@ -18,14 +18,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import Bot, now
 from app.domain.errors import Cancelled, LeaseLost, PoemBotError
+from app.domain.heldout import ReadLine, choosers, split
 from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, RunState
-from app.domain.verdict import Scorecard
+from app.domain.verdict import Scorecard, Verdict
 from app.domain.version import VersionReport
-from app.loop import gate, lessons, rollout
+from app.loop import lessons, rollout
 from app.loop.rollout import Candidate
 from app.store.feedback import FeedbackStore
+from app.store.readings import Readings
 from app.store.runs import Runs
+from app.store.trials import Trials
 from app.store.versions import Versions
 from worker.hold import Hold, ToldToGo
 
@@ -34,6 +37,16 @@ if TYPE_CHECKING:
     from models.train import Progress
 
 log = structlog.get_logger(__name__)
+
+
+class TurnedBack(PoemBotError):
+    """The training came to nothing that could be examined: a verdict without a version."""
+
+    code = "turned_back"
+
+    def __init__(self, verdict: Verdict) -> None:
+        super().__init__(f"no version to examine: {', '.join(verdict.reasons)}")
+        self.verdict = verdict
 
 
 class NothingToLearn(PoemBotError):
@@ -51,6 +64,9 @@ class _Desk:
 
     lesson: Lesson
     base: VersionReport
+    champion: VersionReport
+    held_out: tuple[ReadLine, ...]
+    """What readers chose, and passed over, whom neither candidate nor champion was taught."""
 
 
 class Runner:
@@ -94,6 +110,8 @@ class Runner:
             log.warning("run.lost")
         except Cancelled:
             self._end(claim, RunState.CANCELLED, None)
+        except TurnedBack as error:
+            self._end(claim, RunState.REJECTED, str(error), error.verdict)
         except ToldToGo:
             self._release(claim)
         except SQLAlchemyError:
@@ -105,10 +123,10 @@ class Runner:
             log.exception("run.failed")
             self._end(claim, RunState.FAILED, plain(error))
 
-    def _end(self, claim: Claim, state: RunState, error: str | None) -> None:
+    def _end(self, claim: Claim, state: RunState, error: str | None, verdict: Verdict | None = None) -> None:
         try:
             with self._bot.transaction() as session:
-                Runs(session).end(claim, state, error=error, now=now())
+                Runs(session).end(claim, state, error=error, verdict=verdict, now=now())
         except LeaseLost:
             log.warning("run.lost")
         else:
@@ -140,9 +158,12 @@ class Runner:
 
     def _prepare(self, claim: Claim) -> _Desk:
         with self._bot.reading() as session:
-            lesson = lessons.build(FeedbackStore(session).of(claim.voice))
-            desk = _Desk(lesson, Versions(session).one(claim.voice, 0))
-        if not lesson.texts:
+            versions, readings = Versions(session), Readings(session)
+            champion = versions.champion(claim.voice)
+            feedback, held = split(FeedbackStore(session).of(claim.voice), readings.taught(champion.id))
+            read = tuple(choosers(readings.of(claim.voice, held)))
+            desk = _Desk(lessons.build(feedback), versions.one(claim.voice, 0), champion, read)
+        if not desk.lesson.texts:
             raise NothingToLearn
         for fence in range(1, claim.fence):  # what an earlier taker placed and could not publish
             self._bot.shelf.remove(self._key(claim, desk.base.base, fence))
@@ -154,7 +175,8 @@ class Runner:
         return checkpoint.read(self._bot.shelf.fetch(version.folder))
 
     def _train(self, base: "Checkpoint", lesson: Lesson, folder: Path, hold: Hold) -> None:
-        from worker import school  # torch: only once there is something to teach
+        from models.train import Diverged  # torch: only once there is something to teach
+        from worker import school
 
         hold.say(
             f"lesson {lesson.hash[:12]}: {lesson.ticks} ticks, {lesson.submissions} poems, {lesson.visitors} readers"
@@ -169,7 +191,10 @@ class Runner:
             left = at.seconds_left if math.isfinite(at.seconds_left) else None
             hold.at(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
 
-        network = school.teach(base, lesson, settings=self._bot.settings, watch=watch)
+        try:
+            network = school.teach(base, lesson, settings=self._bot.settings, watch=watch)
+        except Diverged as error:
+            raise TurnedBack(Verdict(("not_finite",))) from error
         if last is not None:
             hold.say(f"taught in {last.step} steps, loss {last.loss:.3f}, {last.chars_per_s:,.0f} char/s")
         hold.at(Phase.WRITING)
@@ -177,24 +202,30 @@ class Runner:
 
     def _examine(self, claim: Claim, desk: _Desk, base: "Checkpoint", folder: Path, hold: Hold) -> Candidate:
         from models import checkpoint
-        from worker.examiner import Examination
+        from worker.assessment import Subject, assess
 
         hold.at(Phase.EXAMINING)
-        examination = Examination.of(base.folder, desk.lesson, self._bot.settings)
-
-        def check(done: float, part: int) -> None:
-            hold.at(Phase.EXAMINING, round(50 * (part + done)), 100)
-
-        before = examination.examine(base, check=lambda done: check(done, 0))
-        after = examination.examine(checkpoint.read(folder), check=lambda done: check(done, 1))
-        verdict = gate.judge(before, after)
-        for name, card in (("base", before), ("candidate", after)):
-            hold.say(f"{name}: {figures(card)}")
-        hold.say("admitted" if verdict.admitted else f"turned away: {', '.join(verdict.reasons)}")
+        champion = base if desk.champion.id == desk.base.id else self._read(desk.champion)
+        subject = Subject(base, champion, checkpoint.read(folder), desk.champion.metrics, desk.held_out)
+        found = assess(
+            subject,
+            desk.lesson,
+            self._bot.settings,
+            watch=lambda done: hold.at(Phase.EXAMINING, round(done * 100), 100),
+        )
+        for line in found.report():
+            hold.say(line)
         if not desk.base.metrics:  # a base is measured once; its figures are shown beside those of what it was taught
             with self._bot.transaction() as session:
-                Versions(session).measured(desk.base.id, numbers(before))
-        return Candidate(self._key(claim, desk.base.base, claim.fence), desk.lesson, numbers(after), verdict)
+                Versions(session).measured(desk.base.id, numbers(found.base), found.base_poems)
+        return Candidate(
+            self._key(claim, desk.base.base, claim.fence),
+            desk.lesson,
+            numbers(found.candidate),
+            found.verdict,
+            found.poems,
+            found.gains,
+        )
 
     def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
         shelf = self._bot.shelf
@@ -205,8 +236,10 @@ class Runner:
                     claim,
                     candidate,
                     swap=self._bot.settings.swap,
+                    trial_share=self._bot.settings.trial_share,
                     versions=Versions(session),
                     runs=Runs(session),
+                    trials=Trials(session),
                     now=now(),
                 )
         except LeaseLost:
@@ -229,11 +262,3 @@ def plain(error: Exception) -> str:
 def numbers(card: Scorecard) -> dict[str, float]:
     """The figures that are numbers: neither JSON nor Postgres knows NaN."""
     return {name: value for name, value in card.as_dict().items() if math.isfinite(value)}
-
-
-def figures(card: Scorecard) -> str:
-    """A scorecard as a line of a log."""
-    return (
-        f"{card.bits_per_char:.4f} bits/char, distinct {card.distinct:.3f}, pairs {card.distinct2:.3f}, "
-        f"copied {card.copied:.3f}, {'finite' if card.finite else 'not finite'}"
-    )

@@ -52,6 +52,18 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class LessonItem:
+    """Where a text of a version's lesson came from, and what became of it."""
+
+    kind: Literal["line", "poem"]
+    source: int
+    """Id of the line, or of the submission."""
+    weight: float
+    gain: float | None = None
+    """Nats a line by which the version finds it likelier than the base does; None when that was not measured."""
+
+
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """The data of one run, without the rehearsal that the base brings along."""
 

@@ -7,7 +7,7 @@ LINES = 5
 """Lines of a poem, as the ancestor had it."""
 MOST_LINES = 16
 MOST_PRIME = 60
-"""Characters of a beginning that a visitor may give."""
+"""Characters of a beginning, or of a line, that a visitor may give."""
 TEMPERATURES = (0.3, 1.5)
 
 
@@ -31,6 +31,8 @@ class Wish:
     """None: the voice's own."""
     seed: int | None = None
     """None: chosen at random. A poem with a seed of the visitor's makes no impressions."""
+    own: str = ""
+    """A line of the visitor's own, after those he keeps; what follows is written."""
     keep: tuple[Quotation | None, ...] = ()
     """By slot: a line that stays, or None for one to be written; shorter than `lines` means None."""
 
@@ -49,6 +51,8 @@ class WrittenLine:
     """Are some of its words, or all, a human's?"""
     quoted: int | None = None
     """The id of the line it quotes."""
+    liking: float | None = None
+    """Log-odds of a tick as the voice's taste foretold them; None without a taste, and for a quotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,10 @@ class Writing:
     seed: int
     temperature: float
     lines: tuple[WrittenLine, ...]
+    trial: int | None = None
+    """The trial whose draw chose the version."""
+    taste: int | None = None
+    """The taste that chose among candidates; None for a poem that none did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,8 +138,10 @@ class TrialReport:
     voice: str
     challenger: int
     """Number of the version on trial."""
+    challenger_id: int
     champion: int
     """Number of the version it is compared with."""
+    champion_id: int
     share: float
     state: TrialState
     reason: TrialEnd | None

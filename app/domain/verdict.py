@@ -1,5 +1,6 @@
 """The verdict: may readers be shown this candidate, and if not, why?"""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,16 @@ class Scorecard:
     """Share of sampled lines that stand in the lesson or in the base's texts; 0 to 1."""
     finite: bool
     """Were all weights and logits numbers?"""
+    short: float = math.nan
+    """Letters of a line that one in ten lines does not exceed."""
+    usual: float = math.nan
+    """Letters of a line that half of them do not exceed."""
+    long: float = math.nan
+    """Letters of a line that nine in ten do not exceed."""
+    blocked: float = math.nan
+    """Share of sampled lines with a word of the block list (`app/loop/blocked.py`); 0 to 1."""
+    liking: float = math.nan
+    """Bits a character by which lines that held-out readers ticked surprise it less than those they passed over."""
 
     def as_dict(self) -> dict[str, float]:
         """For `meta.json`, the database and the API."""
@@ -26,17 +37,23 @@ class Scorecard:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The gate's answer: admitted when no rule is broken. Rules are named by code; pages put them into words."""
+    """The gate's answer. Rules are named by code; pages put them into words."""
 
     reasons: tuple[str, ...]
-    """Rules that did not hold: `not_finite`, `forgot_the_language`, `repeats_itself`, `copies`."""
+    """Rules that did not hold: `not_finite`, `forgot_the_language`, `worse_than_champion`, `repeats_itself`, `copies`,
+    `says_blocked_words`, `strange_lengths`, `readers_disagree`."""
     unmeasured: tuple[str, ...] = ()
     """Rules that could not be measured yet: `too_few_readers`."""
 
     @property
     def admitted(self) -> bool:
-        """No rule was broken."""
-        return not self.reasons
+        """No rule was broken, and every rule was measured."""
+        return not self.reasons and not self.unmeasured
+
+    @property
+    def undecided(self) -> bool:
+        """No rule was broken that could be measured: the admin decides, or a trial."""
+        return not self.reasons and bool(self.unmeasured)
 
     def as_dict(self) -> dict[str, object]:
         """The contract's shape."""

@@ -11,7 +11,7 @@ from app.domain.verdict import Scorecard, Verdict
 
 @dataclass(frozen=True, slots=True)
 class GateLimits:
-    """How far a candidate may stray from its base."""
+    """How far a candidate may stray from its base, and from the champion."""
 
     slack: float = 0.05
     """Bits a character more surprise at the frozen holdout."""
@@ -19,15 +19,49 @@ class GateLimits:
     """Share of the base's distinct lines and pairs that must remain."""
     copied: float = 0.02
     """Share of copied lines allowed beyond the base's own."""
+    stretch: float = 1.5
+    """How many times longer, or shorter, its lines may be, and a letter besides."""
+    readers: int = 8
+    """Held-out readers without whom their liking is not measured."""
 
 
-def judge(base: Scorecard, candidate: Scorecard, *, limits: GateLimits = GateLimits()) -> Verdict:
-    """Admit *candidate* only if every rule holds; the reasons name those that do not."""
+LIMITS = GateLimits()
+
+
+def judge(
+    base: Scorecard,
+    candidate: Scorecard,
+    *,
+    champion: Scorecard | None = None,
+    readers: int = 0,
+    limits: GateLimits = LIMITS,
+) -> Verdict:
+    """Admit *candidate* only if every rule holds; the reasons name those that do not.
+
+    *champion*: the version that serves, the base itself without one. *readers*: held-out readers who ticked lines
+    and passed over others.
+    """
+    serving = champion or base
     held = {
         "not_finite": candidate.finite,
         "forgot_the_language": candidate.bits_per_char <= base.bits_per_char + limits.slack,
+        "worse_than_champion": candidate.bits_per_char <= serving.bits_per_char + limits.slack,
         "repeats_itself": candidate.distinct >= limits.variety * base.distinct
         and candidate.distinct2 >= limits.variety * base.distinct2,
         "copies": candidate.copied <= base.copied + limits.copied,
+        "says_blocked_words": candidate.blocked <= base.blocked,
+        "strange_lengths": _alike(base, candidate, limits.stretch),
     }
-    return Verdict(reasons=tuple(rule for rule, holds in held.items() if not holds))
+    measured = readers >= limits.readers
+    if measured:
+        held["readers_disagree"] = candidate.liking > serving.liking
+    broken = tuple(rule for rule, holds in held.items() if not holds)
+    if "forgot_the_language" in broken:  # the graver of two that say nearly the same
+        broken = tuple(rule for rule in broken if rule != "worse_than_champion")
+    return Verdict(broken, () if measured else ("too_few_readers",))
+
+
+def _alike(base: Scorecard, candidate: Scorecard, stretch: float) -> bool:
+    """Are the candidate's short, usual and long lines about as long as the base's?"""
+    pairs = ((base.short, candidate.short), (base.usual, candidate.usual), (base.long, candidate.long))
+    return all(before / stretch - 1 <= after <= before * stretch + 1 for before, after in pairs)

@@ -1,12 +1,12 @@
 """Rollout: what becomes of a candidate, and which version serves."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion
-from app.domain.lesson import Lesson
+from app.domain.lesson import Lesson, LessonItem
 from app.domain.run import Claim, RunState
 from app.domain.verdict import Verdict
 from app.domain.version import VersionReport, VersionStatus
@@ -21,6 +21,10 @@ class Candidate:
     lesson: Lesson
     metrics: Mapping[str, float]
     verdict: Verdict
+    poems: Sequence[Sequence[str]] = ()
+    """A few it wrote, of the same seeds as every version's."""
+    gains: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    """By kind and source of the lesson: nats a line by which it finds that likelier than the base does."""
 
 
 class Move(Protocol):
@@ -49,7 +53,8 @@ class VersionStore(Protocol):
         verdict: Verdict | None,
         run: int | None,
         now: datetime,
-        items: Iterable[tuple[str, int, float]] = (),
+        items: Iterable[LessonItem] = (),
+        samples: Sequence[Sequence[str]] = (),
     ) -> tuple[int, int]:
         """A new version: its id and number."""
 
@@ -69,6 +74,13 @@ class VersionStore(Protocol):
         """Its moves, newest first."""
 
 
+class TrialStore(Protocol):
+    """Where trials are kept: `store.trials.Trials`."""
+
+    def start(self, voice: str, challenger: int, *, share: float, now: datetime) -> int | None:
+        """A new trial of that version, or None when another is under way."""
+
+
 class RunStore(Protocol):
     """Where runs are kept: `store.runs.Runs`."""
 
@@ -81,30 +93,40 @@ def publish(
     candidate: Candidate,
     *,
     swap: Literal["auto", "ask"],
+    trial_share: float = 0,
     versions: VersionStore,
     runs: RunStore,
+    trials: TrialStore,
     now: datetime,
 ) -> tuple[RunState, int]:
-    """Record the candidate, end its run, and promote it where admission does; its state and number.
+    """Record the candidate, end its run, and put it on trial, or promote it where admission does; its state and number.
 
-    All in one unit of work. Raises LeaseLost when the run is somebody else's by now: then nothing is kept.
+    With a *trial_share* whatever was not turned away goes on trial, unless another version is. All in one unit of
+    work. Raises LeaseLost when the run is somebody else's by now: then nothing is kept.
     """
-    admitted = candidate.verdict.admitted
-    state = RunState.ADMITTED if admitted else RunState.REJECTED
+    verdict = candidate.verdict
+    state = RunState.ADMITTED if verdict.admitted else RunState.UNDECIDED if verdict.undecided else RunState.REJECTED
     runs.end(claim, state, now=now)
-    items = [(text.kind, source, text.weight) for text in candidate.lesson.texts for source in text.sources]
-    _, number = versions.add(
+    items = [
+        LessonItem(text.kind, source, text.weight, candidate.gains.get((text.kind, source)))
+        for text in candidate.lesson.texts
+        for source in text.sources
+    ]
+    version, number = versions.add(
         claim.voice,
         folder=candidate.folder,
-        status=VersionStatus.ADMITTED if admitted else VersionStatus.REJECTED,
+        status=VersionStatus(state.value),
         lesson=candidate.lesson.summary(),
         metrics=candidate.metrics,
         verdict=candidate.verdict,
         run=claim.run,
         now=now,
         items=items,
+        samples=candidate.poems,
     )
-    if admitted and swap == "auto":
+    if trial_share and state is not RunState.REJECTED:
+        trials.start(claim.voice, version, share=trial_share, now=now)
+    elif verdict.admitted and swap == "auto":
         versions.promote(claim.voice, number, by="gate", reason=f"run {claim.run}", now=now)
     return state, number
 
@@ -122,14 +144,14 @@ def promote(
     """Have version *number* serve; its number.
 
     Raises UnknownVersion (also for one whose folder was pruned), and TurnedAway for one that did not
-    pass the gate, unless the admin overrides that and says why.
+    pass the gate, unless the admin overrides that and says why. Of one that the gate left undecided he decides.
     """
     version = versions.one(voice, number)
     if version.status is VersionStatus.PRUNED:
         raise UnknownVersion(f"{voice} {number}")
-    if version.status not in (VersionStatus.BASE, VersionStatus.ADMITTED):
-        if not (override and reason.strip()):
-            raise TurnedAway(number, version.verdict or Verdict(()))
+    if version.status is VersionStatus.REJECTED and not (override and reason.strip()):
+        raise TurnedAway(number, version.verdict or Verdict(()))
+    if version.status in (VersionStatus.REJECTED, VersionStatus.UNDECIDED):
         versions.admit(version.id)
     versions.promote(voice, number, by=by, reason=reason, now=now)
     return number

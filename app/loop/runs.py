@@ -1,6 +1,6 @@
 """Starting runs: by the admin, from the shell, by count, by time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -72,14 +72,18 @@ def sweep(
     feedback: FeedbackStore,
     announce: Announce,
     now: datetime,
+    on_trial: Collection[str] = (),
 ) -> None:
     """Start the runs that are due, and announce again those that nobody has taken up.
 
     A run is due when *after* new ticks and poems have come, or when anything new has come and *every* has
     passed since the newest run (or the newest version, where there was none). After a run that failed the count
     alone does not start another before an hour has passed: a broken lesson must not train for ever.
+    A voice whose last version is *on_trial* waits for what readers say of it.
     """
     for voice in voices.all():
+        if voice.slug in on_trial:
+            continue
         cause = _due(
             feedback.new_since_champion(voice.slug, now),
             runs.last_started(voice.slug),

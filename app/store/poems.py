@@ -16,6 +16,8 @@ from app.store.session import insert
 from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow, VoiceRow
 
 Sort = Literal["new", "loved"]
+_SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
+"""Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
 
 
 def _new_id() -> str:
@@ -40,6 +42,7 @@ class Poems:
             fixed_seed=fixed_seed,
             temperature=writing.temperature,
             prime=prime,
+            trial_id=writing.trial,
             created=now,
         )
         self._session.add(poem)
@@ -114,12 +117,9 @@ class Poems:
         return self._session.scalar(newest)
 
     def newest(self, voice: str) -> str | None:
-        """The newest poem of *voice*, whoever it was written for."""
+        """The newest poem of *voice* without a human's words, whoever it was written for."""
         return self._session.scalar(
-            select(PoemRow.id)
-            .where(PoemRow.voice == voice, PoemRow.prime == "")
-            .order_by(PoemRow.created.desc())
-            .limit(1)
+            select(PoemRow.id).where(PoemRow.voice == voice, ~_SAID_BY_HUMANS).order_by(PoemRow.created.desc()).limit(1)
         )
 
     def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:
@@ -157,13 +157,13 @@ class Poems:
         limit: int = 20,
         visitor: str | None = None,
     ) -> tuple[list[Poem], str | None]:
-        """A page of poems that were really read, and the cursor of the next page or None.
+        """A page of poems that were really read, without a human's words; and the cursor of the next page or None.
 
         An unreadable cursor is the first page: links age.
         """
         offset = int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 8 else 0
         ids = select(PoemRow.id).join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
-        ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None))
+        ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None), ~_SAID_BY_HUMANS)
         if version is not None:
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             ids = ids.join(VersionRow, VersionRow.id == PoemRow.version_id)

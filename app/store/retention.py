@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.domain.trial import TrialState
 from app.domain.version import VersionStatus
-from app.store.tables import HistoryRow, VersionRow, VoiceRow
+from app.store.tables import HistoryRow, TrialRow, VersionRow, VoiceRow
 
 _STAYS = (VersionStatus.BASE, VersionStatus.PRUNED)
 """A base is never removed; what was removed is gone."""
@@ -25,7 +26,9 @@ class Retention:
         return list(self._session.scalars(lying.order_by(VersionRow.id.desc())))
 
     def needed(self, voice: str, *, rollbacks: int, since: datetime) -> set[int]:
-        """Ids of the champion, of what it can be rolled back to in so many steps, and of what served after *since*."""
+        """Ids of the champion, of what it can be rolled back to in so many steps, of what served after *since*, and of
+        what is on trial.
+        """
         moves = self._session.execute(
             select(HistoryRow.version_id, HistoryRow.was_id)
             .where(HistoryRow.voice == voice)
@@ -35,6 +38,8 @@ class Retention:
             HistoryRow.voice == voice, HistoryRow.at > since
         )
         needed = {id for move in self._session.execute(lately) for id in move if id is not None}
+        trials = select(TrialRow.challenger_id).where(TrialRow.voice == voice, TrialRow.state == TrialState.RUNNING)
+        needed |= set(self._session.scalars(trials))
         version = self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == voice))
         for _ in range(rollbacks + 1):
             if version is None:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState
+from app.domain.verdict import Verdict
 from app.store.tables import RunLogRow, RunRow, VersionRow
 
 _SHARE = {  # how much of a run lies before each phase, and how much the phase is
@@ -100,9 +101,19 @@ class Runs:
         """Give the run back, unfinished: the worker was told to go. The attempt does not count. Raises LeaseLost."""
         self._write(claim, heed=False, state=RunState.QUEUED, leased_until=None, phase=None, attempt=RunRow.attempt - 1)
 
-    def end(self, claim: Claim, state: RunState, *, error: str | None = None, now: datetime) -> None:
-        """The run is over. Raises LeaseLost."""
-        self._write(claim, heed=False, state=state, error=error, ended=now, leased_until=None, seconds_left=None)
+    def end(
+        self,
+        claim: Claim,
+        state: RunState,
+        *,
+        error: str | None = None,
+        verdict: Verdict | None = None,
+        now: datetime,
+    ) -> None:
+        """The run is over; *verdict*: why there is no version. Raises LeaseLost."""
+        told = verdict.as_dict() if verdict else None
+        over = {"state": state, "error": error, "verdict": told, "ended": now}
+        self._write(claim, heed=False, leased_until=None, seconds_left=None, **over)
 
     def _write(self, claim: Claim, *, heed: bool = True, **values: Any) -> None:
         written = self._session.execute(
@@ -202,7 +213,7 @@ def _report(row: RunRow, log: Sequence[str], version: VersionRow | None) -> RunR
         log=tuple(log[-LOG_LINES:]),
         error=row.error,
         version=version.number if version else None,
-        verdict=version.verdict if version else None,
+        verdict=version.verdict if version else row.verdict,
         attempt=row.attempt,
         cancelling=row.cancelling,
         created=row.created,

@@ -9,9 +9,20 @@ from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownVersion, UnknownVoice
+from app.domain.lesson import LessonItem
+from app.domain.trial import TrialEnd, TrialState
 from app.domain.verdict import Verdict
 from app.domain.version import Rate, VersionReport, VersionStatus
-from app.store.tables import HistoryRow, ImpressionRow, LessonItemRow, TickRow, VersionRow, VisitorRow, VoiceRow
+from app.store.tables import (
+    HistoryRow,
+    ImpressionRow,
+    LessonItemRow,
+    TickRow,
+    TrialRow,
+    VersionRow,
+    VisitorRow,
+    VoiceRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +107,10 @@ class Versions:
         verdict: Verdict | None,
         run: int | None,
         now: datetime,
-        items: Iterable[tuple[str, int, float]] = (),
+        items: Iterable[LessonItem] = (),
+        samples: Sequence[Sequence[str]] = (),
     ) -> tuple[int, int]:
-        """A new version with the next number; *items*: kind, source id and weight of what it learned.
+        """A new version with the next number; *items*: what it learned; *samples*: poems it wrote.
 
         Returns its id and its number.
         """
@@ -114,20 +126,22 @@ class Versions:
             lesson=dict(lesson),
             metrics=_numbers(metrics),
             verdict=verdict.as_dict() if verdict else None,
+            samples=[list(poem) for poem in samples],
             run_id=run,
             created=now,
         )
         self._session.add(row)
         self._session.flush()
         self._session.add_all(
-            LessonItemRow(version_id=row.id, kind=kind, source_id=source, weight=weight)
-            for kind, source, weight in items
+            LessonItemRow(version_id=row.id, kind=item.kind, source_id=item.source, weight=item.weight, gain=item.gain)
+            for item in items
         )
         return row.id, row.number
 
-    def measured(self, version_id: int, metrics: Mapping[str, float]) -> None:
-        """Keep what was measured of a version (a base's own scorecard, once per release)."""
-        self._session.execute(update(VersionRow).where(VersionRow.id == version_id).values(metrics=_numbers(metrics)))
+    def measured(self, version_id: int, metrics: Mapping[str, float], samples: Sequence[Sequence[str]] = ()) -> None:
+        """Keep what was measured of a version, and poems it wrote (a base's own, once per release)."""
+        known = update(VersionRow).where(VersionRow.id == version_id)
+        self._session.execute(known.values(metrics=_numbers(metrics), samples=[list(poem) for poem in samples]))
 
     def admit(self, version_id: int) -> None:
         """The admin overrules the gate."""
@@ -136,6 +150,8 @@ class Versions:
 
     def promote(self, voice: str, number: int, *, by: str, reason: str, now: datetime) -> None:
         """Move the champion pointer and write it into the history; a version that serves already stays.
+
+        A trial that is under way has lost what it compares with: it ends.
 
         Holds the voice's row, as `Retention.prune` does. Raises UnknownVersion, also for one that was pruned meanwhile.
         """
@@ -150,6 +166,9 @@ class Versions:
             HistoryRow(voice=voice, version_id=row.id, was_id=owner.champion_id, at=now, by=by, reason=reason)
         )
         owner.champion_id = row.id
+        trial = update(TrialRow).where(TrialRow.voice == voice, TrialRow.state == TrialState.RUNNING)
+        over = {"state": TrialState.STOPPED, "reason": TrialEnd.CHAMPION_CHANGED, "ended": now}
+        self._session.execute(trial.values(**over).execution_options(synchronize_session=False))
         self._session.flush()
 
     def history(self, voice: str) -> list[HistoryEntry]:

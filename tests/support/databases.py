@@ -13,8 +13,13 @@ from app.store.session import open_database
 from tests.support.servers import Servers
 
 Scale = Literal["embedded", "scaled"]
-QUIET: dict[str, Any] = {"secret_key": "only for tests " * 4, "retrain_every": 0, "retrain_after": 0}
-"""No run starts but those that a test asks for."""
+QUIET: dict[str, Any] = {
+    "secret_key": "only for tests " * 4,
+    "retrain_every": 0,
+    "retrain_after": 0,
+    "trial_share": 0,
+}
+"""No run and no trial starts but those that a test asks for."""
 
 
 class Databases:

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.domain.lesson import LessonItem
 from app.domain.poem import Writing, WrittenLine
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
@@ -64,7 +66,7 @@ class World:
         folder: str,
         status: VersionStatus = VersionStatus.ADMITTED,
         verdict: Verdict | None = None,
-        items: Sequence[tuple[str, int, float]] = (),
+        items: Sequence[tuple[Literal["line", "poem"], int, float]] = (),
     ) -> tuple[int, int]:
         """A version's id and number."""
         with self.transaction() as session:
@@ -77,7 +79,7 @@ class World:
                 verdict=verdict,
                 run=None,
                 now=self.clock.now,
-                items=items,
+                items=[LessonItem(kind, source, weight) for kind, source, weight in items],
             )
 
     def visitor(self, name: str, *, returned: bool = True, address: str = "") -> str:

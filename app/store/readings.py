@@ -1,0 +1,58 @@
+"""Readings: what some readers were shown, ticked or passed over."""
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.domain.heldout import ReadLine
+from app.store.tables import ImpressionRow, LessonItemRow, LineRow, PoemLineRow, TickRow
+
+AT_ONCE = 500
+"""Ids in one question to the database."""
+
+
+class Readings:
+    """Queries for what readers read."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of(self, voice: str, visitors: Collection[str]) -> list[ReadLine]:
+        """Every line of *voice* that those visitors were shown, with the lines above it."""
+        rows = self._session.execute(
+            select(ImpressionRow.visitor_id, LineRow.id, LineRow.poem_id, LineRow.text, TickRow.taken_back)
+            .join(LineRow, LineRow.id == ImpressionRow.line_id)
+            .outerjoin(
+                TickRow, (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
+            )
+            .where(ImpressionRow.voice == voice, ImpressionRow.visitor_id.in_(visitors))
+            .order_by(ImpressionRow.visitor_id, ImpressionRow.line_id)
+        ).all()
+        above = self._above({row.poem_id for row in rows})
+        return [
+            ReadLine(visitor, text, above.get(line, ""), taken_back is False)
+            for visitor, line, _, text, taken_back in rows
+        ]
+
+    def taught(self, version: int) -> set[int]:
+        """Ids of the lines that the lesson of that version (row id) held."""
+        lines = select(LessonItemRow.source_id).where(LessonItemRow.version_id == version, LessonItemRow.kind == "line")
+        return set(self._session.scalars(lines))
+
+    def _above(self, poems: set[str]) -> dict[int, str]:
+        """The lines above each line of those poems."""
+        found: dict[str, list[str]] = defaultdict(list)
+        above: dict[int, str] = {}
+        ids = sorted(poems)
+        for start in range(0, len(ids), AT_ONCE):
+            for poem, line, text in self._session.execute(
+                select(PoemLineRow.poem_id, LineRow.id, LineRow.text)
+                .join(LineRow, LineRow.id == PoemLineRow.line_id)
+                .where(PoemLineRow.poem_id.in_(ids[start : start + AT_ONCE]))
+                .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
+            ):
+                above.setdefault(line, "\n".join(found[poem]))
+                found[poem].append(text)
+        return above

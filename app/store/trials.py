@@ -1,0 +1,166 @@
+"""Trials: versions that write a share of the poems, and how readers took them. One at a time for a voice."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from app.domain.trial import Arm, Evidence, Impression, TrialEnd, TrialReport, TrialState, thinned
+from app.store.tables import ImpressionRow, LineRow, PoemRow, TickRow, TrialRow, VersionRow, VisitorRow, VoiceRow
+
+
+@dataclass(frozen=True, slots=True)
+class OnTrial:
+    """Which version writes a share of a voice's poems: what a roster polls."""
+
+    voice: str
+    version_id: int
+    number: int
+    folder: str
+    trial: int
+    share: float
+
+
+class Trials:
+    """Queries for trials. Every write for a running trial says so, and changes nothing once it has ended."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def start(self, voice: str, challenger: int, *, share: float, now: datetime) -> int | None:
+        """A trial of that version (row id) against the champion; None when another is under way."""
+        champion = self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == voice))
+        row = TrialRow(
+            voice=voice,
+            challenger_id=challenger,
+            champion_id=champion,
+            share=share,
+            state=TrialState.RUNNING,
+            evidence=_stored(Evidence()),
+            started=now,
+        )
+        try:
+            with self._session.begin_nested():
+                self._session.add(row)
+        except IntegrityError:  # the index of running trials
+            return None
+        return row.id
+
+    def under_way(self) -> list[OnTrial]:
+        """The challengers."""
+        rows = self._session.execute(
+            select(TrialRow.voice, VersionRow.id, VersionRow.number, VersionRow.folder, TrialRow.id, TrialRow.share)
+            .join(VersionRow, VersionRow.id == TrialRow.challenger_id)
+            .where(TrialRow.state == TrialState.RUNNING)
+            .order_by(TrialRow.id)
+        )
+        return [OnTrial(*row) for row in rows]
+
+    def running(self, voice: str) -> TrialReport | None:
+        """The trial of a voice that is under way."""
+        found = self._reports((TrialRow.voice == voice) & (TrialRow.state == TrialState.RUNNING))
+        return found[0] if found else None
+
+    def of_voice(self, voice: str) -> list[TrialReport]:
+        """The trials of a voice, newest first."""
+        return self._reports(TrialRow.voice == voice)
+
+    def impressions(self, trial: int) -> list[Impression]:
+        """What readers were shown for it: lines of poems that were written for them, by one of the two, by draw."""
+        rows = self._session.execute(
+            select(
+                ImpressionRow.visitor_id,
+                VisitorRow.returned,
+                PoemRow.id,
+                PoemRow.created,
+                PoemRow.version_id == TrialRow.challenger_id,
+                TickRow.at,
+                TickRow.address,
+                TickRow.taken_back,
+            )
+            .select_from(PoemRow)
+            .join(TrialRow, TrialRow.id == PoemRow.trial_id)
+            .join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
+            .join(LineRow, LineRow.poem_id == PoemRow.id)
+            .join(
+                ImpressionRow,
+                (ImpressionRow.line_id == LineRow.id) & (ImpressionRow.visitor_id == PoemRow.visitor_id),
+            )
+            .outerjoin(
+                TickRow,
+                (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id),
+            )
+            .where(
+                PoemRow.trial_id == trial,
+                PoemRow.version_id.in_([TrialRow.challenger_id, TrialRow.champion_id]),
+                VisitorRow.returned.is_not(None),
+            )
+        )
+        return [
+            Impression(visitor, returned, poem, at, bool(challenger), None if gone else when, address or "")
+            for visitor, returned, poem, at, challenger, when, address, gone in rows
+            if returned is not None
+        ]
+
+    def note(self, trial: int, evidence: Evidence) -> None:
+        """Keep what a running trial has shown so far."""
+        self._write(trial, evidence=_stored(evidence))
+
+    def end(self, trial: int, state: TrialState, reason: TrialEnd, *, now: datetime) -> bool:
+        """The trial is over; False when it was already."""
+        return self._write(trial, state=state, reason=reason, ended=now)
+
+    def _write(self, trial: int, **values: Any) -> bool:
+        written = update(TrialRow).where(TrialRow.id == trial, TrialRow.state == TrialState.RUNNING).values(**values)
+        ended = self._session.scalar(written.returning(TrialRow.id).execution_options(synchronize_session=False))
+        return ended is not None
+
+    def _reports(self, which: Any) -> list[TrialReport]:
+        challenger, champion = aliased(VersionRow), aliased(VersionRow)
+        rows = self._session.execute(
+            select(TrialRow, challenger.number, champion.number)
+            .join(challenger, challenger.id == TrialRow.challenger_id)
+            .join(champion, champion.id == TrialRow.champion_id)
+            .where(which)
+            .order_by(TrialRow.id.desc())
+            .execution_options(populate_existing=True)
+        )
+        return [_report(row, *numbers) for row, *numbers in rows]
+
+
+def _stored(evidence: Evidence) -> dict[str, Any]:
+    """Evidence as JSON."""
+    return {
+        "visitors": evidence.visitors,
+        "champion": asdict(evidence.champion),
+        "challenger": asdict(evidence.challenger),
+        "path": [[round(better, 4), round(worse, 4)] for better, worse in thinned(evidence.path)],
+    }
+
+
+def _report(row: TrialRow, challenger: int, champion: int) -> TrialReport:
+    path: Sequence[Sequence[float]] = row.evidence["path"]
+    better, worse = path[-1] if path else (1.0, 1.0)
+    return TrialReport(
+        id=row.id,
+        voice=row.voice,
+        challenger=challenger,
+        challenger_id=row.challenger_id,
+        champion=champion,
+        champion_id=row.champion_id,
+        share=row.share,
+        state=TrialState(row.state),
+        reason=TrialEnd(row.reason) if row.reason else None,
+        started=row.started,
+        ended=row.ended,
+        visitors=row.evidence["visitors"],
+        better=better,
+        worse=worse,
+        champion_arm=Arm(**row.evidence["champion"]),
+        challenger_arm=Arm(**row.evidence["challenger"]),
+        path=tuple((one[0], one[1]) for one in path),
+    )

@@ -1,0 +1,43 @@
+"""The worker's look at trials: which of them are decided, and whose challenger has gone missing."""
+
+import structlog
+
+from app.bootstrap import Bot, now
+from app.domain.trial import TrialState
+from app.loop import trial as deeds
+from app.store.pulses import Pulse, Pulses
+from app.store.trials import Trials
+from app.store.versions import Versions
+
+log = structlog.get_logger(__name__)
+
+
+def look(bot: Bot) -> dict[str, TrialState]:
+    """Weigh every trial that is under way, each in a unit of work of its own; how they stand, by voice."""
+    with bot.reading() as session:
+        under_way = Trials(session).under_way()
+        broken = would_not_load(Pulses(session).alive(now()))
+    stand: dict[str, TrialState] = {}
+    for one in under_way:
+        gone = one.trial in broken or not bot.shelf.exists(one.folder)
+        with bot.transaction() as session:
+            state = deeds.look(
+                one.voice,
+                gone=gone,
+                swap=bot.settings.swap,
+                rules=bot.settings.trial_rules,
+                trials=Trials(session),
+                versions=Versions(session),
+                now=now(),
+            )
+        if state is not None:
+            stand[one.voice] = state
+            if state is not TrialState.RUNNING:
+                log.info("trial.ended", voice=one.voice, trial=one.trial, version=one.number, state=state.value)
+    return stand
+
+
+def would_not_load(pulses: list[Pulse]) -> set[int]:
+    """Trials whose challenger a web process could not load."""
+    told = [pulse.detail.get("broken_trials") for pulse in pulses if pulse.kind == "web"]
+    return {trial for trials in told if isinstance(trials, list) for trial in trials}
