@@ -20,6 +20,7 @@ from models import checkpoint, seen
 from models.checkpoint import Meta, Style
 from models.corpus import Corpus, Stream
 from models.device import bf16_pays
+from models.enough import Surprised, run_until_enough
 from models.network import Architecture, Cell, CharNetwork
 from models.train import Plan, Training, Watch
 from models.vocabulary import Vocabulary, normalise
@@ -123,12 +124,22 @@ def set_aside(text: str) -> tuple[str, str]:
 
 
 def learn(
-    network: CharNetwork, corpus: Corpus, plan: Plan, *, device: str, watch: Watch, work: Path | None = None
+    network: CharNetwork,
+    corpus: Corpus,
+    plan: Plan,
+    *,
+    device: str,
+    watch: Watch,
+    work: Path | None = None,
+    surprised: Surprised | None = None,
 ) -> CharNetwork:
-    """Train to the end of the plan, resuming what lies in *work* and saving there once a minute and when stopped."""
+    """Train to the end of the plan, resuming what lies in *work* and saving there once a minute and when stopped.
+
+    With *surprised*, and without *work*, only until that falls no more.
+    """
     training = Training(network, corpus, plan, device=device)
     if work is None:
-        return training.run(watch).cpu()
+        return (training.run(watch) if surprised is None else run_until_enough(training, surprised, watch)).cpu()
     training.resume(work)
     saved = time.monotonic()
 

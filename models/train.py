@@ -153,6 +153,13 @@ class Training:
             self.network.load_state_dict(self._average)
         return self.network.eval()
 
+    def averaged(self) -> CharNetwork:
+        """A copy of the network as it would be returned now, on the CPU."""
+        network = deepcopy(self.network).cpu().eval()
+        if self._average is not None:
+            network.load_state_dict(self._average)
+        return network
+
     def _batches(self) -> Iterator[Batch]:
         """Pass after pass; each shuffled by its own number, so that a resume replays none."""
         while True:

@@ -10,15 +10,19 @@ if TYPE_CHECKING:
 READS = {"poems": "poem by poem, each from silence", "stream": "as one stream"}
 
 
-def card(meta: "Meta", texts: Sequence[str], aside: str, *, made_by: str, order: "Order") -> str:
-    """The card of a base that was just made; *made_by*: the command, without what the order says."""
+def card(meta: "Meta", texts: Sequence[str], aside: str, *, made_by: str, order: "Order", stopped: bool = False) -> str:
+    """The card of a base that was just made.
+
+    *made_by*: the command, without what the order says; *stopped*: did the text kept aside tell when to stop?
+    """
     made, style = meta.architecture, meta.style
     length = f"--minutes {order.minutes:g}" if order.minutes is not None else f"--epochs {order.epochs}"
+    asked = ", but asked when to stop" if stopped else ""
     rows = {
         "network": f"{made['cell']}, {made['layers']} x {made['size']} units over {made['symbols']:,} symbols",
         "a symbol is a": meta.level,
         "learned from": f"{sum(map(len, texts)):,} characters; `verse/` holds them, or their beginning",
-        "kept aside": f"{len(aside):,} characters, `holdout.txt`, never trained on",
+        "kept aside": f"{len(aside):,} characters, `holdout.txt`, never trained on{asked}",
         "bits per character there": f"{meta.metrics['bits_per_char']:.3f}, read {READS[meta.reads]}",
         "to measure it again": "`poembot evaluate --text holdout.txt --folder .`",
         "temperature, nucleus": f"{style.temperature}, {style.nucleus}",

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands.bars import counting_bar, training_bar
+from app.commands.bars import training_bar
 from app.commands.card import card
 from app.commands.sample import first_poem
 from app.commands.shell import BadUse, Json, opened, say, tell
 from app.commands.train import Level, Names, describe, parameters, read
 
 if TYPE_CHECKING:
-    from models.corpus import Reading
+    from models.corpus import Corpus, Reading
     from models.make import Order
+    from models.network import CharNetwork
 
 LONGEST_VERSE_LINE = 80
+LOOK = 5000
+"""Characters of what was kept aside that tell when to stop."""
 FEWEST_POEMS = 8
 STREAM_SHARE = 0.7
 """Share of the time in which verse is read as running text, before it is read poem by poem."""
@@ -119,26 +122,28 @@ def _train(texts: list[str], aside: str, place: Path, *, names: Names, order: "O
         where = choose(device)  # type: ignore[arg-type]
     except ValueError as error:
         raise BadUse(str(error)) from None
-    vocabulary = vocabulary_of(texts, order.level)
+    vocabulary, poems = vocabulary_of(texts, order.level), _verse(texts)
     network = fresh(vocabulary, order)
-    poems = _verse(texts)
-    told = f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary)} symbols"
+    told = f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary):,} symbols"
     say(f"{told}; {order.layers} x {order.size} units, {parameters(network):,} parameters, on {where}")
-    length = chars_per_symbol(texts, vocabulary)
-    with training_bar("reading 1/2" if poems else "reading", length) as watch:
-        running = stream([poem + "\n" for poem in poems] or texts, vocabulary)
-        plan = order.plan(where, STREAM_SHARE if poems else 1.0)
-        network = learn(network, running, plan, device=where, watch=watch)
-    if poems:
-        with training_bar("poems 2/2", length) as watch:
-            plan = order.plan(where, 1 - STREAM_SHARE)
-            network = learn(network, Poems(poems, vocabulary), plan, device=where, watch=watch)
     reads: Reading = "poems" if poems else "stream"
-    with counting_bar("examining") as count:
-        figures = surprise_of(network, vocabulary, aside, reads, watch=count).as_dict()
+    running = stream([poem + "\n" for poem in poems] or texts, vocabulary)
+    lessons: list[tuple[str, Corpus, float]] = [("reading", running, STREAM_SHARE if poems else 1.0)]
+    if poems:
+        lessons.append(("poems", Poems(poems, vocabulary), 1 - STREAM_SHARE))
+
+    def surprised(network: "CharNetwork") -> float:
+        return surprise_of(network, vocabulary, aside[:LOOK], reads).nats
+
+    for number, (name, corpus, share) in enumerate(lessons, 1):
+        with training_bar(f"{name} {number}/{len(lessons)}", chars_per_symbol(texts, vocabulary)) as watch:
+            plan = order.plan(where, share)
+            network = learn(network, corpus, plan, device=where, watch=watch, surprised=surprised)
+    figures = surprise_of(network, vocabulary, aside, reads).as_dict()
+    say(f"{figures['bits_per_char']:.3f} bits a character on {len(aside):,} characters kept aside")
     meta = describe(names, network, order, texts=texts, figures=figures, reads=reads)
     made_by = f"poembot voice add {names.voice} --language {names.language} --title TITLE --text FILE"
-    told = card(meta, texts, aside, made_by=made_by, order=order)
+    told = card(meta, texts, aside, made_by=made_by, order=order, stopped=True)
     package(place, network, meta, vocabulary, texts=texts, aside=aside, card=told)
 
 
