@@ -35,7 +35,7 @@ class Form:
     def ids(self, name: str) -> list[int]:
         """Row ids in a field that may come several times. Raises Unfit for what cannot be one."""
         values = [value if isinstance(value, str) else "" for value in self.fields.getlist(name)]
-        if not all(_is_id(value) for value in values):
+        if not all(is_id(value) for value in values):
             raise Unfit("invalid", f"{name} are numbers")
         return [int(value) for value in values]
 
@@ -45,7 +45,8 @@ class Form:
             raise FormExpired
 
 
-def _is_id(value: str) -> bool:
+def is_id(value: str) -> bool:
+    """Can it be the number of a row?"""
     return value.isascii() and value.isdigit() and len(value) <= 10 and 0 < int(value) <= LARGEST_ID
 
 
