@@ -19,6 +19,15 @@ class SubmissionStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Flag(StrEnum):
+    """Why a person should look at a submission before it is learned, whatever the settings say."""
+
+    BLOCKED = "blocked"
+    """It holds a word of the block list."""
+    TWIN = "twin"
+    """Nearly the same poem has been taught."""
+
+
 @dataclass(frozen=True, slots=True)
 class Submission:
     """A poem a visitor taught."""
@@ -35,6 +44,8 @@ class Submission:
     decided: datetime | None
     taught_in: tuple[int, ...]
     """Numbers of the versions whose lesson held it, oldest first."""
+    flags: tuple[str, ...] = ()
+    """What the screen found; for moderators only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +57,7 @@ class Offer:
     author: str | None
     fingerprint: str
     """Equal for texts that differ in nothing but spacing, case and punctuation."""
+    sketch: frozenset[int] = frozenset()
+    """Shared in large part by texts that are nearly the same."""
+    blocked: bool = False
+    """Does it hold a word of the block list?"""

@@ -2,13 +2,15 @@
 
 import hashlib
 import unicodedata
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
 import regex
 
 from app.domain.errors import Unfit
-from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST, Offer, Submission, SubmissionStatus
+from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST, Flag, Offer, Submission, SubmissionStatus
+from app.loop.screen import NEAR, blocked, personal_data, sketch
 
 _FORBIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\uFFFD--[\n\r\t]]", regex.VERSION1)
 _DIRECTION = regex.compile(r"[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C]")
@@ -22,9 +24,20 @@ class SubmissionStore(Protocol):
     """Where submissions are kept: `store.submissions.Submissions`."""
 
     def add(
-        self, offer: Offer, voice: str, visitor: str, *, address: str, status: SubmissionStatus, now: datetime
+        self,
+        offer: Offer,
+        voice: str,
+        visitor: str,
+        *,
+        address: str,
+        status: SubmissionStatus,
+        now: datetime,
+        flags: Sequence[str],
     ) -> tuple[Submission, bool]:
         """Take an offer; is it new?"""
+
+    def has_twin(self, sketch: Collection[int], voice: str, *, share: float) -> bool:
+        """Is there another that has *share* of the sketch?"""
 
 
 def graphemes(text: str) -> int:
@@ -56,7 +69,7 @@ def examine(text: str, title: str | None, author: str | None, *, consent: bool) 
     """What a visitor typed, cleaned and found fit. Raises Unfit, with its reason as `code`.
 
     `empty`, `not_text`, `too_short` (under ten graphemes after NFC and trimming),
-    `too_long`, `title_too_long`, `no_consent`.
+    `too_long`, `title_too_long`, `personal_data`, `no_consent`.
     """
     if not text.strip():
         raise Unfit("empty", "there is no poem here yet")
@@ -72,9 +85,12 @@ def examine(text: str, title: str | None, author: str | None, *, consent: bool) 
     names = [" ".join(_checked(name or "").split()) or None for name in (title, author)]
     if any(name and len(name) > LONGEST_TITLE for name in names):
         raise Unfit("title_too_long", f"a title or a name has at most {LONGEST_TITLE} characters")
+    whole = "\n".join(filter(None, (kept, *names)))
+    if kind := personal_data(whole):
+        raise Unfit("personal_data", f"there is personal data in it: {kind.replace('_', ' ')}")
     if not consent:
         raise Unfit("no_consent", "without your consent the poem cannot be learned")
-    return Offer(kept, names[0], names[1], fingerprint(kept))
+    return Offer(kept, names[0], names[1], fingerprint(kept), sketch(kept), blocked=blocked(whole) is not None)
 
 
 def teach(
@@ -87,6 +103,11 @@ def teach(
     submissions: SubmissionStore,
     now: datetime,
 ) -> tuple[Submission, bool]:
-    """Take the offer into the queue, or, where the deployment trusts its checks, straight into the lesson."""
-    status = SubmissionStatus.APPROVED if auto_approve else SubmissionStatus.WAITING
-    return submissions.add(offer, voice, visitor, address=address, status=status, now=now)
+    """Take the offer into the queue, or, where the deployment trusts its checks, straight into the lesson.
+
+    What the screen has flagged waits for a moderator in either case.
+    """
+    twin = submissions.has_twin(offer.sketch, voice, share=NEAR)
+    flags = [flag for flag, up in ((Flag.BLOCKED, offer.blocked), (Flag.TWIN, twin)) if up]
+    status = SubmissionStatus.APPROVED if auto_approve and not flags else SubmissionStatus.WAITING
+    return submissions.add(offer, voice, visitor, address=address, status=status, now=now, flags=flags)

@@ -1,7 +1,7 @@
 """Submissions: poems that visitors teach, and what became of them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import AlreadyTaught, UnknownSubmission
 from app.domain.submission import Offer, Submission, SubmissionStatus
-from app.store.tables import LessonItemRow, SubmissionRow, VersionRow
+from app.store.tables import LessonItemRow, SketchRow, SubmissionRow, VersionRow
 
 _LIVE = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED)
 
@@ -21,7 +21,15 @@ class Submissions:
         self._session = session
 
     def add(
-        self, offer: Offer, voice: str, visitor: str, *, address: str, status: SubmissionStatus, now: datetime
+        self,
+        offer: Offer,
+        voice: str,
+        visitor: str,
+        *,
+        address: str,
+        status: SubmissionStatus,
+        now: datetime,
+        flags: Sequence[str] = (),
     ) -> tuple[Submission, bool]:
         """Take an offer; the same poem from the same visitor again is the one he gave. Raises AlreadyTaught."""
         known = self._session.scalars(
@@ -45,13 +53,28 @@ class Submissions:
             author=offer.author,
             fingerprint=offer.fingerprint,
             status=status,
+            flags=list(flags),
             created=now,
             decided=now if status is SubmissionStatus.APPROVED else None,
             decided_by="auto" if status is SubmissionStatus.APPROVED else None,
         )
         self._session.add(row)
         self._session.flush()
+        self._session.add_all(SketchRow(submission_id=row.id, hash=one) for one in offer.sketch)
         return self._submission(row), True
+
+    def has_twin(self, sketch: Collection[int], voice: str, *, share: float) -> bool:
+        """Is there another that has *share* of the sketch? What its author has taken back does not count."""
+        alike = (
+            select(SketchRow.submission_id)
+            .join(SubmissionRow, SubmissionRow.id == SketchRow.submission_id)
+            .where(SketchRow.hash.in_(sketch), SubmissionRow.voice == voice)
+            .where(SubmissionRow.status != SubmissionStatus.WITHDRAWN)
+            .group_by(SketchRow.submission_id)
+            .having(func.count() >= max(1.0, share * len(sketch)))
+            .limit(1)
+        )
+        return self._session.scalar(alike) is not None
 
     def by_token(self, token: str) -> Submission:
         """The submission behind its author's key. Raises UnknownSubmission."""
@@ -134,4 +157,5 @@ class Submissions:
             created=row.created,
             decided=row.decided,
             taught_in=tuple(taught),
+            flags=tuple(row.flags),
         )

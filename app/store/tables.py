@@ -6,10 +6,35 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.store.desk_tables import AdminRow, AuditRow, KeyRow, PulseRow
 from app.store.schema import Base
 
 metadata = Base.metadata
 """All tables."""
+__all__ = [
+    "AdminRow",
+    "AuditRow",
+    "HistoryRow",
+    "ImpressionRow",
+    "KeyRow",
+    "LessonItemRow",
+    "LineRow",
+    "PoemLineRow",
+    "PoemRow",
+    "PulseRow",
+    "RunLogRow",
+    "RunRow",
+    "SketchRow",
+    "SubmissionRow",
+    "TasteRow",
+    "TickRow",
+    "TrialRow",
+    "VersionRow",
+    "VisitorRow",
+    "VoiceRow",
+    "metadata",
+]
+
 
 class VoiceRow(Base):
     """A voice, and which of its versions serves: the champion pointer is this one column."""
@@ -139,6 +164,20 @@ class HistoryRow(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
 
 
+class TasteRow(Base):
+    """What readers of a voice liked up to then; the newest that knows anything chooses among candidates."""
+
+    __tablename__ = "tastes"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
+    base: Mapped[str] = mapped_column(String(80))
+    serves: Mapped[bool]
+    """Does it foresee unmet readers better than a coin?"""
+    content: Mapped[dict[str, Any]]
+    """`models.taste.Taste.as_dict`: some hundred signs with their weights, and how well it foresees."""
+    created: Mapped[datetime]
+
+
 class VisitorRow(Base):
     """An anonymous visitor: a random id in a signed cookie."""
 
@@ -169,6 +208,8 @@ class PoemRow(Base):
     prime: Mapped[str] = mapped_column(Text, default="")
     trial_id: Mapped[int | None] = mapped_column(index=True)
     """The trial whose draw chose its version. No foreign key: SQLite would have to copy the table for it."""
+    taste_id: Mapped[int | None]
+    """The taste that chose among candidates; NULL: none did. No foreign key: tastes are forgotten in time."""
     created: Mapped[datetime]
 
 
@@ -182,6 +223,7 @@ class LineRow(Base):
     text: Mapped[str] = mapped_column(Text)
     logprob: Mapped[float]
     chance: Mapped[float]
+    liking: Mapped[float | None]
     primed: Mapped[bool]
 
 
@@ -205,6 +247,9 @@ class ImpressionRow(Base):
     slot: Mapped[int]
     logprob: Mapped[float]
     chance: Mapped[float]
+    """With which it was chosen among its candidates."""
+    liking: Mapped[float | None]
+    """Log-odds of a tick as the taste of that day foretold them."""
     at: Mapped[datetime]
 
 
@@ -237,53 +282,15 @@ class SubmissionRow(Base):
     author: Mapped[str | None] = mapped_column(String(200))
     fingerprint: Mapped[str] = mapped_column(String(64))
     status: Mapped[str] = mapped_column(String(16))
+    flags: Mapped[list[Any]] = mapped_column(default=list)
     created: Mapped[datetime]
     decided: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(60))
 
 
-class AdminRow(Base):
-    """Who may open the desk."""
+class SketchRow(Base):
+    """One hash of a submission's sketch: poems that share many are nearly the same."""
 
-    __tablename__ = "admins"
-    name: Mapped[str] = mapped_column(String(60), primary_key=True)
-    password: Mapped[str] = mapped_column(String(200))
-    """An argon2 hash."""
-    created: Mapped[datetime]
-
-
-class KeyRow(Base):
-    """What opens the desk: a session (cookie) or a bearer token, kept as a hash, revocable."""
-
-    __tablename__ = "keys"
-    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(8))
-    """`session` or `token`."""
-    admin: Mapped[str] = mapped_column(ForeignKey("admins.name"), index=True)
-    created: Mapped[datetime]
-    expires: Mapped[datetime | None]
-    revoked: Mapped[datetime | None]
-
-
-class AuditRow(Base):
-    """What admins did; only ever appended to."""
-
-    __tablename__ = "audit"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime] = mapped_column(index=True)
-    who: Mapped[str] = mapped_column(String(60))
-    deed: Mapped[str] = mapped_column(String(40))
-    subject: Mapped[str] = mapped_column(String(100))
-    detail: Mapped[str] = mapped_column(Text, default="")
-
-
-class PulseRow(Base):
-    """A process that says it is alive: liveness is this heartbeat, never a question to the broker."""
-
-    __tablename__ = "pulses"
-    name: Mapped[str] = mapped_column(String(100), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16))
-    """`web`, `worker` or `beat`."""
-    at: Mapped[datetime]
-    detail: Mapped[dict[str, Any]]
-    """For a web: which version each voice serves, and what would not load."""
+    __tablename__ = "sketches"
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), primary_key=True)
+    hash: Mapped[int] = mapped_column(primary_key=True, index=True)

@@ -1,4 +1,4 @@
-"""The desk: the admin's pages. Forms only; what is live on them is `static/desk.js`."""
+"""The desk: the admin's pages. Forms only; `static/site.js` asks again for what is under way."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ from app.web import deeds, health
 from app.web.admins import COOKIE, Admin, close_desk, must_be_admin, open_desk
 from app.web.deps import LARGEST_ID, BotDep, RunId, Slug, VisitorDep
 from app.web.errors import FormExpired, code_of, retry_after_of, status_of
-from app.web.forms import AnyForm, GenuineForm
+from app.web.forms import AnyForm, GenuineForm, is_id
 from app.web.limits import LOGINS, Limited, Limits
 from app.web.login import log_in
 from app.web.page import page, set_flash
@@ -30,6 +30,7 @@ router = APIRouter(prefix="/desk", include_in_schema=False)
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 LONGEST_REASON = 500
 PRIVATE = {"Cache-Control": "no-store"}
+DECISIONS = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED, SubmissionStatus.REJECTED)
 ONLY_ADMINS = [Depends(must_be_admin)]
 
 
@@ -97,23 +98,27 @@ def cancel(run: RunId, request: Request, admin: Admin, _form: GenuineForm, bot: 
 
 
 @router.get("/submissions", dependencies=ONLY_ADMINS)
-def submissions(request: Request, bot: BotDep, status: str = "waiting") -> HTMLResponse:
-    """The queue."""
+def submissions(request: Request, bot: BotDep, status: str = "waiting", undo: str = "") -> HTMLResponse:
+    """The queue; *undo* names those that were just decided, and where they were: `waiting:3,7`."""
     wanted = next((known for known in SubmissionStatus if known == status), SubmissionStatus.WAITING)
+    was, _, decided = undo.partition(":")
+    back = [id for id in decided.split(",") if is_id(id)] if was in DECISIONS else []
     with bot.reads(Submissions) as store:
         found = store.queue(wanted)
-    return page(request, "desk/submissions.html", headers=PRIVATE, submissions=found, status=wanted)
+    context = {"submissions": found, "status": wanted, "back": back, "was": was}
+    return page(request, "desk/submissions.html", headers=PRIVATE, **context)
 
 
 @router.post("/submissions/decide")
 def decide(request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Response:
-    """Approve or reject those that were picked."""
-    decision = form.text("status")
-    if decision not in (SubmissionStatus.APPROVED, SubmissionStatus.REJECTED):
-        raise Unfit("invalid", "a submission is approved or rejected")
-    deeds.decide(bot, form.ids("ids"), SubmissionStatus(decision), by=admin)
+    """Approve or reject those that were picked, or put them back into the queue: the undo of either."""
+    decision, was, ids = form.text("status"), form.text("was"), form.ids("ids")
+    if decision not in DECISIONS:
+        raise Unfit("invalid", "a submission is approved or rejected, or waits")
+    deeds.decide(bot, ids, SubmissionStatus(decision), by=admin)
     set_flash(request, "decided")
-    return see_other("/desk/submissions")
+    undo = f"&undo={was}:{','.join(map(str, ids))}" if was in DECISIONS and ids else ""
+    return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}{undo}")
 
 
 @router.post("/{voice}/promote")

@@ -135,12 +135,18 @@ def test_nothing_is_taken_without_consent() -> None:
     assert refused(POEM, consent=False) == "no_consent"
 
 
+def test_personal_data_is_not_kept() -> None:
+    """Nobody's telephone number is learned, wherever it stands."""
+    assert refused(POEM + "\n전화는 010-1234-5678") == "personal_data"
+    assert refused(POEM, author="kim@example.com") == "personal_data"
+
+
 @given(ANY_TEXT, st.none() | ANY_TEXT, st.none() | ANY_TEXT, st.booleans())
 def test_whatever_is_typed_is_taken_or_refused(text: str, title: str | None, author: str | None, consent: bool) -> None:
     """No text at all crashes the check, and what it takes is clean: storable, composed, long enough."""
     code = refused(text, title=title, author=author, consent=consent)
     if code is not None:
-        assert code in {"empty", "not_text", "too_short", "too_long", "title_too_long", "no_consent"}
+        assert code in {"empty", "not_text", "too_short", "too_long", "title_too_long", "personal_data", "no_consent"}
         return
     offer = examine(text, title, author, consent=consent)
     assert consent

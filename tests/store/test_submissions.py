@@ -4,6 +4,8 @@ import pytest
 
 from app.domain.errors import AlreadyTaught, UnknownSubmission
 from app.domain.submission import Offer, Submission, SubmissionStatus
+from app.loop import submissions as loop
+from app.loop.screen import NEAR
 from app.loop.submissions import examine
 from app.store.feedback import FeedbackStore
 from app.store.submissions import Submissions
@@ -177,3 +179,51 @@ def test_an_author_reads_which_versions_learned_it(world: World) -> None:
     with world.reading() as session:
         assert [s.taught_in for s in Submissions(session).of_visitor("ann")] == [(), (1, 2)]
         assert Submissions(session).of_visitor("bob") == []
+
+
+def test_a_twin_is_found(world: World) -> None:
+    """A word changed makes nearly the same poem; what was withdrawn has none, and other voices have their own."""
+    world.voice()
+    world.voice("bard", base="tiny-2")
+    first, _ = teach(world, text=TEXT + "\n밤새 누가 다녀갔는지\n신발이 젖어 있다")
+    changed = offer(TEXT + "\n밤새 누가 다녀갔는지\n구두가 젖어 있다").sketch
+    other = offer("새벽 기차는 소금밭을 지나\n아무도 내리지 않는 역에 선다").sketch
+
+    def has_twin(sketch: frozenset[int], voice: str = "sibot") -> bool:
+        with world.reading() as session:
+            return Submissions(session).has_twin(sketch, voice, share=NEAR)
+
+    assert has_twin(changed)
+    assert not has_twin(changed, "bard")
+    assert not has_twin(other)
+    with world.transaction() as session:
+        Submissions(session).withdraw(first.token, world.clock.now)
+    assert not has_twin(changed)
+
+
+@pytest.mark.parametrize(
+    ("text", "flags", "status"),
+    [
+        ("새벽 기차는 소금밭을 지나 아무도 내리지 않는다", (), APPROVED),
+        ("이런 ㅅㅣㅂㅏㄹ 같은 밤에 비가 온다", ("blocked",), WAITING),
+        (TEXT + " 그리고", ("twin",), WAITING),
+    ],
+)
+def test_what_is_flagged_waits_though_others_need_not(
+    world: World, text: str, flags: tuple[str, ...], status: SubmissionStatus
+) -> None:
+    """With `AUTO_APPROVE` only what the screen has nothing to say of goes straight into the lesson."""
+    world.voice()
+    teach(world)
+    with world.transaction() as session:
+        given, _ = loop.teach(
+            offer(text),
+            "sibot",
+            "ann",
+            address="",
+            auto_approve=True,
+            submissions=Submissions(session),
+            now=world.clock.now,
+        )
+
+    assert (given.flags, given.status) == (flags, status)

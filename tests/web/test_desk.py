@@ -14,7 +14,7 @@ from app.store.runs import Runs
 from app.store.versions import Versions
 from tests.support.bots import NotedBell
 from tests.web.conftest import PASSWORD, NewClient
-from tests.web.reader import Reader, form
+from tests.web.reader import Reader, form, forms
 
 POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
 
@@ -129,10 +129,30 @@ def test_submissions_are_decided_in_bulk(keeper: Reader, reader: Reader, bot: Bo
 
     left = keeper.send(form(queue, "/decide"), ids=boxes[:2], status="approved")
 
-    assert [value for name, value in form(left, "/decide").boxes if name == "ids"] == boxes[2:]
+    rest = next(one for one in forms(left) if one.action.endswith("/decide") and one.boxes)
+    assert [value for name, value in rest.boxes if name == "ids"] == boxes[2:]
     assert [deed for _, deed in deeds(bot)][:2] == ["submission.approved"] * 2
-    assert keeper.send(form(left, "/decide"), ids=boxes[2:], status="eaten").status_code == 422
-    assert keeper.send(form(left, "/decide"), ids=["x"], status="approved").status_code == 422
+    assert keeper.send(rest, ids=boxes[2:], status="eaten").status_code == 422
+    assert keeper.send(rest, ids=["x"], status="approved").status_code == 422
+
+
+def test_a_bulk_decision_can_be_undone(keeper: Reader, reader: Reader, bot: Bot) -> None:
+    """One button puts all of them back where they were, and both deeds are written down."""
+    teach = form(reader.open("/sibot"), "/submissions")
+    for text in ("새벽 기차는 소금밭을 지나간다", "이런 ㅅㅣㅂㅏㄹ 같은 밤에 비가 온다"):
+        reader.send(teach, text=text, consent="yes")
+    queue = keeper.open("/desk/submissions")
+    boxes = [value for name, value in form(queue, "/decide").boxes if name == "ids"]
+    assert "살펴볼 말이 들어 있습니다" in queue.text
+
+    decided = keeper.send(form(queue, "/decide"), ids=boxes, status="approved")
+    assert form(decided, "/decide").filled()["ids"] == boxes
+    undone = keeper.send(form(decided, "/decide"), status="waiting")
+
+    assert [value for name, value in form(undone, "/decide").boxes if name == "ids"] == boxes
+    assert [deed for _, deed in deeds(bot)][:4] == ["submission.waiting"] * 2 + ["submission.approved"] * 2
+    assert keeper.open("/desk/submissions?undo=eaten:1,2&status=x").status_code == 200
+    assert keeper.open("/desk/submissions?undo=waiting:0,x,99999999999").status_code == 200
 
 
 def test_versions_are_promoted_and_rolled_back(keeper: Reader, bot: Bot) -> None:
