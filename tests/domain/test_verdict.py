@@ -18,10 +18,14 @@ def test_a_verdict_comes_back_from_the_database(verdict: Verdict) -> None:
     assert Verdict.from_dict(verdict.as_dict()) == verdict
 
 
-def test_a_verdict_admits_only_without_a_reason() -> None:
-    """What could not be measured is no reason against it."""
-    assert Verdict((), ("too_few_readers",)).admitted
+def test_a_verdict_admits_only_what_was_measured_and_found_good() -> None:
+    """What could not be measured yet is no reason against it, and not enough to let it in."""
+    few = Verdict((), ("too_few_readers",))
+
+    assert Verdict(()).admitted
+    assert (few.admitted, few.undecided) == (False, True)
     assert not Verdict(("copies",)).admitted
+    assert not Verdict(("copies",), ("too_few_readers",)).undecided
 
 
 def test_a_scorecard_names_every_figure() -> None:
@@ -30,7 +34,18 @@ def test_a_scorecard_names_every_figure() -> None:
 
     figures = card.as_dict()
 
-    assert set(figures) == {"bits_per_char", "distinct", "distinct2", "copied", "finite"}
+    assert set(figures) == {
+        "bits_per_char",
+        "distinct",
+        "distinct2",
+        "copied",
+        "finite",
+        "short",
+        "usual",
+        "long",
+        "blocked",
+        "liking",
+    }
     assert math.isnan(figures["bits_per_char"])
     assert figures["finite"] == 0.0
 

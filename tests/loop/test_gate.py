@@ -11,10 +11,25 @@ from hypothesis import strategies as st
 from app.domain.verdict import Scorecard
 from app.loop.gate import GateLimits, judge
 
-BASE = Scorecard(bits_per_char=3.0, distinct=0.9, distinct2=0.5, copied=0.01, finite=True)
-FIGURES = ["bits_per_char", "distinct", "distinct2", "copied"]
+BASE = Scorecard(
+    bits_per_char=3.0,
+    distinct=0.9,
+    distinct2=0.5,
+    copied=0.01,
+    finite=True,
+    short=5.0,
+    usual=9.0,
+    long=14.0,
+    blocked=0.0,
+    liking=0.1,
+)
+BETTER = replace(BASE, liking=0.2)
+"""As the base, and readers agree with it more."""
+FIGURES = ["bits_per_char", "distinct", "distinct2", "copied", "short", "usual", "long", "blocked", "liking"]
 ANY = st.floats(allow_nan=True, allow_infinity=True)
-CARDS = st.builds(Scorecard, bits_per_char=ANY, distinct=ANY, distinct2=ANY, copied=ANY, finite=st.booleans())
+CARDS = st.builds(Scorecard, **dict.fromkeys(FIGURES, ANY), finite=st.booleans())
+ENOUGH = 8
+"""Held-out readers."""
 
 
 def nan(figure: str) -> dict[str, Any]:
@@ -24,7 +39,7 @@ def nan(figure: str) -> dict[str, Any]:
 
 def test_a_candidate_as_good_as_its_base_is_admitted() -> None:
     """Nothing speaks against it."""
-    assert judge(BASE, BASE).admitted
+    assert judge(BASE, BETTER, readers=ENOUGH).admitted
 
 
 @pytest.mark.parametrize(
@@ -34,60 +49,110 @@ def test_a_candidate_as_good_as_its_base_is_admitted() -> None:
         ({"distinct": 0.8}, "repeats_itself"),
         ({"distinct2": 0.44}, "repeats_itself"),
         ({"copied": 0.04}, "copies"),
+        ({"blocked": 0.002}, "says_blocked_words"),
+        ({"short": 1.0}, "strange_lengths"),
+        ({"usual": 15.0}, "strange_lengths"),
+        ({"long": 30.0}, "strange_lengths"),
+        ({"liking": 0.1}, "readers_disagree"),
+        ({"liking": 0.0}, "readers_disagree"),
         ({"finite": False}, "not_finite"),
     ],
 )
 def test_each_rule_turns_away_alone(change: dict[str, Any], reason: str) -> None:
     """One broken rule is enough, and it is the one that is named."""
-    assert judge(BASE, replace(BASE, **change)).reasons == (reason,)
+    assert judge(BASE, replace(BETTER, **change), readers=ENOUGH).reasons == (reason,)
 
 
 @pytest.mark.parametrize(
-    "change", [{"bits_per_char": 3.04}, {"distinct": 0.82}, {"distinct2": 0.46}, {"copied": 0.025}]
+    "change",
+    [{"bits_per_char": 3.04}, {"distinct": 0.82}, {"distinct2": 0.46}, {"copied": 0.025}, {"usual": 7.0}],
 )
 def test_a_little_loss_is_allowed(change: dict[str, Any]) -> None:
     """A lesson costs something; the limits say how much."""
-    assert judge(BASE, replace(BASE, **change)).admitted
+    assert judge(BASE, replace(BETTER, **change), readers=ENOUGH).admitted
+
+
+def test_a_candidate_must_not_fall_behind_the_champion() -> None:
+    """Neither in its language nor in what readers like, however good it is beside the base."""
+    champion = replace(BASE, bits_per_char=2.9, liking=0.5)
+
+    fallen = judge(BASE, BETTER, champion=champion, readers=ENOUGH)
+
+    assert set(fallen.reasons) == {"worse_than_champion", "readers_disagree"}
+    assert judge(BASE, replace(BASE, bits_per_char=2.9, liking=0.6), champion=champion, readers=ENOUGH).admitted
+
+
+@pytest.mark.parametrize("readers", [0, 7])
+def test_too_few_readers_leave_it_undecided(readers: int) -> None:
+    """What they like is not measured, so nothing is admitted; nothing is turned away for it either."""
+    verdict = judge(BASE, replace(BETTER, liking=-1.0), readers=readers)
+
+    assert (verdict.reasons, verdict.unmeasured) == ((), ("too_few_readers",))
+    assert verdict.undecided
+    assert not verdict.admitted
+
+
+def test_too_few_readers_excuse_nothing() -> None:
+    """A candidate that copies is turned away on a small site, too."""
+    verdict = judge(BASE, replace(BETTER, copied=0.5), readers=0)
+
+    assert not verdict.admitted
+    assert not verdict.undecided
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_candidate_with_nan_is_turned_away(figure: str) -> None:
     """A network that diverged never reaches a visitor."""
-    assert not judge(BASE, replace(BASE, **nan(figure))).admitted
+    assert judge(BASE, replace(BETTER, **nan(figure)), readers=ENOUGH).reasons
 
 
 @pytest.mark.parametrize("figure", FIGURES)
 def test_a_base_with_nan_admits_nobody(figure: str) -> None:
     """Where the base could not be measured, nothing can be compared with it: the gate stays shut."""
-    assert not judge(replace(BASE, **nan(figure)), BASE).admitted
+    assert judge(replace(BASE, **nan(figure)), BETTER, readers=ENOUGH).reasons
 
 
 def test_every_reason_is_named_at_once() -> None:
     """The admin reads all that is wrong, not the first of it."""
     hopeless = Scorecard(math.nan, math.nan, math.nan, math.nan, finite=False)
 
-    assert set(judge(BASE, hopeless).reasons) == {"not_finite", "forgot_the_language", "repeats_itself", "copies"}
+    assert set(judge(BASE, hopeless, readers=ENOUGH).reasons) == {
+        "not_finite",
+        "forgot_the_language",
+        "repeats_itself",
+        "copies",
+        "says_blocked_words",
+        "strange_lengths",
+        "readers_disagree",
+    }
 
 
-@given(base=CARDS, candidate=CARDS)
-def test_whoever_is_admitted_kept_every_rule(base: Scorecard, candidate: Scorecard) -> None:
-    """For any figures at all: admission means that each limit was kept, as numbers."""
+@given(base=CARDS, champion=CARDS, candidate=CARDS, readers=st.integers(0, 20))
+def test_whoever_is_admitted_kept_every_rule(
+    base: Scorecard, champion: Scorecard, candidate: Scorecard, readers: int
+) -> None:
+    """For any figures at all: admission means that each limit was kept, as numbers, and that readers were asked."""
     limits = GateLimits()
 
-    if judge(base, candidate, limits=limits).admitted:
+    if judge(base, candidate, champion=champion, readers=readers, limits=limits).admitted:
         assert candidate.finite
-        assert candidate.bits_per_char <= base.bits_per_char + limits.slack
+        assert candidate.bits_per_char <= min(base.bits_per_char, champion.bits_per_char) + limits.slack
         assert candidate.distinct >= limits.variety * base.distinct
         assert candidate.distinct2 >= limits.variety * base.distinct2
         assert candidate.copied <= base.copied + limits.copied
+        assert candidate.blocked <= base.blocked
+        assert candidate.liking > champion.liking
+        assert readers >= limits.readers
 
 
-@given(candidate=CARDS, figure=st.sampled_from(FIGURES), by=st.floats(0, 10))
-def test_getting_worse_never_helps(candidate: Scorecard, figure: str, by: float) -> None:
+@given(
+    candidate=CARDS, figure=st.sampled_from(["bits_per_char", "distinct", "distinct2", "copied", "blocked", "liking"])
+)
+def test_getting_worse_never_helps(candidate: Scorecard, figure: str) -> None:
     """What is turned away stays so when one of its figures is worse."""
-    worse = by if figure in {"bits_per_char", "copied"} else -by
+    worse = 1.0 if figure in {"bits_per_char", "copied", "blocked"} else -1.0
     one: dict[str, Any] = {figure: getattr(candidate, figure) + worse}
     changed = replace(candidate, **one)
 
-    if not judge(BASE, candidate).admitted:
-        assert not judge(BASE, changed).admitted
+    if judge(BASE, candidate, readers=ENOUGH).reasons:
+        assert judge(BASE, changed, readers=ENOUGH).reasons
