@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
+from app.engine.challengers import Challengers
 from app.engine.live import Champion, LiveVersion
 from app.engine.tally import Tally
 
@@ -56,10 +57,11 @@ class Roster:
         load: Callable[[Champion, Path], LiveVersion],
         spare: Callable[[str], Champion | None] = lambda _voice: None,
         tally: Tally | None = None,
+        challengers: Challengers | None = None,
     ) -> None:
         """*spare*: what a voice serves while it has nothing in memory and its champion would not load."""
         self._champions, self._fetch, self._load, self._spare = champions, fetch, load, spare
-        self._tally = tally or Tally()
+        self._tally, self._challengers = tally or Tally(), challengers or Challengers()
         self._live: dict[str, LiveVersion] = {}
         self._wanted: dict[str, Champion] = {}
         self._failures: dict[str, _Failure] = {}
@@ -86,6 +88,7 @@ class Roster:
         with self._refreshing:
             try:
                 wanted = {champion.voice: champion for champion in self._champions()}
+                on_trial = self._challengers.wanted()
             except Exception as error:  # noqa: BLE001 - a database away; whatever serves goes on serving
                 self._say_blind(f"cannot ask which versions ought to serve: {error!r}")
                 return False
@@ -94,7 +97,7 @@ class Roster:
             for voice in gone:
                 del self._live[voice]
             swapped = [self._swap(champion, patient=patient) for champion in wanted.values()]
-            return bool(gone) or any(swapped)
+            return self._challengers.refresh(on_trial) or bool(gone) or any(swapped)
 
     def status(self) -> dict[str, VoiceStatus]:
         """By voice."""
@@ -122,7 +125,7 @@ class Roster:
             return False
         began = time.monotonic()
         try:
-            fresh = self._load(champion, self._fetch(champion.folder))
+            fresh = self._challengers.loaded(champion.version_id) or self._load(champion, self._fetch(champion.folder))
         except Exception as error:  # noqa: BLE001 - shelves and runtimes fail in their own ways; the old one serves
             self._note(champion, error, failure)
             return live is None and self._fall_back(champion)
