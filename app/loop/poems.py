@@ -1,5 +1,6 @@
 """Writing a poem for a visitor: read what he keeps, write, store what he is shown."""
 
+import unicodedata
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -34,28 +35,46 @@ def check(wish: Wish) -> Wish:
     low, high = TEMPERATURES
     if wish.temperature is not None and not low <= wish.temperature <= high:
         raise Unfit("bad_temperature", f"the temperature lies between {low} and {high}")
-    prime = " ".join(wish.prime.split())
-    if len(prime) > MOST_PRIME:
+    return replace(wish, prime=words(wish.prime), own=words(wish.own))
+
+
+def words(text: str) -> str:
+    """A visitor's words for a poem: one clean line. Raises Unfit."""
+    clean = unicodedata.normalize("NFC", " ".join(text.split()))
+    if len(clean) > MOST_PRIME:
         raise Unfit("prime_too_long", f"a beginning has at most {MOST_PRIME} characters")
-    if not all(c.isprintable() for c in prime):
+    if not all(c.isprintable() for c in clean):
         raise Unfit("not_text", "a beginning is text")
-    return replace(wish, prime=prime)
+    return clean
 
 
 def keeping(wish: Wish, lines: Sequence[int], visitor: str, *, store: PoemStore) -> Wish:
-    """The wish with *lines* kept, each where it stood. Raises UnknownLine."""
-    if not lines:
+    """The wish with *lines* kept, each where it stood; before a line of the visitor's own, one after the other.
+
+    Raises UnknownLine, Unfit.
+    """
+    if not lines and not wish.own:
         return wish
-    quoted = store.quotations(list(dict.fromkeys(lines)), visitor)
-    stood = store.slots([q.line for q in quoted], visitor)
+    quoted = store.quotations(list(dict.fromkeys(lines)), visitor) if lines else []
+    if wish.own:
+        return _before(quoted, wish)
     if len(quoted) > wish.lines:
         raise Unfit("too_many_kept", f"at most {wish.lines} lines can be kept")
+    stood = store.slots(lines, visitor)
     places: list[Quotation | None] = [None] * wish.lines
-    for quotation in sorted(quoted, key=lambda q: stood.get(q.line, 0)):
-        wanted = min(stood.get(quotation.line, 0), wish.lines - 1)
+    for quotation in sorted(quoted, key=lambda q: stood.get(q.line or 0, 0)):
+        wanted = min(stood.get(quotation.line or 0, 0), wish.lines - 1)
         free = [slot for slot, place in enumerate(places) if place is None]
         places[min(free, key=lambda slot: abs(slot - wanted))] = quotation
     return replace(wish, keep=tuple(places))
+
+
+def _before(quoted: Sequence[Quotation], wish: Wish) -> Wish:
+    """What is kept, the visitor's line, and at least one line that follows it."""
+    keep = (*quoted, Quotation(None, wish.own))
+    if len(keep) >= MOST_LINES:
+        raise Unfit("too_many_kept", f"after a line of one's own there is room for one more, of {MOST_LINES}")
+    return replace(wish, keep=keep, lines=max(wish.lines, len(keep) + 1))
 
 
 def write(
@@ -75,7 +94,7 @@ def write(
     UnknownLine, UnknownVoice, EngineFull, EngineFailed.
     """
     wish = check(wish)
-    if keep:
+    if keep or wish.own:
         with reading() as store:
             wish = keeping(wish, keep, visitor, store=store)
     writing = writer.write(voice, wish)

@@ -18,6 +18,8 @@ from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickR
 Sort = Literal["new", "loved"]
 _SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
 """Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
+_SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
+"""Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
 
 
 def _new_id() -> str:

@@ -147,7 +147,13 @@ def version(voice: Slug, number: Number, session: Reading) -> VersionOut:
 
 def wish_of(asked: PoemWish) -> Wish:
     """The wish in the domain's words."""
-    return Wish(lines=asked.lines, prime=asked.prime or "", temperature=asked.temperature, seed=asked.seed)
+    return Wish(
+        lines=asked.lines,
+        prime=asked.prime or "",
+        own=asked.own or "",
+        temperature=asked.temperature,
+        seed=asked.seed,
+    )
 
 
 def _mark(line: int, request: Request, session: Transaction, visitor: VisitorDep, *, on: bool) -> TickOut:

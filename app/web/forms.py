@@ -69,6 +69,7 @@ def _form(request: Request, visitor: VisitorDep, fields: Annotated[FormData, Dep
         author=typed("author"),
         consent=bool(typed("consent")),
         prime=typed("prime"),
+        own=typed("own"),
         temperature=typed("temperature"),
     )
     visit_of(request).draft = draft

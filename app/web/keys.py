@@ -3,11 +3,14 @@
 import hashlib
 import hmac
 from datetime import datetime
+from typing import Any
 
 from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
 
 FORM_LIFE = 12 * 3600
 """Seconds a form may lie open before its token expires."""
+CANDIDATE_LIFE = 3600
+"""Seconds within which one of the candidates for a line must be picked."""
 
 
 class Keys:
@@ -17,6 +20,7 @@ class Keys:
         self._secret = secret.encode()
         self._visitors = URLSafeSerializer(secret, salt="visitor")
         self._forms = URLSafeTimedSerializer(secret, salt="form")
+        self._candidates = URLSafeTimedSerializer(secret, salt="candidate")
 
     def sign_visitor(self, visitor: str) -> str:
         """The cookie of a visitor."""
@@ -40,6 +44,23 @@ class Keys:
             return bool(hmac.compare_digest(str(self._forms.loads(token, max_age=FORM_LIFE)), visitor))
         except BadSignature:
             return False
+
+    def sign_candidate(self, candidate: list[Any]) -> str:
+        """What a visitor sends back when he picks a line: nobody can have written it but us."""
+        return str(self._candidates.dumps(candidate))
+
+    def read_candidate(self, token: str) -> list[Any] | None:
+        """The candidate of a token, or None if it is not one of ours or too old."""
+        try:
+            candidate = self._candidates.loads(token, max_age=CANDIDATE_LIFE)
+        except BadSignature:
+            return None
+        return candidate if isinstance(candidate, list) else None
+
+    def mark(self, *what: object) -> str:
+        """A short name for something that must not be guessed from its name."""
+        said = "|".join(str(part) for part in what).encode()
+        return hmac.new(self._secret, b"mark|" + said, hashlib.sha256).hexdigest()[:20]
 
     def hide(self, address: str, now: datetime) -> str:
         """A keyed hash of an address that changes every day: it tells two visitors apart, and names neither."""

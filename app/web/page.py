@@ -22,7 +22,7 @@ from app.web.deps import AWAY
 from app.web.josa import josa_filter
 from app.web.language import LANGS, Lang, catalogue, language_of
 from app.web.static import Assets
-from app.web.visitors import is_quiet, keys_of, set_cookie, visitor_of
+from app.web.visitors import is_quiet, keys_of, set_cookie, settings_of, visitor_of
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 FLASH = "flash"
@@ -41,6 +41,7 @@ class Draft:
     author: str = ""
     consent: bool = False
     prime: str = ""
+    own: str = ""
     temperature: str = ""
 
 
@@ -104,12 +105,19 @@ def page(
         "voices": voices,
         "voice": next((v for v in voices if v.slug == here), None),
         "path": request.url.path,
+        "origin": origin_of(request),
         "csrf": keys_of(request).sign_form(visitor_of(request).id),
         "admin": admin,
         "flash": _flash(request),
     }
     html = pages.render(template, language_of(request), frame | context)
     return HTMLResponse(html, status, headers={"Content-Language": language_of(request), **(headers or {})})
+
+
+def origin_of(request: Request) -> str:
+    """Where this site is, as others reach it: behind TLS in production, whatever the last hop spoke."""
+    scheme = "https" if settings_of(request).env == "production" else request.url.scheme
+    return f"{scheme}://{request.url.netloc}"
 
 
 def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:

@@ -1,11 +1,13 @@
 """The visitors' pages. All of them work without JavaScript, and asking for one changes nothing but what was shown."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
-from app.bootstrap import now
-from app.domain.errors import Unfit, UnknownLine, UnknownVoice
-from app.domain.poem import Wish
+from app.bootstrap import Bot, now
+from app.domain.errors import Unfit, UnknownLine, UnknownPoem, UnknownVoice
+from app.domain.poem import LINES, Wish
 from app.store.poems import Poems, Sort
 from app.store.runs import Runs
 from app.store.submissions import Submissions
@@ -14,7 +16,7 @@ from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web.deps import BotDep, PoemId, Slug, VisitorDep, greet
 from app.web.errors import FormExpired
-from app.web.forms import AnyForm, GenuineForm
+from app.web.forms import AnyForm, Form, GenuineForm
 from app.web.language import COOKIE as LANG_COOKIE
 from app.web.language import LANGS, accepted
 from app.web.limits import TICKS, Limited, take
@@ -124,9 +126,9 @@ def write(voice: Slug, request: Request, form: AnyForm, visitor: VisitorDep) -> 
     """Another poem."""
     try:
         form.must_be_genuine()
-        wish = Wish(prime=form.text("prime"), temperature=temperature_of(form.text("temperature")))
-        poem = compose(request, voice, visitor, wish, form.ids("keep"))
-    except (FormExpired, Limited, Unfit, UnknownLine) as error:
+        wish, keep = _wished(request, form, visitor)
+        poem = compose(request, voice, visitor, wish, keep)
+    except (FormExpired, Limited, Unfit, UnknownLine, UnknownPoem) as error:
         return write_again(request, voice, visitor, error, form.draft)
     return see_other(f"/poems/{poem}")
 
@@ -172,6 +174,18 @@ def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
         store = Versions(session)
         found, history, runs = store.of_voice(voice), store.history(voice), Runs(session).of_voice(voice)
     return page(request, "versions.html", versions=found, history=history, runs=runs)
+
+
+def _wished(request: Request, form: Form, visitor: VisitorDep) -> tuple[Wish, list[int]]:
+    """What the form asks for, and the lines that stay. A line of one's own stands in a place of a poem."""
+    wish = Wish(prime=form.text("prime"), own=form.text("own"), temperature=temperature_of(form.text("temperature")))
+    if not wish.own.strip():
+        return wish, form.ids("keep")
+    bot: Bot = request.app.state.bot
+    with bot.reads(Poems) as poems:
+        lines = poems.one(form.text("poem"), visitor.id).lines
+    place = next(iter(form.ids("place")), 1)
+    return replace(wish, lines=max(len(lines), LINES)), [line.id for line in lines[: place - 1]]
 
 
 def _voice_page(voice: str, request: Request, visitor: VisitorDep) -> Response:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
-from app.domain.submission import Submission, SubmissionStatus
+from app.domain.submission import SHORTEST, Submission, SubmissionStatus
 from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport
 from app.web.deps import LARGEST_ID
 
@@ -67,8 +67,12 @@ class PoemWish(In):
     seed: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE] | None = Field(
         None, description="The same seed, version and settings give the same poem; it makes no impressions."
     )
+    own: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
+        None, description="A line of the reader's own: it stands after the kept lines, and the rest follows it."
+    )
     keep: Annotated[list[Id], Field(max_length=MOST_LINES)] = Field(
-        default=[], description="Lines of an earlier poem that stay, each where it stood."
+        default=[],
+        description="Lines of an earlier poem that stay, each where it stood; before `own`, in the order given.",
     )
 
 
@@ -84,6 +88,7 @@ class LineOut(Out):
     tickable: bool
     quoted: bool
     primed: bool
+    human: bool
 
     @classmethod
     def of(cls, line: ShownLine) -> "LineOut":
@@ -163,7 +168,7 @@ class TickOut(Out):
 class SubmissionIn(In):
     """A poem to teach."""
 
-    text: str
+    text: str = Field(json_schema_extra={"minLength": SHORTEST})
     title: str | None = None
     author: str | None = None
     consent: bool = False

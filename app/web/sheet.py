@@ -29,11 +29,11 @@ def teach_again(request: Request, voice: str, visitor: Visitor, error: Exception
 
 
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
-    """The visitor's poem with the beginning that he typed, and why no new one was written."""
+    """The visitor's poem with the words that he typed, and why no new one was written."""
     poem = _his_poem(request, voice, visitor)
     if poem is None:
         raise error
-    return _render(request, replace(poem, prime=draft.prime), error=error)
+    return _render(request, replace(poem, prime=draft.prime), error=error, draft=draft)
 
 
 def tick_again(

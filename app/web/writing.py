@@ -19,7 +19,7 @@ from app.web.visitors import Visitor, is_quiet
 
 
 @dataclass(frozen=True, slots=True)
-class _InTurn:
+class InTurn:
     """The engine, told whose turn it is when many wait (`loop.ports.Writer`)."""
 
     engine: Engine
@@ -51,7 +51,7 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
         keep=keep,
         reading=partial(bot.reads, Poems),
         storing=partial(storing_poems, bot, visitor),
-        writer=_InTurn(engine, turn_of(visitor)),
+        writer=InTurn(engine, turn_of(visitor)),
         now=now(),
     )
     metrics.poem(voice)

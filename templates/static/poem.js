@@ -1,52 +1,37 @@
 // The poem in front of the reader: ticks that are kept at once, and poems that write themselves.
-const article = document.querySelector("[data-poem]");
-const say = article?.dataset;
-const find = (name) => article.querySelector(`[data-${name}]`);
-const lines = () => [...find("lines").children];
+import { keep, recall } from "./store.js";
+
+const at = (name) => document.querySelector(`[data-${name}]`);
+let article = document.getElementById("poem");
+const say = article.dataset;
+const lines = () => [...at("lines").children];
+const ticked = () => lines().filter((line) => line.querySelector(":checked"));
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const STORE = "poembot.ticks"; // line id -> on, for what the server has not heard yet
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const json = { "Content-Type": "application/json" };
+let shown = location.pathname;
+let room = "";
 const CHARACTER = 34; // milliseconds a character takes to appear; a backlog goes faster
 
-function tell(text, deed) {
-  const span = document.createElement("span");
-  span.textContent = text;
-  find("said").replaceChildren(span, ...(deed ? [deed] : []));
+function tell(text, ...deeds) {
+  const span = Object.assign(document.createElement("span"), { textContent: text });
+  at("said").replaceChildren(span, ...deeds);
 }
 
-// --- ticks ---
+// --- ticks: what the server has not heard yet is remembered, line id -> { on, was } ---
 
-const read = () => {
-  try {
-    return JSON.parse(localStorage.getItem(STORE)) ?? {};
-  } catch {
-    return {};
-  }
-};
-const memory = read(); // outlives a browser that keeps no storage
+const STORE = "poembot.ticks";
+const memory = recall(STORE) ?? {};
 let sending = false;
-
-function remember() {
-  try {
-    localStorage.setItem(STORE, JSON.stringify(memory));
-  } catch {
-    // Private windows may refuse: the page itself still remembers.
-  }
-}
+let told = false;
 
 async function send() {
   if (sending) return;
   sending = true;
   let late = false;
   for (const [line, { on, was }] of Object.entries(memory)) {
-    let answer;
-    try {
-      answer = await fetch(`/api/v1/lines/${line}/tick`, {
-        method: on ? "PUT" : "DELETE",
-        headers: { "Content-Type": "application/json" },
-      });
-    } catch {
-      answer = null;
-    }
+    const method = on ? "PUT" : "DELETE";
+    const answer = await fetch(`/api/v1/lines/${line}/tick`, { method, headers: json }).catch(() => null);
     if (!answer || answer.status >= 500 || answer.status === 429) {
       memory[line].late = late = true;
       continue;
@@ -63,7 +48,7 @@ async function send() {
     } else if (memory[line].late) tell(say.saved);
     delete memory[line];
   }
-  remember();
+  keep(STORE, memory);
   sending = false;
   if (late) {
     if (Object.values(memory).some((tick) => tick.late)) tell(say.offline);
@@ -72,35 +57,55 @@ async function send() {
 }
 
 function mark(box) {
-  const line = box.value;
   box.classList.toggle("fresh", box.checked);
-  memory[line] = { on: box.checked, was: memory[line]?.was ?? !box.checked };
-  remember();
+  memory[box.value] = { on: box.checked, was: memory[box.value]?.was ?? !box.checked };
+  keep(STORE, memory);
   offer();
-  const undo = document.createElement("button");
-  undo.type = "button";
-  undo.className = "plain";
-  undo.textContent = say.undo;
+  const made = { type: "button", className: "plain", textContent: say.undo };
+  const undo = Object.assign(document.createElement("button"), made);
   undo.addEventListener("click", () => {
     box.checked = !box.checked;
     mark(box);
     box.focus();
   });
-  tell(box.checked ? say.ticked : say.unticked, undo);
+  tell(box.checked ? (told ? say.ticked : say.first) : say.unticked, undo);
+  told ||= box.checked;
   send();
 }
 
-const ticked = () => lines().filter((line) => line.querySelector("input")?.checked);
-
 function offer() {
-  const kept = ticked();
-  article.querySelector("form[data-keep]").hidden = !kept.length || kept.length === lines().length;
+  const kept = ticked().length;
+  article.querySelector('[data-write="keep"]').hidden = !kept || kept === lines().length;
+}
+
+// --- the page: what the server wrote, with what only a script can do ---
+
+function dress() {
+  at("copy").hidden = !navigator.clipboard;
+  for (const [line, { on }] of Object.entries(memory)) {
+    const box = article.querySelector(`input[value="${line}"]`);
+    if (box) box.checked = on;
+  }
+  offer();
+}
+
+// Show the poem of an address as the server does; whoever had the focus keeps it.
+async function show(url) {
+  const answer = await fetch(url).catch(() => null);
+  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (!page || !page.getElementById("poem")) return location.assign(url);
+  const { id } = document.activeElement;
+  for (const part of ["poem", "what-is"])
+    document.getElementById(part)?.replaceWith(page.getElementById(part) ?? "");
+  article = document.getElementById("poem");
+  document.title = page.title;
+  shown = new URL(url, location).pathname;
+  at("lines").style.minHeight = room; // the page does not jump
+  if (id) document.getElementById(id)?.focus({ preventScroll: true });
+  dress();
 }
 
 // --- writing ---
-
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-let current = article?.dataset.poem;
 
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
@@ -110,7 +115,7 @@ async function* events(body) {
     if (done) return;
     rest += value.replaceAll("\r", "");
     for (let end; (end = rest.indexOf("\n\n")) >= 0; rest = rest.slice(end + 2)) {
-      const found = { event: "message", data: "" };
+      const found = { data: "" };
       for (const row of rest.slice(0, end).split("\n")) {
         const [, key, text] = /^(\w+): ?(.*)$/.exec(row) ?? [];
         if (key === "data") found.data += text;
@@ -121,86 +126,66 @@ async function* events(body) {
   }
 }
 
-/** One row of the page for a line; *line* is the contract's, or null for one not written yet. */
-function row(line) {
-  const item = find("line-template").content.firstElementChild.cloneNode(true);
-  const box = item.querySelector("input");
-  if (line) {
-    box.value = line.id;
-    box.checked = line.ticked;
-    item.querySelector(".text").textContent = line.text;
-    if (!line.tickable) box.remove();
-    item.querySelector(".human").hidden = !line.primed;
+// What a form asks for, and the texts that stand already: slot -> text.
+function wished(form) {
+  const fields = new FormData(form);
+  const wish = { lines: Math.max(lines().length, 5) };
+  const ways = article.querySelector("[name=temperature]:checked")?.value;
+  if (ways) wish.temperature = Number(ways);
+  let stay = [];
+  if (form.dataset.write === "new") wish.prime = fields.get("prime")?.trim() || null;
+  else if (form.dataset.write === "keep") stay = ticked();
+  else {
+    stay = lines().slice(0, fields.get("place") - 1);
+    wish.own = fields.get("own").trim();
+    wish.lines = Math.max(wish.lines, stay.length + 2);
   }
-  return item;
+  wish.keep = stay.map((line) => Number(line.dataset.line));
+  const kept = new Map(stay.map((line) => [lines().indexOf(line), line.dataset.text]));
+  if (wish.own) kept.set(stay.length, wish.own);
+  return [wish, kept];
 }
 
-/** As the server writes it: Korea's time on Korean pages, UTC on others. */
-function date(moment) {
-  const [locale, dateStyle, timeZone, zone] =
-    document.documentElement.lang === "ko" ? ["ko", "long", "Asia/Seoul", ""] : ["en-GB", "medium", "UTC", " UTC"];
-  const options = { dateStyle, timeStyle: "short", hourCycle: "h23", timeZone };
-  return new Date(moment).toLocaleString(locale, options) + zone;
-}
-
-function show(poem) {
-  current = poem.id;
-  find("lines").replaceChildren(...poem.lines.map(row));
-  find("version-of").textContent = poem.version ? say.versionName.replace("{n}", poem.version) : say.baseName;
-  find("permalink").href = `/poems/${poem.id}`;
-  const created = find("created").querySelector("time");
-  created.dateTime = poem.created;
-  created.textContent = date(poem.created);
-  const lesson = document.querySelector("[data-lesson]");
-  lesson.hidden = Number(lesson.dataset.lesson) !== poem.version;
-  offer();
-}
-
-function begin(kept) {
-  const list = find("lines");
-  const rows = lines().map((line, slot) => {
-    const fresh = row(null);
-    const text = fresh.querySelector(".text");
-    if (kept.has(slot)) text.textContent = line.querySelector(".text").textContent;
-    return fresh;
+function begin(wish, kept) {
+  const list = at("lines");
+  const rows = Array.from({ length: wish.lines }, (_, slot) => {
+    const row = document.createElement("li");
+    row.innerHTML = '<span class="bare"><span class="text"></span></span>';
+    row.querySelector(".text").textContent = kept.get(slot) ?? "";
+    return row;
   });
-  list.style.minHeight = `${Math.max(list.offsetHeight, rows.length * 1.2 * rowHeight(list))}px`;
+  const row = parseFloat(getComputedStyle(list).lineHeight);
+  room = `${Math.max(list.offsetHeight, 1.6 * row * wish.lines + row)}px`;
+  list.style.minHeight = room;
   article.classList.add("writing");
-  find("aloud").replaceChildren();
+  document.getElementById("next").replaceChildren();
+  at("aloud").replaceChildren();
   list.replaceChildren(...rows);
   tell(say.writing);
-  find("said").prepend(find("pencil").content.firstElementChild.cloneNode(true));
+  at("said").prepend(at("pencil").content.firstElementChild.cloneNode(true));
+  if (list.getBoundingClientRect().top < 0) article.scrollIntoView();
 }
 
-const rowHeight = (list) => list.firstElementChild?.offsetHeight ?? 0;
-
-function finish() {
-  article.classList.remove("writing");
-  for (const line of lines()) line.classList.remove("now");
-}
-
-/** Write the characters one by one at a reader's pace, though they come in faster. */
+// Write the characters one by one at a reader's pace, though they come in faster.
 async function pen(queue) {
   for (;;) {
     const next = queue.shift();
-    if (!next) await wait(10);
-    else if (next.end) return;
-    else {
-      const item = lines()[next.slot];
-      if (!item) continue;
-      for (const line of lines()) line.classList.toggle("now", line === item);
-      item.querySelector(".text").textContent += next.character;
-      if (!still.matches) await wait(queue.length > 60 ? CHARACTER / 2 : CHARACTER);
+    if (next?.end) return;
+    const row = next && lines()[next.slot];
+    if (!row) {
+      await wait(10);
+      continue;
     }
+    for (const line of lines()) line.classList.toggle("now", line === row);
+    row.querySelector(".text").textContent += next.character;
+    if (!still.matches) await wait(queue.length > 60 ? CHARACTER / 2 : CHARACTER);
   }
 }
 
 async function stream(wish, kept) {
-  const answer = await fetch(`/api/v1/voices/${say.voice}/poems`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json", Accept: "text/event-stream" },
-    body: JSON.stringify(wish),
-  });
+  const headers = { ...json, Accept: "text/event-stream" };
+  const asked = { method: "POST", headers, body: JSON.stringify(wish) };
+  const answer = await fetch(`/api/v1/voices/${say.voice}/poems`, asked);
   if (!answer.ok) {
     const seconds = Number(answer.headers.get("Retry-After")) || 5;
     throw Object.assign(new Error(answer.statusText), { status: answer.status, seconds });
@@ -213,9 +198,8 @@ async function stream(wish, kept) {
       if (event === "text" && !kept.has(data.slot))
         for (const character of data.delta) queue.push({ slot: data.slot, character });
       else if (event === "line") {
-        const p = document.createElement("p");
-        p.textContent = data.text;
-        find("aloud").append(p);
+        const p = Object.assign(document.createElement("p"), { textContent: data.text });
+        at("aloud").append(p);
       } else if (event === "done") poem = data;
       else if (event === "error") throw new Error(data.code);
     }
@@ -227,46 +211,7 @@ async function stream(wish, kept) {
   return poem;
 }
 
-let busy = false;
-
-async function write(form) {
-  if (busy) return;
-  busy = true;
-  const before = { nodes: lines(), said: [...find("said").childNodes] };
-  const button = form.querySelector("button");
-  button.setAttribute("aria-disabled", "true");
-  const wish = { lines: lines().length || 5 };
-  const kept = new Map();
-  if ("keep" in form.dataset) {
-    lines().forEach((line, slot) => {
-      const box = line.querySelector("input");
-      if (box?.checked) kept.set(slot, Number(box.value));
-    });
-    wish.keep = [...kept.values()];
-  } else {
-    const fields = new FormData(form);
-    if (fields.get("prime")?.trim()) wish.prime = fields.get("prime").trim();
-    if (fields.get("temperature")) wish.temperature = Number(fields.get("temperature"));
-  }
-  begin(kept);
-  if (find("lines").getBoundingClientRect().top < 0)
-    article.scrollIntoView({ behavior: still.matches ? "auto" : "smooth" });
-  try {
-    const poem = await attempt(wish, kept);
-    history.replaceState({ poem: current }, "", `/poems/${current}`);
-    show(poem);
-    history.pushState({ poem: poem.id }, "", `/poems/${poem.id}`);
-    tell(say.invite);
-  } catch (error) {
-    find("lines").replaceChildren(...before.nodes);
-    tell(error.status === 429 ? say.limited.replace("{n}", error.seconds) : say.failed);
-  }
-  finish();
-  button.removeAttribute("aria-disabled");
-  busy = false;
-}
-
-/** A full engine says when to come back: come back then, a few times. */
+// A full engine says when to come back: come back then, a few times.
 async function attempt(wish, kept, tries = 4) {
   for (;;) {
     try {
@@ -279,29 +224,58 @@ async function attempt(wish, kept, tries = 4) {
   }
 }
 
-async function back(event) {
-  const id = event.state?.poem ?? /^\/poems\/([^/]+)$/.exec(location.pathname)?.[1];
-  const answer = id && (await fetch(`/api/v1/poems/${id}`).catch(() => null));
-  if (!answer?.ok) return location.reload();
-  show(await answer.json());
+let busy = false;
+
+async function write(form) {
+  if (busy) return;
+  busy = true;
+  const before = lines();
+  const button = form.querySelector("button");
+  button.setAttribute("aria-disabled", "true");
+  const [wish, kept] = wished(form);
+  begin(wish, kept);
+  try {
+    const poem = await attempt(wish, kept);
+    history.replaceState(null, "", `/poems/${article.dataset.poem}`);
+    history.pushState(null, "", poem.url);
+    await show(poem.url);
+  } catch (error) {
+    at("lines").replaceChildren(...before);
+    article.classList.remove("writing");
+    button.removeAttribute("aria-disabled");
+    tell(error.status === 429 ? say.limited.replace("{n}", error.seconds) : say.failed);
+  }
+  busy = false;
 }
 
-if (article) {
-  find("save")?.setAttribute("hidden", "");
-  for (const [line, { on }] of Object.entries(memory)) {
-    const box = article.querySelector(`input[value="${line}"]`);
-    if (box) box.checked = on;
+// --- what the reader does ---
+
+dress();
+send();
+if (location.hash === "#next") document.querySelector('[data-live="next"]')?.requestSubmit();
+document.addEventListener("change", (event) => {
+  if (event.target.matches(".seal")) mark(event.target);
+});
+document.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-write]")) return;
+  event.preventDefault();
+  write(event.target);
+});
+document.addEventListener("click", (event) => {
+  const deed = event.target.closest("[data-edit], [data-copy]");
+  if (!deed) return;
+  if (deed.matches("[data-copy]")) {
+    const text = lines().map((line) => line.dataset.text);
+    navigator.clipboard.writeText(`${text.join("\n")}\n\n${deed.dataset.copy}\n`).then(() => tell(say.copied));
+    return;
   }
-  offer();
-  send();
-  article.addEventListener("change", (event) => {
-    if (event.target.matches(".seal")) mark(event.target);
-  });
-  document.addEventListener("submit", (event) => {
-    if (!event.target.matches("form[data-write]")) return;
-    event.preventDefault();
-    write(event.target);
-  });
-  addEventListener("online", send);
-  addEventListener("popstate", back);
-}
+  const line = deed.closest("li");
+  const own = document.getElementById("own");
+  at("ways").open = true;
+  own.form.elements.place.selectedIndex = lines().indexOf(line);
+  own.value = line.dataset.text;
+  own.focus();
+  own.select();
+});
+addEventListener("online", send);
+addEventListener("popstate", () => location.pathname !== shown && show(location.href));

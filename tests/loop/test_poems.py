@@ -77,6 +77,8 @@ class Poet:
         (Wish(prime="가" * (MOST_PRIME + 1)), "prime_too_long"),
         (Wish(prime="봄\x00"), "not_text"),
         (Wish(prime="봄\u202e비"), "not_text"),
+        (Wish(own="가" * (MOST_PRIME + 1)), "prime_too_long"),
+        (Wish(own="봄\x00"), "not_text"),
     ],
 )
 def test_a_wish_that_cannot_be_fulfilled_is_refused(wish: Wish, code: str) -> None:
@@ -108,6 +110,31 @@ def test_lines_from_two_poems_find_a_place() -> None:
     wish = keeping(Wish(lines=3), [1, 2, 3], "ann", store=store)
 
     assert wish.keep == (Quotation(1, "line 1"), Quotation(2, "line 2"), Quotation(3, "line 3"))
+
+
+def test_a_line_of_ones_own_follows_what_is_kept() -> None:
+    """In the order given, wherever the kept lines stood; and at least one line follows it."""
+    store = Shown({11: 4, 13: 2})
+
+    wish = keeping(Wish(lines=2, own="내 행"), [11, 13], "ann", store=store)
+
+    assert wish.keep == (Quotation(11, "line 11"), Quotation(13, "line 13"), Quotation(None, "내 행"))
+    assert wish.lines == 4
+
+
+def test_a_line_of_ones_own_may_be_the_first() -> None:
+    """Nothing is kept, and the rest of the poem follows it."""
+    wish = keeping(check(Wish(own="  내\n행 ")), [], "ann", store=Shown({}))
+
+    assert (wish.keep, wish.lines) == ((Quotation(None, "내 행"),), 5)
+
+
+def test_after_a_line_of_ones_own_there_must_be_room() -> None:
+    """A poem has sixteen lines at most."""
+    with pytest.raises(Unfit) as refused:
+        keeping(Wish(own="내 행"), range(1, MOST_LINES), "ann", store=Shown(dict.fromkeys(range(1, MOST_LINES), 0)))
+
+    assert refused.value.code == "too_many_kept"
 
 
 @given(st.dictionaries(st.integers(1, 99), st.integers(0, MOST_LINES), max_size=8), st.integers(1, MOST_LINES))

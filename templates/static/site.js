@@ -1,0 +1,59 @@
+// Every page: keys that press what they name, and forms whose answer comes in place.
+import { keep, recall } from "./store.js";
+
+const OFF = "poembot.keys-off";
+const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select";
+const dialog = document.getElementById("keys");
+const off = dialog.querySelector("input");
+const keyed = () => [...document.querySelectorAll("[data-key]")].filter((one) => one.getClientRects().length);
+
+function list() {
+  for (const old of dialog.querySelectorAll("[data-row]")) old.remove();
+  for (const one of keyed()) {
+    const row = document.createElement("div");
+    row.dataset.row = "";
+    for (const [tag, text] of [["dt", one.dataset.key], ["dd", one.labels?.[0]?.innerText ?? one.innerText]])
+      row.append(Object.assign(document.createElement(tag), { textContent: text }));
+    dialog.querySelector("dl").append(row);
+  }
+  dialog.showModal();
+}
+
+document.querySelector("[data-keys]").addEventListener("click", list);
+off.checked = Boolean(recall(OFF));
+off.addEventListener("change", () => keep(OFF, off.checked));
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (off.checked || dialog.open || event.target.matches(TYPING)) return;
+  // With a Korean keyboard on, only the code says which key it was.
+  const key = /^[!-~]$/.test(event.key) ? event.key.toLowerCase() : event.code.slice(3).toLowerCase();
+  if (key === "?") return list();
+  const line = document.querySelector(`.verse li:nth-child(${Number(key) || 99}) .seal`);
+  const deed = line ?? keyed().find((one) => one.dataset.key === key);
+  if (!deed) return;
+  event.preventDefault();
+  if (deed.matches(TYPING)) deed.focus();
+  else deed.click();
+});
+
+document.addEventListener("submit", async (event) => {
+  const { target: form, submitter } = event;
+  const place = document.getElementById(form.dataset.live);
+  if (!place) return;
+  event.preventDefault();
+  const sent = new URLSearchParams(new FormData(form, submitter));
+  const post = form.method === "post";
+  const url = post ? form.action : `${form.action.split("?")[0]}?${sent}`;
+  const answer = await fetch(url, post ? { method: "POST", body: sent } : {}).catch(() => null);
+  const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
+  const part = page.getElementById(place.id);
+  if (!part) return form.submit();
+  place.replaceChildren(...part.childNodes);
+  if (submitter?.name === "play") setTimeout(() => place.querySelector("[name=play]")?.click(), 160);
+});
+
+// What is under way on the page is looked after until it has ended.
+for (const form of document.querySelectorAll("[data-every]"))
+  setInterval(() => {
+    if (!document.hidden && document.querySelector("progress")) form.requestSubmit();
+  }, form.dataset.every * 1000);

@@ -1,0 +1,118 @@
+"""Ways of writing in a browser: the next line, a line of one's own, keys; with a script and without."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import NewPage
+from tests.browser.reading import line, lines, press, ticks
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+def test_the_next_line_is_chosen(new_page: NewPage, script: bool) -> None:
+    """Three candidates come, and the one that is picked becomes the last line, to be ticked like any other."""
+    page = new_page(java_script_enabled=script)
+    page.goto("/sibot")
+    before = lines(page)
+    press(page, "다음 행 고르기")
+    candidates = page.locator(".candidates button")
+    expect(candidates).to_have_count(3)
+    chosen = candidates.nth(2).inner_text()
+    with page.expect_navigation():
+        candidates.nth(2).click()
+
+    assert lines(page) == [*before, chosen]
+    line(page, 5).click()
+    assert ticks(page)[5]
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+def test_a_line_is_rewritten_and_the_rest_follows(new_page: NewPage, script: bool) -> None:
+    """My words stand where I put them, marked as a human's, and the lines after them are new."""
+    page = new_page(java_script_enabled=script)
+    page.goto("/sibot")
+    before = lines(page)
+    if script:
+        page.get_by_role("button", name="2행 고쳐 쓰기").click()
+        expect(page.get_by_label("내 행 (")).to_have_value(before[1])
+    else:
+        page.get_by_text("다르게 쓰기").click()
+        page.get_by_label("내 행의 자리").select_option("2행 자리에")
+    page.get_by_label("내 행 (").fill("봄이 왔다고 말했다")
+    with page.expect_navigation():
+        page.get_by_role("button", name="이어쓰기").click()
+    expect(page.get_by_text("사람이 쓴 행")).to_be_visible()
+
+    after = lines(page)
+    assert after[:2] == [before[0], "봄이 왔다고 말했다"]
+    assert len(after) == 5
+    assert after[2:] != before[2:]
+
+
+def test_the_poem_keeps_its_focus_and_its_boldness(page: Page) -> None:
+    """After a poem has written itself, the button is still under the finger, and 차분하게 is still chosen."""
+    page.goto("/sibot")
+    page.get_by_text("다르게 쓰기").click()
+    page.get_by_label("차분하게").check()
+    page.get_by_role("button", name="다시쓰기", exact=True).focus()
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="다시쓰기", exact=True)).to_be_focused()
+
+    expect(page.get_by_label("차분하게")).to_be_checked()
+
+
+def test_everything_has_a_key(page: Page) -> None:
+    """Digits tick lines, letters press buttons, and ? shows which; while one types they are letters."""
+    page.goto("/sibot")
+    page.keyboard.press("2")
+    assert ticks(page) == [False, True, False, False, False]
+    page.keyboard.press("2")
+    assert ticks(page) == [False] * 5
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("다시쓰기")
+    page.keyboard.press("Escape")
+    page.keyboard.press("t")
+    expect(page.get_by_label("시 (10자 이상)")).to_be_focused()
+    page.keyboard.type("r1 n?")
+    expect(page.get_by_label("시 (10자 이상)")).to_have_value("r1 n?")
+    page.get_by_role("heading", level=1).click()
+    before = lines(page)
+    with page.expect_navigation():
+        page.keyboard.press("r")
+    expect(page.locator(".writing")).to_have_count(0)
+    assert lines(page) != before
+
+
+def test_keys_can_be_switched_off(page: Page) -> None:
+    """For those whose tools speak keys of their own; the switch is remembered."""
+    page.goto("/sibot")
+    page.keyboard.press("?")
+    page.get_by_label("단축키를 쓰지 않기").check()
+    page.get_by_role("button", name="닫기").click()
+    page.reload()
+    page.keyboard.press("1")
+
+    assert ticks(page) == [False] * 5
+
+
+def test_what_happens_with_a_tick_is_said_once(page: Page) -> None:
+    """The first tick says that it will be learned; the second only that it is there."""
+    page.goto("/sibot")
+    line(page, 0).click()
+    expect(page.locator("[data-said]")).to_contain_text("다음 판이 배웁니다")
+    line(page, 1).click()
+
+    expect(page.locator("[data-said]")).to_have_text("골랐습니다.되돌리기")
+
+
+def test_a_poem_is_copied_with_its_mark(new_page: NewPage) -> None:
+    """The clipboard holds the lines, and that a machine wrote them."""
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto("/sibot")
+    press(page, "베끼기")
+    expect(page.locator("[data-said]")).to_contain_text("베꼈습니다")
+
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.splitlines()[:5] == lines(page)
+    assert copied.rstrip().endswith("AI 생성 · 시봇 판 0")
