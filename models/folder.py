@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 
 @contextmanager
-def appearing(folder: Path) -> Iterator[Path]:
+def appearing(folder: Path, *, mode: int = 0o755) -> Iterator[Path]:
     """A fresh folder to fill; when the block ends well it becomes *folder*, else nothing is left of it.
 
     Raises FileExistsError when *folder* is there already.
@@ -24,7 +24,7 @@ def appearing(folder: Path) -> Iterator[Path]:
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         yield fresh
-        fresh.chmod(0o755)  # mkdtemp's 700 would hide a version from a web that runs as somebody else
+        fresh.chmod(mode)  # mkdtemp's 700 would hide a version from a web that runs as somebody else
         for path in sorted(fresh.rglob("*")):
             flush(path)
         flush(fresh)

@@ -1,4 +1,4 @@
-"""`db`, `export`, `doctor`: the keeper's tools."""
+"""`db`, `export`, `backup`, `restore`, `doctor`: the keeper's tools."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import BadUse, Json, opened, say, settings_of_environment, tell
+from app.commands.shell import BadUse, Failed, Json, opened, say, settings_of_environment, tell
 
 if TYPE_CHECKING:
     from app.doctor import Finding
@@ -20,6 +20,8 @@ def add_to(app: typer.Typer) -> None:
     group.command()(upgrade)
     app.add_typer(group, name="db")
     app.command()(export)
+    app.command()(backup)
+    app.command()(restore)
     app.command()(doctor)
 
 
@@ -61,6 +63,46 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
             if file is not sys.stdout:
                 file.close()
     say(f"{count} rows to {out}")
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(help="A new folder for it.")],
+    as_json: Json = False,
+) -> None:
+    """Write the whole deployment into a folder, while it runs: database, shelf, and the key that HOME keeps."""
+    from app.backup import take
+
+    if folder.exists():
+        raise BadUse(f"{folder} is there already; a backup is a new folder")
+    with opened() as bot:
+        manifest = take(bot, folder)
+        key = (folder / "secret").is_file()
+    rows = sum(manifest["tables"].values())
+    say(f"{rows} rows and {len(manifest['files'])} files in {folder}" + ("" if key else "; keep the secret key too"))
+    if as_json:
+        tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")})
+    if manifest["missing"]:
+        raise Failed(f"all else is kept, but these folders are not on the shelf: {', '.join(manifest['missing'])}")
+
+
+def restore(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="What `poembot backup` wrote.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Replace all that the database holds.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the deployment what it was; everything of it must be stopped. Also from SQLite to Postgres and back."""
+    from app.backup import put_back
+    from app.bootstrap import build, install_voices
+
+    bot = build(settings_of_environment())
+    try:
+        manifest = put_back(bot, folder, replace=yes)
+        install_voices(bot)  # those that this release ships may be newer
+    finally:
+        bot.close()
+    say(f"as it was on {manifest['made']}")
+    if as_json:
+        tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")})
 
 
 def doctor(as_json: Json = False) -> int:

@@ -7,7 +7,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from app.store.tables import metadata
 
@@ -31,6 +31,16 @@ def downgrade(engine: Engine, to: str) -> None:
     command.downgrade(_config(engine), to)
 
 
+def taken(connection: Connection) -> str | None:
+    """The newest step that this database has taken; None for an empty one."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def knows(engine: Engine, step: str) -> bool:
+    """Is that a step of this release?"""
+    return step in {known.revision for known in ScriptDirectory.from_config(_config(engine)).walk_revisions()}
+
+
 def is_current(engine: Engine) -> bool:
     """Is every step taken that this release knows?
 
@@ -38,9 +48,9 @@ def is_current(engine: Engine) -> bool:
     """
     steps = ScriptDirectory.from_config(_config(engine))
     with engine.connect() as connection:
-        taken = MigrationContext.configure(connection).get_current_revision()
+        last = taken(connection)
     behind = {None, *(step.revision for step in steps.walk_revisions())} - {steps.get_current_head()}
-    return taken not in behind
+    return last not in behind
 
 
 def drift(engine: Engine) -> list[object]:

@@ -1,0 +1,157 @@
+"""Dump: every row of the database as JSON lines, and back.
+
+Alike on SQLite and Postgres, so that one can become the other. Goes by the tables that are there, not by those of the
+code: a dump of an earlier schema is read back into that schema, and migrated then.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.types import NullType
+
+LEFT_OUT = {"alembic_version", "pulses"}
+"""The schema's own mark, and signs of life, which mean nothing later."""
+AT_ONCE = 500
+"""Rows at a time."""
+Row = dict[str, Any]
+
+
+@contextmanager
+def snapshot(database: Engine) -> Iterator[Connection]:
+    """One look at the whole database as it is now, however long it lasts and whatever is written meanwhile."""
+    options: dict[str, Any] = {"poembot_reading": True}
+    if database.dialect.name == "postgresql":
+        options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    with database.connect().execution_options(**options) as connection, connection.begin():
+        yield connection
+
+
+def tables(connection: Connection) -> list[Table]:
+    """The tables that are there; whichever a row of another can't be without comes before it."""
+    there = MetaData()
+    there.reflect(connection)
+    kept = {name: table for name, table in sorted(there.tables.items()) if name not in LEFT_OUT}
+    needs = {name: {key.column.table.name for key in table.foreign_keys if not key.parent.nullable} - {name}
+             for name, table in kept.items()}  # fmt: skip
+    return [kept[name] for name in TopologicalSorter(needs).static_order()]
+
+
+def write(connection: Connection, table: Table, file: Path, change: Callable[[Row], None]) -> int:
+    """Write a table's rows in the order of their keys, each as *change* leaves it; how many."""
+    columns = [cast(c, Text).label(c.name) if isinstance(c.type, JSON) else c for c in table.columns]
+    found = connection.execution_options(yield_per=AT_ONCE).execute(select(*columns).order_by(*table.primary_key))
+    count = 0
+    with file.open("w", encoding="utf-8") as opened:
+        for row in found.mappings():
+            told = {name: _plain(value) for name, value in row.items()}
+            change(told)
+            opened.write(json.dumps(told, ensure_ascii=False) + "\n")
+            count += 1
+    return count
+
+
+def read(connection: Connection, order: list[Table], file_of: Callable[[str], Path]) -> None:
+    """Read the rows of all tables, which are empty; a reference forward is put in at the end."""
+    later: list[tuple[Table, str, list[Row]]] = []
+    done: set[str] = set()
+    for table in order:
+        forward = {k.parent.name for k in table.foreign_keys if k.column.table.name not in done | {table.name}}
+        done.add(table.name)
+        for chunk in _chunks(file_of(table.name)):
+            rows = [_native(table, row, connection) for row in chunk]
+            later += [(table, name, [_reference(table, row, name) for row in rows if row[name]]) for name in forward]
+            connection.execute(insert(_raw(table)), [{**row, **dict.fromkeys(forward)} for row in rows])
+        _count_on(connection, table)
+    for table, name, references in later:
+        if references:
+            at = (column == bindparam(f"at_{column.name}") for column in table.primary_key)
+            connection.execute(update(table).where(*at).values({name: bindparam("to")}), references)
+
+
+def is_empty(connection: Connection) -> bool:
+    """Does no table hold a row?"""
+    return all(
+        connection.execute(select(text("1")).select_from(t).limit(1)).first() is None for t in tables(connection)
+    )
+
+
+def empty(connection: Connection) -> None:
+    """Remove every row of every table."""
+    order = tables(connection)
+    for table in order:
+        loose = {key.parent.name: None for key in table.foreign_keys if key.parent.nullable}
+        if loose:
+            connection.execute(update(table).values(**loose))
+    for table in reversed(order):
+        connection.execute(delete(table))
+
+
+def _chunks(file: Path) -> Iterator[list[Row]]:
+    with file.open(encoding="utf-8") as opened:
+        while lines := list(islice(opened, AT_ONCE)):
+            yield [json.loads(line) for line in lines]
+
+
+def _plain(value: object) -> object:
+    """As JSON can hold it: a time is UTC, whatever zone the database answers in, or none."""
+    if not isinstance(value, datetime):
+        return value
+    return (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)).isoformat()
+
+
+def _native(table: Table, row: Mapping[str, Any], connection: Connection) -> Row:
+    """As this database wants it: SQLite keeps no zones."""
+    times = {column.name for column in table.columns if isinstance(column.type, DateTime)}
+    zoned = connection.dialect.name == "postgresql"
+
+    def time(told: str) -> datetime:
+        moment = datetime.fromisoformat(told)
+        return moment if zoned else moment.replace(tzinfo=None)
+
+    return {name: time(value) if name in times and value is not None else value for name, value in row.items()}
+
+
+def _raw(table: Table) -> Table:
+    """The table with its JSON columns as what they are in the dump, text, which goes in as it came out."""
+    for column in table.columns:
+        if isinstance(column.type, JSON):
+            column.type = NullType()
+    return table
+
+
+def _reference(table: Table, row: Row, name: str) -> Row:
+    return {f"at_{column.name}": row[column.name] for column in table.primary_key} | {"to": row[name]}
+
+
+def _count_on(connection: Connection, table: Table) -> None:
+    """Have Postgres count on from the highest number; SQLite does by itself."""
+    key = list(table.primary_key)
+    if connection.dialect.name != "postgresql" or len(key) != 1 or not isinstance(key[0].type, Integer):
+        return
+    sequence = func.pg_get_serial_sequence(table.name, key[0].name)
+    highest = select(func.max(key[0])).scalar_subquery()
+    connection.execute(select(func.setval(sequence, func.coalesce(highest, 1), highest.is_not(None))))

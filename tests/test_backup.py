@@ -1,0 +1,269 @@
+"""The backup: taken while the site runs, put back to the same bytes, from either scale into either."""
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from app import backup, bootstrap
+from app.bootstrap import Bot, now
+from app.domain.errors import UnknownVersion
+from app.domain.poem import Wish
+from app.domain.submission import SubmissionStatus
+from app.domain.version import VersionStatus
+from app.loop.submissions import examine, teach
+from app.store import migrate
+from app.store.admins import Admins
+from app.store.poems import Poems
+from app.store.pulses import Pulses
+from app.store.retention import Retention
+from app.store.submissions import Submissions
+from app.store.ticks import Ticks
+from app.store.versions import Versions
+from app.store.visitors import Visitors
+from models.folder import files
+from tests.support import bots
+from tests.support.databases import Databases, Scale
+from tests.support.world import World
+
+
+@contextmanager
+def deployment(databases: Databases, scale: Scale, home: Path, shipped: Path, *, installed: bool) -> Iterator[Bot]:
+    """A deployment of that scale with the tiny voice, or one that has not begun."""
+    with databases.settings(scale, home, empty=not installed, secret_key="") as settings:
+        bot = bootstrap.build(settings, bell=bots.NotedBell(), shipped=shipped)
+        if installed:
+            bootstrap.install_voices(bot, shipped)
+            bot.settings.secret()
+        yield bot
+        bot.close()
+
+
+def place(bot: Bot, shipped: Path, run: int) -> tuple[str, int]:
+    """A further version on shelf and in table, which is the tiny voice again, and serves; its key and number."""
+    key = f"sibot/sibot-tiny/run-{run}-1"
+    scratch = bot.shelf.scratch()
+    shutil.copytree(shipped / "sibot", scratch / "version")
+    bot.shelf.place(scratch / "version", key)
+    with bot.transaction() as session:
+        versions = Versions(session)
+        _, number = versions.add(
+            "sibot",
+            folder=key,
+            status=VersionStatus.ADMITTED,
+            lesson={"hash": "봄", "ticks": 1, "submissions": 0, "visitors": 1},
+            metrics={"bits_per_char": 4.25},
+            verdict=None,
+            run=None,
+            now=now(),
+        )
+        versions.promote("sibot", number, by="gate", reason="", now=now())
+    return key, number
+
+
+def live(bot: Bot) -> None:
+    """Some readers, their poems and ticks, something taught, an admin."""
+    world = World(bot.sessions)
+    with bot.reading() as session:
+        version = Versions(session).champion("sibot").id
+    for name in ("ann", "bob"):
+        world.visitor(name)
+        poem = world.poem(name, version, texts=("'봄'\\ \"비\"", "\u2028눈", "🌧️", "", "끝 %s :x"))
+        with bot.transaction() as session:
+            Ticks(session).set(world.lines(poem)[0], name, on=True, address="", now=now())
+    with bot.transaction() as session:
+        taught = examine("가르치는 시입니다, 열 글자 넘게", "제목", None, consent=True)
+        teach(taught, "sibot", "ann", address="", auto_approve=True, submissions=Submissions(session), now=now())
+        Admins(session).create("root", "hash", now())
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Every file of a backup but the manifest, which has its hour."""
+    return {name: (folder / name).read_bytes() for name in files(folder) if name != backup.MANIFEST}
+
+
+def rows_of(folder: Path, table: str) -> list[dict[str, Any]]:
+    """The rows of one table of a backup; text may hold what Python takes for the end of a line."""
+    told = (folder / "tables" / f"{table}.jsonl").read_text("utf-8")
+    return [json.loads(line) for line in told.split("\n") if line]
+
+
+@pytest.mark.parametrize("into", ["embedded", "scaled"])
+def test_what_is_put_back_is_the_same_to_the_byte(
+    databases: Databases, scale: Scale, into: Scale, shipped: Path, tmp_path: Path
+) -> None:
+    """Every row, every version, the key; ids count on, and the champion writes the same poem."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    with deployment(databases, scale, tmp_path / "one", shipped, installed=True) as bot:
+        _, number = place(bot, shipped, 1)
+        live(bot)
+        told = backup.take(bot, first)
+        with bots.engine(bot) as engine:
+            poem = engine.write("sibot", Wish(seed=7))
+    with deployment(databases, into, tmp_path / "two", shipped, installed=False) as bot:
+        backup.put_back(bot, first, replace=False)
+        backup.take(bot, second)
+        with bots.engine(bot) as engine:
+            again = engine.write("sibot", Wish(seed=7))
+            status = engine.status()["sibot"]
+        live_on(bot)
+        assert migrate.drift(bot.database) == []
+
+    assert content(first) == content(second)
+    assert told["tables"]["ticks"] == 2
+    assert told["missing"] == []
+    assert "secret" in content(first)
+    assert first.stat().st_mode & 0o077 == 0
+    assert [line.text for line in again.lines] == [line.text for line in poem.lines]
+    assert (status.number, status.error) == (number, None)
+
+
+def live_on(bot: Bot) -> None:
+    """What comes next has an id of its own."""
+    live_again = World(bot.sessions)
+    live_again.visitor("cid")
+    with bot.reading() as session:
+        version = Versions(session).champion("sibot").id
+    poem = live_again.poem("cid", version)
+    assert min(live_again.lines(poem)) > 10
+
+
+def test_a_backup_is_one_moment(databases: Databases, scale: Scale, shipped: Path, tmp_path: Path) -> None:
+    """Readers go on reading meanwhile: no poem is in it without its lines, no tick without its line."""
+    with deployment(databases, scale, tmp_path / "one", shipped, installed=True) as bot:
+        world, going = World(bot.sessions), threading.Event()
+        with bot.reading() as session:
+            version = Versions(session).champion("sibot").id
+        world.visitor("ann")
+
+        def read() -> None:
+            while not going.is_set():
+                poem = world.poem("ann", version)
+                with bot.transaction() as session:
+                    Ticks(session).set(world.lines(poem)[0], "ann", on=True, address="", now=now())
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            for n in range(3):
+                backup.take(bot, tmp_path / f"backup-{n}")
+        finally:
+            going.set()
+            thread.join()
+    rows = {name: rows_of(tmp_path / "backup-2", name) for name in ("poems", "lines", "poem_lines", "ticks")}
+
+    assert len(rows["poems"]) > 1
+    assert len(rows["lines"]) == len(rows["poem_lines"]) == 5 * len(rows["poems"])
+    assert {tick["line_id"] for tick in rows["ticks"]} <= {line["id"] for line in rows["lines"]}
+    assert len(rows["poems"]) - len(rows["ticks"]) in (0, 1)
+
+
+@pytest.fixture
+def scales_alike() -> Scale:
+    """What follows does not depend on the servers."""
+    return "embedded"
+
+
+@pytest.fixture
+def bot(databases: Databases, scales_alike: Scale, shipped: Path, tmp_path: Path) -> Iterator[Bot]:
+    """A deployment with something in it."""
+    with deployment(databases, scales_alike, tmp_path / "home", shipped, installed=True) as bot:
+        place(bot, shipped, 1)
+        live(bot)
+        yield bot
+
+
+def test_a_backup_from_before_undoes_what_came_after(bot: Bot, shipped: Path, tmp_path: Path) -> None:
+    """Versions made since are gone from the shelf too; the next run's folder finds its place free."""
+    backup.take(bot, tmp_path / "backup")
+    later, number = place(bot, shipped, 2)
+    with pytest.raises(backup.InUse, match="--yes"):
+        backup.put_back(bot, tmp_path / "backup", replace=False)
+    backup.put_back(bot, tmp_path / "backup", replace=True)
+
+    assert not bot.shelf.exists(later)
+    with bot.reading() as session, pytest.raises(UnknownVersion):
+        Versions(session).one("sibot", number)
+    assert place(bot, shipped, 2) == (later, number)
+
+
+def test_what_still_runs_is_not_replaced(bot: Bot, tmp_path: Path) -> None:
+    """A web that goes on writing would write into another database's ids."""
+    backup.take(bot, tmp_path / "backup")
+    with bot.transaction() as session:
+        Pulses(session).beat("web here 1", "web", {}, now())
+
+    with pytest.raises(backup.InUse, match="web here 1 is running"):
+        backup.put_back(bot, tmp_path / "backup", replace=True)
+
+
+@pytest.mark.parametrize("harm", ["flipped", "gone", "no manifest", "later", "outside"])
+def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(bot: Bot, tmp_path: Path, harm: str) -> None:
+    """A disk that lost a bit is found out while the present deployment is still there."""
+    folder = tmp_path / "backup"
+    backup.take(bot, folder)
+    ticks, manifest = folder / "tables" / "ticks.jsonl", folder / backup.MANIFEST
+    told = json.loads(manifest.read_text("utf-8"))
+    if harm == "flipped":
+        ticks.write_bytes(ticks.read_bytes().replace(b"ann", b"eve"))
+    elif harm == "gone":
+        ticks.unlink()
+    elif harm == "no manifest":
+        manifest.unlink()
+    elif harm == "later":
+        manifest.write_text(json.dumps(told | {"schema": "9999"}), "utf-8")
+    else:
+        manifest.write_text(json.dumps(told | {"files": {"../home/secret": "0" * 64}}), "utf-8")
+
+    with pytest.raises(backup.BadBackup):
+        backup.put_back(bot, folder, replace=True)
+    with bot.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM ticks")).scalar() == 2
+
+
+def test_a_version_that_is_pruned_meanwhile_is_pruned_in_the_backup(
+    bot: Bot, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep may take a folder while we copy; a folder that is missing for no reason is named."""
+    lost, _ = place(bot, shipped, 2)
+    pruned, number = place(bot, shipped, 3)
+    place(bot, shipped, 4)
+    bot.shelf.remove(lost)
+    fetch = bot.shelf.fetch
+
+    def sweep_beside_us(key: str) -> Path:
+        if key == pruned:
+            with bot.transaction() as session:
+                ids = [v.id for v in Versions(session).of_voice("sibot") if v.number == number]
+                Retention(session).prune("sibot", ids)
+            bot.shelf.remove(pruned)
+        return fetch(key)
+
+    monkeypatch.setattr(bot.shelf, "fetch", sweep_beside_us)
+    told = backup.take(bot, tmp_path / "backup")
+    rows = rows_of(tmp_path / "backup", "versions")
+
+    assert told["missing"] == [lost]
+    assert [row["status"] for row in rows if row["folder"] == pruned] == ["pruned"]
+
+
+def test_what_readers_see_is_what_they_saw(bot: Bot, databases: Databases, shipped: Path, tmp_path: Path) -> None:
+    """A reader whose cookie is older than the disaster finds his poem, his tick and his submission."""
+    backup.take(bot, tmp_path / "backup")
+    with ExitStack() as stack:
+        other = stack.enter_context(deployment(databases, "scaled", tmp_path / "new", shipped, installed=False))
+        backup.put_back(other, tmp_path / "backup", replace=False)
+        with other.reading() as session:
+            current = Poems(session).current("sibot", "ann")
+            assert current is not None
+            assert [line.ticked for line in Poems(session).one(current, "ann").lines] == [True, *[False] * 4]
+            assert Visitors(session).has_returned("ann")
+            (taught,) = Submissions(session).queue(SubmissionStatus.APPROVED)
+            assert taught.title == "제목"
+        assert other.settings.secret() == bot.settings.secret()
