@@ -1,22 +1,25 @@
 """Bootstrap: the one place that chooses. Settings in, a `Bot` out: database, bell and shelf, ready to use."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.bells import CeleryBell
 from app.engine.engine import Engine
+from app.engine.palate import Palate
 from app.loop.ports import Bell
 from app.settings import Settings
 from app.store import session as units
 from app.store.releases import Releases
 from app.store.shelf import SHIPPED, Shelf
+from app.store.tastes import Tastes
+from app.store.trials import OnTrial, Trials
 from app.store.versions import Versions
 from app.store.voices import Serving, Voices
 from models import checkpoint
@@ -68,6 +71,21 @@ class Bot:
         """What a voice serves when its champion's folder is gone or broken: its base."""
         with self.reads(Voices) as voices:
             return voices.base(voice)
+
+    def challengers(self) -> list[OnTrial]:
+        """What else writes a share of a voice's poems."""
+        with self.reads(Trials) as trials:
+            return trials.under_way()
+
+    def tastes(self) -> Mapping[str, int]:
+        """The taste that chooses among candidates, by voice."""
+        with self.reads(Tastes) as tastes:
+            return tastes.serving() if self.settings.taste_after else {}
+
+    def taste(self, number: int) -> Mapping[str, Any]:
+        """What is kept of a taste."""
+        with self.reads(Tastes) as tastes:
+            return tastes.content(number)
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -121,4 +139,17 @@ def install_voice(bot: Bot, slug: str, *, title: str, language: str, base: str, 
 
 def build_engine(bot: Bot) -> Engine:
     """The engine over this bot's champions; `start` it before use."""
-    return Engine(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings, spare=bot.spare)
+    return Engine(
+        champions=bot.champions,
+        fetch=bot.shelf.fetch,
+        settings=bot.settings,
+        spare=bot.spare,
+        challengers=bot.challengers,
+        palate=Palate(
+            newest=bot.tastes,
+            fetch=bot.taste,
+            candidates=bot.settings.candidates,
+            share=bot.settings.taste_share,
+            temperature=bot.settings.taste_temperature,
+        ),
+    )

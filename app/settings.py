@@ -84,6 +84,18 @@ class Settings(BaseSettings):
     trial_impressions: Annotated[
         int, Field(ge=100, description="Lines read after which a trial that has decided nothing is left to the admin.")
     ] = 20_000
+    taste_after: Annotated[
+        int, Field(ge=0, description="Learn readers' taste anew after so many new ticks; 0: never, and use none.")
+    ] = 50
+    taste_share: Annotated[
+        float, Field(ge=0, le=1, description="Share of the poems written by taste; the others show what it is worth.")
+    ] = 0.9
+    taste_temperature: Annotated[
+        float, Field(gt=0, description="How freely taste chooses: of two lines 1 apart in log-odds, e^(1/T) to 1.")
+    ] = 0.3
+    candidates: Annotated[
+        int, Field(ge=1, le=64, description="Ways each line is drawn for taste to choose from, once there is one.")
+    ] = 8
     auto_approve: Annotated[
         bool, Field(description="Take submissions that pass the automatic checks without a moderator.")
     ] = False
@@ -94,6 +106,10 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Taught versions of a voice whose folders stay, the newest; 0: all. Served ones stay."),
     ] = 20
+    keep_visitors: Annotated[
+        int,
+        Field(ge=0, description="Days after which a visitor who never came back is erased, gifts and all; 0: never."),
+    ] = 0
     device: Annotated[
         Literal["auto", "cpu", "cuda"], Field(description="What the worker trains on; `auto`: CUDA where there is one.")
     ] = "auto"

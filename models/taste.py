@@ -1,7 +1,7 @@
 """Taste: how likely a line is to be ticked, learned from who was shown what and ticked it or not.
 
 A quick reader: it knows a line by its signs (`models/signs.py`), and few of them matter (`models/sparse.py`). What it
-says is calibrated on readers it has not met. Kept as one JSON file that a person can read. Knows neither torch
+says is calibrated on readers it has not met. Kept as a little JSON that a person can read. Knows neither torch
 nor the database; who chooses by it is the engine's business.
 """
 
@@ -11,17 +11,14 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.folder import appearing
 from models.signs import signs
 from models.sparse import Design, Fit, Floats, fit, sigmoid
 
 FORMAT = 1
-FILE = "taste.json"
 FEWEST = 5
 """Lines that a sign must stand in to be learned about."""
 FEWEST_TICKS = 20
@@ -34,7 +31,7 @@ MOST_PER_READER, MOST_PER_ADDRESS = 40.0, 60.0
 
 
 class Tasteless(ValueError):
-    """Too few readings to tell anything, or a file that is no taste."""
+    """Too few readings to tell anything, or something that is no taste."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +87,25 @@ class Taste:
         told = json.dumps([sorted(self.weights.items()), self.bias], ensure_ascii=False)
         return hashlib.sha256(told.encode()).hexdigest()
 
+    def as_dict(self) -> dict[str, Any]:
+        """To be kept as JSON, the heaviest sign first."""
+        weights = dict(sorted(self.weights.items(), key=lambda item: -abs(item[1])))
+        return {"format": FORMAT, "hash": self.hash, "bias": self.bias, "weights": weights} | asdict(self.report)
 
-def write(folder: Path, taste: Taste) -> None:
-    """Keep it; the folder appears whole or not at all. Raises FileExistsError, OSError."""
-    weights = dict(sorted(taste.weights.items(), key=lambda item: -abs(item[1])))
-    report = asdict(taste.report)
-    told = {"format": FORMAT, "hash": taste.hash, "bias": taste.bias, "report": report, "weights": weights}
-    with appearing(folder) as fresh:
-        (fresh / FILE).write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
-
-
-def read(folder: Path) -> Taste:
-    """The taste that lies there. Raises Tasteless for anything else."""
-    try:
-        raw: dict[str, Any] = json.loads((folder / FILE).read_text(encoding="utf-8"))
-        if raw["format"] != FORMAT:
-            raise Tasteless(f"{folder}: format {raw['format']}")
-        weights = {str(sign): float(weight) for sign, weight in raw["weights"].items()}
-        taste = Taste(weights, float(raw["bias"]), Report(**raw["report"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Tasteless(f"{folder} holds no taste: {error}") from error
-    if taste.hash != raw["hash"]:
-        raise Tasteless(f"{folder}: the taste was altered")
-    return taste
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "Taste":
+        """The inverse of `as_dict`. Raises Tasteless for anything else."""
+        try:
+            if raw["format"] != FORMAT:
+                raise Tasteless(f"a taste of format {raw['format']}")
+            report = Report(**{name: raw[name] for name in Report.__dataclass_fields__})
+            weights = {str(sign): float(weight) for sign, weight in raw["weights"].items()}
+            taste = cls(weights, float(raw["bias"]), report)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Tasteless(f"this is no taste: {error}") from error
+        if taste.hash != raw.get("hash"):
+            raise Tasteless("the taste was altered")
+        return taste
 
 
 def learn(readings: Sequence[Reading], *, seed: int = 0) -> Taste:

@@ -17,10 +17,12 @@ import structlog
 
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish
-from app.engine.choose import Chooser
+from app.engine.challengers import Challengers
+from app.engine.choose import Chooser, Way
 from app.engine.draft import Draft, Outcome
 from app.engine.events import Failed
 from app.engine.live import LiveVersion
+from app.engine.palate import Palate
 from app.engine.poem import Hear, Poem
 from app.engine.table import Table
 from app.engine.tally import Tally
@@ -62,10 +64,15 @@ class Batcher:
         candidates: int,
         choose: Chooser,
         tally: Tally | None = None,
+        challengers: Challengers | None = None,
+        palate: Palate | None = None,
     ) -> None:
-        self._tally = tally or Tally()
-        self._current, self._choose, self._candidates = current, choose, candidates
-        self._places, self._most_waiting = max(1, rows // candidates), queue
+        """*candidates*, *choose*: how a voice without a taste writes; *palate*: the others."""
+        self._tally, self._challengers = tally or Tally(), challengers or Challengers()
+        self._current, self._plain = current, Way(candidates, choose)
+        self._palate = palate or Palate(candidates=candidates)
+        self._rows, self._most = rows, max(candidates, self._palate.candidates)
+        self._places, self._most_waiting = max(1, rows // self._most), queue
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
         self._waiting: Waiting[Ticket] = Waiting()
@@ -151,7 +158,7 @@ class Batcher:
             stale, self._stale = self._stale, False
             for ticket in left:
                 self._forget(ticket)
-            free = self._places - len(self._under_way)
+            free = (self._rows - sum(poem.candidates for poem in self._under_way)) // self._most
             admitted = [self._waiting.take() for _ in range(min(free, len(self._waiting)))]
         for ticket in admitted:
             self._open(ticket)
@@ -166,20 +173,26 @@ class Batcher:
     def _open(self, ticket: Ticket) -> None:
         """Fix the version and begin."""
         try:
-            live = self._current(ticket.voice)
+            live, trial = self._draw(ticket)
         except PoemBotError as error:
             self._tell_failure(ticket, error)
             return
         wish = ticket.wish
         seed = secrets.randbits(SEED_BITS) if wish.seed is None else wish.seed
-        options = {"seed": seed, "candidates": self._candidates}
-        poem = Poem(live, wish, ticket.hear, **options, choose=self._choose, stream=ticket.stream)
+        way = self._palate.way(ticket.voice, wish, seed, without=self._plain)
+        poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))
         self._under_way[poem] = ticket
         if ticket.stream:
             self._silent.add(poem)
         self._guarded(poem, lambda: poem.open(table))
+
+    def _draw(self, ticket: Ticket) -> tuple[LiveVersion, int | None]:
+        """Who writes it: the champion, or by draw a challenger; and the trial of that draw."""
+        champion = self._current(ticket.voice)
+        challenger, trial = self._challengers.draw(ticket.voice, ticket.wish)
+        return challenger or champion, trial
 
     def _step(self, live: LiveVersion, table: Table) -> None:
         """One symbol more for all poems of a version."""
@@ -243,7 +256,7 @@ class Batcher:
 
     def _serves(self, live: LiveVersion) -> bool:
         try:
-            return self._current(live.voice) is live
+            return self._current(live.voice) is live or live in self._challengers.lives()
         except PoemBotError:  # the voice is gone, or has nothing that would load
             return False
 

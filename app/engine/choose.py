@@ -1,5 +1,6 @@
 """Choosing among candidates: several continuations from one place, one of which the poem goes on with."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,12 +19,53 @@ class Candidate:
     """Drawn, the line end included."""
 
 
-Chooser = Callable[[Sequence[Candidate], float], tuple[int, float]]
-"""Candidates and a random number in [0, 1) -> which one, and the chance it had."""
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which candidate it is."""
+
+    index: int
+    chance: float
+    """With which it was chosen among them."""
+    liking: float | None = None
+    """Log-odds of a tick, where a taste was asked."""
 
 
-def within_band(candidates: Sequence[Candidate], number: float) -> tuple[int, float]:
+Chooser = Callable[[Sequence[Candidate], float], Choice]
+"""Candidates and a random number in [0, 1) -> one of them."""
+Likings = Callable[[Sequence[str]], Sequence[float]]
+"""Lines -> log-odds of a tick for each: a taste."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the lines of a poem are chosen."""
+
+    candidates: int
+    """Ways each line is drawn."""
+    choose: Chooser
+    taste: int | None = None
+    """Id of the taste that chooses."""
+
+
+def within_band(candidates: Sequence[Candidate], number: float) -> Choice:
     """Any of those whose mean log-probability is near the best, with equal chance."""
     means = [candidate.logprob / candidate.symbols for candidate in candidates]
     good = [i for i, mean in enumerate(means) if mean >= max(means) - BAND]
-    return good[int(number * len(good))], 1 / len(good)
+    return Choice(good[int(number * len(good))], 1 / len(good))
+
+
+def by_taste(likings: Likings, temperature: float) -> Chooser:
+    """The better liked the likelier: chances are proportional to exp(liking / temperature)."""
+
+    def choose(candidates: Sequence[Candidate], number: float) -> Choice:
+        liked = likings([candidate.text for candidate in candidates])
+        best = max(liked)
+        odds = [math.exp((liking - best) / temperature) for liking in liked]
+        chances = [each / math.fsum(odds) for each in odds]
+        place, below = 0, chances[0]
+        while below <= number and place < len(chances) - 1:
+            place += 1
+            below += chances[place]
+        return Choice(place, chances[place], liked[place])
+
+    return choose

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher, Ticket
+from app.engine.challengers import Challenger, Challengers
 from app.engine.choose import Chooser, within_band
 from app.engine.events import Done, Event, Failed
 from app.engine.live import Champion, LiveVersion, load
+from app.engine.palate import Palate
 from app.engine.poem import Hear
 from app.engine.roster import Roster, VoiceStatus
 from app.engine.tally import Tally
@@ -35,14 +37,27 @@ class Engine:
         candidates: int = 1,
         choose: Chooser = within_band,
         spare: Callable[[str], Champion | None] = lambda _voice: None,
+        challengers: Callable[[], Sequence[Challenger]] = tuple,
+        palate: Palate | None = None,
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
-        *fetch*: the folder of a key; *candidates*: ways each line is drawn, one of which *choose* takes.
+        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: ways each
+        line is drawn, one of which *choose* takes, where *palate* has no taste that does.
         """
         self.tally = Tally()
         """What this engine has done so far."""
-        self._settings, self._rows = settings, max(settings.slots, candidates)
-        self._roster = Roster(champions=champions, fetch=fetch, load=self._load, spare=spare, tally=self.tally)
+        self.candidates = candidates
+        self._palate = palate or Palate(candidates=candidates)
+        self._settings, self._rows = settings, max(settings.slots, candidates, self._palate.candidates)
+        self._challengers = Challengers(wanted=challengers, load=lambda one: self._load(one, fetch(one.folder)))
+        self._roster = Roster(
+            champions=champions,
+            fetch=fetch,
+            load=self._load,
+            spare=spare,
+            tally=self.tally,
+            challengers=self._challengers,
+        )
         self._batcher = Batcher(
             self._current,
             rows=self._rows,
@@ -50,6 +65,8 @@ class Engine:
             candidates=candidates,
             choose=choose,
             tally=self.tally,
+            challengers=self._challengers,
+            palate=self._palate,
         )
         self._first_look = threading.Lock()
         self._looked = False
@@ -120,7 +137,12 @@ class Engine:
     def in_memory(self) -> set[int]:
         """Row ids of the versions that serve, and of those that only finish their poems."""
         serving = {status.version for status in self.status().values() if status.version is not None}
-        return serving | {live.id for live in self._batcher.versions()}
+        on_trial = {live.id for live in self._challengers.lives()}
+        return serving | on_trial | {live.id for live in self._batcher.versions()}
+
+    def broken_trials(self) -> list[int]:
+        """Trials whose challenger's folder is missing or broken: the worker ends them."""
+        return self._challengers.broken()
 
     def start(self) -> None:
         """Load the champions, and follow them from now on. Repeating it changes nothing."""
@@ -143,6 +165,7 @@ class Engine:
     def _refresh(self, *, patient: bool) -> None:
         if self._roster.refresh(patient=patient):
             self._batcher.prune()
+        self._palate.refresh()
         self._looked = True
 
     def _current(self, voice: str) -> LiveVersion:

@@ -6,12 +6,12 @@ Knows a table, not the queue or the thread.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
-from app.engine.choose import Candidate, Chooser
+from app.engine.choose import Candidate, Choice, Way
 from app.engine.draft import Draft, Opening, Outcome, Place
 from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
 from app.engine.live import LiveVersion
@@ -38,13 +38,21 @@ class Poem:
     """One writing: a wish, a version, and what has come of it."""
 
     def __init__(
-        self, live: LiveVersion, wish: Wish, hear: Hear, *, seed: int, candidates: int, choose: Chooser, stream: bool
+        self,
+        live: LiveVersion,
+        wish: Wish,
+        hear: Hear,
+        *,
+        seed: int,
+        way: Way,
+        stream: bool,
+        trial: int | None = None,
     ) -> None:
         self.live, self.drafts = live, list[Draft]()
         self.silent = stream
         """Does its reader wait for a first character?"""
         self._wish, self._seed, self._hear, self._stream = wish, seed, hear, stream
-        self._candidates, self._choose = candidates, choose
+        self._way, self.candidates, self._trial = way, way.candidates, trial
         self._temperature = live.style.temperature if wish.temperature is None else wish.temperature
         self._lines: list[WrittenLine] = []
         self._prime = " ".join(wish.prime.split())
@@ -78,7 +86,7 @@ class Poem:
     def flush(self, table: Table) -> None:
         """Tell the reader what has been drawn since he last heard. Among candidates nothing is sure before the end."""
         row = self.drafts[0].row
-        if self._candidates > 1 or not table.writing[row]:
+        if self.candidates > 1 or not table.writing[row]:
             return
         settled = table.settled(row)
         if settled > self._told_symbols:
@@ -112,7 +120,9 @@ class Poem:
             self._finish(line)
         if len(self._lines) >= self._wish.lines:
             self._drop(table, draft)
-            writing = Writing(self.live.voice, self.live.id, self._seed, self._temperature, tuple(self._lines))
+            taste = self._way.taste
+            told = (self._seed, self._temperature, tuple(self._lines), self._trial, taste)
+            writing = Writing(self.live.voice, self.live.id, *told)
             self._hear(Done(writing))
             return
         self._primed, prime, self._prime = bool(self._prime), self._prime, ""
@@ -132,7 +142,7 @@ class Poem:
 
     def _write(self, table: Table, draft: Draft) -> None:
         """Begin all candidates of a line from where the draft's row stands."""
-        for candidate in range(self._candidates):
+        for candidate in range(self.candidates):
             one = draft
             if candidate:
                 one = self._draft(candidate)
@@ -157,31 +167,30 @@ class Poem:
         symbols = table.symbols(draft.row)
         text = self._opening + self.live.vocabulary.decode(symbols)
         candidate = Candidate(text, float(table.logprob[draft.row]), len(symbols) + 1)
-        last = len(self._ended) == self._candidates - 1
+        last = len(self._ended) == self.candidates - 1
         place = None if last else table.place(draft.row)
         self._ended[draft.candidate] = _Ended(candidate, symbols, place)
         if not last:
             self._drop(table, draft)
             return
-        chosen, chance = self._pick()
+        chosen, choice = self._pick()
         if chosen.place is not None:
             table.go(draft.row, chosen.place)
         self._said += [*chosen.symbols, self.live.rules.newline]
         self._tell(chosen.candidate.text[len(self._told) :])
         line = chosen.candidate
-        self._finish(WrittenLine(len(self._lines), line.text, line.logprob, chance, primed=self._primed))
+        written = WrittenLine(len(self._lines), line.text, line.logprob, choice.chance, primed=self._primed)
+        self._finish(replace(written, liking=choice.liking))
         self._next(table, draft)
 
-    def _pick(self) -> tuple[_Ended, float]:
-        """One of the candidates, and its chance."""
-        ended = [self._ended[i] for i in range(self._candidates)]
+    def _pick(self) -> tuple[_Ended, Choice]:
+        """One of the candidates, and how it was chosen."""
+        ended = [self._ended[i] for i in range(self.candidates)]
         self._ended.clear()
-        if len(ended) == 1:
-            return ended[0], 1.0
         keys = np.array([key(self._seed, len(self._lines), WHICH_CANDIDATE)], np.uint64)
         number = float(luck(keys, np.zeros(1, np.int64), 1)[0, 0])
-        index, chance = self._choose([one.candidate for one in ended], number)
-        return ended[index], chance
+        choice = self._way.choose([one.candidate for one in ended], number)
+        return ended[choice.index], choice
 
     def _finish(self, line: WrittenLine) -> None:
         self._lines.append(line)

@@ -1,8 +1,8 @@
 """Taste: it finds what readers like, says how sure it is, and is not led by a few who shout."""
 
+import json
 import math
 import random
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -132,28 +132,23 @@ def test_too_little_is_said_to_be_too_little(told: list[Reading]) -> None:
         taste.learn(told)
 
 
-def test_it_survives_the_shelf(tmp_path: Path) -> None:
-    """What is read back says the same."""
+def test_it_survives_being_kept() -> None:
+    """What comes back from JSON says the same."""
     learned = taste.learn(readings(60))
-    taste.write(tmp_path / "taste", learned)
 
-    again = taste.read(tmp_path / "taste")
+    again = Taste.from_dict(json.loads(json.dumps(learned.as_dict())))
 
     assert again == learned
     assert again.likings(["꽃이 피네"]) == learned.likings(["꽃이 피네"])
 
 
-@pytest.mark.parametrize("damage", ["", "{}", '{"format": 2}', None])
-def test_a_torn_taste_is_refused(tmp_path: Path, damage: str | None) -> None:
+@pytest.mark.parametrize("damage", [{"format": 2}, {"bias": 0.5}, {"weights": {}}, {"auc": None, "hash": ""}])
+def test_an_altered_taste_is_refused(damage: dict[str, object]) -> None:
     """Nothing is believed that is not whole."""
-    folder = tmp_path / "taste"
-    taste.write(folder, taste.learn(readings(60)))
-    file = folder / taste.FILE
-    whole = file.read_text(encoding="utf-8")
-    file.write_text(whole.replace('"bias": -', '"bias": -1') if damage is None else damage, encoding="utf-8")
-
     with pytest.raises(Tasteless):
-        taste.read(folder)
+        Taste.from_dict(taste.learn(readings(60)).as_dict() | damage)
+    with pytest.raises(Tasteless):
+        Taste.from_dict({})
 
 
 def test_random_effects_do_not_hide_a_sign() -> None:

@@ -1,0 +1,34 @@
+"""Taste: what readers of a voice like, and what it was learned from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A line that a visitor was shown, and whether he ticked it."""
+
+    line: int
+    text: str
+    slot: int
+    ticked: bool
+    visitor: str
+    address: str
+    """Keyed hash of the visitor's address on the day he was last seen; "" when unknown."""
+    liking: float | None
+    """Log-odds of a tick as the taste of that day foretold them; None: there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TasteReport:
+    """A taste as pages and the worker see it."""
+
+    id: int
+    voice: str
+    base: str
+    serves: bool
+    """Does it foresee unmet readers better than a coin?"""
+    content: Mapping[str, object]
+    """Its signs and weights, and how well it foresees: `readings`, `ticks`, `auc`, `ece`, ..."""
+    created: datetime

@@ -1,0 +1,79 @@
+"""The palate: the taste of each voice in memory, and which poems are written by it.
+
+A share of the poems ignores taste, so that its effect is measured and not believed; what it would have said of them is
+noted all the same. A taste that will not load leaves the older one. Knows no database.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import structlog
+
+from app.domain.poem import Wish
+from app.engine.choose import Chooser, Way, by_taste
+from models.sample import key, luck
+from models.taste import Taste, Tasteless
+
+log = structlog.get_logger(__name__)
+
+IGNORES = -2
+"""Stands where other random numbers of a poem have their line."""
+
+
+class Palate:
+    """Tastes by voice. `way` is called by the decode thread, `refresh` by the one that polls."""
+
+    def __init__(
+        self,
+        *,
+        newest: Callable[[], Mapping[str, int]] = dict,
+        fetch: Callable[[int], Mapping[str, Any]] = lambda _taste: {},
+        candidates: int,
+        share: float = 1.0,
+        temperature: float = 1.0,
+    ) -> None:
+        """*newest*: the id of each voice's taste; *fetch*: what is kept of it; *candidates*: ways a line is drawn for
+        taste to choose from; *share*: of the poems, for which it does.
+        """
+        self._newest, self._fetch = newest, fetch
+        self.candidates, self._share, self._temperature = candidates, share, temperature
+        self._tastes: dict[str, tuple[int, Taste]] = {}
+        self._broken: set[int] = set()
+
+    def way(self, voice: str, wish: Wish, seed: int, *, without: Way) -> Way:
+        """How the lines of a poem are chosen; *without*: for a voice without a taste.
+
+        A seed of the reader's has no taste: the same version must write the same poem again.
+        """
+        known = self._tastes.get(voice)
+        if known is None or wish.seed is not None:
+            return without
+        number, taste = known
+        choose: Chooser = by_taste(taste.likings, self._temperature)
+        mind = float(luck(np.array([key(seed, IGNORES)], np.uint64), np.zeros(1, np.int64), 1)[0, 0])
+        return Way(self.candidates, choose, number) if mind < self._share else Way(1, choose)
+
+    def refresh(self) -> None:
+        """Take up tastes that are newer."""
+        try:
+            newest = self._newest()
+        except Exception as error:  # noqa: BLE001 - a database away; whatever is liked goes on being liked
+            log.warning("palate.blind", error=repr(error))
+            return
+        self._tastes = {voice: known for voice, known in self._tastes.items() if voice in newest}
+        for voice, number in newest.items():
+            if number in self._broken or self._tastes.get(voice, (None,))[0] == number:
+                continue
+            self._take_up(voice, number)
+
+    def _take_up(self, voice: str, number: int) -> None:
+        try:
+            taste = Taste.from_dict(self._fetch(number))
+        except Exception as error:  # noqa: BLE001 - as above; a taste that is no taste is not asked for again
+            if isinstance(error, Tasteless):
+                self._broken.add(number)
+            log.error("taste.failed", voice=voice, taste=number, error=str(error))  # noqa: TRY400
+            return
+        self._tastes[voice] = number, taste
+        log.info("taste.taken_up", voice=voice, taste=number, auc=round(taste.report.auc, 3))

@@ -1,0 +1,93 @@
+"""Tastes: what was learned of what readers like, and the readings it is learned from."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from app.domain.taste import Judged, TasteReport
+from app.store.tables import ImpressionRow, LineRow, TasteRow, TickRow, VisitorRow, VoiceRow
+
+KEPT = 20
+"""Tastes of a voice that are kept; older ones have been replaced many times over."""
+
+
+class Tastes:
+    """Queries for tastes. Only what belongs to a voice's present base counts."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def serving(self) -> dict[str, int]:
+        """By voice: the id of the newest taste, if it knows anything."""
+        of_base = (VoiceRow.slug == TasteRow.voice) & (VoiceRow.base == TasteRow.base)
+        newest = select(func.max(TasteRow.id)).join(VoiceRow, of_base).group_by(TasteRow.voice)
+        rows = select(TasteRow.voice, TasteRow.id).where(TasteRow.id.in_(newest), TasteRow.serves)
+        return {row.voice: row.id for row in self._session.execute(rows)}
+
+    def content(self, taste: int) -> Mapping[str, Any]:
+        """What is kept of a taste; nothing for one that is forgotten."""
+        row = self._session.get(TasteRow, taste)
+        return row.content if row else {}
+
+    def newest(self, voice: str) -> TasteReport | None:
+        """The last that was learned, whether it serves or not."""
+        row = self._session.scalar(
+            select(TasteRow)
+            .join(VoiceRow, (VoiceRow.slug == TasteRow.voice) & (VoiceRow.base == TasteRow.base))
+            .where(TasteRow.voice == voice)
+            .order_by(TasteRow.id.desc())
+            .limit(1)
+        )
+        return _report(row) if row else None
+
+    def add(self, voice: str, content: Mapping[str, Any], *, serves: bool, now: datetime) -> int:
+        """A new taste of the voice's present base; its id. The oldest are forgotten."""
+        base = self._session.scalar(select(VoiceRow.base).where(VoiceRow.slug == voice))
+        row = TasteRow(voice=voice, base=base, serves=serves, content=dict(content), created=now)
+        self._session.add(row)
+        self._session.flush()
+        kept = select(TasteRow.id).where(TasteRow.voice == voice).order_by(TasteRow.id.desc()).limit(KEPT)
+        known = list(self._session.scalars(kept))
+        self._session.execute(delete(TasteRow).where(TasteRow.voice == voice, TasteRow.id.not_in(known)))
+        return row.id
+
+    def new_ticks(self, voice: str) -> int:
+        """Ticks given or taken back since the newest taste was learned; of visitors whose cookie came back."""
+        newest = self.newest(voice)
+        ticks = (
+            select(func.count())
+            .select_from(TickRow)
+            .join(
+                ImpressionRow,
+                (ImpressionRow.line_id == TickRow.line_id) & (ImpressionRow.visitor_id == TickRow.visitor_id),
+            )
+            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
+            .where(ImpressionRow.voice == voice, VisitorRow.returned.is_not(None))
+        )
+        if newest is not None:
+            ticks = ticks.where(TickRow.at > newest.created)
+        return self._session.scalar(ticks) or 0
+
+    def judged(self, voice: str) -> tuple[Judged, ...]:
+        """Every line of the voice that visitors were shown whose cookie came back, in a fixed order."""
+        rows = self._session.execute(
+            select(ImpressionRow, LineRow.text, TickRow.taken_back, TickRow.address, VisitorRow.address)
+            .join(LineRow, LineRow.id == ImpressionRow.line_id)
+            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
+            .outerjoin(
+                TickRow, (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
+            )
+            .where(ImpressionRow.voice == voice, VisitorRow.returned.is_not(None))
+            .order_by(ImpressionRow.line_id, ImpressionRow.visitor_id)
+        )
+        return tuple(
+            Judged(seen.line_id, text, seen.slot, taken_back is False, seen.visitor_id, there or here, seen.liking)
+            for seen, text, taken_back, there, here in rows
+        )
+
+
+def _report(row: TasteRow) -> TasteReport:
+    return TasteReport(row.id, row.voice, row.base, row.serves, row.content, row.created)

@@ -1,0 +1,1 @@
+"""The closed loop with an artificial audience: the proof that the loop learns."""
