@@ -1,12 +1,15 @@
 """The session: how the database is opened, and the one commit in the program.
 
 SQLite runs in WAL mode; writers begin IMMEDIATE, so that two of them wait for each
-other instead of failing half-way (decision 0002).
+other instead of failing half-way (decision 0002). Those of one process take turns by a
+lock: it wakes the next at once, where SQLite has him look again after ever longer naps.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,13 +19,18 @@ TO_RING = "to_ring"
 """Key in `Session.info`: voices whose bell rings once this unit of work is kept."""
 _READING = {"poembot_reading": True}
 BUSY_MS = 15_000
+CONNECTIONS = 20
+"""Of SQLite, that stay open: to open one costs as much as a page."""
+_turns: WeakKeyDictionary[Engine, Lock] = WeakKeyDictionary()
 
 
 def open_database(url: str) -> Engine:
     """An engine for *url*; connects when first used."""
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=5)
-    engine = create_engine(url, connect_args={"timeout": BUSY_MS / 1000, "check_same_thread": False})
+    patient = {"timeout": BUSY_MS / 1000, "check_same_thread": False}
+    engine = create_engine(url, connect_args=patient, pool_size=CONNECTIONS, max_overflow=CONNECTIONS)
+    _turns[engine] = Lock()
     event.listen(engine, "connect", _open_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -46,12 +54,24 @@ def transaction(sessions: sessionmaker[Session], ring: Callable[[str], None]) ->
     Runs are announced only after the commit. A lost announcement costs a
     minute (the sweep finds the row), never a run.
     """
-    with sessions() as session:
+    with _turn(sessions), sessions() as session:
         with session.begin():
             yield session
         voices = session.info.pop(TO_RING, ())
     for voice in voices:
         ring(voice)
+
+
+@contextmanager
+def _turn(sessions: sessionmaker[Session]) -> Iterator[None]:
+    """This writer's turn, before it takes a connection; who has waited too long tries, and hears it from SQLite."""
+    lock = _turns.get(sessions.kw["bind"])
+    mine = lock is not None and lock.acquire(timeout=BUSY_MS / 1000)
+    try:
+        yield
+    finally:
+        if lock is not None and mine:
+            lock.release()
 
 
 @contextmanager

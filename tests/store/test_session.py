@@ -1,5 +1,6 @@
 """The unit of work: kept whole or not at all, and bells ring only for what was kept."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta, timezone
 from pathlib import Path
@@ -76,6 +77,25 @@ def test_many_write_at_once(world: World) -> None:
 
     with world.reading() as session:
         assert session.query(TickRow).count() == 16 * 5
+
+
+def test_writers_in_line_leave_the_connections_to_others(world: World) -> None:
+    """Sixty wait for one that takes its time; a page is read meanwhile, and then all of them write."""
+    version = world.voice()
+    poem = world.poem(world.visitor("ann"), version)
+
+    def greet(n: int) -> None:
+        with world.transaction() as session:
+            Visitors(session).greet(f"reader {n}", cookie_came_back=True, address="", now=world.clock.now)
+
+    with ThreadPoolExecutor(60) as writers:
+        with world.transaction():
+            waiting = [writers.submit(greet, n) for n in range(60)]
+            time.sleep(0.2)
+            with world.reading() as session:
+                assert Poems(session).one(poem, "ann").id == poem
+        for one in waiting:
+            one.result()
 
 
 def test_a_look_does_not_wait_for_a_writer(world: World) -> None:
