@@ -16,9 +16,7 @@ from app.store.session import insert
 from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow, VoiceRow
 
 Sort = Literal["new", "loved"]
-_SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
-"""Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
-_SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
+SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
 """Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
 
 
@@ -35,39 +33,63 @@ class Poems:
 
     def keep(self, writing: Writing, visitor: str, *, prime: str, fixed_seed: bool, now: datetime) -> str:
         """Store a poem with its lines, and the impressions it makes on its reader; returns its id."""
-        poem = PoemRow(
-            id=_new_id(),
-            voice=writing.voice,
-            visitor_id=visitor,
-            version_id=writing.version,
-            seed=writing.seed,
-            fixed_seed=fixed_seed,
-            temperature=writing.temperature,
-            prime=prime,
-            trial_id=writing.trial,
-            created=now,
-        )
-        self._session.add(poem)
-        self._session.flush()
-        for line in writing.lines:
-            row_id = line.quoted
-            if row_id is None:
-                row = LineRow(
-                    poem_id=poem.id,
-                    version_id=writing.version,
-                    text=line.text,
-                    logprob=line.logprob,
-                    chance=line.chance,
-                    primed=line.primed,
-                )
-                self._session.add(row)
-                self._session.flush()
-                row_id = row.id
-            self._session.add(PoemLineRow(poem_id=poem.id, slot=line.slot, line_id=row_id))
-        self._session.flush()
+        poem = _new_id()
+        whole = {
+            "id": poem,
+            "voice": writing.voice,
+            "visitor_id": visitor,
+            "version_id": writing.version,
+            "seed": writing.seed,
+            "fixed_seed": fixed_seed,
+            "temperature": writing.temperature,
+            "prime": prime,
+            "trial_id": writing.trial,
+            "taste_id": writing.taste,
+            "created": now,
+        }
+        self._session.execute(insert(self._session, PoemRow.__table__), whole)
+        ids = self._keep_lines(poem, writing)
+        places = [{"poem_id": poem, "slot": line.slot, "line_id": ids[line.slot]} for line in writing.lines]
+        self._session.execute(insert(self._session, PoemLineRow.__table__), places)
         if not fixed_seed:
-            self._impress(poem.id, visitor, now)
-        return poem.id
+            shown = [line for line in writing.lines if line.quoted is None and not line.primed]
+            rows = [
+                {
+                    "line_id": ids[line.slot],
+                    "visitor_id": visitor,
+                    "voice": writing.voice,
+                    "version_id": writing.version,
+                    "slot": line.slot,
+                    "logprob": line.logprob,
+                    "chance": line.chance,
+                    "liking": line.liking,
+                    "at": now,
+                }
+                for line in shown
+            ]
+            self._add_impressions(rows)
+        return poem
+
+    def _keep_lines(self, poem: str, writing: Writing) -> dict[int, int]:
+        """Store the lines that are new; slot -> id of every line, quotations too."""
+        new = [line for line in writing.lines if line.quoted is None]
+        ids = {line.slot: line.quoted for line in writing.lines if line.quoted is not None}
+        rows = [
+            {
+                "poem_id": poem,
+                "version_id": writing.version,
+                "text": line.text,
+                "logprob": line.logprob,
+                "chance": line.chance,
+                "liking": line.liking,
+                "primed": line.primed,
+            }
+            for line in new
+        ]
+        if rows:
+            added = insert(self._session, LineRow.__table__).returning(LineRow.id, sort_by_parameter_order=True)
+            ids |= dict(zip((line.slot for line in new), self._session.scalars(added, rows), strict=True))
+        return ids
 
     def show(self, poem: str, visitor: str, now: datetime) -> None:
         """Somebody opened the permalink of a poem that was not written for him: its own lines make impressions."""
@@ -94,12 +116,16 @@ class Poems:
                 "slot": slot,
                 "logprob": line.logprob,
                 "chance": line.chance,
+                "liking": line.liking,
                 "at": now,
             }
             for line, slot, voice in self._session.execute(lines)
         ]
+        self._add_impressions(rows)
+
+    def _add_impressions(self, rows: list[dict[str, object]]) -> None:
         if rows:
-            self._session.execute(insert(self._session, ImpressionRow).on_conflict_do_nothing(), rows)
+            self._session.execute(insert(self._session, ImpressionRow.__table__).on_conflict_do_nothing(), rows)
 
     def one(self, poem: str, visitor: str | None) -> Poem:
         """A poem as *visitor* sees it. Raises UnknownPoem."""
@@ -121,7 +147,7 @@ class Poems:
     def newest(self, voice: str) -> str | None:
         """The newest poem of *voice* without a human's words, whoever it was written for."""
         return self._session.scalar(
-            select(PoemRow.id).where(PoemRow.voice == voice, ~_SAID_BY_HUMANS).order_by(PoemRow.created.desc()).limit(1)
+            select(PoemRow.id).where(PoemRow.voice == voice, ~SAID_BY_HUMANS).order_by(PoemRow.created.desc()).limit(1)
         )
 
     def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:
@@ -165,7 +191,7 @@ class Poems:
         """
         offset = int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 8 else 0
         ids = select(PoemRow.id).join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
-        ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None), ~_SAID_BY_HUMANS)
+        ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None), ~SAID_BY_HUMANS)
         if version is not None:
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             ids = ids.join(VersionRow, VersionRow.id == PoemRow.version_id)
