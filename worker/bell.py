@@ -54,8 +54,9 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
 
     @celery.task(name=TIDY)
     def clear_away() -> None:
-        """Remove what killed workers left on the shelf."""
+        """Remove what killed workers left on the shelf; forget visitors who are long gone."""
         tidy.clear(bot)
+        tidy.forget(bot)
 
     return celery
 

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot
 from app.engine.engine import Engine
-from app.web import admin_api, api, desk, docs, errors, health, nextline, pages, stream, teaching
+from app.web import admin_api, api, desk, docs, errors, health, nextline, pages, privacy, stream, teaching
 from app.web.edge import Edge
 from app.web.gauges import DeploymentGauges, EngineGauges
 from app.web.keys import Keys
@@ -54,7 +54,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
     icon = site_pages.assets.url("icon.svg")
     app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)
     # pages last: GET /{voice} takes every single word
-    for room in (health, docs, stream, api, admin_api, desk, teaching, nextline, pages):
+    for room in (health, docs, stream, api, admin_api, desk, teaching, nextline, privacy, pages):
         app.include_router(room.router)
     return app
 

@@ -1,0 +1,180 @@
+"""Privacy: a visitor has all of his, and what he has erased is gone from the next lesson."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import MetaData, select, text
+
+from app.domain.submission import SubmissionStatus
+from app.loop import lessons
+from app.loop.submissions import examine
+from app.store.feedback import FeedbackStore
+from app.store.poems import Poems
+from app.store.privacy import BLURRED, Privacy
+from app.store.submissions import Submissions
+from app.store.ticks import Ticks
+from tests.support.world import World
+
+MINE = "새벽 기차는 소금밭을 지나\n아무도 내리지 않는 역에 선다"
+
+
+def tick(world: World, visitor: str, line: int, address: str = "h") -> None:
+    """A visitor ticks a line he was shown."""
+    with world.transaction() as session:
+        Ticks(session).set(line, visitor, on=True, address=address, now=world.clock.now)
+
+
+def taught(world: World, visitor: str, given: str = MINE) -> int:
+    """An approved submission; its number."""
+    with world.transaction() as session:
+        offer = examine(given, "역", visitor, consent=True)
+        return (
+            Submissions(session)
+            .add(offer, "sibot", visitor, address="h", status=SubmissionStatus.APPROVED, now=world.clock.now)[0]
+            .id
+        )
+
+
+def erase(world: World, visitor: str) -> None:
+    """Forget him."""
+    with world.transaction() as session:
+        Privacy(session).erase(visitor, world.clock.now)
+
+
+def everything(world: World) -> str:
+    """Every row of every table."""
+    with world.reading() as session:
+        connection = session.connection()
+        tables = MetaData()
+        tables.reflect(connection)
+        return "\n".join(
+            f"{name} {row}" for name, table in tables.tables.items() for row in connection.execute(select(table))
+        )
+
+
+def lesson(world: World) -> set[str]:
+    """The texts of the next lesson."""
+    with world.reading() as session:
+        return {one.text for one in lessons.build(FeedbackStore(session).of("sibot")).texts}
+
+
+def test_erasing_removes_everything_from_the_next_lesson(world: World) -> None:
+    """His ticks, his poems and what he taught; another's stay."""
+    version = world.voice()
+    ann, bob = world.visitor("ann"), world.visitor("bob")
+    his, others = world.poem(ann, version, prime="봄비가"), world.poem(bob, version)
+    tick(world, ann, world.lines(his)[1])
+    tick(world, bob, world.lines(others)[2])
+    number = taught(world, ann)
+    world.version(folder="v1", items=[("poem", number, 1.0), ("line", world.lines(his)[1], 1.0)])
+    assert {"창을 닫는다", MINE} < lesson(world)
+
+    erase(world, ann)
+    erase(world, ann)
+
+    assert lesson(world) == {"밤새 눈이 내린다"}
+    kept = everything(world)
+    assert "ann" not in kept
+    assert MINE.split("\n", maxsplit=1)[0] not in kept
+    with world.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM poems")).scalar_one() == 1
+        assert session.execute(text("SELECT count(*) FROM lesson_items")).scalar_one() == 0
+        assert session.execute(text("SELECT count(*) FROM sketches")).scalar_one() == 0
+
+
+def test_what_others_read_stays_without_him(world: World) -> None:
+    """A poem that another opened, ticked and quoted keeps its lines, but not its reader's words, nor its reader."""
+    version = world.voice()
+    ann, bob = world.visitor("ann"), world.visitor("bob")
+    his = world.poem(ann, version, prime="봄비가")
+    with world.transaction() as session:
+        Poems(session).show(his, bob, world.clock.now)
+    lines = world.lines(his)
+    tick(world, bob, lines[1])
+    quoting = world.poem(bob, version, texts=("창을 닫는다", "가", "나", "다", "라"), quoted={0: lines[1]})
+
+    erase(world, ann)
+
+    assert world.lines(his) == lines[1:]
+    assert world.lines(quoting)[0] == lines[1]
+    assert lesson(world) == {"창을 닫는다"}
+    assert "봄비가" not in everything(world)
+    with world.reading() as session:
+        assert not Poems(session).one(his, ann).mine
+        assert his in [poem.id for poem in Poems(session).page("sibot")[0]]
+
+
+def test_a_chain_of_his_own_quotations_goes(world: World) -> None:
+    """A poem that only his own poems quote is not kept by them; one that a poem that stays quotes is."""
+    version = world.voice()
+    ann, bob = world.visitor("ann"), world.visitor("bob")
+    first = world.poem(ann, version)
+    second = world.poem(ann, version, quoted={0: world.lines(first)[0]})
+    seen = world.poem(ann, version)
+    last = world.poem(ann, version, quoted={1: world.lines(seen)[1]})
+    with world.transaction() as session:
+        Poems(session).show(last, bob, world.clock.now)
+
+    erase(world, ann)
+
+    with world.reading() as session:
+        assert set(session.scalars(text("SELECT id FROM poems"))) == {seen, last}
+    assert second != first
+
+
+def test_a_visitor_has_all_of_his(world: World) -> None:
+    """Poems with his own words marked, ticks, impressions, what he taught; and nothing of anybody else's."""
+    version = world.voice()
+    ann, bob = world.visitor("ann"), world.visitor("bob")
+    his, others = world.poem(ann, version, prime="봄비가"), world.poem(bob, version)
+    tick(world, ann, world.lines(his)[1])
+    taught(world, ann)
+    with world.reading() as session:
+        told = Privacy(session).export(ann, world.clock.now)
+        nobody = Privacy(session).export("nobody", world.clock.now)
+
+    assert [poem["id"] for poem in told["poems"]] == [his]
+    assert told["poems"][0]["lines"][0] == {"text": "봄비가 온다", "your_words": True}
+    assert [one["text"] for one in told["ticks"]] == ["창을 닫는다"]
+    assert len(told["shown"]) == 4
+    assert told["submissions"][0]["text"] == MINE
+    assert others not in json.dumps(told)
+    assert nobody["poems"] == nobody["submissions"] == []
+
+
+def test_who_stays_away_is_gone(world: World) -> None:
+    """Nothing of his is newer than that: neither poem nor tick nor gift."""
+    version = world.voice()
+    ann, bob = world.visitor("ann"), world.visitor("bob")
+    world.poem(ann, version)
+    others = world.poem(bob, version)
+    world.clock.forward(days=30)
+    tick(world, bob, world.lines(others)[0])
+    with world.reading() as session:
+        store = Privacy(session)
+        assert store.gone(before=world.clock.now - timedelta(days=1)) == [ann]
+        assert store.gone(before=world.clock.now - timedelta(days=31)) == []
+
+
+@pytest.mark.parametrize("salt", [b"one", b"two"])
+def test_address_hashes_are_blurred(world: World, salt: bytes) -> None:
+    """Those of past days; equal ones stay equal, and once is enough."""
+    version = world.voice()
+    ann = world.visitor("ann", address="first")
+    lines = world.lines(world.poem(ann, version))
+    tick(world, ann, lines[0], address="first")
+    tick(world, ann, lines[1], address="first")
+    world.clock.forward(days=2)
+    tick(world, ann, lines[2], address="third")
+
+    def blur() -> int:
+        with world.transaction() as session:
+            return Privacy(session).blur(before=world.clock.now - timedelta(days=1), salt=salt)
+
+    assert (blur(), blur()) == (3, 0)
+    with world.reading() as session:
+        told = [tick.address for tick in FeedbackStore(session).of("sibot").ticks]
+    assert told[0] == told[1] != "first"
+    assert told[0].startswith(BLURRED)
+    assert told[2] == "third"
