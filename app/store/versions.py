@@ -192,6 +192,16 @@ class Versions:
             for row, report in zip(rows, self._reports(rows, None), strict=True)
         ]
 
+    def samples(self, voice: str) -> dict[int, list[list[str]]]:
+        """Poems of the same seeds, by number of the version that wrote them, of the voice's present base."""
+        owner = self._voice(voice)
+        rows = self._session.execute(
+            select(VersionRow.number, VersionRow.samples)
+            .where(VersionRow.voice == voice, VersionRow.base == owner.base)
+            .order_by(VersionRow.number)
+        )
+        return {number: samples for number, samples in rows if samples}
+
     def learned_line(self, line: int) -> list[int]:
         """Numbers of the versions whose lesson held this line, oldest first."""
         return list(

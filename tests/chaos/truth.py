@@ -18,7 +18,7 @@ from tests.chaos.readers import Readers
 from tests.chaos.storm import VOICES, Storm
 from tests.support.deployment import until
 
-MADE = (RunState.ADMITTED, RunState.REJECTED)
+MADE = (RunState.ADMITTED, RunState.REJECTED, RunState.UNDECIDED)
 
 
 @dataclass

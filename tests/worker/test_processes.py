@@ -16,7 +16,7 @@ from tests.worker.conftest import ask, folders, report
 pytestmark = pytest.mark.slow
 EMBEDDED = pytest.mark.parametrize("scale", ["embedded"], indirect=True)
 """Claims that don't depend on the servers; tests/chaos has the rest on both."""
-ENDED = (RunState.ADMITTED, RunState.REJECTED)
+ENDED = (RunState.ADMITTED, RunState.REJECTED, RunState.UNDECIDED)
 
 
 def trains(deployment: Deployment, run: int) -> RunReport | None:

@@ -1,5 +1,6 @@
 """The runner, with a real network, a real shelf, and both databases: every run comes to an end that is told."""
 
+import math
 import threading
 import time
 from dataclasses import replace
@@ -15,14 +16,16 @@ from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
 from app.domain.version import VersionStatus
 from app.loop import submissions as deed
+from app.store.learned import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
+from app.store.trials import Trials
 from app.store.versions import Versions
 from models import checkpoint
 from tests.support.deployment import until
 from tests.support.world import World
-from tests.worker.conftest import ask, folders, report
+from tests.worker.conftest import ask, folders, give, report
 from worker import school
 from worker.runner import Runner
 
@@ -62,7 +65,7 @@ def test_a_run_makes_a_version_of_what_was_ticked(bot: Bot, feedback: list[int])
     assert Runner(bot).work() == 1
 
     ended = report(bot, run)
-    assert ended.state in (RunState.ADMITTED, RunState.REJECTED), ended.error
+    assert ended.state in (RunState.UNDECIDED, RunState.REJECTED), ended.error
     assert (ended.version, ended.error, ended.attempt) == (1, None, 1)
     assert ended.phase is Phase.PUBLISHING
     assert ended.loss is not None
@@ -79,19 +82,81 @@ def test_a_run_makes_a_version_of_what_was_ticked(bot: Bot, feedback: list[int])
     assert not np.array_equal(learned.weights["embedding.weight"], taught_from.weights["embedding.weight"])
 
 
-def test_an_admitted_version_serves_at_once(bot: Bot, feedback: list[int]) -> None:
-    """With SWAP=auto the champion pointer follows the gate, and the history says so."""
+def test_with_few_readers_nothing_is_admitted_unseen(bot: Bot, feedback: list[int]) -> None:
+    """Two readers are too few to tell what readers like: the run is undecided, and the base goes on serving.
+
+    The version has all that the desk needs: the reason, poems to compare, and what it made of each line.
+    """
     run = ask(bot)
 
     Runner(bot).work()
 
-    admitted = report(bot, run).state is RunState.ADMITTED
+    ended = report(bot, run)
+    with bot.reading() as session:
+        versions = Versions(session)
+        champion, made = versions.champion("sibot"), versions.one("sibot", 1)
+        samples = versions.samples("sibot")
+        learned = Learnings(session).of("line", feedback)
+    assert champion.number == 0
+    assert ended.verdict is not None
+    if ended.state is RunState.UNDECIDED:
+        assert made.status is VersionStatus.UNDECIDED
+        assert ended.verdict == {"admitted": False, "reasons": [], "unmeasured": ["too_few_readers"]}
+    assert {number: [len(poem) for poem in poems] for number, poems in samples.items()} == {0: [5, 5, 5], 1: [5, 5, 5]}
+    assert all(one.versions == (1,) and one.gain is not None for one in learned.values())
+    assert set(learned) == set(feedback)
+
+
+def test_a_version_that_was_not_turned_away_goes_on_trial(bot: Bot, feedback: list[int]) -> None:
+    """With a share of the poems to give, the undecided one is a challenger, and readers decide."""
+    run = ask(bot)
+
+    Runner(with_settings(bot, trial_share=0.4)).work()
+
+    with bot.reads(Trials) as trials:
+        trial = trials.running("sibot")
+    if report(bot, run).state is RunState.REJECTED:
+        assert trial is None
+    else:
+        assert trial is not None
+        assert (trial.challenger, trial.champion, trial.share) == (1, 0, 0.4)
+
+
+def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot) -> None:
+    """Of thirty readers eight are held out: nothing is unmeasured, and their ticks are not in the lesson."""
     with bot.reads(Versions) as versions:
-        champion, newest = versions.champion("sibot"), versions.of_voice("sibot")[0]
-        moves = versions.history("sibot")
-    assert newest.status is (VersionStatus.ADMITTED if admitted else VersionStatus.REJECTED)
-    assert champion.number == (1 if admitted else 0)
-    assert moves[0].by == ("gate" if admitted else "release")
+        base = versions.champion("sibot").id
+    for n in range(30):
+        give(bot, base, f"reader-{n}")
+    run = ask(bot)
+
+    Runner(bot).work()
+
+    ended = report(bot, run)
+    assert ended.state in (RunState.ADMITTED, RunState.REJECTED), ended.error
+    assert ended.verdict is not None
+    assert ended.verdict["unmeasured"] == []
+    with bot.reads(Versions) as versions:
+        made = versions.one("sibot", 1)
+    assert (made.lesson["visitors"], made.lesson["ticks"]) == (22, 66)
+    assert "liking" in made.metrics
+    assert any(line.split(" ", 1)[1].startswith("liking of 8 held-out readers") for line in ended.log)
+
+
+def test_a_training_that_diverges_is_turned_away(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
+) -> None:
+    """Not failed: the network is at fault, not the machine, and the desk says so in words."""
+    monkeypatch.setattr(school, "RATE", math.inf)
+    run = ask(bot)
+
+    Runner(bot).work()
+
+    ended = report(bot, run)
+    assert (ended.state, ended.version) == (RunState.REJECTED, None)
+    assert ended.verdict is not None
+    assert ended.verdict["reasons"] == ["not_finite"]
+    assert folders(bot) == []
 
 
 def test_the_admin_may_be_asked_first(bot: Bot, feedback: list[int]) -> None:
