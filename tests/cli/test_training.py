@@ -111,18 +111,51 @@ def test_learning_while_reading_is_reported_apart(poembot: Shell, short: Path) -
 
 
 def test_a_voice_is_added_from_a_text(poembot: Shell, text: Path) -> None:
-    """One command: it is trained, serves as version 0, and can't be added twice."""
-    add = ("voice", "add", "gil", "--language", "ko", "--title", "길", "--text", text, "--size", 16, "--minutes", 0.02)
+    """One command: it is trained, shows a poem, serves as version 0, has a card, and can't be added twice."""
+    marked = text.with_name("marked.txt")
+    marked.write_text(text.read_text("utf-8"), encoding="utf-8-sig")
+    kind = ("--level", "word", "--size", 16, "--minutes", 0.02)
+    add = ("voice", "add", "gil", "--language", "ko", "--title", "길", "--text", marked, *kind)
 
     told = poembot(*add, "--json")
     again = poembot(*add)
 
     assert told.status == 0, told.err
     assert told.json["slug"] == "gil"
+    assert "bits a character on" in told.err
+    assert len(re.findall(r"^    \S.*$", told.err, re.MULTILINE)) == 5
+    (place,) = (poembot.home / "shelf" / "gil").glob("*/base")
+    made = checkpoint.read(place)
+    assert (made.meta.level, made.meta.reads, made.meta.architecture["size"]) == ("word", "poems", 16)
+    assert "\ufeff" not in (place / "verse" / "text.txt").read_text("utf-8")
+    card = (place / "MODEL_CARD.md").read_text("utf-8")
+    assert "--level word --size 16 --minutes 0.02" in card
+    assert f"{made.meta.metrics['bits_per_char']:.3f}, read poem by poem" in card
     assert (again.status, again.complaint) == (2, "there is a voice gil already")
     (base,) = poembot("versions", "gil", "--json").json["versions"]
     assert (base["number"], base["champion"], base["status"]) == (0, True, "base")
     assert len(poembot("sample", "--voice", "gil", "--lines", 3).out.splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"\xff\xfe" + "봄".encode("utf-16-le") * 900, "is not UTF-8 text; save it as UTF-8"),
+        (b"", "too little text: 0 characters"),
+        ("봄비\n".encode() * 90, "characters to learn from, it takes 1,000 at least"),
+    ],
+    ids=["utf-16", "empty", "short"],
+)
+def test_a_text_that_teaches_nothing_is_refused(poembot: Shell, tmp_path: Path, content: bytes, complaint: str) -> None:
+    """One line says what is wrong with it, and no voice is left behind."""
+    file = tmp_path / "text.txt"
+    file.write_bytes(content)
+
+    said = poembot("voice", "add", "none", "--language", "ko", "--title", "없음", "--text", file)
+
+    assert said.status == 2
+    assert complaint in said.complaint
+    assert not (poembot.home / "shelf" / "none").exists()
 
 
 def test_a_voice_is_adopted_from_a_folder(poembot: Shell) -> None:
@@ -136,6 +169,7 @@ def test_a_voice_is_adopted_from_a_folder(poembot: Shell) -> None:
     adopted = checkpoint.read(place)
     assert (adopted.meta.voice, adopted.meta.title, adopted.meta.base) == ("echo", "메아리", told.json["base"])
     assert {"holdout.txt", "verse/tiny.txt"} <= set(adopted.meta.files)
+    assert f"{told.json['base']}, adopted from" in (place / "MODEL_CARD.md").read_text("utf-8")
     assert list((poembot.home / "shelf" / ".tmp").iterdir()) == []
     assert json.loads(json.dumps(told.json))["language"] == "ko"
 
