@@ -25,6 +25,7 @@ from app.domain.verdict import Scorecard, Verdict
 from app.domain.version import VersionReport
 from app.loop import lessons, rollout
 from app.loop.rollout import Candidate
+from app.store.clock import told_by
 from app.store.feedback import FeedbackStore
 from app.store.readings import Readings
 from app.store.runs import Runs
@@ -93,7 +94,7 @@ class Runner:
     def _next(self) -> bool:
         settings = self._bot.settings
         with self._bot.transaction() as session:
-            claim = Runs(session).claim(now(), timedelta(seconds=settings.lease), attempts=settings.attempts)
+            claim = Runs(session).claim(told_by(session), timedelta(seconds=settings.lease), attempts=settings.attempts)
         if claim is None:
             return False
         with structlog.contextvars.bound_contextvars(run=claim.run, voice=claim.voice, attempt=claim.attempt):
@@ -165,7 +166,8 @@ class Runner:
             desk = _Desk(lessons.build(feedback), versions.one(claim.voice, 0), champion, read)
         if not desk.lesson.texts:
             raise NothingToLearn
-        for fence in range(1, claim.fence):  # what an earlier taker placed and could not publish
+        # What an earlier taker placed and could not publish; or a later one, before the database was put back.
+        for fence in range(1, claim.fence + 1):
             self._bot.shelf.remove(self._key(claim, desk.base.base, fence))
         return desk
 
@@ -195,6 +197,8 @@ class Runner:
             network = school.teach(base, lesson, settings=self._bot.settings, watch=watch)
         except Diverged as error:
             raise TurnedBack(Verdict(("not_finite",))) from error
+        if not school.is_finite(network):
+            raise TurnedBack(Verdict(("not_finite",)))
         if last is not None:
             hold.say(f"taught in {last.step} steps, loss {last.loss:.3f}, {last.chars_per_s:,.0f} char/s")
         hold.at(Phase.WRITING)

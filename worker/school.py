@@ -68,6 +68,11 @@ def teach(base: checkpoint.Checkpoint, lesson: Lesson, *, settings: Settings, wa
     return Training(network_of(base, dropout=DROPOUT), corpus, plan, device=device).run(watch).cpu()
 
 
+def is_finite(network: CharNetwork) -> bool:
+    """Are all its weights numbers?"""
+    return all(bool(torch.isfinite(weights).all()) for weights in network.parameters())
+
+
 def give_way(threads: int) -> None:
     """Have this thread yield to the site's, once, and compute on so many *threads* (torch keeps that by thread)."""
     if not getattr(_polite, "is_so", False):
