@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.store import reader_tables
 from app.store.desk_tables import AdminRow, AuditRow, KeyRow, PulseRow
 from app.store.schema import Base
 
@@ -33,6 +34,7 @@ __all__ = [
     "VisitorRow",
     "VoiceRow",
     "metadata",
+    "reader_tables",
 ]
 
 
