@@ -6,6 +6,8 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import text
@@ -13,13 +15,21 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import Bot, now
 from app.domain.errors import BrokenFolder
-from app.store import migrate
-from app.store.pulses import Pulses
+from app.domain.run import RunState
+from app.domain.version import VersionStatus
+from app.store import clock, migrate
+from app.store.admins import Admins
+from app.store.pulses import Pulse, Pulses
+from app.store.retention import Retention
+from app.store.runs import Runs
+from app.store.versions import Versions
 from app.store.voices import Voices
 from models import checkpoint
 
 LEAST_ROOM = 500_000_000
 """Bytes that ought to be free where run-time data lives: a few versions and their scratch folders."""
+MOST_SKEW = timedelta(seconds=5)
+"""What the clocks of this machine and the database may differ by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +43,50 @@ class Finding:
 
 def examine(bot: Bot) -> list[Finding]:
     """Every finding, in the order in which to mend them; what hangs on a broken part is left out."""
-    findings = [_home(bot), _torch(), _broker(bot)]
+    findings = [_folder("home", bot.settings.home.absolute()), _shelf(bot), _torch(), _broker(bot), _secret(bot)]
     database = _database(bot)
     findings.append(database)
     if database.ok:
-        findings += [*_voices(bot), *_alive(bot)]
+        findings += [_clock(bot), *_voices(bot), *_versions(bot), _strays(bot), *_alive(bot), *_webs(bot)]
+        findings += [_runs(bot), _admins(bot)]
     return findings
 
 
-def _home(bot: Bot) -> Finding:
-    home = bot.settings.home.absolute()
-    if not os.access(home, os.W_OK):
-        return Finding("home", ok=False, detail=f"{home} is not writable; give it to the user that runs poembot")
-    free = shutil.disk_usage(home).free
+def _folder(name: str, folder: Path) -> Finding:
+    if not os.access(folder, os.W_OK):
+        return Finding(name, ok=False, detail=f"{folder} is not writable; give it to the user that runs poembot")
+    free = shutil.disk_usage(folder).free
     if free < LEAST_ROOM:
-        return Finding("home", ok=False, detail=f"{free / 1e6:.0f} MB free at {home}; make room")
-    return Finding("home", ok=True, detail=f"{home}, {free / 1e9:.1f} GB free")
+        more = "make room, or lower POEMBOT_KEEP_VERSIONS"
+        return Finding(name, ok=False, detail=f"{free / 1e6:.0f} MB free at {folder}; {more}")
+    return Finding(name, ok=True, detail=f"{folder}, {free / 1e9:.1f} GB free")
+
+
+def _shelf(bot: Bot) -> Finding:
+    folder = Path(bot.settings.shelf.removeprefix("file://"))
+    if "://" not in bot.settings.shelf or bot.settings.shelf.startswith("file://"):
+        return (
+            _folder("shelf", folder) if folder.exists() else Finding("shelf", ok=True, detail=f"{folder}, still empty")
+        )
+    try:
+        bot.shelf.exists("a/b/c")
+    except Exception as error:  # noqa: BLE001 - every object store fails in its own way
+        return Finding(
+            "shelf", ok=False, detail=f"{bot.settings.shelf} does not answer: {error!r}; see its credentials"
+        )
+    return Finding("shelf", ok=True, detail=f"{bot.settings.shelf} answers")
+
+
+def _secret(bot: Bot) -> Finding:
+    if bot.settings.secret_key:
+        return Finding("secret", ok=True, detail="given")
+    if not bot.settings.embedded:
+        told = "every machine makes one of its own and knows no reader of the others; give all one POEMBOT_SECRET_KEY"
+        return Finding("secret", ok=False, detail=told)
+    kept = bot.settings.home.absolute() / "secret"
+    if kept.exists() and kept.stat().st_mode & 0o077:
+        return Finding("secret", ok=False, detail=f"others may read {kept}; chmod 600 it")
+    return Finding("secret", ok=True, detail=f"kept in {kept}")
 
 
 def _torch() -> Finding:
@@ -85,6 +123,19 @@ def _database(bot: Bot) -> Finding:
     return Finding("database", ok=True, detail=f"{bot.database.dialect.name}, schema up to date")
 
 
+def _clock(bot: Bot) -> Finding:
+    with bot.reading() as session:
+        apart = clock.told_by(session) - now()
+        ahead = [voice.slug for voice in Voices(session).all() if Versions(session).newest_made(voice.slug) > now()]
+    if abs(apart) > MOST_SKEW:
+        told = f"the database's is {apart.total_seconds():+.0f} s from this machine's; have both follow a time server"
+        return Finding("clock", ok=False, detail=told)
+    if ahead:
+        told = "was made in the future: some clock was ahead. Its next run counts all feedback anew and mends that"
+        return Finding("clock", ok=False, detail=f"the newest version of {', '.join(ahead)} {told}")
+    return Finding("clock", ok=True, detail="right, as far as can be seen from here")
+
+
 def _voices(bot: Bot) -> Iterator[Finding]:
     with bot.reads(Voices) as voices:
         serving = voices.champions()
@@ -102,6 +153,34 @@ def _voices(bot: Bot) -> Iterator[Finding]:
             yield Finding(name, ok=True, detail=f"version {version.number} of {version.base} is whole")
 
 
+def _versions(bot: Bot) -> Iterator[Finding]:
+    """What could be rolled back to, or is shown on the page of versions."""
+    with bot.reading() as session:
+        versions = [
+            (voice.slug, version)
+            for voice in Voices(session).all()
+            for version in Versions(session).of_voice(voice.slug)
+            if version.status is not VersionStatus.PRUNED and not version.champion
+        ]
+    for slug, version in versions:
+        if not bot.shelf.exists(version.folder):
+            told = (
+                f"its folder {version.folder} has vanished: nobody can go back to it; restore the shelf from a backup"
+            )
+            yield Finding(f"version {slug} {version.number}", ok=False, detail=told)
+
+
+def _strays(bot: Bot) -> Finding:
+    """Folders that are newer than the database: it was put back from an old backup, and the shelf was not."""
+    found = bot.shelf.strays(now() - timedelta(minutes=10))
+    with bot.reading() as session:
+        strays = sorted(set(found) - Retention(session).kept(found)) if found else []
+    if strays:
+        told = "after an old database was put back, `poembot restore` would have removed them; they go after a day"
+        return Finding("strays", ok=False, detail=f"{len(strays)} folders that no table knows, as {strays[0]}: {told}")
+    return Finding("strays", ok=True, detail="every folder belongs to a version")
+
+
 def _alive(bot: Bot) -> Iterator[Finding]:
     with bot.reads(Pulses) as pulses:
         kinds = [pulse.kind for pulse in pulses.alive(now())]
@@ -111,3 +190,45 @@ def _alive(bot: Bot) -> Iterator[Finding]:
     }
     for kind, told in start.items():
         yield Finding(kind, ok=kind in kinds, detail=told(kinds.count(kind)))
+
+
+def _webs(bot: Bot) -> Iterator[Finding]:
+    """What the web processes say of themselves."""
+    with bot.reads(Pulses) as pulses:
+        webs = [pulse for pulse in pulses.alive(now()) if pulse.kind == "web"]
+    if not webs:
+        yield Finding("web", ok=False, detail="none alive; start `poembot serve`")
+        return
+    marks = {pulse.detail.get("secret") for pulse in webs}
+    told = "they sign with different secrets, and forget each other's readers; give all one POEMBOT_SECRET_KEY"
+    yield Finding("web", ok=len(marks) == 1, detail=f"{len(webs)} alive" if len(marks) == 1 else told)
+    for pulse in webs:
+        yield from _wrong_voices(pulse)
+
+
+def _wrong_voices(web: Pulse) -> Iterator[Finding]:
+    voices = web.detail.get("voices")
+    for one in voices if isinstance(voices, list) else ():
+        if one["error"]:
+            told = f"serves {one['number']} and not {one['wanted']}: {one['error']}; `poembot rollback {one['voice']}`"
+            yield Finding(f"{web.name}, {one['voice']}", ok=False, detail=told)
+
+
+def _runs(bot: Bot) -> Finding:
+    with bot.reading() as session:
+        newest = Runs(session).of_voice(None, limit=5)
+        waiting = Runs(session).waiting(clock.told_by(session))
+    failed = [run for run in newest if run.state is RunState.FAILED]
+    if len(failed) > 1:
+        told = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"
+        return Finding("runs", ok=False, detail=f"{told}; the desk has their logs")
+    if waiting and not failed:
+        return Finding("runs", ok=True, detail=f"{len(waiting)} wait for a worker")
+    return Finding("runs", ok=True, detail="nothing to complain of")
+
+
+def _admins(bot: Bot) -> Finding:
+    with bot.reads(Admins) as admins:
+        there = admins.any()
+    told = "there is one" if there else "there is none: nobody can moderate; `poembot admin create NAME`"
+    return Finding("admin", ok=there, detail=told)

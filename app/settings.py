@@ -5,6 +5,8 @@ puts secrets: what is set in the environment wins. The help text here is the doc
 from it (`python -m app.settings`).
 """
 
+import hashlib
+import hmac
 import os
 import secrets
 import sys
@@ -174,6 +176,10 @@ class Settings(BaseSettings):
         if not kept.exists():
             self._make_secret(kept)
         return kept.read_text(encoding="ascii")
+
+    def secret_mark(self) -> str:
+        """A mark of the secret that does not give it away: webs that differ in it do not know each other's readers."""
+        return hmac.new(self.secret().encode(), b"mark of the secret", hashlib.sha256).hexdigest()[:12]
 
     def _make_secret(self, kept: Path) -> None:
         """Appears whole, once: a full disk leaves no empty secret behind, and no process reads half of one."""

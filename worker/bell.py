@@ -17,8 +17,9 @@ from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.bells import BELL, SWEEP, SWEEP_EVERY, TIDY, celery_config
-from app.bootstrap import Bot, announcer, now
+from app.bootstrap import Bot, announcer
 from app.loop import runs
+from app.store.clock import told_by
 from app.store.feedback import FeedbackStore
 from app.store.runs import Runs
 from app.store.trials import Trials
@@ -74,7 +75,7 @@ def sweep(bot: Bot) -> None:
             feedback=FeedbackStore(session),
             on_trial={one.voice for one in Trials(session).under_way()},
             announce=announcer(session),
-            now=now(),
+            now=told_by(session),
         )
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.bootstrap import Bot
 from app.domain.errors import Cancelled, LeaseLost
 from app.domain.run import Claim, Phase
+from app.store.clock import told_by
 from app.store.runs import Runs
 
 log = structlog.get_logger(__name__)
@@ -119,7 +120,7 @@ class Hold:
         with self._bot.transaction() as session:
             runs = Runs(session)
             if renewing:
-                runs.renew(self.claim, datetime.now(UTC), timedelta(seconds=self._lease))
+                runs.renew(self.claim, told_by(session), timedelta(seconds=self._lease))
             runs.report(
                 self.claim,
                 phase=where.phase,

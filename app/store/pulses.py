@@ -30,14 +30,16 @@ class Pulses:
         self._session = session
 
     def beat(self, name: str, kind: str, detail: Mapping[str, object], now: datetime) -> None:
-        """Process *name* is alive; long silent ones are forgotten."""
+        """Process *name* is alive; long silent ones are forgotten, and what a wrong clock said."""
         new = insert(self._session, PulseRow).values(name=name, kind=kind, at=now, detail=dict(detail))
         self._session.execute(
             new.on_conflict_do_update(index_elements=["name"], set_={"at": now, "detail": dict(detail), "kind": kind})
         )
-        self._session.execute(delete(PulseRow).where(PulseRow.at < now - FORGOTTEN_AFTER))
+        long_ago, ahead = PulseRow.at < now - FORGOTTEN_AFTER, PulseRow.at > now + FORGOTTEN_AFTER
+        self._session.execute(delete(PulseRow).where(long_ago | ahead))
 
     def alive(self, now: datetime, within: timedelta = timedelta(seconds=30)) -> list[Pulse]:
-        """Who has given a sign of life lately."""
-        rows = self._session.scalars(select(PulseRow).where(PulseRow.at >= now - within).order_by(PulseRow.name))
+        """Who has given a sign of life lately; one from the future is of a clock that was wrong, and tells nothing."""
+        lately = PulseRow.at.between(now - within, now + within)
+        rows = self._session.scalars(select(PulseRow).where(lately).order_by(PulseRow.name))
         return [Pulse(r.name, r.kind, r.at, r.detail) for r in rows]

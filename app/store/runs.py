@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,6 +21,8 @@ _SHARE = {  # how much of a run lies before each phase, and how much the phase i
     Phase.PUBLISHING: (0.98, 0.02),
 }
 LOG_LINES = 200
+FAR = 10
+"""Leases; workers of one deployment may have been told different ones."""
 WORN_OUT = "taken up too often without coming to an end"
 
 
@@ -46,7 +48,7 @@ class Runs:
 
     def claim(self, now: datetime, lease: timedelta, *, attempts: int = 3) -> Claim | None:
         """Take the oldest run nobody holds; None if there is none. One whose attempts are used up has failed."""
-        expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
+        expired = and_(RunRow.state == RunState.RUNNING, _is_over(now, lease))
         self._session.execute(
             update(RunRow)
             .where(expired, or_(RunRow.attempt >= attempts, RunRow.cancelling))
@@ -187,6 +189,11 @@ class Runs:
             for version in self._session.scalars(select(VersionRow).where(VersionRow.run_id.in_(ids)))
         }
         return [_report(row, logs.get(row.id, []), made.get(row.id)) for row in rows]
+
+
+def _is_over(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    """Has the lease run out? One that ends far in the future was given before the clock went back: nobody renews it."""
+    return or_(RunRow.leased_until < now, RunRow.leased_until > now + FAR * lease)
 
 
 def _progress(row: RunRow) -> float:

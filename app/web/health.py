@@ -99,6 +99,7 @@ async def beat(bot: Bot, engine: Engine) -> None:
 def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
     detail: Mapping[str, object] = {
         "voices": [asdict(one) for one in _serving(engine)],
+        "secret": bot.settings.secret_mark(),
         "live": sorted(engine.in_memory()),  # no version is taken off the shelf under a poem: `worker/tidy.py`
     }
     try:

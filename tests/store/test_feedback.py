@@ -154,3 +154,18 @@ def test_the_desk_counts_what_happened(world: World) -> None:
             "submissions": 1,
             "visitors": 1,
         }
+
+
+def test_a_version_from_the_future_hides_no_feedback(world: World) -> None:
+    """It was made while the clock was wrong; until the next one is made, everything counts as new."""
+    version, ann = world.voice(), world.visitor("ann")
+    tick(world, world.poem(ann, version), 0, ann)
+    world.clock.forward(days=400)
+    world.version(folder="sibot/1")
+    world.clock.forward(days=-400)
+
+    with world.reading() as session:
+        assert FeedbackStore(session).new_since_champion("sibot", world.clock.now) == 1
+    world.version(folder="sibot/2")
+    with world.reading() as session:
+        assert FeedbackStore(session).new_since_champion("sibot", world.clock.now) == 0

@@ -100,3 +100,14 @@ def test_who_is_silent_is_not_alive(world: World) -> None:
         assert [p.name for p in pulses.alive(world.clock.forward(seconds=15))] == ["web@here:1"]
         pulses.beat("web@here:1", "web", {}, world.clock.forward(hours=2))
         assert session.execute(text("SELECT count(*) FROM pulses")).scalar() == 1
+
+
+def test_a_sign_of_life_from_the_future_is_none(world: World) -> None:
+    """A process whose clock was ahead and died is not taken for alive until the clock has come there."""
+    with world.transaction() as session:
+        pulses = Pulses(session)
+        pulses.beat("worker@here:1", "worker", {}, world.clock.forward(hours=3))
+        assert pulses.alive(world.clock.forward(hours=-3)) == []
+        pulses.beat("worker@here:2", "worker", {}, world.clock.now)
+        assert [p.name for p in pulses.alive(world.clock.now)] == ["worker@here:2"]
+        assert session.execute(text("SELECT count(*) FROM pulses")).scalar() == 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Barrier
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.run import Cause, Claim, Phase, RunReport, RunState
 from app.domain.version import VersionStatus
+from app.store.clock import told_by
 from app.store.runs import Runs
 from app.store.versions import Versions
 from tests.support.world import NO_LESSON, World
@@ -332,3 +333,29 @@ def test_runs_are_listed_newest_first(world: World) -> None:
         assert [r.run for r in runs.of_voice("sibot", limit=1)] == [second]
         with pytest.raises(UnknownRun):
             runs.one(2**31 - 1)
+
+
+def test_a_lease_from_before_the_clock_went_back_is_over(world: World) -> None:
+    """Its worker is gone and nobody renews it: it must not bind the run for as long as the clock was ahead."""
+    world.voice()
+    run = start(world)
+    world.clock.forward(hours=5)
+    with world.transaction() as session:
+        first = Runs(session).claim(world.clock.now, LEASE)
+    world.clock.forward(hours=-5)
+    with world.transaction() as session:
+        second = Runs(session).claim(world.clock.now, LEASE)
+
+    assert first is not None
+    assert second is not None
+    assert (second.run, second.attempt) == (run, 2)
+    with world.transaction() as session, pytest.raises(LeaseLost):
+        Runs(session).renew(first, world.clock.now, LEASE)
+
+
+def test_leases_are_told_by_one_clock(world: World) -> None:
+    """The database's where it has one, and it agrees with ours on this machine."""
+    with world.reading() as session:
+        told = told_by(session)
+
+    assert abs(datetime.now(UTC) - told) < timedelta(seconds=2)
