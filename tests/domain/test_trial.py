@@ -188,7 +188,7 @@ def counted(made: Callable[[Impressions], None], *, hours: float = 24) -> list[V
 def test_a_visit_counts_when_it_is_over() -> None:
     """Ticks may still come for an hour; nothing is counted twice, or too soon."""
     assert counted(lambda i: i.poem("a", ticks=2), hours=0.9) == []
-    assert counted(lambda i: i.poem("a", ticks=2), hours=1.1) == [(Reading(True, 5, 2),)]
+    assert counted(lambda i: i.poem("a", ticks=2), hours=1.1) == [(Reading(challenger=True, lines=5, ticks=2),)]
 
 
 def test_what_comes_after_the_visit_does_not_count() -> None:
@@ -199,7 +199,10 @@ def test_what_comes_after_the_visit_does_not_count() -> None:
         i.poem("a", ticks=5, minutes=300)
         i.poem("b", ticks=3, late=90)
 
-    assert counted(late) == [(Reading(True, 5, 1),), (Reading(True, 5, 0),)]
+    assert counted(late) == [
+        (Reading(challenger=True, lines=5, ticks=1),),
+        (Reading(challenger=True, lines=5, ticks=0),),
+    ]
 
 
 def test_visits_come_in_the_order_of_their_ends() -> None:

@@ -1,0 +1,68 @@
+"""The worker's look at trials: a challenger whose folder is gone, or would not load, ends its trial without harm."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from app.bootstrap import Bot, now
+from app.domain.trial import TrialEnd, TrialState
+from app.domain.version import VersionStatus
+from app.store.pulses import Pulses
+from app.store.trials import Trials
+from app.store.versions import Versions
+from tests.support.world import World
+from worker import trials
+from worker.trials import look
+
+
+@pytest.fixture
+def challenger(bot: Bot, shipped: Path) -> Path:
+    """Version 1, on trial; its folder."""
+    key = "sibot/sibot-tiny/run-1-1"
+    shutil.copytree(shipped / "sibot", Path(bot.settings.shelf) / key)
+    version, _ = World(bot.sessions).version(folder=key, status=VersionStatus.UNDECIDED)
+    with bot.writes(Trials) as store:
+        assert store.start("sibot", version, share=0.5, now=now()) is not None
+    return Path(bot.settings.shelf) / key
+
+
+def reason(bot: Bot) -> TrialEnd | None:
+    """Why the last trial ended."""
+    with bot.reads(Trials) as store:
+        return store.of_voice("sibot")[0].reason
+
+
+def test_a_trial_goes_on_while_nothing_is_decided(bot: Bot, challenger: Path) -> None:
+    """However often one looks."""
+    assert [look(bot) for _ in range(3)] == [{"sibot": TrialState.RUNNING}] * 3
+
+
+def test_a_folder_that_vanishes_ends_the_trial(bot: Bot, challenger: Path) -> None:
+    """The champion serves on."""
+    shutil.rmtree(challenger)
+
+    assert look(bot) == {"sibot": TrialState.STOPPED}
+    assert look(bot) == {}
+    assert reason(bot) is TrialEnd.GONE
+    with bot.reads(Versions) as versions:
+        assert versions.champion("sibot").number == 0
+
+
+def test_a_web_that_cannot_load_it_ends_the_trial(bot: Bot, challenger: Path) -> None:
+    """It says so in its sign of life."""
+    with bot.reads(Trials) as store:
+        trial = store.under_way()[0].trial
+    with bot.writes(Pulses) as pulses:
+        pulses.beat("web here 1", "web", {"voices": [], "broken_trials": [trial], "live": []}, now())
+
+    assert look(bot) == {"sibot": TrialState.STOPPED}
+    assert reason(bot) is TrialEnd.GONE
+
+
+def test_a_pulse_of_an_older_web_says_nothing(bot: Bot) -> None:
+    """Webs and workers are not updated at the same moment."""
+    with bot.writes(Pulses) as pulses:
+        pulses.beat("web here 1", "web", {"voices": []}, now())
+    with bot.reads(Pulses) as pulses:
+        assert trials.would_not_load(pulses.alive(now())) == set()
