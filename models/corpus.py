@@ -35,7 +35,7 @@ class Batch:
     @property
     def count(self) -> int:
         """How many targets count."""
-        return int((self.weights > 0).sum())
+        return int((self.weights != 0).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,28 @@ class Passage:
         weights = np.full(len(read) + len(learned), self.weight, np.float32)
         weights[: len(read)] = 0
         return np.array([END, *read, *learned], np.int64), weights
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A poem, each of whose lines is learned as much as it is worth."""
+
+    lines: tuple[str, ...]
+    weights: tuple[float, ...]
+    """By line; below zero: to be unlearned."""
+
+    def symbols(self, vocabulary: Vocabulary) -> tuple[Ids, NDArray[np.float32]]:
+        """The symbols (T + 1,) from END on, and the weight of each as a target (T,)."""
+        rows = [vocabulary.encode(line + "\n") for line in self.lines]
+        weights = np.repeat(np.array(self.weights, np.float32), [len(row) for row in rows])
+        return np.array([END, *(symbol for row in rows for symbol in row)], np.int64), weights
+
+
+class Legible(Protocol):
+    """Something to read, and how much each of its symbols is to be learned."""
+
+    def symbols(self, vocabulary: Vocabulary) -> tuple[Ids, NDArray[np.float32]]:
+        """The symbols (T + 1,) from END on, and the weight of each as a target (T,)."""
 
 
 class Corpus(Protocol):
@@ -122,7 +144,7 @@ class Poems:
     """Whole poems, each from silence (zero state, END) to its END; long ones are cut at *longest*."""
 
     def __init__(
-        self, texts: Sequence[str | Passage], vocabulary: Vocabulary, *, per_batch: int = 32, longest: int = 256
+        self, texts: Sequence[str | Legible], vocabulary: Vocabulary, *, per_batch: int = 32, longest: int = 256
     ) -> None:
         if not texts:
             raise ValueError("no poems to learn from")

@@ -40,6 +40,8 @@ class Plan:
     """AdamW's weight decay."""
     clip: float = 1.0
     """Largest gradient norm; recurrent networks explode now and then without it."""
+    pull: float = 0.0
+    """How much a nat of divergence from the base weighs, where `Training` is given one."""
     average: float = 0.998
     """Decay of the running average of weights that is kept (Polyak); 0 keeps the last ones."""
     bf16: bool = True
@@ -117,14 +119,28 @@ class _Clock:
 def loss_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean surprise in nats: (N, T, V), (N, T), (N, T) -> scalar."""
     each = nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
-    return (each * weights.flatten()).sum() / (weights > 0).sum().clamp(min=1)
+    return (each * weights.flatten()).sum() / (weights != 0).sum().clamp(min=1)
+
+
+def distance(base: Tensor, logits: Tensor, counts: Tensor) -> Tensor:
+    """Mean KL divergence of what is said from what *base* says: (N, T, V), (N, T, V), (N, T) -> scalar.
+
+    Over the places that count; base || taught, so that nothing the base would say is forgotten.
+    """
+    before, after = base.float().log_softmax(-1), logits.float().log_softmax(-1)
+    each = (before.exp() * (before - after)).sum(-1)
+    return (each * counts).sum() / counts.sum().clamp(min=1)
 
 
 class Training:
     """One training under way: `run` it to its end, or be stopped by `watch` and resume later."""
 
-    def __init__(self, network: CharNetwork, corpus: Corpus, plan: Plan, *, device: str = "cpu") -> None:
+    def __init__(
+        self, network: CharNetwork, corpus: Corpus, plan: Plan, *, device: str = "cpu", base: CharNetwork | None = None
+    ) -> None:
+        """*base*: what the network is pulled towards, by `Plan.pull`; needs texts that each begin in silence."""
         self.network, self.corpus, self.plan, self.device = network.to(device), corpus, plan, device
+        self._base = base.to(device).eval() if base is not None and plan.pull else None
         groups = [
             {"params": [p for p in network.parameters() if p.ndim > 1], "weight_decay": plan.decay},
             {"params": [p for p in network.parameters() if p.ndim <= 1], "weight_decay": 0.0},
@@ -181,13 +197,23 @@ class Training:
         half = torch.autocast(self.device, torch.bfloat16) if self.plan.bf16 else nullcontext()
         with half:
             logits, state = self.network(inputs, state)
+            said = None if self._base is None else self._said(self._base, inputs)
         loss = loss_of(logits, targets, weights)
+        if said is not None:
+            loss = loss + self.plan.pull * distance(said, logits, (weights != 0).float())
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
         self._optimizer.step()
         self._remember()
         return loss.item(), [tuple(t.detach().float() for t in layer) for layer in state]
+
+    @staticmethod
+    @torch.no_grad()
+    def _said(base: CharNetwork, inputs: Tensor) -> Tensor:
+        """What the base says to the same texts: (N, T) -> (N, T, V)."""
+        said: Tensor = base(inputs)[0]
+        return said
 
     def _set_rate(self) -> None:
         done = self._clock.fraction(self.plan, self._steps)

@@ -25,7 +25,7 @@ from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
-from worker import tidy, trials
+from worker import tasting, tidy, trials
 from worker.pulse import pulse
 from worker.runner import Runner
 
@@ -48,9 +48,10 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
 
     @celery.task(name=SWEEP)
     def look_around() -> None:
-        """Start what is due; ring again for what nobody took up; weigh the trials; take old versions off the shelf."""
+        """Start what is due and ring for what nobody took up; weigh trials, learn tastes, prune the shelf."""
         sweep(bot)
         trials.look(bot)
+        tasting.look(bot)
         tidy.prune(bot)
 
     @celery.task(name=TIDY)

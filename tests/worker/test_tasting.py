@@ -1,0 +1,101 @@
+"""Tasting: the taste of a voice is learned anew when enough readers have ticked, and serves when it knows something."""
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from app.bootstrap import Bot, now
+from app.store.tastes import Tastes
+from app.store.ticks import Ticks
+from app.store.versions import Versions
+from tests.support.world import World
+from worker import tasting
+
+WORDS = ["꽃이", "문을", "길을", "피네", "연다", "걷는다", "오래", "다시"]
+
+
+@pytest.fixture
+def bot(bot: Bot) -> Bot:
+    """A bot that learns tastes often."""
+    return replace(bot, settings=bot.settings.model_copy(update={"taste_after": 30}))
+
+
+def read(bot: Bot, visitors: int, *, loved: str = "꽃", start: int = 0) -> None:
+    """So many readers read five lines each and tick those with *loved* in them, and now and then another."""
+    world, rng = World(bot.sessions), random.Random(start)
+    with bot.reads(Versions) as versions:
+        base = versions.champion("sibot").id
+    for number in range(start, start + visitors):
+        visitor = world.visitor(f"v{number}")
+        texts = [" ".join(rng.sample(WORDS, 2)) for _ in range(5)]
+        lines = world.lines(world.poem(visitor, base, texts=texts))
+        with bot.transaction() as session:
+            for line, text in zip(lines, texts, strict=True):
+                if loved in text or rng.random() < 0.1:
+                    Ticks(session).set(line, visitor, on=True, address="", now=now())
+
+
+def test_nothing_is_learned_before_there_is_enough(bot: Bot) -> None:
+    """A few ticks start nothing, and where taste is switched off many do not either."""
+    read(bot, 5)
+    assert tasting.look(bot) == []
+
+    read(bot, 40, start=5)
+    off = replace(bot, settings=bot.settings.model_copy(update={"taste_after": 0}))
+    assert tasting.look(off) == []
+    assert off.tastes() == {}
+
+
+def test_what_readers_like_is_learned_and_serves(bot: Bot) -> None:
+    """Flowers are; what is not new is not learned again."""
+    read(bot, 40)
+
+    assert tasting.look(bot) == ["sibot"]
+    assert tasting.look(bot) == []
+
+    content = bot.taste(bot.tastes()["sibot"])
+    assert content["auc"] > 0.7
+    assert content["weights"]["c꽃"] > 0
+
+
+def test_readers_who_change_are_followed(bot: Bot) -> None:
+    """Each taste is learned from all that was judged, the newest counts by its number."""
+    read(bot, 30)
+    tasting.look(bot)
+    first = bot.tastes()["sibot"]
+
+    read(bot, 90, loved="문", start=30)
+    tasting.look(bot)
+
+    second = bot.tastes()["sibot"]
+    assert second > first
+    assert bot.taste(second)["weights"]["c문"] > bot.taste(second)["weights"].get("c꽃", 0.0)
+
+
+def test_what_cannot_be_told_is_not_asked_again_at_once(bot: Bot) -> None:
+    """Readers who tick everything have no taste: that is noted, and nothing serves."""
+    read(bot, 10, loved=" ")
+
+    assert tasting.look(bot) == ["sibot"]
+    assert tasting.look(bot) == []
+    assert bot.tastes() == {}
+
+
+def test_of_two_workers_one_keeps_what_it_learned(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both sweep at once; the second finds a newer taste than the one it began after."""
+    read(bot, 40)
+    learn = tasting.learn
+
+    def meanwhile(judged: object) -> object:
+        monkeypatch.setattr(tasting, "learn", learn)
+        assert tasting.refresh(bot, "sibot")
+        return learn(judged)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tasting, "learn", meanwhile)
+
+    assert not tasting.refresh(bot, "sibot")
+    with bot.reads(Tastes) as tastes:
+        newest = tastes.newest("sibot")
+    assert newest is not None
+    assert newest.id == bot.tastes()["sibot"]

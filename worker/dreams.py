@@ -1,0 +1,78 @@
+"""Dreams: what the base writes by itself, weighed by what readers like (expert iteration).
+
+A few thousand ticks become a taste, and the taste can judge any number of lines: the base dreams thousands, and is
+taught to say more of what is liked and less of what is not. Each line weighs exp(liking / temperature), less the mean:
+on the whole nothing is learned but the preference, so that the network neither memorises its dreams nor sharpens what
+it would say anyway. With a pull towards the base that is the policy gradient of likings under a price for change (KL
+control, Todorov 2006; Ziegler et al. 2019).
+"""
+
+import queue
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.domain.poem import LINES, Wish, Writing
+from app.engine.batcher import Batcher
+from app.engine.choose import within_band
+from app.engine.events import Done, Event, Failed
+from app.engine.live import LiveVersion
+from models.corpus import Weighed
+from models.sample import key
+from models.taste import Taste
+
+VOICE = "dream"
+MOST = 4.0
+"""Most that a line weighs: one that is liked beyond measure is not the whole lesson."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dream:
+    """One poem of the base's."""
+
+    lines: tuple[str, ...]
+
+
+def dream(live: LiveVersion, poems: int, *, seed: int, check: Callable[[float], None]) -> list[Dream]:
+    """So many poems, as the site would write them; *check* hears how far it is (0 to 1), and what it raises ends it."""
+    heard: queue.SimpleQueue[tuple[int, Writing | Exception]] = queue.SimpleQueue()
+    batcher = Batcher(lambda _voice: live, rows=live.step.rows, queue=poems + 1, candidates=1, choose=within_band)
+
+    def listen(number: int) -> Callable[[Event | Failed], None]:
+        def hear(event: Event | Failed) -> None:
+            if isinstance(event, Done):
+                heard.put((number, event.writing))
+            elif isinstance(event, Failed):
+                heard.put((number, event.error))
+
+        return hear
+
+    written: dict[int, Dream] = {}
+    try:
+        for number in range(poems):
+            batcher.submit(VOICE, Wish(lines=LINES, seed=key(seed, number) >> 33), listen(number))
+        for done in range(poems):
+            number, writing = heard.get()
+            if isinstance(writing, Exception):
+                raise writing
+            written[number] = Dream(tuple(line.text for line in writing.lines))
+            check((done + 1) / poems)
+    finally:
+        batcher.close()
+    return [written[number] for number in range(poems)]
+
+
+def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
+    """The dreams to be learned from: lines liked more than the mean weigh more than nothing, others less."""
+    likings = np.array(taste.likings([line for one in dreams for line in one.lines]))
+    worth = np.exp((likings - likings.max()) / temperature)
+    worth = np.minimum(worth / worth.mean(), MOST)
+    worth -= worth.mean()
+    parts = np.split(worth, np.cumsum([len(one.lines) for one in dreams])[:-1])
+    return [Weighed(one.lines, tuple(part.tolist())) for one, part in zip(dreams, parts, strict=True)]
+
+
+def plainly(live: LiveVersion) -> LiveVersion:
+    """The version without the temperature and the nucleus of its style: what the network itself would say."""
+    return replace(live, style=replace(live.style, temperature=1.0, nucleus=1.0))
