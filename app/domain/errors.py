@@ -6,6 +6,7 @@ PoemBotError
 │   ├── UnknownPoem
 │   ├── UnknownLine       or one this visitor was never shown
 │   ├── UnknownSubmission
+│   ├── UnknownPiece      or one that is somebody else's, and not yet approved
 │   ├── UnknownRun
 │   └── UnknownVersion
 ├── Unfit                 a text we cannot take, with the reason as `code`
@@ -62,6 +63,12 @@ class UnknownSubmission(Unknown):
     """No submission of that token or id."""
 
     code = "unknown_submission"
+
+
+class UnknownPiece(Unknown):
+    """No piece of that id that this visitor may see."""
+
+    code = "unknown_piece"
 
 
 class UnknownRun(Unknown):

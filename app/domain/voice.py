@@ -27,6 +27,7 @@ RESERVED = frozenset(
         "metrics",
         "new",
         "openapi.json",
+        "pieces",
         "poem",
         "poems",
         "privacy",

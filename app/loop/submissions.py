@@ -58,7 +58,7 @@ def fingerprint(text: str) -> str:
     return hashlib.sha256((bare or text).encode()).hexdigest()
 
 
-def _checked(text: str) -> str:
+def checked(text: str) -> str:
     """The text cleaned. Raises Unfit for what is not text."""
     if _FORBIDDEN.search(text) or _FLOOD.search(unicodedata.normalize("NFC", text)):
         raise Unfit("not_text", "this is not readable text")
@@ -75,14 +75,14 @@ def examine(text: str, title: str | None, author: str | None, *, consent: bool) 
         raise Unfit("empty", "there is no poem here yet")
     if len(text) > LONGEST * 4:
         raise Unfit("too_long", f"a poem has at most {LONGEST} characters")
-    kept = _checked(text)
+    kept = checked(text)
     if graphemes(kept) < SHORTEST:
         raise Unfit("too_short", f"a poem has at least {SHORTEST} characters")
     if len(kept) > LONGEST:
         raise Unfit("too_long", f"a poem has at most {LONGEST} characters")
     if not _LETTER.search(kept):
         raise Unfit("not_text", "a poem has letters in it")
-    names = [" ".join(_checked(name or "").split()) or None for name in (title, author)]
+    names = [" ".join(checked(name or "").split()) or None for name in (title, author)]
     if any(name and len(name) > LONGEST_TITLE for name in names):
         raise Unfit("title_too_long", f"a title or a name has at most {LONGEST_TITLE} characters")
     whole = "\n".join(filter(None, (kept, *names)))

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPoem
@@ -17,7 +17,6 @@ from app.store.tables import (
     PoemRow,
     TickRow,
     VersionRow,
-    VisitorRow,
 )
 
 
@@ -31,16 +30,6 @@ class MarkedLine:
     """Where it was first written."""
     taught_in: tuple[int, ...]
     """Numbers of the versions whose lesson held it, oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class LovedLine:
-    """A line, and how many visitors ticked it."""
-
-    line: int
-    text: str
-    poem: str
-    ticks: int
 
 
 class Ticks:
@@ -107,18 +96,3 @@ class Ticks:
         ):
             taught[line].append(number)
         return [MarkedLine(row.id, row.text, row.poem_id, tuple(taught[row.id])) for row in rows]
-
-    def loved(self, voice: str, limit: int = 20) -> list[LovedLine]:
-        """The lines of a voice that most visitors ticked; of visitors whose cookie came back."""
-        marks = func.count()
-        rows = self._session.execute(
-            select(LineRow.id, LineRow.text, LineRow.poem_id, marks)
-            .join(TickRow, TickRow.line_id == LineRow.id)
-            .join(PoemRow, PoemRow.id == LineRow.poem_id)
-            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
-            .where(PoemRow.voice == voice, ~TickRow.taken_back, VisitorRow.returned.is_not(None))
-            .group_by(LineRow.id, LineRow.text, LineRow.poem_id)
-            .order_by(marks.desc(), LineRow.id.desc())
-            .limit(limit)
-        )
-        return [LovedLine(*row) for row in rows]

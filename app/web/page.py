@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response
 
 from app.domain.version import VoiceReport
 from app.store.voices import Voices
@@ -66,6 +66,7 @@ class Pages:
 
     def __init__(self, folder: Path = TEMPLATES) -> None:
         self.assets = Assets(folder / "static")
+        self.words = {lang: catalogue(folder / "locale", lang) for lang in LANGS}
         self._environments = {lang: self._environment(folder, lang) for lang in LANGS}
 
     def render(self, template: str, lang: Lang, context: Mapping[str, object]) -> str:
@@ -81,7 +82,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        words = catalogue(folder / "locale", lang)
+        words = self.words[lang]
         cast("Any", environment).install_gettext_callables(words.ugettext, words.ungettext, newstyle=True)
         environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
         environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
@@ -112,6 +113,25 @@ def page(
     }
     html = pages.render(template, language_of(request), frame | context)
     return HTMLResponse(html, status, headers={"Content-Language": language_of(request), **(headers or {})})
+
+
+def feed(request: Request, template: str, **context: object) -> Response:
+    """A feed: the same words and addresses as the pages, without their frame."""
+    pages: Pages = request.app.state.pages
+    told = {"path": request.url.path, "origin": origin_of(request)}
+    xml = pages.render(template, language_of(request), told | context)
+    return Response(xml, media_type="application/atom+xml")
+
+
+def say(request: Request, text: str, **names: object) -> str:
+    """A sentence of the catalogue in the visitor's language, for what is no page."""
+    pages: Pages = request.app.state.pages
+    return pages.words[language_of(request)].ugettext(text) % names
+
+
+def mark(request: Request, voice: VoiceReport, number: int) -> str:
+    """What everything kept is marked with: that a machine wrote it, and which."""
+    return f"{say(request, 'AI 생성')} · {voice.title} {say(request, '판 %(n)s', n=number)}"
 
 
 def origin_of(request: Request) -> str:

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from app.bootstrap import Bot, now
 from app.domain.errors import Unfit, UnknownLine, UnknownPoem, UnknownVoice
 from app.domain.poem import LINES, Wish
+from app.store.pieces import Pieces
 from app.store.poems import Poems, Sort
 from app.store.runs import Runs
 from app.store.submissions import Submissions
@@ -21,7 +22,6 @@ from app.web.language import COOKIE as LANG_COOKIE
 from app.web.language import LANGS, accepted
 from app.web.limits import TICKS, Limited, take
 from app.web.page import page, set_flash
-from app.web.shapes import PoemOut
 from app.web.sheet import sheet, tick_again, write_again
 from app.web.visitors import is_quiet, set_cookie
 from app.web.writing import compose, current, meet, temperature_of
@@ -55,10 +55,11 @@ def learn(request: Request) -> HTMLResponse:
 
 @router.get("/me")
 def me(request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
-    """What this visitor ticked and taught."""
+    """What this visitor ticked, wove and taught."""
     with bot.reading() as session:
         lines, submissions = Ticks(session).of_visitor(visitor.id), Submissions(session).of_visitor(visitor.id)
-    return page(request, "me.html", lines=lines, submissions=submissions)
+        pieces = Pieces(session).of_visitor(visitor.id)
+    return page(request, "me.html", lines=lines, submissions=submissions, pieces=pieces)
 
 
 @router.get("/robots.txt")
@@ -74,22 +75,6 @@ def speak(request: Request, form: GenuineForm) -> Response:
     if form.text("lang") in LANGS:
         set_cookie(request, LANG_COOKIE, form.text("lang"))
     return see_other(local_path(form.text("next")))
-
-
-@router.get("/poems/{poem}.txt")
-def poem_as_text(poem: PoemId, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
-    """A poem to copy."""
-    with bot.reading() as session:
-        found = Poems(session).one(poem, visitor.id)
-        voice = Voices(session).one(found.voice)
-    return PlainTextResponse(f"{found.text}\n\n— {voice.title} 판 {found.version} · AI 생성\n")
-
-
-@router.get("/poems/{poem}.json")
-def poem_as_json(poem: PoemId, bot: BotDep, visitor: VisitorDep) -> PoemOut:
-    """A poem for programs."""
-    with bot.reads(Poems) as poems:
-        return PoemOut.of(poems.one(poem, visitor.id))
 
 
 @router.get("/poems/{poem}")
@@ -155,16 +140,6 @@ def browse(
     of_version = "" if only is None else f"&version={only}"
     onwards = f"?sort={order}{of_version}&cursor={following}" if following else None
     return page(request, "poems.html", poems=poems, sort=order, version=only, next=onwards)
-
-
-@router.get("/{voice}/anthology")
-def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
-    """The best-loved lines and poems."""
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        lines = Ticks(session).loved(voice)
-        poems, _ = Poems(session).page(voice, sort="loved", limit=10, visitor=visitor.id)
-    return page(request, "anthology.html", lines=lines, poems=poems)
 
 
 @router.get("/{voice}/versions")

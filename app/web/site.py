@@ -12,7 +12,23 @@ from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot
 from app.engine.engine import Engine
-from app.web import admin_api, api, desk, docs, errors, health, nextline, pages, privacy, stream, teaching
+from app.web import (
+    admin_api,
+    anthology,
+    api,
+    desk,
+    docs,
+    errors,
+    health,
+    keeping,
+    nextline,
+    pages,
+    privacy,
+    proof,
+    stream,
+    teaching,
+    weaving,
+)
 from app.web.edge import Edge
 from app.web.gauges import DeploymentGauges, EngineGauges
 from app.web.keys import Keys
@@ -22,6 +38,7 @@ from app.web.page import Pages
 from app.web.security import HEADERS, ONLY_TLS, Guard
 from app.web.static import CachedFiles
 
+ROOMS = (health, docs, stream, api, admin_api, desk, teaching, nextline, keeping, weaving, anthology, privacy, proof)
 SPARE_THREADS = 40
 """Threads beside those that wait for the engine: pages, the database, files."""
 
@@ -54,7 +71,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
     icon = site_pages.assets.url("icon.svg")
     app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)
     # pages last: GET /{voice} takes every single word
-    for room in (health, docs, stream, api, admin_api, desk, teaching, nextline, privacy, pages):
+    for room in (*ROOMS, pages):
         app.include_router(room.router)
     return app
 

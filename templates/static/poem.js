@@ -28,11 +28,11 @@ let told = false;
 async function send() {
   if (sending) return;
   sending = true;
-  let late = false;
+  let late;
   for (const [line, { on, was }] of Object.entries(memory)) {
     const method = on ? "PUT" : "DELETE";
     const answer = await fetch(`/api/v1/lines/${line}/tick`, { method, headers: json }).catch(() => null);
-    if (!answer || answer.status >= 500 || answer.status === 429) {
+    if (!answer || answer.status >= 429) {
       memory[line].late = late = true;
       continue;
     }
@@ -115,13 +115,8 @@ async function* events(body) {
     if (done) return;
     rest += value.replaceAll("\r", "");
     for (let end; (end = rest.indexOf("\n\n")) >= 0; rest = rest.slice(end + 2)) {
-      const found = { data: "" };
-      for (const row of rest.slice(0, end).split("\n")) {
-        const [, key, text] = /^(\w+): ?(.*)$/.exec(row) ?? [];
-        if (key === "data") found.data += text;
-        else if (key) found[key] = text;
-      }
-      if (found.data) yield [found.event, JSON.parse(found.data)];
+      const read = (key) => new RegExp(`^${key}: ?(.*)$`, "m").exec(rest.slice(0, end))?.[1];
+      if (read("data")) yield [read("event"), JSON.parse(read("data"))];
     }
   }
 }
@@ -166,7 +161,7 @@ function begin(wish, kept) {
   if (list.getBoundingClientRect().top < 0) article.scrollIntoView();
 }
 
-// Write the characters one by one at a reader's pace, though they come in faster.
+// Write at a reader's pace, though characters come in faster.
 async function pen(queue) {
   for (;;) {
     const next = queue.shift();
@@ -211,7 +206,7 @@ async function stream(wish, kept) {
   return poem;
 }
 
-// A full engine says when to come back: come back then, a few times.
+// A full engine says when to come back.
 async function attempt(wish, kept, tries = 4) {
   for (;;) {
     try {

@@ -52,6 +52,15 @@ document.addEventListener("submit", async (event) => {
   if (submitter?.name === "play") setTimeout(() => place.querySelector("[name=play]")?.click(), 160);
 });
 
+// Weaving: a click on a line gives it the next place, or takes its place away.
+document.addEventListener("click", (event) => {
+  const place = event.target.closest("[data-place]")?.control;
+  if (!place) return;
+  event.preventDefault();
+  const places = [...place.form.querySelectorAll("[type=number]")].map((one) => Number(one.value));
+  place.value = place.value ? "" : Math.max(...places) + 1;
+});
+
 // What is under way on the page is looked after until it has ended.
 for (const form of document.querySelectorAll("[data-every]"))
   setInterval(() => {

@@ -2,8 +2,7 @@
 import { keep, recall } from "./store.js";
 
 const key = (voice) => `poembot.draft.${voice}`;
-const form = document.querySelector("form[data-teach]");
-
+const form = document.querySelector("[data-teach]");
 const taught = document.querySelector("[data-taught]");
 if (taught) keep(key(taught.dataset.taught), null);
 
@@ -19,16 +18,16 @@ if (form) {
       n === 0 ? "" : sentence.replace("{n}", n).replace("{more}", least - n);
   };
 
-  const draft = recall(key(teach));
-  if (draft && !text.value && !title.value && !author.value) {
-    [text.value, title.value, author.value] = [draft.text, draft.title, draft.author];
+  const found = recall(key(teach));
+  if (found && !text.value && !title.value && !author.value) {
+    [text.value, title.value, author.value] = [found.text, found.title, found.author];
     form.querySelector("[data-note]").textContent = kept;
   }
   show();
 
   form.addEventListener("input", () => {
     show();
-    const any = text.value || title.value || author.value;
-    keep(key(teach), any ? { text: text.value, title: title.value, author: author.value } : null);
+    const draft = { text: text.value, title: title.value, author: author.value };
+    keep(key(teach), Object.values(draft).some(Boolean) && draft);
   });
 }

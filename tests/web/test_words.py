@@ -11,6 +11,7 @@ from babel.messages.pofile import read_po
 from app.domain import errors
 from app.domain.run import Cause, Phase, RunState
 from app.domain.submission import SubmissionStatus
+from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
 from app.web.errors import CODES, FormExpired
 from app.web.limits import Limited
@@ -18,13 +19,25 @@ from app.web.page import TEMPLATES, Pages
 
 ROOT = TEMPLATES.parent
 HANGUL = re.compile("[가-힣]")
+GATE = (
+    "not_finite",
+    "forgot_the_language",
+    "worse_than_champion",
+    "repeats_itself",
+    "copies",
+    "says_blocked_words",
+    "strange_lengths",
+    "readers_disagree",
+    "too_few_readers",
+)
+"""Rules that the gate may name."""
 SEEN_BY_PROGRAMS_ONLY = {"bad_lines", "bad_slug", "reserved", "bad_title", "bad_language", "not_json", "cancelled"}
 """Said by the shell and the JSON API; no page can bring them about."""
 
 
 def extracted() -> set[str]:
     """All msgids of the templates."""
-    found = extract_from_dir(str(TEMPLATES), method_map=[("**.html", "jinja2")], strip_comment_tags=True)
+    found = extract_from_dir(str(TEMPLATES), method_map=[("**.html", "jinja2"), ("**.atom", "jinja2")], strip_comment_tags=True)
     return {msgid if isinstance(msgid, str) else msgid[0] for _, _, msgid, _, _ in found}
 
 
@@ -88,7 +101,7 @@ def test_every_refusal_has_its_sentence(code: str) -> None:
         ("run_cause", Cause),
         ("submission_status", SubmissionStatus),
         ("version_status", VersionStatus),
-        ("gate_reason", ("not_finite", "forgot_the_language", "repeats_itself", "copies", "too_few_readers")),
+        ("gate_reason", GATE),
     ],
 )
 def test_every_state_has_its_name(macro: str, words: tuple[str, ...]) -> None:
@@ -96,6 +109,14 @@ def test_every_state_has_its_name(macro: str, words: tuple[str, ...]) -> None:
     source = f'{{% from "partials/words.html" import {macro} with context %}}{{{{ {macro}(word) }}}}'
     for word in words:
         assert HANGUL.search(said(source, word=word)), word
+
+
+@pytest.mark.parametrize("reason", list(TrialEnd))
+def test_every_end_of_a_trial_has_its_sentence(reason: TrialEnd) -> None:
+    """Why it ended is said in words, and so is how."""
+    source = '{% from "partials/trial.html" import trial_reason with context %}{{ trial_reason(reason) }}'
+
+    assert HANGUL.search(said(source, reason=reason))
 
 
 def weight(*patterns: str) -> int:

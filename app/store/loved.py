@@ -1,0 +1,108 @@
+"""What readers love: the lines and poems of a voice that most of them ticked, lately or ever."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from app.domain.poem import Poem
+from app.domain.version import Rate
+from app.store.poems import SAID_BY_HUMANS, Poems
+from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow
+from app.store.versions import wilson
+
+
+@dataclass(frozen=True, slots=True)
+class LovedLine:
+    """A line, and how many visitors ticked it."""
+
+    line: int
+    text: str
+    poem: str
+    version: int
+    """Number of the version that wrote it."""
+    ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class LovedPoem:
+    """A poem, and what readers made of it."""
+
+    poem: Poem
+    ticks: int
+    """Marks on its lines by all readers."""
+    rate: Rate | None
+    """Share of its lines, as often as they were read, that were ticked."""
+
+
+class Loved:
+    """Queries for what readers love. Only visitors whose cookie came back count."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def lines(self, voice: str, *, since: datetime | None = None, limit: int = 20) -> list[LovedLine]:
+        """The lines with most ticks, of those given after *since*."""
+        marks = func.count()
+        rows = self._since(
+            select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, marks)
+            .join(TickRow, TickRow.line_id == LineRow.id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
+            .join(VersionRow, VersionRow.id == LineRow.version_id)
+            .where(PoemRow.voice == voice)
+            .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number)
+            .order_by(marks.desc(), LineRow.id.desc())
+            .limit(limit),
+            since,
+        )
+        return [LovedLine(*row) for row in self._session.execute(rows)]
+
+    def poems(
+        self, voice: str, visitor: str | None, *, since: datetime | None = None, limit: int = 10
+    ) -> list[LovedPoem]:
+        """The poems with most ticks on their lines, of those given after *since*."""
+        marks = func.count()
+        rows = self._since(
+            select(PoemRow.id, marks)
+            .join(PoemLineRow, PoemLineRow.poem_id == PoemRow.id)
+            .join(TickRow, TickRow.line_id == PoemLineRow.line_id)
+            .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
+            .group_by(PoemRow.id, PoemRow.created)
+            .order_by(marks.desc(), PoemRow.created.desc())
+            .limit(limit),
+            since,
+        )
+        found = self._session.execute(rows).all()
+        poems = Poems(self._session)
+        return [LovedPoem(poems.one(id, visitor), ticks, self._rate(id)) for id, ticks in found]
+
+    def best(self, voice: str, visitor: str | None, *, limit: int = 5, among: int = 50) -> list[LovedPoem]:
+        """The poems that most surely are liked: by the lower end of what share of their lines is ticked."""
+        loved = self.poems(voice, visitor, limit=among)
+        return sorted(loved, key=lambda one: one.rate.low if one.rate else 0.0, reverse=True)[:limit]
+
+    @staticmethod
+    def _since(rows: Select[Any], since: datetime | None) -> Select[Any]:
+        """Ticks that stand, of readers, after *since*."""
+        rows = rows.join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
+        rows = rows.where(~TickRow.taken_back, VisitorRow.returned.is_not(None))
+        return rows if since is None else rows.where(TickRow.at >= since)
+
+    def _rate(self, poem: str) -> Rate | None:
+        """Of all times that a line of it was shown to a reader, how often he ticked it."""
+        shown = self._session.execute(
+            select(func.count(), func.count(TickRow.line_id))
+            .select_from(ImpressionRow)
+            .join(PoemLineRow, PoemLineRow.line_id == ImpressionRow.line_id)
+            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
+            .outerjoin(
+                TickRow,
+                (TickRow.line_id == ImpressionRow.line_id)
+                & (TickRow.visitor_id == ImpressionRow.visitor_id)
+                & ~TickRow.taken_back,
+            )
+            .where(PoemLineRow.poem_id == poem, VisitorRow.returned.is_not(None))
+        ).one()
+        return wilson(shown[1], shown[0])

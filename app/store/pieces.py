@@ -1,0 +1,135 @@
+"""Pieces: what visitors wove of ticked lines, and what became of it."""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session
+
+from app.domain.errors import UnknownLine, UnknownPiece
+from app.domain.piece import Piece, PieceLine
+from app.domain.submission import SubmissionStatus
+from app.store.reader_tables import PieceLineRow, PieceRow
+from app.store.tables import LineRow, PoemRow, TickRow, VersionRow
+
+
+class Pieces:
+    """Queries for pieces."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def material(self, voice: str, visitor: str, limit: int = 100) -> list[PieceLine]:
+        """The lines of a voice that a visitor has ticked, newest first: what he can weave of."""
+        mine = self._lines().join(TickRow, TickRow.line_id == LineRow.id).join(PoemRow, PoemRow.id == LineRow.poem_id)
+        mine = mine.where(PoemRow.voice == voice, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        rows = self._session.execute(mine.order_by(TickRow.at.desc(), LineRow.id).limit(limit))
+        return [PieceLine(*row) for row in rows]
+
+    def add(
+        self,
+        voice: str,
+        visitor: str,
+        *,
+        title: str,
+        author: str | None,
+        lines: Sequence[int],
+        status: SubmissionStatus,
+        now: datetime,
+    ) -> str:
+        """Keep a piece; its id. Raises UnknownLine for a line he has not ticked."""
+        known = {line.line for line in self.material(voice, visitor, limit=10_000)}
+        for line in lines:
+            if line not in known:
+                raise UnknownLine(line)
+        row = PieceRow(
+            id=base64.b32encode(secrets.token_bytes(7)).decode().lower().rstrip("=")[:10],
+            voice=voice,
+            visitor_id=visitor,
+            title=title,
+            author=author,
+            status=status,
+            created=now,
+            decided=now if status is SubmissionStatus.APPROVED else None,
+            decided_by="auto" if status is SubmissionStatus.APPROVED else None,
+        )
+        self._session.add(row)
+        self._session.flush()
+        self._session.add_all(PieceLineRow(piece_id=row.id, slot=slot, line_id=line) for slot, line in enumerate(lines))
+        self._session.flush()
+        return row.id
+
+    def one(self, piece: str, visitor: str | None) -> Piece:
+        """A piece: his own, or one that was approved. Raises UnknownPiece."""
+        row = self._session.get(PieceRow, piece)
+        if row is None or (row.visitor_id != visitor and row.status != SubmissionStatus.APPROVED):
+            raise UnknownPiece(piece)
+        return self._piece(row, visitor)
+
+    def withdraw(self, piece: str, visitor: str, now: datetime) -> None:
+        """Its maker takes it back; saying it twice changes nothing. Raises UnknownPiece."""
+        row = self._session.get(PieceRow, piece)
+        if row is None or row.visitor_id != visitor:
+            raise UnknownPiece(piece)
+        if row.status != SubmissionStatus.WITHDRAWN:
+            row.status, row.decided, row.decided_by = SubmissionStatus.WITHDRAWN, now, "author"
+            self._session.flush()
+
+    def decide(self, ids: Sequence[str], status: SubmissionStatus, *, by: str, now: datetime) -> list[Piece]:
+        """Approve, reject or put back; what its maker has withdrawn stays withdrawn. Raises UnknownPiece."""
+        decided = []
+        for piece in ids:
+            row = self._session.get(PieceRow, piece)
+            if row is None:
+                raise UnknownPiece(piece)
+            if row.status != SubmissionStatus.WITHDRAWN:
+                row.status, row.decided, row.decided_by = status, now, by
+            decided.append(self._piece(row, None))
+        self._session.flush()
+        return decided
+
+    def of_voice(self, voice: str, visitor: str | None, limit: int = 50) -> list[Piece]:
+        """The approved pieces of a voice, newest first."""
+        rows = select(PieceRow).where(PieceRow.voice == voice, PieceRow.status == SubmissionStatus.APPROVED)
+        return self._pieces(rows.order_by(PieceRow.decided.desc(), PieceRow.id).limit(limit), visitor)
+
+    def of_visitor(self, visitor: str) -> list[Piece]:
+        """What a visitor wove and has not taken back, newest first."""
+        mine = select(PieceRow).where(PieceRow.visitor_id == visitor, PieceRow.status != SubmissionStatus.WITHDRAWN)
+        return self._pieces(mine.order_by(PieceRow.created.desc(), PieceRow.id), visitor)
+
+    def queue(self, status: SubmissionStatus, limit: int = 50) -> list[Piece]:
+        """Pieces of a status, oldest first: for moderators."""
+        rows = select(PieceRow).where(PieceRow.status == status)
+        return self._pieces(rows.order_by(PieceRow.created, PieceRow.id).limit(limit), None)
+
+    def waiting(self) -> int:
+        """How many wait for a moderator."""
+        rows = select(func.count()).select_from(PieceRow).where(PieceRow.status == SubmissionStatus.WAITING)
+        return self._session.scalar(rows) or 0
+
+    def _pieces(self, rows: Select[Any], visitor: str | None) -> list[Piece]:
+        return [self._piece(row, visitor) for row in self._session.scalars(rows)]
+
+    def _piece(self, row: PieceRow, visitor: str | None) -> Piece:
+        its = self._lines().join(PieceLineRow, PieceLineRow.line_id == LineRow.id)
+        its = its.where(PieceLineRow.piece_id == row.id).order_by(PieceLineRow.slot)
+        return Piece(
+            id=row.id,
+            voice=row.voice,
+            title=row.title,
+            author=row.author,
+            status=SubmissionStatus(row.status),
+            created=row.created,
+            mine=row.visitor_id == visitor,
+            lines=tuple(PieceLine(*line) for line in self._session.execute(its)),
+        )
+
+    @staticmethod
+    def _lines() -> Select[Any]:
+        return select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number).join(
+            VersionRow, VersionRow.id == LineRow.version_id
+        )

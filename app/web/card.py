@@ -1,0 +1,79 @@
+"""The card: a poem as a picture, set in Noto Serif KR, for where its address is shared. Knows no request."""
+
+import io
+from collections.abc import Sequence
+from functools import lru_cache
+
+from PIL import Image, ImageDraw, ImageFont
+from pylopdf_fonts_ko import serif_path
+
+SIZE = WIDTH, HEIGHT = 1200, 630
+"""What sites that show Open Graph images ask for."""
+PAPER, LEAF, INK, SOFT, RULE, EDGE, SEAL = "#f3efe4", "#fbf9f2", "#221e1a", "#5f574d", "#e2dacb", "#b7ac9a", "#b3261e"
+FRAME = 44
+"""Pixels from the picture's edge to the leaf's."""
+SLIP = 116
+"""Width of the strip at the right with the title on it."""
+INDENT = 72
+BIGGEST, SMALLEST = 46, 15
+"""Pixels of a letter."""
+
+
+@lru_cache(maxsize=32)
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(serif_path(), size)
+
+
+@lru_cache(maxsize=64)
+def card(lines: tuple[str, ...], title: str, version: str, mark: str) -> bytes:
+    """A PNG of *lines*, with *title* and *version* on the slip and *mark* in the margin."""
+    picture = Image.new("RGB", SIZE, PAPER)
+    draw = ImageDraw.Draw(picture)
+    right, bottom = WIDTH - FRAME, HEIGHT - FRAME
+    draw.rectangle((FRAME - 8, FRAME - 8, right + 8, bottom + 8), outline=EDGE, width=4)
+    draw.rectangle((FRAME, FRAME, right, bottom), fill=LEAF, outline=EDGE, width=2)
+    _slip(draw, title, version)
+    _verse(draw, lines, right - SLIP)
+    draw.text((right - SLIP - 24, bottom - 16), mark, font=_font(20), fill=SOFT, anchor="rs")
+    file = io.BytesIO()
+    picture.quantize(64).save(file, "PNG", optimize=True)
+    return file.getvalue()
+
+
+def _slip(draw: ImageDraw.ImageDraw, title: str, version: str) -> None:
+    """The title from top to bottom, a Latin one smaller so that it fits, and the poet's seal beneath."""
+    left, middle = WIDTH - FRAME - SLIP, WIDTH - FRAME - SLIP // 2
+    draw.line((left, FRAME, left, HEIGHT - FRAME), fill=EDGE, width=2)
+    step = max(18, min(56, 300 // max(1, len(title))))
+    for place, character in enumerate(title[: 300 // step]):
+        foot = FRAME + 36 + step * (place + 1)
+        draw.text((middle, foot), character, font=_font(step - 8), fill=INK, anchor="ms")
+    draw.text((middle, HEIGHT - FRAME - 126), version, font=_font(20), fill=SOFT, anchor="ms")
+    seal = (middle - 34, HEIGHT - FRAME - 104, middle + 34, HEIGHT - FRAME - 36)
+    draw.rounded_rectangle(seal, 7, fill=SEAL)
+    draw.text((middle, seal[1] + 34), "시", font=_font(48), fill=LEAF, anchor="mm", stroke_width=1, stroke_fill=LEAF)
+
+
+def _verse(draw: ImageDraw.ImageDraw, lines: Sequence[str], right: int) -> None:
+    """Each line on a rule of its own, as large as the longest of them allows."""
+    row = min(84, (HEIGHT - 2 * FRAME - 40) // (len(lines) + 1))
+    room = right - FRAME - INDENT - 24
+    size = next((n for n in range(min(BIGGEST, row * 11 // 20), SMALLEST, -1) if _widest(lines, n) <= room), SMALLEST)
+    top = FRAME + (HEIGHT - 2 * FRAME - 24 - row * len(lines)) // 2
+    for rule in range(top % row + (row if top % row < FRAME else 0), top + row * len(lines) + 1, row):
+        draw.line((FRAME + 2, rule, right - 1, rule), fill=RULE, width=1)
+    draw.line((FRAME + INDENT - 24, FRAME + 2, FRAME + INDENT - 24, HEIGHT - FRAME - 2), fill=RULE, width=1)
+    for place, text in enumerate(lines):
+        fitting = _fitting(text, size, room)
+        draw.text((FRAME + INDENT, top + row * place + row // 2), fitting, font=_font(size), fill=INK, anchor="lm")
+
+
+def _widest(lines: Sequence[str], size: int) -> float:
+    return max((_font(size).getlength(text) for text in lines), default=0.0)
+
+
+def _fitting(text: str, size: int, room: int) -> str:
+    """As much of a line as there is room for."""
+    if _font(size).getlength(text) <= room:
+        return text
+    return next(cut for n in range(len(text), -1, -1) if _font(size).getlength(cut := text[:n].rstrip() + "…") <= room)

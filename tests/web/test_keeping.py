@@ -1,0 +1,98 @@
+"""What a reader takes with him, and what readers loved: marked everywhere as a machine's."""
+
+import html
+import io
+import re
+from xml.etree import ElementTree as ET
+
+import html5lib
+import httpx
+from PIL import Image
+
+from app.web.card import SIZE, card
+from tests.web.conftest import NewClient
+from tests.web.reader import Reader, form, lines
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def ticked(reader: Reader, *slots: int) -> httpx.Response:
+    """A poem with those lines ticked."""
+    ticks = form(reader.open("/sibot"), "/ticks")
+    ids = [value for name, value in ticks.boxes if name == "lines"]
+    return reader.send(ticks, lines=[ids[slot] for slot in slots])
+
+
+def test_everything_one_keeps_is_marked(reader: Reader) -> None:
+    """Text, data, picture and the page's own head say that a machine wrote it, and which version."""
+    page = reader.open("/sibot")
+    poem = re.search(r'data-poem="(\w+)"', page.text)
+    assert poem is not None
+    address = f"/poems/{poem[1]}"
+
+    assert reader.open(f"{address}.txt").text.splitlines() == [*lines(page), "", "AI 생성 · 시봇 판 0"]
+    data = reader.open(f"{address}.json").json()
+    assert (data["generator"], data["version"]) == ("AI", 0)
+    assert "AI 생성 · 시봇 판 0" in page.text
+    head = {
+        meta.get("property"): meta.get("content")
+        for meta in html5lib.parse(page.text, namespaceHTMLElements=False).iter("meta")
+    }
+    assert head["og:image"] == f"{reader.client.base_url}{address}.png".replace("//poems", "/poems")
+    assert str(head["og:title"]).endswith("AI 생성 · 시봇 판 0")
+
+
+def test_the_picture_is_a_picture(reader: Reader, new_client: NewClient) -> None:
+    """Of the size that others show, in both languages, and shown on other people's pages."""
+    address = re.search(r"/poems/\w+\.png", reader.open("/sibot").text)
+    assert address is not None
+    answers = [reader.open(address[0]), new_client(accept_language="en").get(address[0])]
+
+    for answer in answers:
+        assert answer.headers["content-type"] == "image/png"
+        assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
+        assert Image.open(io.BytesIO(answer.content)).size == SIZE
+        assert len(answer.content) < 60_000
+    assert answers[0].content != answers[1].content
+
+
+def test_any_poem_fits_on_a_card() -> None:
+    """One line or sixteen, short, long, empty or in no script the font knows."""
+    for verse in (("봄",), ("가 나 다 " * 30,) * 16, (), ("",), ("🦉" * 40, "e\u0301")):
+        drawn = card(tuple(verse), "아주 긴 이름의 시봇 " * 5, "판 12", "AI 생성")
+        assert Image.open(io.BytesIO(drawn)).size == SIZE
+
+
+def test_the_anthology_has_what_readers_ticked(reader: Reader) -> None:
+    """Of the week and ever; the feed has the same poem, and every entry says what wrote it."""
+    page = ticked(reader, 1, 3)
+    loved = lines(page)
+
+    for since in ("week", "ever", "nonsense"):
+        shown = html.unescape(reader.open(f"/sibot/anthology?since={since}").text)
+        assert loved[1] in shown
+        assert "1명이 골랐습니다" in shown
+    answer = reader.open("/sibot/anthology.atom")
+    assert answer.headers["content-type"].startswith("application/atom+xml")
+    entries = ET.fromstring(answer.text).findall(f"{ATOM}entry")
+    assert [entry.findtext(f"{ATOM}title") for entry in entries] == [loved[0]]
+    assert "AI 생성 · 시봇 판 0" in ET.tostring(entries[0], encoding="unicode")
+
+
+def test_an_empty_anthology_is_a_page_and_a_feed(reader: Reader) -> None:
+    """Where nobody has ticked anything."""
+    assert "첫 행을 골라 주세요" in reader.open("/sibot/anthology").text
+    assert ET.fromstring(reader.open("/sibot/anthology.atom").text).findall(f"{ATOM}entry") == []
+    assert reader.open("/nobody/anthology.atom").status_code == 404
+
+
+def test_the_spring_contest_gets_the_best(reader: Reader, new_client: NewClient) -> None:
+    """The poem whose lines are surest to be liked comes first, with the interval it is judged by."""
+    often = ticked(reader, 0, 1, 2, 3, 4)
+    seldom = ticked(Reader(new_client()), 2)
+
+    page = html.unescape(reader.open("/sibot/spring").text)
+
+    assert page.index(lines(often)[0]) < page.index(lines(seldom)[0])
+    assert "100% " in page
+    assert "아직 다섯 편이 모이지 않았습니다" in page
