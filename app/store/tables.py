@@ -262,7 +262,7 @@ class TickRow(Base):
     line_id: Mapped[int] = mapped_column(ForeignKey("lines.id"), primary_key=True)
     visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id"), primary_key=True, index=True)
     address: Mapped[str] = mapped_column(String(64), default="")
-    at: Mapped[datetime]
+    at: Mapped[datetime] = mapped_column(index=True)
     taken_back: Mapped[bool] = mapped_column(default=False)
 
 
