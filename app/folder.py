@@ -25,7 +25,11 @@ class Channel(filesystem.Channel):
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}_{uuid.uuid4()}"
         draft = folder / f"{name}.draft"
-        draft.write_text(dumps(payload), encoding="utf-8")
+        try:
+            draft.write_text(dumps(payload), encoding="utf-8")
+        except OSError:  # a full disk: what is there of it would never be read, nor removed
+            draft.unlink(missing_ok=True)
+            raise
         draft.rename(folder / f"{name}.{queue}.msg")
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
