@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import AlreadyTaught, UnknownSubmission
 from app.domain.submission import Offer, Submission, SubmissionStatus
-from app.store.tables import LessonItemRow, SketchRow, SubmissionRow, VersionRow
+from app.store.tables import LessonItemRow, SketchRow, SubmissionRow, VersionRow, VoiceRow
 
 _LIVE = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED)
 
@@ -31,7 +31,11 @@ class Submissions:
         now: datetime,
         flags: Sequence[str] = (),
     ) -> tuple[Submission, bool]:
-        """Take an offer; the same poem from the same visitor again is the one he gave. Raises AlreadyTaught."""
+        """Take an offer; the same poem from the same visitor again is the one he gave. Raises AlreadyTaught.
+
+        Holds the voice's row, so that a double click is not two poems.
+        """
+        self._session.execute(select(VoiceRow.slug).where(VoiceRow.slug == voice).with_for_update(key_share=True))
         known = self._session.scalars(
             select(SubmissionRow)
             .where(SubmissionRow.voice == voice, SubmissionRow.fingerprint == offer.fingerprint)

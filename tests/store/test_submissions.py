@@ -1,5 +1,7 @@
 """Submissions: taught once, decided by a moderator, and the author's to take back."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from app.domain.errors import AlreadyTaught, UnknownSubmission
@@ -53,6 +55,17 @@ def test_the_same_poem_again_is_the_same_submission(world: World) -> None:
     first, _ = teach(world)
 
     assert teach(world, text="봄비가 온다, 창을 닫는다!") == (first, False)
+
+
+def test_a_double_click_is_one_poem(world: World) -> None:
+    """Eight requests at the same moment bring back the same token, and one of them is new."""
+    world.voice()
+    world.visitor("ann")
+    with ThreadPoolExecutor(8) as pool:
+        given = list(pool.map(lambda _: teach(world), range(8)))
+
+    assert len({one.token for one, _ in given}) == 1
+    assert sorted(new for _, new in given) == [False] * 7 + [True]
 
 
 def test_another_visitors_poem_is_not_taken_twice(world: World) -> None:
