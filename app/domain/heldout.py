@@ -42,7 +42,9 @@ def split(feedback: Feedback, known: Collection[int]) -> tuple[Feedback, frozens
     if len(newest) < FEWEST or wanted > MOST * len(addresses):
         return feedback, frozenset()
     held = frozenset(sorted(newest.values(), key=list(addresses).index)[-wanted:])
-    return replace(feedback, ticks=tuple(tick for tick in feedback.ticks if tick.visitor not in held)), held
+    ticks = tuple(tick for tick in feedback.ticks if tick.visitor not in held)
+    judged = tuple(one for one in feedback.judged if one.visitor not in held)
+    return replace(feedback, ticks=ticks, judged=judged), held
 
 
 def choosers(read: Sequence[ReadLine]) -> list[ReadLine]:

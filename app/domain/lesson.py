@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from app.domain.taste import Judged
+
 
 @dataclass(frozen=True, slots=True)
 class TickedLine:
@@ -36,6 +38,8 @@ class Feedback:
 
     ticks: tuple[TickedLine, ...]
     submissions: tuple[TaughtPoem, ...]
+    judged: tuple[Judged, ...] = ()
+    """Every line that was shown, ticked or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +77,20 @@ class Lesson:
     submissions: int
     visitors: int
     """Visitors who gave any of it."""
+    judged: tuple[Judged, ...] = ()
+    """What the run learns readers' taste from."""
 
     @property
     def hash(self) -> str:
-        """SHA-256 over texts and weights: the same feedback gives the same hash."""
-        rows = sorted([t.kind, t.before, t.text, round(t.weight, 6)] for t in self.texts)
-        return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
+        """SHA-256 over all of it: the same feedback gives the same hash."""
+        return hashlib.sha256(json.dumps(self.as_dict(), ensure_ascii=False).encode()).hexdigest()
+
+    def as_dict(self) -> dict[str, object]:
+        """All that is taught, for a file; readers are numbers in it, no ids."""
+        numbers = {visitor: n for n, visitor in enumerate(dict.fromkeys(one.visitor for one in self.judged))}
+        texts = sorted([t.kind, t.before, t.text, round(t.weight, 6)] for t in self.texts)
+        judged = [[numbers[one.visitor], one.slot, one.text, one.ticked] for one in self.judged]
+        return {"texts": texts, "judged": judged}
 
     def summary(self) -> Mapping[str, object]:
         """The contract's shape."""

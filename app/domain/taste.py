@@ -1,11 +1,11 @@
 """Taste: what readers of a voice like, and what it was learned from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Judged:
     """A line that a visitor was shown, and whether he ticked it."""
 
@@ -14,9 +14,9 @@ class Judged:
     slot: int
     ticked: bool
     visitor: str
-    address: str
+    address: str = ""
     """Keyed hash of the visitor's address on the day he was last seen; "" when unknown."""
-    liking: float | None
+    liking: float | None = field(default=None, compare=False)
     """Log-odds of a tick as the taste of that day foretold them; None: there was none."""
 
 

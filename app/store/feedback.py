@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.domain.lesson import Feedback, TaughtPoem, TickedLine
 from app.domain.submission import SubmissionStatus
 from app.store.tables import LineRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VisitorRow
+from app.store.tastes import Tastes
 from app.store.versions import Versions
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -47,7 +48,8 @@ class FeedbackStore:
             .where(SubmissionRow.voice == voice, SubmissionRow.status == SubmissionStatus.APPROVED)
             .order_by(SubmissionRow.id)
         )
-        return Feedback(tuple(ticks), tuple(TaughtPoem(r.id, r.text, r.visitor_id, r.address) for r in taught))
+        poems_taught = tuple(TaughtPoem(row.id, row.text, row.visitor_id, row.address) for row in taught)
+        return Feedback(tuple(ticks), poems_taught, Tastes(self._session).judged(voice))
 
     def new_since_champion(self, voice: str, now: datetime) -> int:
         """Ticks and approved submissions that came after the newest version was made.
