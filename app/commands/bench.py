@@ -21,6 +21,9 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="The project's own measurements.", no_args_is_help=True, rich_markup_mode=None)
     group.callback()(bench)
     group.command()(decode)
+    group.command()(serve)
+    group.command()(swap)
+    group.command()(train)
     app.add_typer(group, name="bench")
 
 
@@ -41,6 +44,46 @@ def decode(
     threads = threads or settings_of_environment().engine_threads
     figures = room.measure(_base(voice), threads=threads, seconds=seconds, tell=say)
     _report("decode", figures, room.rows(figures), out, as_json=as_json, draw=room.draw)
+
+
+def serve(voice: Voice = "sibot", seconds: Seconds = 12.0, out: Out = None, as_json: Json = False) -> None:
+    """Poems a second over HTTP, stored, beside a server as the ancestor's was."""
+    from bench import serve as room
+
+    _base(voice)
+    figures = room.measure(voice, seconds=seconds, tell=say)
+    _report("serve", figures, room.rows(figures), out, as_json=as_json, draw=room.draw)
+
+
+def swap(
+    voice: Voice = "sibot",
+    swaps: Annotated[int, typer.Option(min=1, help="How many times the champion changes.")] = 50,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """What readers notice while one version after the other takes over."""
+    from bench import swap as room
+
+    _base(voice)
+    figures = room.measure(voice, swaps=swaps, tell=say)
+    _report("swap", figures, room.rows(figures), out, as_json=as_json)
+
+
+def train(
+    voice: Voice = "sibot",
+    threads: Annotated[int | None, typer.Option(min=1, help="Torch threads; else one for each core.")] = None,
+    seconds: Seconds = 20.0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Characters a second that a network learns, beside a plain loop."""
+    import os
+
+    from bench import train as room
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    figures = room.measure(_base(voice), threads=threads or cores or 1, seconds=seconds, tell=say)
+    _report("train", figures, room.rows(figures), out, as_json=as_json)
 
 
 def _base(voice: str) -> Path:
@@ -69,6 +112,7 @@ def _report(
     say(f"kept in {report.keep(name, kept, folder)}")
     if draw is not None:
         say(f"drawn in {draw(kept, folder)}")
+    report.summarise(folder)
     if as_json:
         tell(kept)
     else:
