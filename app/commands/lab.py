@@ -1,5 +1,6 @@
 """`lab`: the lecture's experiments."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -15,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="The lecture's experiments.", no_args_is_help=True, rich_markup_mode=None)
     group.callback()(lab)
     group.command()(hello)
+    group.command()(write)
     app.add_typer(group, name="lab")
 
 
@@ -45,6 +47,34 @@ def hello(
         tell({"cell": cell, "layers": layers, "seed": seed, "steps": said.step, "predicted": said.predicted})
     if not said.learned:
         raise Failed(f"after {said.step} steps it says {said.predicted}, not {WANTED}")
+
+
+def write(
+    folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")],
+    *,
+    chars: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many characters to add.")] = 500,
+    prime: Annotated[str, typer.Option(help="The beginning.")] = "\n",
+    temperature: Annotated[float, typer.Option(min=0.05, max=5, help="Boldness.")] = 1.0,
+    nucleus: Annotated[float, typer.Option(min=0.01, max=1, help="1: as char-rnn draws.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Have a base write on as it has read, with blank lines and indents; poems are written by `sample`."""
+    from models import checkpoint
+    from models.write import write_on
+
+    made = checkpoint.read(folder)
+    written, added = "", -len(prime)
+    for part in write_on(made, prime, temperature=temperature, nucleus=nucleus, seed=seed):
+        written, added = written + part, added + len(part)
+        if not as_json:
+            print(part, end="", flush=True)
+        if added >= chars:
+            break
+    if as_json:
+        tell({"voice": made.meta.voice, "level": made.meta.level, "seed": seed, "text": written})
+    else:
+        print()
 
 
 def _many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
