@@ -1,5 +1,6 @@
 """What became of what readers gave: which versions were taught a line or a poem, with what effect, and until when."""
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.store.tables import HistoryRow, LessonItemRow, VersionRow, VoiceRow
+
+MOST = 20.0
+"""Nats beyond which a gain is told no more exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +29,11 @@ class Learned:
     """Was the version that serves taught it?"""
     gone: datetime | None
     """Since when a version serves that was not; None while one does that was, or if none that was ever served."""
+
+    @property
+    def times(self) -> float | None:
+        """How many times likelier a line is to the newest of them than to the base."""
+        return None if self.gain is None else math.exp(min(self.gain, MOST))
 
 
 class Learnings:

@@ -5,11 +5,14 @@ from collections.abc import Sequence
 from app.bootstrap import Bot, announcer, now
 from app.domain.run import Cause, RunReport
 from app.domain.submission import Submission, SubmissionStatus
+from app.domain.trial import TrialReport
 from app.loop import rollout
 from app.loop import runs as run_deeds
+from app.loop import trial as trial_deeds
 from app.store.audit import Audit
 from app.store.runs import Runs
 from app.store.submissions import Submissions
+from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 
@@ -63,6 +66,18 @@ def rollback(bot: Bot, voice: str, *, by: str) -> int:
         champion = rollout.rollback(voice, by=by, versions=versions, now=now())
         Audit(session).add(by, "rollback", f"{voice} {champion}", f"from {was}", now())
     return champion
+
+
+def stop_trial(bot: Bot, voice: str, *, by: str) -> TrialReport | None:
+    """End the trial of a voice, as it then stands; None when none is under way. Raises UnknownVoice."""
+    with bot.transaction() as session:
+        Voices(session).one(voice)
+        trials = Trials(session)
+        ended = trial_deeds.stop(voice, trials=trials, now=now())
+        if ended is None:
+            return None
+        Audit(session).add(by, "trial.stop", f"{voice} {ended.challenger}", f"trial {ended.id}", now())
+        return trials.of_voice(voice)[0]
 
 
 def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -> list[Submission]:

@@ -1,6 +1,7 @@
 """Operations: is it alive, is it ready, how much of everything. For machines; no visitor comes here."""
 
 import asyncio
+import itertools
 import os
 import socket
 from collections.abc import Iterable, Mapping
@@ -14,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine
+from app.store.cache import forget_pruned
 from app.store.pulses import Pulse, Pulses
 from app.store.voices import Voices
 from app.web.deps import AWAY, BotDep, EngineDep
@@ -23,6 +25,8 @@ log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
 BEAT_EVERY = 5.0
 """Seconds between a web process' signs of life."""
+TIDY_BEATS = 720
+"""Beats between two looks at the copies of versions: an hour."""
 FRESH = {"Cache-Control": "no-store"}
 
 
@@ -91,14 +95,26 @@ def statuses(pulses: Iterable[Pulse]) -> list[Serving]:
 async def beat(bot: Bot, engine: Engine) -> None:
     """Tell the database every few seconds that this process is alive and what it serves; until cancelled."""
     name = f"web {socket.gethostname()} {os.getpid()}"
-    while True:
+    for beats in itertools.count():
         await run_in_threadpool(_beat_once, bot, engine, name)
+        if beats % TIDY_BEATS == 0:
+            await run_in_threadpool(_tidy_cache, bot)
         await asyncio.sleep(BEAT_EVERY)
+
+
+def _tidy_cache(bot: Bot) -> None:
+    """Where the shelf is an object store, forget this machine's copies of what was taken off it."""
+    try:
+        with bot.reading() as session:
+            forget_pruned(bot.shelf, session)
+    except AWAY as error:
+        log.warning("cache.untidied", error=str(error))
 
 
 def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
     detail: Mapping[str, object] = {
         "voices": [asdict(one) for one in _serving(engine)],
+        "broken_trials": engine.broken_trials(),
         "secret": bot.settings.secret_mark(),
         "live": sorted(engine.in_memory()),  # no version is taken off the shelf under a poem: `worker/tidy.py`
     }

@@ -8,12 +8,11 @@ from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse,
 from app.bootstrap import Bot, now
 from app.domain.errors import Unfit, UnknownLine, UnknownPoem, UnknownVoice
 from app.domain.poem import LINES, Wish
+from app.store.learned import Learnings
 from app.store.pieces import Pieces
 from app.store.poems import Poems, Sort
-from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
-from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web.deps import BotDep, PoemId, Slug, VisitorDep, greet
 from app.web.errors import FormExpired
@@ -47,19 +46,23 @@ def about(request: Request) -> HTMLResponse:
     return page(request, "about.html")
 
 
-@router.get("/learn")
-def learn(request: Request) -> HTMLResponse:
-    """How a character RNN works."""
-    return page(request, "learn.html")
-
-
 @router.get("/me")
 def me(request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """What this visitor ticked, wove and taught."""
     with bot.reading() as session:
         lines, submissions = Ticks(session).of_visitor(visitor.id), Submissions(session).of_visitor(visitor.id)
-        pieces = Pieces(session).of_visitor(visitor.id)
-    return page(request, "me.html", lines=lines, submissions=submissions, pieces=pieces)
+        pieces, learnings = Pieces(session).of_visitor(visitor.id), Learnings(session)
+        learned = learnings.of("line", [line.line for line in lines])
+        learned_poems = learnings.of("poem", [one.id for one in submissions])
+    return page(
+        request,
+        "me.html",
+        lines=lines,
+        submissions=submissions,
+        pieces=pieces,
+        learned=learned,
+        learned_poems=learned_poems,
+    )
 
 
 @router.get("/robots.txt")
@@ -140,15 +143,6 @@ def browse(
     of_version = "" if only is None else f"&version={only}"
     onwards = f"?sort={order}{of_version}&cursor={following}" if following else None
     return page(request, "poems.html", poems=poems, sort=order, version=only, next=onwards)
-
-
-@router.get("/{voice}/versions")
-def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
-    """Is it learning?"""
-    with bot.reading() as session:
-        store = Versions(session)
-        found, history, runs = store.of_voice(voice), store.history(voice), Runs(session).of_voice(voice)
-    return page(request, "versions.html", versions=found, history=history, runs=runs)
 
 
 def _wished(request: Request, form: Form, visitor: VisitorDep) -> tuple[Wish, list[int]]:

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from app.bootstrap import Bot
 from app.domain.poem import Poem
+from app.store.learned import Learnings
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.errors import code_of, retry_after_of, status_of
@@ -55,8 +56,9 @@ def _render(
     told_in: str = "flash",
 ) -> HTMLResponse:
     bot: Bot = request.app.state.bot
-    with bot.reads(Voices) as voices:
-        voice = voices.one(poem.voice)
+    with bot.reading() as session:
+        voice = Voices(session).one(poem.voice)
+        learned = Learnings(session).of("line", [line.id for line in poem.lines])
     told: dict[str, object] = {}
     headers: dict[str, str] = {}
     if error is not None:
@@ -71,6 +73,7 @@ def _render(
         poem=poem,
         voice=voice,
         last_lesson=voice.lesson,
+        learned=learned,
         home=home,
         draft=draft,
         **told,

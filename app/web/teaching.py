@@ -7,6 +7,8 @@ from app.bootstrap import Bot, now
 from app.domain.errors import AlreadyTaught, Unfit
 from app.domain.submission import Submission
 from app.loop import submissions as deeds
+from app.store.guesses import Guesses
+from app.store.learned import Learnings
 from app.store.submissions import Submissions
 from app.store.voices import Voices
 from app.web.deps import BotDep, Slug, Token, VisitorDep, greet
@@ -23,15 +25,26 @@ PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 
 def teach(
-    bot: Bot, voice: str, visitor: Visitor, *, text: str, title: str | None, author: str | None, consent: bool
+    bot: Bot,
+    voice: str,
+    visitor: Visitor,
+    *,
+    text: str,
+    title: str | None,
+    author: str | None,
+    consent: bool,
+    quotable: bool = False,
 ) -> tuple[Submission, bool]:
-    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice."""
+    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice.
+
+    *quotable*: single lines of it may be shown in the guessing game.
+    """
     with bot.reads(Voices) as voices:
         voices.one(voice)
     offer = deeds.examine(text, title, author, consent=consent)
     with bot.transaction() as session:
         greet(session, visitor)
-        return deeds.teach(
+        given, new = deeds.teach(
             offer,
             voice,
             visitor.id,
@@ -40,18 +53,30 @@ def teach(
             submissions=Submissions(session),
             now=now(),
         )
+        if quotable:
+            Guesses(session).allow(given.id)
+        return given, new
 
 
 @router.post("/{voice}/submissions")
 def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
     """Teach a poem."""
-    title, author, consent = form.text("title") or None, form.text("author") or None, form.draft.consent
+    title, author, draft = form.text("title") or None, form.text("author") or None, form.draft
     try:
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
-        given, new = teach(bot, voice, visitor, text=form.text("text"), title=title, author=author, consent=consent)
+        given, new = teach(
+            bot,
+            voice,
+            visitor,
+            text=form.text("text"),
+            title=title,
+            author=author,
+            consent=draft.consent,
+            quotable=draft.quotable,
+        )
     except (FormExpired, Limited, Unfit, AlreadyTaught) as error:
-        return teach_again(request, voice, visitor, error, form.draft)
+        return teach_again(request, voice, visitor, error, draft)
     set_flash(request, "taught" if new else "known")
     return see_other(f"/submissions/{given.token}")
 
@@ -62,7 +87,8 @@ def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
     with bot.reading() as session:
         given = Submissions(session).by_token(token)
         voice = Voices(session).one(given.voice)
-    return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice)
+        learned = Learnings(session).of("poem", [given.id]).get(given.id)
+    return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice, learned=learned)
 
 
 @router.post("/submissions/{token}/withdraw")

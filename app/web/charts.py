@@ -1,0 +1,98 @@
+"""Charts: SVG that is drawn here and shown as an image, each with a table beside it that says the same.
+
+pygal is loaded when the first chart is asked for. Light and dark are the browser's to choose; no script, no font.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from app.domain.trial import TrialReport
+from app.domain.version import Rate, VersionReport
+
+FONT = '"Noto Serif KR", "Noto Serif CJK KR", "Nanum Myeongjo", Batang, serif'
+INK = (
+    "inline:text{fill:#5f574d!important}.axis path{stroke:#b7ac9a!important}.ci path{stroke:#857b6e!important}"
+    "@media(prefers-color-scheme:dark){text{fill:#b3a999!important}.axis path{stroke:#5b5348!important}}"
+)
+"""Those of the pages: ink on paper, by day and by night."""
+NEW, OLD = "#b3261e", "#857b6e"
+LEAST = 0.01
+"""Wealth below this is drawn as this: who has lost so much has lost."""
+LADDER = (0.01, 0.1, 1.0, 10.0, 20.0, 100.0, 1e3, 1e4, 1e6, 1e9, 1e12)
+MEDIA_TYPE = "image/svg+xml"
+
+
+def rates(versions: Sequence[VersionReport], *, title: str) -> bytes:
+    """Tick-rates by version, the oldest first, with their intervals."""
+    import pygal
+
+    chart: Any = pygal.Line(**_look(title), stroke=False, dots_size=5, show_legend=False)
+    chart.value_formatter = _percent
+    read = [(version.number, version.tick_rate) for version in reversed(versions) if version.tick_rate is not None]
+    top = max((rate.high for _, rate in read), default=0.1)
+    chart.range = (0, top)
+    chart.y_labels = [top * share for share in (0, 0.25, 0.5, 0.75, 1)]
+    chart.x_labels = [str(number) for number, _ in read]
+    chart.add(title, [_point(rate) for _, rate in read])
+    return _svg(chart)
+
+
+def evidence(trial: TrialReport, *, title: str, better: str, worse: str, enough: str, goal: float) -> bytes:
+    """How the wealth of either bet went from reader to reader, on a scale of powers, and where it is enough."""
+    import pygal
+
+    chart: Any = pygal.Line(
+        **_look(title), logarithmic=True, show_dots=False, legend_at_bottom=True, truncate_legend=-1
+    )
+    path = [(1.0, 1.0), *trial.path]
+    top = max(goal, *(wealth for step in path for wealth in step))
+    chart.y_labels = [rung for rung in LADDER if rung <= max(100, top)]
+    chart.range = (LEAST, max(100, top))
+    chart.value_formatter = _plain
+    chart.add(better, [max(one[0], LEAST) for one in path], stroke_style={"width": 3})
+    chart.add(worse, [max(one[1], LEAST) for one in path], stroke_style={"width": 3})
+    chart.add(enough, [goal] * len(path), stroke_style={"width": 1, "dasharray": "4, 4"})
+    return _svg(chart)
+
+
+def _look(title: str) -> dict[str, Any]:
+    from pygal.style import Style
+
+    sizes = {"title_font_size": 17, "label_font_size": 14, "major_label_font_size": 14, "legend_font_size": 14}
+    style = Style(
+        background="transparent",
+        plot_background="transparent",
+        font_family=FONT,
+        colors=(NEW, OLD, OLD),
+        no_data_font_size=17,
+        **sizes,
+    )
+    return {
+        "title": title,
+        "style": style,
+        "css": ["file://style.css", "file://graph.css", INK],
+        "js": (),
+        "width": 760,
+        "height": 340,
+        "margin": 12,
+        "no_data_text": "–",
+    }
+
+
+def _point(rate: Rate) -> dict[str, Any]:
+    return {"value": rate.mean, "ci": {"low": rate.low, "high": rate.high}}
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+def _plain(wealth: float) -> str:
+    return f"{wealth:,.0f}" if wealth >= 1 else f"{wealth:g}"
+
+
+def _svg(chart: Any) -> bytes:
+    """As an image's bytes, without the script that pygal adds for pages that have its own."""
+    drawn: bytes = chart.render()
+    return re.sub(rb"<script.*?</script>", b"", drawn, flags=re.DOTALL)
