@@ -267,3 +267,28 @@ def test_what_readers_see_is_what_they_saw(bot: Bot, databases: Databases, shipp
             (taught,) = Submissions(session).queue(SubmissionStatus.APPROVED)
             assert taught.title == "제목"
         assert other.settings.secret() == bot.settings.secret()
+
+
+def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databases, tmp_path: Path) -> None:
+    """It is read into the schema it was taken of, and migrated as that release's own database would be."""
+    with databases.settings("embedded", tmp_path / "old", empty=True) as settings:
+        old = bootstrap.build(settings, bell=bots.NotedBell())
+        migrate.upgrade(old.database, "0001")
+        with old.database.begin() as connection:
+            columns = "slug, title, language, base, created"
+            values = "'haiku', '하이쿠', 'ko', 'haiku-1', '2026-11-24 00:00:00.000000'"
+            connection.exec_driver_sql(f"INSERT INTO voices ({columns}) VALUES ({values})")
+        told = backup.take(old, tmp_path / "backup")
+        old.close()
+    with databases.settings("scaled", tmp_path / "new", empty=True) as settings:
+        new = bootstrap.build(settings, bell=bots.NotedBell())
+        backup.put_back(new, tmp_path / "backup", replace=False)
+        with new.reading() as session:
+            titles = list(session.execute(text("SELECT title FROM voices")).scalars())
+        current, drift = migrate.is_current(new.database), migrate.drift(new.database)
+        new.close()
+
+    assert told["schema"] == "0001"
+    assert titles == ["하이쿠"]
+    assert current
+    assert drift == []

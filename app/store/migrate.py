@@ -22,8 +22,12 @@ def _config(engine: Engine) -> Config:
 
 
 def upgrade(engine: Engine, to: str = "head") -> None:
-    """Bring the schema up to date, or up to the step *to*; safe to repeat."""
-    command.upgrade(_config(engine), to)
+    """Bring the schema up to date, or up to the step *to*; safe to repeat.
+
+    A schema that is ahead of this release stays: the next release was here, and was taken back.
+    """
+    if to != "head" or not is_current(engine):
+        command.upgrade(_config(engine), to)
 
 
 def downgrade(engine: Engine, to: str) -> None:
