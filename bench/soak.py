@@ -1,13 +1,11 @@
 """`bench soak`: does it stay well? Mixed readers for ten minutes, training and swapping every minute, two webs.
 
 Held to: no answer of 5xx but an honest 503, no connection that breaks off, memory flat (at most 5 % more at the end
-than after the warm-up), file handles flat. `python -m bench.soak --seconds 600`.
+than after the warm-up), file handles flat. `poembot bench soak`.
 """
 
-import argparse
 import asyncio
 import itertools
-import json
 import statistics
 import sys
 import time
@@ -193,36 +191,3 @@ def rows(figures: Mapping[str, Any]) -> list[report.Row]:
         ("file handles at the end", handles["last"], f"≤ {handles['first'] + LOOSE_HANDLES * figures['webs']:g}"),
         ("held", figures["held"], "True"),
     ]
-
-
-def main() -> int:
-    """Measure, keep, show; 0 when it held."""
-    options = argparse.ArgumentParser(prog="python -m bench.soak", description=__doc__)
-    options.add_argument("--voice", default="sibot")
-    options.add_argument("--seconds", type=float, default=600.0)
-    options.add_argument("--readers", type=int, default=16)
-    options.add_argument("--webs", type=int, default=2)
-    options.add_argument("--every", type=float, default=60.0, help="seconds between two swaps")
-    options.add_argument("--scaled", action="store_true", help="on Postgres and Redis")
-    options.add_argument("--json", action="store_true", help="print one JSON object, the last line of stdout")
-    chosen = options.parse_args()
-    figures = report.rounded(
-        measure(
-            chosen.voice,
-            seconds=chosen.seconds,
-            readers=chosen.readers,
-            webs=chosen.webs,
-            scaled=chosen.scaled,
-            every=chosen.every,
-        )
-    )
-    report.keep("soak", figures)
-    if chosen.json:
-        print(json.dumps(figures, ensure_ascii=False))  # noqa: T201 - what was asked for
-    else:
-        report.show("poembot bench soak", rows(figures))
-    return 0 if figures["held"] else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

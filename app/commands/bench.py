@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(serve)
     group.command()(swap)
     group.command()(train)
+    group.command()(soak)
     app.add_typer(group, name="bench")
 
 
@@ -84,6 +85,26 @@ def train(
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     figures = room.measure(_base(voice), threads=threads or cores or 1, seconds=seconds, tell=say)
     _report("train", figures, room.rows(figures), out, as_json=as_json)
+
+
+def soak(
+    voice: Voice = "sibot",
+    seconds: Annotated[float, typer.Option(min=20, help="How long, in all.")] = 600.0,
+    readers: Annotated[int, typer.Option(min=1, help="How many at a time; they come and go.")] = 16,
+    webs: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 2,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two runs, and two swaps.")] = 60.0,
+    scaled: Annotated[bool, typer.Option("--scaled", help="On Postgres and Redis, which `make setup` brings.")] = False,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Mixed readers, training and swapping all the while: no error, and no growth of memory or handles."""
+    from bench import soak as room
+
+    _base(voice)
+    figures = room.measure(voice, seconds=seconds, readers=readers, webs=webs, scaled=scaled, every=every)
+    _report("soak", figures, room.rows(figures), out, as_json=as_json)
+    if not figures["held"]:
+        raise Failed("it did not stay well")
 
 
 def _base(voice: str) -> Path:
