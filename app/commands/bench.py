@@ -89,6 +89,7 @@ def train(
 
 def soak(
     voice: Voice = "sibot",
+    *,
     seconds: Annotated[float, typer.Option(min=20, help="How long, in all.")] = 600.0,
     readers: Annotated[int, typer.Option(min=1, help="How many at a time; they come and go.")] = 16,
     webs: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 2,
