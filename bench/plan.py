@@ -76,7 +76,7 @@ def table(core: Measured) -> str:
     small, large = plan(100_000, core), plan(1_000_000, core)
     rows = [f"| {name} | {small[name]} | {large[name]} |" for name in small]
     told = (
-        f"One core: **{core.poems_per_s:,.0f} poems/s** stored over HTTP by one web; {core.steps_per_s:,.0f} steps/s of "
+        f"One core: **{core.poems_per_s:,.0f} poems/s** stored by one web; {core.steps_per_s:,.0f} steps/s of "
         f"the engine with 64 lines; {core.chars_per_s:,.0f} characters/s of a training; {core.web_mb:,.0f} MB a web."
     )
     return "\n".join((told, "", "| | | |", "|---|---|---|", *rows))
