@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.bells import CeleryBell
 from app.engine.engine import Engine
 from app.engine.palate import Palate
+from app.engine.reader import Reader
 from app.loop.ports import Bell
 from app.settings import Settings
 from app.store import session as units
@@ -153,3 +154,8 @@ def build_engine(bot: Bot) -> Engine:
             temperature=bot.settings.taste_temperature,
         ),
     )
+
+
+def build_reader(bot: Bot) -> Reader:
+    """A reader with this bot's champions."""
+    return Reader(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings)

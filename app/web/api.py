@@ -116,7 +116,7 @@ def submit(
 ) -> SubmissionOut:
     """Teach a poem."""
     take(request, SUBMISSIONS, visitor)
-    given, new = teach(bot, voice, visitor, text=body.text, title=body.title, author=body.author, consent=body.consent)
+    given, new = teach(bot, voice, visitor, **body.model_dump())
     response.status_code = 202 if new else 200
     return SubmissionOut.of(given)
 

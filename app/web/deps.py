@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine
+from app.engine.reader import Reader
 from app.store.poems import Poems
 from app.store.visitors import Visitors
 from app.web.visitors import Visitor, visitor_of
@@ -31,8 +32,14 @@ def engine_of(request: Request) -> Engine:
     return cast("Engine", request.app.state.engine)
 
 
+def reader_of(request: Request) -> Reader:
+    """The reader of this process."""
+    return cast("Reader", request.app.state.reader)
+
+
 BotDep = Annotated[Bot, Depends(bot_of)]
 EngineDep = Annotated[Engine, Depends(engine_of)]
+ReaderDep = Annotated[Reader, Depends(reader_of)]
 VisitorDep = Annotated[Visitor, Depends(visitor_of)]
 
 

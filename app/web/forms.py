@@ -68,6 +68,7 @@ def _form(request: Request, visitor: VisitorDep, fields: Annotated[FormData, Dep
         title=typed("title"),
         author=typed("author"),
         consent=bool(typed("consent")),
+        quotable=bool(typed("quotable")),
         prime=typed("prime"),
         own=typed("own"),
         temperature=typed("temperature"),

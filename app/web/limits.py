@@ -47,6 +47,7 @@ class Rule:
 POEMS = Rule("poems", each="40/minute", address="240/minute")
 TICKS = Rule("ticks", each="240/minute", address="1200/minute")
 SUBMISSIONS = Rule("submissions", each="20/10minute", address="120/hour")
+READINGS = Rule("readings", each="120/minute", address="600/minute")
 LOGINS = Rule("logins", each="10/5minute", address="30/5minute")
 
 

@@ -40,6 +40,7 @@ class Draft:
     title: str = ""
     author: str = ""
     consent: bool = False
+    quotable: bool = False
     prime: str = ""
     own: str = ""
     temperature: str = ""

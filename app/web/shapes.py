@@ -172,6 +172,7 @@ class SubmissionIn(In):
     title: str | None = None
     author: str | None = None
     consent: bool = False
+    quotable: bool = Field(default=False, description="May single lines of it be shown in the guessing game?")
 
 
 class SubmissionOut(Out):

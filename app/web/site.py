@@ -10,7 +10,7 @@ from fastapi.middleware import Middleware
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.bootstrap import Bot
+from app.bootstrap import Bot, build_reader
 from app.engine.engine import Engine
 from app.web import (
     admin_api,
@@ -19,8 +19,10 @@ from app.web import (
     desk,
     docs,
     errors,
+    guessing,
     health,
     keeping,
+    learning,
     nextline,
     pages,
     privacy,
@@ -38,7 +40,23 @@ from app.web.page import Pages
 from app.web.security import HEADERS, ONLY_TLS, Guard
 from app.web.static import CachedFiles
 
-ROOMS = (health, docs, stream, api, admin_api, desk, teaching, nextline, keeping, weaving, anthology, privacy, proof)
+ROOMS = (
+    health,
+    docs,
+    stream,
+    api,
+    admin_api,
+    desk,
+    teaching,
+    nextline,
+    keeping,
+    weaving,
+    anthology,
+    privacy,
+    proof,
+    learning,
+    guessing,
+)
 SPARE_THREADS = 40
 """Threads beside those that wait for the engine: pages, the database, files."""
 
@@ -61,7 +79,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
             Middleware(Guard, answer=errors.answer_outside),
         ],
     )
-    app.state.bot, app.state.engine = bot, engine
+    app.state.bot, app.state.engine, app.state.reader = bot, engine, build_reader(bot)
     app.state.metrics, app.state.pages = metrics, site_pages
     app.state.keys = Keys(bot.settings.secret())
     app.state.limits = Limits(bot.settings)

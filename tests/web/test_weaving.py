@@ -13,7 +13,9 @@ from tests.web.reader import Reader, form, lines
 from tests.web.test_keeping import ticked
 
 
-def woven(reader: Reader, title: str = "귀가", author: str = "독자", places: tuple[int, ...] = (2, 1)) -> httpx.Response:
+def woven(
+    reader: Reader, title: str = "귀가", author: str = "독자", places: tuple[int, ...] = (2, 1)
+) -> httpx.Response:
     """A piece of the first ticked lines, each in the place that is given."""
     sent = form(reader.open("/sibot/weave"), "/sibot/pieces")
     names = [name for name, _ in sent.fields if name.startswith("place-")]

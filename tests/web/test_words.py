@@ -37,7 +37,8 @@ SEEN_BY_PROGRAMS_ONLY = {"bad_lines", "bad_slug", "reserved", "bad_title", "bad_
 
 def extracted() -> set[str]:
     """All msgids of the templates."""
-    found = extract_from_dir(str(TEMPLATES), method_map=[("**.html", "jinja2"), ("**.atom", "jinja2")], strip_comment_tags=True)
+    methods = [("**.html", "jinja2"), ("**.atom", "jinja2")]
+    found = extract_from_dir(str(TEMPLATES), method_map=methods, strip_comment_tags=True)
     return {msgid if isinstance(msgid, str) else msgid[0] for _, _, msgid, _, _ in found}
 
 

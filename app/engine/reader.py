@@ -1,0 +1,124 @@
+"""The reader: what a voice's champion expects, character by character, as it reads a text it has not written.
+
+Beside the engine and not in it: a network of its own for each voice that somebody asks about, loaded when they do, so
+that no poem waits for a reading.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from app.domain.errors import UnknownVoice
+from app.engine.live import Champion, LiveVersion, load
+from app.settings import Settings
+from models.step import Floats, read_along
+from models.vocabulary import END, FIRST_CHARACTER, Vocabulary
+
+EXPECTED = 3
+"""Guesses that are told for each piece."""
+BITS = float(np.log2(np.e))
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Something that could come next."""
+
+    text: str
+    share: float
+    """Its probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One piece of a text - a character, or a word that the voice knows as one - and what was expected in its place."""
+
+    text: str
+    bits: float
+    """Surprise: 0 for what was certain."""
+    expected: tuple[Guess, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text as a version read it."""
+
+    version: int
+    """Its number."""
+    read: tuple[Read, ...]
+    following: tuple[Guess, ...]
+    """What it expects after the last piece."""
+
+    @property
+    def bits_per_char(self) -> float:
+        """Mean surprise; 0 for an empty text."""
+        characters = sum(len(one.text) for one in self.read)
+        return sum(one.bits for one in self.read) / characters if characters else 0.0
+
+
+class Reader:
+    """Reads with the champions. Any thread may call it; readings wait for one another."""
+
+    def __init__(
+        self, *, champions: Callable[[], Sequence[Champion]], fetch: Callable[[str], Path], settings: Settings
+    ) -> None:
+        """*champions*: what each voice serves; *fetch*: the folder of a key."""
+        self._champions, self._fetch, self._settings = champions, fetch, settings
+        self._live: dict[str, LiveVersion] = {}
+        self._reading = threading.Lock()
+
+    def read(self, voice: str, text: str, *, most: int = 8) -> Reading:
+        """What the champion of *voice* thinks of *text*. Raises UnknownVoice, BrokenFolder."""
+        with self._reading:
+            live = self._current(voice)
+            vocabulary = live.vocabulary
+            ids = vocabulary.encode(text)
+            outlook = np.exp(read_along(live.step, [END, *ids])[:, : len(vocabulary)])
+        read = [
+            Read(
+                vocabulary.decode(ids[start:end]), _bits(outlook, ids, start, end), _guesses(outlook[start], vocabulary)
+            )
+            for start, end in _pieces(ids, vocabulary)
+        ]
+        return Reading(live.number, tuple(read), _guesses(outlook[-1], vocabulary, most))
+
+    def _current(self, voice: str) -> LiveVersion:
+        champion = next((one for one in self._champions() if one.voice == voice), None)
+        if champion is None:
+            raise UnknownVoice(voice)
+        live = self._live.get(voice)
+        if live is None or live.id != champion.version_id:
+            folder = self._fetch(champion.folder)
+            live = load(champion, folder, precision=self._settings.precision, rows=1, threads=1)
+            self._live[voice] = live
+        return live
+
+
+def _pieces(ids: Sequence[int], vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
+    """Where each piece begins and ends; bytes are read together as the character they spell."""
+    start = 0
+    while start < len(ids):
+        end = start + 1
+        if ids[start] < FIRST_CHARACTER:
+            while (
+                end < len(ids)
+                and ids[end] < FIRST_CHARACTER
+                and "\N{REPLACEMENT CHARACTER}" in vocabulary.decode(ids[start:end])
+            ):
+                end += 1
+        yield start, end
+        start = end
+
+
+def _bits(outlook: Floats, ids: Sequence[int], start: int, end: int) -> float:
+    odds = outlook[np.arange(start, end), ids[start:end]]
+    return float(-np.log2(np.maximum(odds, 1e-12)).sum())
+
+
+def _guesses(odds: Floats, vocabulary: Vocabulary, most: int = EXPECTED) -> tuple[Guess, ...]:
+    """The likeliest pieces that can be shown: no lone bytes."""
+    shown = odds.copy()
+    shown[1:FIRST_CHARACTER] = 0
+    return tuple(Guess(vocabulary.decode([int(i)]), float(odds[i])) for i in np.argsort(-shown)[:most])

@@ -1,0 +1,94 @@
+"""The first lesson by hand: the same little network as in `hello`, its gradients written out in numpy.
+
+For the page where readers watch it learn: a web process has no torch. `tests/models` holds the two against each other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LETTERS = "helo"
+READ, WANTED = "hell", "ello"
+UNITS = 10
+MOST_STEPS = 200
+SURE = 0.1
+"""Mean nats a letter below which the lesson is learned."""
+RATE, MEAN_DECAY, SQUARE_DECAY = 0.05, 0.9, 0.999
+"""Adam, as in `hello`."""
+
+Floats = NDArray[np.float64]
+Weights = dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the network says before a step of training."""
+
+    step: int
+    loss: float
+    """Nats a letter."""
+    odds: tuple[tuple[float, ...], ...]
+    """For each letter that is read: the probability of h, e, l and o to come next."""
+
+    @property
+    def said(self) -> str:
+        """The likeliest letter each time."""
+        return "".join(LETTERS[int(np.argmax(row))] for row in self.odds)
+
+    @property
+    def learned(self) -> bool:
+        """Does it say `ello`, and mean it?"""
+        return self.said == WANTED and self.loss < SURE
+
+
+def lesson(seed: int = 0) -> Iterator[Heard]:
+    """What the network says after each step, from the first word on until it has learned it."""
+    weights = dice(seed)
+    means, squares = ({name: np.zeros_like(w) for name, w in weights.items()} for _ in range(2))
+    for step in range(MOST_STEPS + 1):
+        loss, odds, slopes = look(weights)
+        heard = Heard(step, loss, tuple(tuple(map(float, row)) for row in odds))
+        yield heard
+        if heard.learned:
+            return
+        for name, slope in slopes.items():
+            means[name] = MEAN_DECAY * means[name] + (1 - MEAN_DECAY) * slope
+            squares[name] = SQUARE_DECAY * squares[name] + (1 - SQUARE_DECAY) * slope**2
+            mean = means[name] / (1 - MEAN_DECAY ** (step + 1))
+            square = squares[name] / (1 - SQUARE_DECAY ** (step + 1))
+            weights[name] = weights[name] - RATE * mean / (np.sqrt(square) + 1e-8)
+
+
+def dice(seed: int) -> Weights:
+    """The first weights, as torch draws them: evenly from ±1/√units."""
+    H, V = UNITS, len(LETTERS)
+    draw = np.random.default_rng(seed)
+    shapes = {"in": (H, V), "again": (H, H), "bias": (H,), "out": (V, H), "rest": (V,)}
+    return {name: draw.uniform(-(H**-0.5), H**-0.5, shape) for name, shape in shapes.items()}
+
+
+def look(weights: Weights) -> tuple[float, Floats, Weights]:
+    """Loss, odds (T, V) and the loss' slope at each weight, for one reading of `hell`."""
+    x = np.eye(len(LETTERS))[[LETTERS.index(c) for c in READ]]  # (T, V)
+    y = np.eye(len(LETTERS))[[LETTERS.index(c) for c in WANTED]]
+    h = [np.zeros(UNITS)]
+    for letter in x:
+        h.append(np.tanh(weights["in"] @ letter + weights["again"] @ h[-1] + weights["bias"]))
+    states = np.array(h[1:])  # (T, H)
+    logits = states @ weights["out"].T + weights["rest"]
+    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+    odds /= odds.sum(axis=1, keepdims=True)
+    loss = float(-np.log((odds * y).sum(axis=1)).mean())
+    wrong = (odds - y) / len(x)  # of the softmax and its cross-entropy together
+    slopes = {name: np.zeros_like(w) for name, w in weights.items()}
+    slopes["out"], slopes["rest"] = wrong.T @ states, wrong.sum(axis=0)
+    later = np.zeros(UNITS)  # what the steps after this one say of its state: backpropagation through time
+    for t in reversed(range(len(x))):
+        inner = (wrong[t] @ weights["out"] + later) * (1 - states[t] ** 2)
+        slopes["in"] += np.outer(inner, x[t])
+        slopes["again"] += np.outer(inner, h[t])
+        slopes["bias"] += inner
+        later = inner @ weights["again"]
+    return loss, odds, slopes
