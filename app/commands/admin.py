@@ -17,6 +17,8 @@ def add_to(app: typer.Typer) -> None:
     group = typer.Typer(help="Who may open the desk.", no_args_is_help=True, rich_markup_mode=None)
     group.command()(create)
     group.command()(token)
+    group.command()(keys)
+    group.command()(revoke)
     app.add_typer(group, name="admin")
 
 
@@ -57,7 +59,9 @@ def _password(from_stdin: bool) -> str:
     return secret
 
 
-def token(name: Name) -> None:
+def token(
+    name: Name, read_only: Annotated[bool, typer.Option("--read-only", help="It may look and change nothing.")] = False
+) -> None:
     """Print a bearer token for scripts; it is shown this once."""
     from app.bootstrap import now
     from app.store.admins import Admins
@@ -67,6 +71,35 @@ def token(name: Name) -> None:
         admins = Admins(session)
         if admins.password_of(name) is None:
             raise BadUse(f"there is no admin {name}; make one with `poembot admin create {name}`")
-        secret = admins.new_token(name, now())
-        Audit(session).add(SHELL, "admin.token", name, "", now())
+        secret = admins.new_token(name, now(), "read" if read_only else "all")
+        Audit(session).add(SHELL, "admin.token", name, "read only" if read_only else "", now())
     print(secret)
+
+
+def keys(as_json: Json = False) -> None:
+    """List what opens the desk: sessions and tokens, by the names that `revoke` takes."""
+    from app.bootstrap import now
+    from app.store.admins import Admins
+
+    with opened() as bot, bot.reads(Admins) as admins:
+        found = admins.keys(now())
+    if as_json:
+        shapes = [{"id": k.id, "kind": k.kind, "admin": k.admin, "scope": k.scope} for k in found]
+        tell({"keys": shapes})
+        return
+    for key in found:
+        print(f"{key.id}  {key.kind:7}  {key.scope:4}  {key.created:%Y-%m-%d %H:%M}  {key.admin}")
+
+
+def revoke(ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `admin keys` names them.")]) -> None:
+    """Have these keys open nothing any more, at once."""
+    from app.bootstrap import now
+    from app.store.admins import KEY_ID, Admins
+    from app.store.audit import Audit
+
+    with opened() as bot, bot.transaction() as session:
+        for id in ids:
+            if len(id) != KEY_ID or not Admins(session).revoke_key(id, now()):
+                raise BadUse(f"there is no key {id!r}; see `poembot admin keys`")
+            Audit(session).add(SHELL, "admin.revoke", id, "", now())
+    say(f"{len(ids)} revoked")

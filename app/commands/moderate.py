@@ -17,6 +17,7 @@ def add_to(app: typer.Typer) -> None:
     group.command("list")(list_queue)
     group.command()(approve)
     group.command()(reject)
+    group.command()(reopen)
     app.add_typer(group, name="moderate")
 
 
@@ -48,7 +49,9 @@ def _shape(submission: Submission) -> dict[str, object]:
     """A submission for whoever moderates: without its token, which is the author's alone."""
     from app.web.shapes import SubmissionOut
 
-    return SubmissionOut.of(submission).model_dump(mode="json", exclude={"token", "url"})
+    return SubmissionOut.of(submission).model_dump(mode="json", exclude={"token", "url"}) | {
+        "flags": list(submission.flags)
+    }
 
 
 def approve(ids: Ids, as_json: Json = False) -> None:
@@ -59,6 +62,11 @@ def approve(ids: Ids, as_json: Json = False) -> None:
 def reject(ids: Ids, as_json: Json = False) -> None:
     """Keep these poems out of every lesson."""
     _decide(ids, SubmissionStatus.REJECTED, as_json)
+
+
+def reopen(ids: Ids, as_json: Json = False) -> None:
+    """Put these poems back into the queue: the undo of either."""
+    _decide(ids, SubmissionStatus.WAITING, as_json)
 
 
 def _decide(ids: list[int], status: SubmissionStatus, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -11,12 +12,32 @@ from sqlalchemy.orm import Session
 from app.store.session import insert
 from app.store.tables import AdminRow, KeyRow
 
+KEY_ID = 12
 SESSION_LASTS = timedelta(days=14)
 Kind = Literal["session", "token"]
+Scope = Literal["all", "read"]
+"""What a key opens: everything an admin may do, or only looking."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What opens the desk, without its secret."""
+
+    id: str
+    """The beginning of its hash: enough to name it, useless to open anything."""
+    kind: str
+    admin: str
+    scope: str
+    created: datetime
+    expires: datetime | None
 
 
 def _hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _key(row: KeyRow) -> Key:
+    return Key(row.hash[:KEY_ID], row.kind, row.admin, row.scope, row.created, row.expires)
 
 
 class Admins:
@@ -53,23 +74,39 @@ class Admins:
         """A secret for the desk's cookie, good for two weeks."""
         return self._new_key("session", name, now, now + SESSION_LASTS)
 
-    def new_token(self, name: str, now: datetime) -> str:
+    def new_token(self, name: str, now: datetime, scope: Scope = "all") -> str:
         """A bearer token for scripts, good until it is revoked."""
-        return self._new_key("token", name, now, None)
+        return self._new_key("token", name, now, None, scope)
 
     def who(self, secret: str, kind: Kind, now: datetime) -> str | None:
         """The admin behind a secret; None when it is unknown, revoked or too old."""
-        key = self._session.scalar(select(KeyRow).where(KeyRow.hash == _hashed(secret), KeyRow.kind == kind))
-        if key is None or key.revoked is not None or (key.expires is not None and key.expires <= now):
+        key = self.key(secret, kind, now)
+        return key.admin if key else None
+
+    def key(self, secret: str, kind: Kind, now: datetime) -> Key | None:
+        """The key of a secret; None when it is unknown, revoked or too old."""
+        row = self._session.scalar(select(KeyRow).where(KeyRow.hash == _hashed(secret), KeyRow.kind == kind))
+        if row is None or row.revoked is not None or (row.expires is not None and row.expires <= now):
             return None
-        return key.admin
+        return _key(row)
+
+    def keys(self, now: datetime) -> list[Key]:
+        """Every key that opens the desk, oldest first."""
+        open_ = KeyRow.revoked.is_(None) & (KeyRow.expires.is_(None) | (KeyRow.expires > now))
+        return [_key(row) for row in self._session.scalars(select(KeyRow).where(open_).order_by(KeyRow.created))]
 
     def revoke(self, secret: str, now: datetime) -> None:
         """This secret opens nothing any more."""
         self._session.execute(update(KeyRow).where(KeyRow.hash == _hashed(secret)).values(revoked=now))
 
-    def _new_key(self, kind: Kind, name: str, now: datetime, expires: datetime | None) -> str:
+    def revoke_key(self, id: str, now: datetime) -> bool:
+        """The key of that id opens nothing any more; False when there is no such key."""
+        opened = update(KeyRow).where(KeyRow.hash.startswith(id, autoescape=True), KeyRow.revoked.is_(None))
+        return bool(self._session.scalars(opened.values(revoked=now).returning(KeyRow.hash)).all())
+
+    def _new_key(self, kind: Kind, name: str, now: datetime, expires: datetime | None, scope: Scope = "all") -> str:
         secret = secrets.token_urlsafe(32)
-        values = {"hash": _hashed(secret), "kind": kind, "admin": name, "created": now, "expires": expires}
+        values = {"hash": _hashed(secret), "kind": kind, "scope": scope, "admin": name}
+        values |= {"created": now, "expires": expires}
         self._session.execute(insert(self._session, KeyRow).values(**values))
         return secret

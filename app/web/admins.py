@@ -7,13 +7,20 @@ from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBea
 from sqlalchemy.orm import Session
 
 from app.bootstrap import now
-from app.store.admins import Admins
+from app.store.admins import Admins, Key
+from app.web.security import SAFE
 from app.web.visitors import set_cookie
 
 COOKIE = "desk"
 SESSION_LIFE = 14 * 24 * 3600
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The desk's session.")
 _bearer = HTTPBearer(auto_error=False, description="A token from `poembot admin token`.")
+
+
+class OnlyReads(Exception):
+    """The key opens the desk for looking only."""
+
+    code = "forbidden"
 
 
 class NotAdmin(Exception):
@@ -23,12 +30,18 @@ class NotAdmin(Exception):
 
 
 def admin_of(request: Request, session: Session) -> str | None:
-    """The admin who sent this request, or None. A bearer token must be right: no cookie makes up for it."""
+    """The admin who sent this request, or None."""
+    key = key_of(request, session)
+    return key.admin if key else None
+
+
+def key_of(request: Request, session: Session) -> Key | None:
+    """The key that came with this request, or None. A bearer token must be right: no cookie makes up for it."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
-        return Admins(session).who(token.strip(), "token", now())
+        return Admins(session).key(token.strip(), "token", now())
     secret = request.cookies.get(COOKIE)
-    return Admins(session).who(secret, "session", now()) if secret else None
+    return Admins(session).key(secret, "session", now()) if secret else None
 
 
 def must_be_admin(
@@ -36,12 +49,14 @@ def must_be_admin(
     _session: Annotated[str | None, Security(_cookie)],
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> str:
-    """The name of the admin who asks. Raises NotAdmin."""
+    """The name of the admin who asks. Raises NotAdmin, OnlyReads."""
     with request.app.state.bot.reading() as session:
-        name = admin_of(request, session)
-    if name is None:
+        key = key_of(request, session)
+    if key is None:
         raise NotAdmin
-    return name
+    if key.scope == "read" and request.method not in SAFE:
+        raise OnlyReads
+    return key.admin
 
 
 Admin = Annotated[str, Depends(must_be_admin)]

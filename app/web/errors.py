@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
 from app.domain import errors
-from app.web.admins import NotAdmin
+from app.web.admins import NotAdmin, OnlyReads
 from app.web.deps import AWAY
 from app.web.limits import Limited
 from app.web.metrics import Metrics
@@ -40,6 +40,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.BrokenFolder: 503,
     Limited: 429,
     NotAdmin: 401,
+    OnlyReads: 403,
 }
 CODES = {
     400: "invalid",

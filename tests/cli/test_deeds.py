@@ -62,6 +62,32 @@ def test_an_admin_is_made_and_gets_a_token(poembot: Shell, bot: Bot) -> None:
     assert token.out.count("\n") == 1
 
 
+def test_a_token_can_be_revoked(poembot: Shell, bot: Bot) -> None:
+    """By the name that the list gives it; a wrong name revokes nothing."""
+    poembot("admin", "create", "keeper", "--password-stdin", stdin="a long password\n")
+    token = poembot("admin", "token", "keeper", "--read-only").out.strip()
+    key = next(one for one in poembot("admin", "keys", "--json").json["keys"] if one["scope"] == "read")
+
+    assert (key["kind"], key["admin"]) == ("token", "keeper")
+    assert token not in poembot("admin", "keys").out
+    assert poembot("admin", "revoke", key["id"][:4]).status == 2
+    assert poembot("admin", "revoke", key["id"]).status == 0
+    assert key not in poembot("admin", "keys", "--json").json["keys"]
+    with bot.reads(Admins) as admins:
+        assert admins.who(token, "token", now()) is None
+    assert deeds(bot)[0] == ("shell", "admin.revoke")
+
+
+def test_a_decision_can_be_undone(poembot: Shell, bot: Bot) -> None:
+    """The poem waits again, and its flags are shown to whoever moderates."""
+    number = offered(bot, "새벽 기차는 소금밭을 지나간다")
+    poembot("moderate", "approve", str(number))
+
+    undone = poembot("moderate", "reopen", str(number), "--json")
+
+    assert [(one["status"], one["flags"]) for one in undone.json["submissions"]] == [("waiting", [])]
+
+
 def test_a_short_password_is_refused(poembot: Shell) -> None:
     """Seven characters are none."""
     said = poembot("admin", "create", "hasty", "--password-stdin", stdin="short\n")

@@ -9,6 +9,7 @@ from app.bootstrap import Bot, now
 from app.domain.run import Phase, RunState
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
+from app.store.admins import Admins
 from app.store.audit import Audit
 from app.store.runs import Runs
 from app.store.versions import Versions
@@ -254,6 +255,32 @@ def test_the_admin_api_moderates(client: httpx.Client, reader: Reader, bearer: d
     assert client.get("/api/v1/admin/submissions?status=waiting", headers=bearer).json() == []
     assert client.post("/api/v1/admin/submissions/999/approve", headers=bearer).status_code == 404
     assert client.get("/api/v1/admin/submissions?status=eaten", headers=bearer).status_code == 422
+
+
+def test_a_token_for_looking_changes_nothing(client: httpx.Client, bot: Bot, admin_name: str) -> None:
+    """It reads what an admin may read; every deed is refused, and nothing is written down."""
+    with bot.transaction() as session:
+        token = {"authorization": f"Bearer {Admins(session).new_token(admin_name, now(), 'read')}"}
+
+    assert client.get("/api/v1/admin/voices/sibot/history", headers=token).status_code == 200
+    refused = client.post("/api/v1/admin/voices/sibot/runs", headers=token)
+    assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
+    assert deeds(bot) == []
+
+
+def test_a_better_hash_is_kept_at_the_next_login(keeper: Reader, bot: Bot, admin_name: str) -> None:
+    """The quick hash of these tests is replaced by argon2 at full strength, once its password was given."""
+    with bot.reading() as session:
+        assert "m=65536" in (Admins(session).password_of(admin_name) or "")
+    assert keeper.open("/desk").status_code == 200
+
+
+def test_a_new_password_closes_the_sessions(keeper: Reader, bot: Bot, admin_name: str) -> None:
+    """Sessions live in the database: whoever had the old password is out at once."""
+    with bot.transaction() as session:
+        Admins(session).create(admin_name, "another hash", now())
+
+    assert keeper.client.get("/desk").status_code == 303
 
 
 def test_a_wrong_token_is_not_made_up_for_by_a_cookie(keeper: Reader) -> None:
