@@ -15,7 +15,7 @@ TESTS := $(VENV)/.tests-$(SUM)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test chaos soak setup check format
+.PHONY: help run test bench chaos soak setup check format
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -29,6 +29,9 @@ test: check ## set up and prove: check, then every test
 
 chaos: $(TESTS) ## kill, starve and cut off every part at every moment, and print what came of it
 	@$(BIN)/pytest tests/chaos -m 'chaos or not chaos' -p no:randomly -q
+
+bench: $(TESTS) ## measure everything beside its baseline, on a quiet machine; about ten minutes
+	@for name in decode serve swap train; do $(BIN)/poembot bench $$name || exit 1; done
 
 soak: $(TESTS) ## ten minutes of mixed readers, training and swapping on two webs: no error, no growth
 	@$(BIN)/poembot bench soak

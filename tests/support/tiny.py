@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from models import checkpoint, corpus, network, train, vocabulary
+from models import checkpoint, corpus, export, graph, network, train, vocabulary
 from models.checkpoint import Meta, Style
 from models.corpus import Poems, read_poems
 from models.network import Architecture, CharNetwork
@@ -25,7 +25,8 @@ BASE = "sibot-tiny"
 DROPOUT = 0.5
 """That of a lesson (`worker/school.py`), so that a short one does not cost what it knows."""
 STYLE = Style(temperature=0.8, nucleus=0.9, banned="#")
-MADE_FROM = (__file__, *(module.__file__ for module in (checkpoint, corpus, network, train, vocabulary)))
+MODULES = (checkpoint, corpus, export, graph, network, train, vocabulary)
+MADE_FROM = (__file__, *(module.__file__ for module in MODULES))
 
 
 def shipped(cache: Path) -> Path:
