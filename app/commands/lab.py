@@ -50,8 +50,8 @@ def hello(
 
 
 def write(
-    folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")],
     *,
+    folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")],
     chars: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many characters to add.")] = 500,
     prime: Annotated[str, typer.Option(help="The beginning.")] = "\n",
     temperature: Annotated[float, typer.Option(min=0.05, max=5, help="Boldness.")] = 1.0,

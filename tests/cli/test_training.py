@@ -50,7 +50,7 @@ def test_a_base_is_trained_measured_and_sampled(
     assert measured["nats_per_char"] == pytest.approx(measured["bits_per_char"] * math.log(2), rel=1e-3)
     assert measured["params"] == told.json["params"] == sum(w.size for w in made.weights.values())
     assert len(poembot("sample", "--folder", out, "--lines", 4).out.splitlines()) == 4
-    on = poembot("lab", "write", out, "--chars", 60, "--prime", "봄비가\n\n", "--json").json["text"]
+    on = poembot("lab", "write", "--folder", out, "--chars", 60, "--prime", "봄비가\n\n", "--json").json["text"]
     assert on.startswith("봄비가\n\n")
     assert 64 < len(on) < 99
 
