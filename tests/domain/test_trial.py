@@ -1,7 +1,6 @@
 """The trial's evidence: no way of looking at it often makes equals differ, and real differences are found."""
 
 import math
-import random
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -23,6 +22,7 @@ from app.domain.trial import (
     visits,
     weigh,
 )
+from bench.trials import readers
 
 RULES = TrialRules()
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -37,28 +37,10 @@ VISITS = st.lists(
 )
 
 
-def readers(seed: int, *, lift: float = 1.0, odd: float = 0.0, most: int = RULES.poems) -> list[Visit]:
-    """Readers of very different readiness, some of whom read hundreds of poems.
-
-    *lift*: of the tick-rate by the challenger; *odd*: each likes it better or worse by as much, half of them each way.
-    """
-    rng = random.Random(seed)
-    found = []
-    for _ in range(READERS):
-        ready = min(0.6, 0.15 * math.exp(rng.gauss(0, 0.7)))
-        own = lift * (1 + rng.choice((-odd, odd)))
-        poems = []
-        for _ in range(min(most, 300, int(rng.paretovariate(1.1)))):
-            challenger = rng.random() < SHARE
-            chance = min(0.95, ready * (own if challenger else 1))
-            poems.append(Reading(challenger, 5, sum(rng.random() < chance for _ in range(5))))
-        found.append(tuple(poems))
-    return found
-
-
 def decided(seeds: int, **audience: float) -> list[TrialState | None]:
     """How trials end when somebody looks after every reader."""
-    return [decide(weigh(readers(seed, **audience), share=SHARE), rules=RULES) for seed in range(seeds)]
+    crowds = (readers(seed, share=SHARE, readers=READERS, **audience) for seed in range(seeds))
+    return [decide(weigh(crowd, share=SHARE), rules=RULES) for crowd in crowds]
 
 
 @pytest.mark.parametrize("odd", [0.0, 0.5], ids=["equal", "equal-on-the-whole"])
@@ -75,7 +57,7 @@ def test_equals_are_seldom_told_apart(odd: float) -> None:
 
 def test_counting_ticks_and_peeking_would_promote_equals() -> None:
     """Else the test above would prove nothing: on the same readers, a z-test looked at after each of them fails."""
-    wrong = sum(_peeks(readers(seed, most=300)) for seed in range(60))
+    wrong = sum(_peeks(readers(seed, share=SHARE, readers=READERS, most=300)) for seed in range(60))
 
     assert wrong / 60 > 0.2
 
