@@ -61,16 +61,19 @@ def write(
 ) -> None:
     """Have a base write on as it has read, with blank lines and indents; poems are written by `sample`."""
     from models import checkpoint
+    from models.step import OldGraph
     from models.write import write_on
 
     made = checkpoint.read(folder)
-    written, added = "", -len(prime)
-    for part in write_on(made, prime, temperature=temperature, nucleus=nucleus, seed=seed):
-        written, added = written + part, added + len(part)
+    written, parts = "", write_on(made, prime, temperature=temperature, nucleus=nucleus, seed=seed)
+    while len(written) < len(prime) + chars:
+        try:
+            part = next(parts)
+        except OldGraph as error:
+            raise Failed(f"{folder}: {error}") from None
+        written += part
         if not as_json:
             print(part, end="", flush=True)
-        if added >= chars:
-            break
     if as_json:
         tell({"voice": made.meta.voice, "level": made.meta.level, "seed": seed, "text": written})
     else:
