@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 
 import structlog
-from limits import RateLimitItem, parse
+from limits import parse_many
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
@@ -35,7 +35,7 @@ class Limited(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How often a deed may be done."""
+    """How often a deed may be done; several measures are parted by `;`, and all of them hold."""
 
     name: str
     each: str
@@ -46,7 +46,7 @@ class Rule:
 
 POEMS = Rule("poems", each="40/minute", address="240/minute")
 TICKS = Rule("ticks", each="240/minute", address="1200/minute")
-SUBMISSIONS = Rule("submissions", each="20/10minute", address="120/hour")
+SUBMISSIONS = Rule("submissions", each="20/10minute; 60/day", address="120/hour; 400/day")
 READINGS = Rule("readings", each="120/minute", address="600/minute")
 LOGINS = Rule("logins", each="10/5minute", address="30/5minute")
 
@@ -63,18 +63,19 @@ class Limits:
         if not self._on:
             return
         if who is not None:
-            self._hit(parse(rule.each), rule.name, f"who:{who}")
-        self._hit(parse(rule.address), rule.name, f"address:{address}")
+            self._hit(rule.each, rule.name, f"who:{who}")
+        self._hit(rule.address, rule.name, f"address:{address}")
 
-    def _hit(self, item: RateLimitItem, name: str, key: str) -> None:
-        try:
-            if self._limiter.hit(item, name, key):
+    def _hit(self, measures: str, name: str, key: str) -> None:
+        for item in parse_many(measures):
+            try:
+                if self._limiter.hit(item, name, key):
+                    continue
+                again = self._limiter.get_window_stats(item, name, key).reset_time
+            except StorageError as error:
+                log.warning("limits.away", error=str(error))
                 return
-            again = self._limiter.get_window_stats(item, name, key).reset_time
-        except StorageError as error:
-            log.warning("limits.away", error=str(error))
-            return
-        raise Limited(name, max(1, math.ceil(again - time.time())))
+            raise Limited(name, max(1, math.ceil(again - time.time())))
 
 
 def _storage(broker: str) -> Storage:

@@ -1,7 +1,11 @@
 """How often one may: 429 with Retry-After, and nothing typed is lost."""
 
+from collections import Counter
+
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.bootstrap import Bot
 from app.settings import Settings
@@ -26,6 +30,34 @@ def test_a_visitor_and_an_address_have_each_their_measure(settings: Settings) ->
         limits.take(TIGHT, who="c", address="x")
     limits.take(TIGHT, who="c", address="y")
     assert 1 <= first.value.retry_after <= 60
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab") | st.none(), st.sampled_from("xyz")), max_size=25))
+def test_no_order_of_deeds_gets_past_a_measure(deeds: list[tuple[str | None, str]]) -> None:
+    """Whoever comes in whatever order: no visitor does more than two in a minute, and no address more than three."""
+    limits = Limits(Settings(limits="on", broker_url="filesystem://"))
+    done: Counter[tuple[str, str]] = Counter()
+    tried: Counter[str | None] = Counter()
+    for who, address in deeds:
+        try:
+            limits.take(TIGHT, who=who, address=address)
+        except Limited:
+            assert done["address", address] == 3 or tried[who] >= 2
+        else:
+            done["who", who or ""] += who is not None
+            done["address", address] += 1
+        tried[who] += who is not None
+        assert all(count <= {"who": 2, "address": 3}[kind] for (kind, _), count in done.items())
+
+
+def test_every_measure_holds(settings: Settings) -> None:
+    """Who keeps to the minute's may still have had the day's."""
+    limits, rule = Limits(settings), Rule("submissions", each="5/minute; 2/day", address="9/minute")
+    for _ in range(2):
+        limits.take(rule, who="a", address="x")
+    with pytest.raises(Limited) as refused:
+        limits.take(rule, who="a", address="x")
+    assert refused.value.retry_after > 3600
 
 
 def test_limits_can_be_off(settings: Settings) -> None:
