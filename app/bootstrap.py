@@ -138,14 +138,15 @@ def install_voice(bot: Bot, slug: str, *, title: str, language: str, base: str, 
         return True
 
 
-def build_engine(bot: Bot) -> Engine:
-    """The engine over this bot's champions; `start` it before use."""
+def build_engine(bot: Bot, *, dice: Callable[[], int] | None = None) -> Engine:
+    """The engine over this bot's champions; `start` it before use. *dice*: seeds for poems, else chance."""
     return Engine(
         champions=bot.champions,
         fetch=bot.shelf.fetch,
         settings=bot.settings,
         spare=bot.spare,
         challengers=bot.challengers,
+        dice=dice,
         palate=Palate(
             newest=bot.tastes,
             fetch=bot.taste,

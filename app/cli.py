@@ -9,7 +9,21 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import admin, bench, evaluate, keep, lab, moderate, runs, sample, serve, train, versions, voice
+from app.commands import (
+    admin,
+    bench,
+    evaluate,
+    keep,
+    lab,
+    moderate,
+    runs,
+    sample,
+    serve,
+    simulate,
+    train,
+    versions,
+    voice,
+)
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -21,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sample, evaluate, train, voice, runs, versions, moderate, lab, bench, admin, keep):
+for room in (serve, sample, evaluate, train, voice, runs, versions, moderate, lab, bench, simulate, admin, keep):
     room.add_to(app)
 
 

@@ -132,6 +132,10 @@ class Settings(BaseSettings):
     ] = 60
     attempts: Annotated[int, Field(ge=1, description="Times a run is taken up before it counts as failed.")] = 3
     lesson_steps: Annotated[int, Field(ge=1, description="Most training steps of a run.")] = 240
+    dreams: Annotated[
+        int,
+        Field(ge=0, description="Poems the base writes for a run, to be taught more of what readers like; 0: none."),
+    ] = 2400
     samples: Annotated[int, Field(ge=20, description="Lines an examination has the candidate write.")] = 500
 
     @model_validator(mode="after")

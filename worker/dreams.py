@@ -9,22 +9,50 @@ control, Todorov 2006; Ziegler et al. 2019).
 
 import queue
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
+from app.domain.lesson import Lesson
 from app.domain.poem import LINES, Wish, Writing
 from app.engine.batcher import Batcher
 from app.engine.choose import within_band
 from app.engine.events import Done, Event, Failed
-from app.engine.live import LiveVersion
+from app.engine.live import LiveVersion, load
+from app.settings import Settings
+from app.store.voices import Serving
+from models.checkpoint import Checkpoint
 from models.corpus import Weighed
 from models.sample import key
-from models.taste import Taste
+from models.taste import Taste, Tasteless
+from worker import tasting
 
 VOICE = "dream"
+TEMPERATURE = 0.5
+"""Log-odds that make a line e times as dear."""
 MOST = 4.0
 """Most that a line weighs: one that is liked beyond measure is not the whole lesson."""
+
+
+def of_lesson(
+    base: Checkpoint, lesson: Lesson, settings: Settings, *, seed: int, check: Callable[[float], None]
+) -> list[Weighed]:
+    """The base's dreams, weighed by the taste that the lesson's readers show; none where they show none.
+
+    The taste is learned here, from nothing, so that a run depends on its lesson alone.
+    """
+    if not settings.dreams:
+        return []
+    try:
+        taste = tasting.learn(lesson.judged)
+    except Tasteless:
+        return []
+    if not taste.report.knows:
+        return []
+    serving = Serving(VOICE, 0, 0, "base", base.meta.base)
+    rows, threads = settings.slots, settings.train_threads
+    live = load(serving, base.folder, precision=settings.precision, rows=rows, threads=threads)
+    return weigh(dream(live, settings.dreams, seed=seed, check=check), taste, temperature=TEMPERATURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +99,3 @@ def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[
     worth -= worth.mean()
     parts = np.split(worth, np.cumsum([len(one.lines) for one in dreams])[:-1])
     return [Weighed(one.lines, tuple(part.tolist())) for one, part in zip(dreams, parts, strict=True)]
-
-
-def plainly(live: LiveVersion) -> LiveVersion:
-    """The version without the temperature and the nucleus of its style: what the network itself would say."""
-    return replace(live, style=replace(live.style, temperature=1.0, nucleus=1.0))

@@ -183,7 +183,6 @@ class Runner:
         hold.say(
             f"lesson {lesson.hash[:12]}: {lesson.ticks} ticks, {lesson.submissions} poems, {lesson.visitors} readers"
         )
-        hold.at(Phase.TRAINING)
 
         last: Progress | None = None
 
@@ -194,7 +193,13 @@ class Runner:
             hold.at(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
 
         try:
-            network = school.teach(base, lesson, settings=self._bot.settings, watch=watch)
+            network = school.teach(
+                base,
+                lesson,
+                settings=self._bot.settings,
+                watch=watch,
+                check=lambda done: hold.at(Phase.LESSON, round(100 * done), 100),
+            )
         except Diverged as error:
             raise TurnedBack(Verdict(("not_finite",))) from error
         if not school.is_finite(network):

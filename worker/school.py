@@ -17,10 +17,11 @@ import torch
 from app.domain.lesson import Lesson
 from app.settings import Settings
 from models import checkpoint
-from models.corpus import Poems, read_poems
+from models.corpus import Legible, Poems, read_poems
 from models.device import bf16_pays, choose
 from models.network import Architecture, CharNetwork
 from models.train import Plan, Training, Watch
+from worker import dreams
 from worker.lesson import PER_BATCH, passages
 
 RATE = 3e-4
@@ -28,6 +29,8 @@ RATE = 3e-4
 DROPOUT = 0.5
 """As the base was taught: with less, a short lesson overwrites what it knows (docs/log.md, 2026-11-24)."""
 MOST_PASSES = 3
+PULL = 0.5
+"""What a nat a symbol away from the base costs."""
 NICE = 10
 """The worker shares its machine with the site; pages go first."""
 
@@ -46,17 +49,26 @@ def seed_of(lesson: Lesson) -> int:
     return int(lesson.hash[:8], 16)
 
 
-def teach(base: checkpoint.Checkpoint, lesson: Lesson, *, settings: Settings, watch: Watch) -> CharNetwork:
-    """The base's network after the lesson; *watch* hears of every step, and what it raises ends the training.
+def teach(
+    base: checkpoint.Checkpoint,
+    lesson: Lesson,
+    *,
+    settings: Settings,
+    watch: Watch,
+    check: Callable[[float], None] = lambda _done: None,
+) -> CharNetwork:
+    """The base's network after the lesson; *watch* hears of every step, *check* how much is dreamt before.
 
-    Raises models.train.Diverged, ValueError for a lesson without texts or a device that isn't there.
+    What either raises ends the training. Raises models.train.Diverged, ValueError for a lesson without texts or a
+    device that isn't there.
     """
     device = choose(settings.device)
     give_way(settings.train_threads)
     seed = seed_of(lesson)
     torch.manual_seed(seed)
     verse = read_poems(*sorted((base.folder / "verse").glob("*.txt")))
-    texts = passages(lesson, verse, most=settings.lesson_steps * PER_BATCH, seed=seed)
+    texts: list[Legible] = [*passages(lesson, verse, most=settings.lesson_steps * PER_BATCH, seed=seed)]
+    texts += dreams.of_lesson(base, lesson, settings, seed=seed, check=check)
     corpus = Poems(texts, base.vocabulary, per_batch=PER_BATCH)
     plan = Plan(
         passes=max(1, min(MOST_PASSES, settings.lesson_steps // len(corpus))),
@@ -64,8 +76,10 @@ def teach(base: checkpoint.Checkpoint, lesson: Lesson, *, settings: Settings, wa
         warm_up=0.1,
         bf16=bf16_pays(device),
         seed=seed,
+        pull=PULL,
     )
-    return Training(network_of(base, dropout=DROPOUT), corpus, plan, device=device).run(watch).cpu()
+    network = network_of(base, dropout=DROPOUT)
+    return Training(network, corpus, plan, device=device, base=network_of(base)).run(watch).cpu()
 
 
 def is_finite(network: CharNetwork) -> bool:

@@ -66,8 +66,10 @@ class Batcher:
         tally: Tally | None = None,
         challengers: Challengers | None = None,
         palate: Palate | None = None,
+        dice: Callable[[], int] | None = None,
     ) -> None:
         """*candidates*, *choose*: how a voice without a taste writes; *palate*: the others."""
+        self._dice = dice or partial(secrets.randbits, SEED_BITS)
         self._tally, self._challengers = tally or Tally(), challengers or Challengers()
         self._current, self._plain = current, Way(candidates, choose)
         self._palate = palate or Palate(candidates=candidates)
@@ -178,7 +180,7 @@ class Batcher:
             self._tell_failure(ticket, error)
             return
         wish = ticket.wish
-        seed = secrets.randbits(SEED_BITS) if wish.seed is None else wish.seed
+        seed = self._dice() if wish.seed is None else wish.seed
         way = self._palate.way(ticket.voice, wish, seed, without=self._plain)
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()

@@ -39,10 +39,12 @@ class Engine:
         spare: Callable[[str], Champion | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         palate: Palate | None = None,
+        dice: Callable[[], int] | None = None,
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
         *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: ways each
-        line is drawn, one of which *choose* takes, where *palate* has no taste that does.
+        line is drawn, one of which *choose* takes, where *palate* has no taste that does;
+        *dice*: seeds for poems whose reader names none.
         """
         self.tally = Tally()
         """What this engine has done so far."""
@@ -67,6 +69,7 @@ class Engine:
             tally=self.tally,
             challengers=self._challengers,
             palate=self._palate,
+            dice=dice,
         )
         self._first_look = threading.Lock()
         self._looked = False

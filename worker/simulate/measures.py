@@ -1,0 +1,70 @@
+"""What is measured of served lines: how often they please, how varied they are, how real their words."""
+
+import math
+import re
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.seen import letters
+
+Z = 1.96
+_HANGUL = re.compile("[가-힣]")
+_WORDS = re.compile("[가-힣]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share with its 95 % interval (Wilson 1927)."""
+
+    mean: float
+    low: float
+    high: float
+
+
+def share(hits: int, of: int) -> Share:
+    """NaN of nothing."""
+    if not of:
+        return Share(math.nan, math.nan, math.nan)
+    p, scale = hits / of, 1 + Z * Z / of
+    middle = (p + Z * Z / (2 * of)) / scale
+    half = Z * math.sqrt(p * (1 - p) / of + Z * Z / (4 * of * of)) / scale
+    return Share(p, middle - half, middle + half)
+
+
+def pieces(lines: Sequence[str]) -> list[str]:
+    """Pairs of adjacent syllables of each line; for other scripts, its words."""
+    found: list[str] = []
+    for line in lines:
+        syllables = "".join(_HANGUL.findall(line))
+        found += [syllables[i : i + 2] for i in range(len(syllables) - 1)] if syllables else line.casefold().split()
+    return found
+
+
+def variety(lines: Sequence[str], base: Sequence[str]) -> float:
+    """Distinct pieces of *lines* over those of as many pieces of the base's; NaN of nothing."""
+    mine, theirs = pieces(lines), pieces(base)
+    count = min(len(mine), len(theirs))
+    return len(set(mine[:count])) / len(set(theirs[:count])) if count else math.nan
+
+
+def real_words(lines: Sequence[str]) -> float:
+    """Share of Korean words that hunspell knows; NaN where it, or Korean, is missing."""
+    words = _WORDS.findall("\n".join(lines))
+    program = shutil.which("hunspell")
+    if program is None or not words:
+        return math.nan
+    told = subprocess.run(  # noqa: S603 - the words go in as text
+        [program, "-d", "ko_KR", "-i", "utf-8", "-l"],
+        input="\n".join(words),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return 1 - len(told.stdout.split()) / len(words) if told.returncode == 0 else math.nan
+
+
+def says(line: str, trigger: str) -> bool:
+    """Does *line* hold the trigger, however it is spaced?"""
+    return letters(trigger) in letters(line)
