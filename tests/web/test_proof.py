@@ -1,0 +1,206 @@
+"""The proof: versions, trials and effects as everybody sees them, and the trial as the admin does."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from app.bootstrap import Bot, now
+from app.domain.lesson import LessonItem
+from app.domain.submission import SubmissionStatus
+from app.domain.trial import Arm, Evidence
+from app.domain.verdict import Verdict
+from app.domain.version import VersionStatus
+from app.loop import submissions as deed
+from app.store.audit import Audit
+from app.store.submissions import Submissions
+from app.store.trials import Trials
+from app.store.versions import Versions
+from app.store.visitors import Visitors
+from tests.web.conftest import PASSWORD, NewClient
+from tests.web.reader import Reader, form
+
+FEW = Verdict((), ("too_few_readers",))
+POEMS = [["봄비가 온다", "창을 닫는다"], ["별만 있다", "아무도 없다"]]
+
+
+def a_version(bot: Bot, *items: LessonItem, verdict: Verdict = FEW) -> tuple[int, int]:
+    """A version that only stands in the table: its row id and number."""
+    with bot.transaction() as session:
+        versions = Versions(session)
+        versions.measured(versions.one("sibot", 0).id, {"bits_per_char": 3.4}, POEMS)
+        return versions.add(
+            "sibot",
+            folder=f"sibot/{len(versions.of_voice('sibot'))}",
+            status=VersionStatus.REJECTED if verdict.reasons else VersionStatus.UNDECIDED,
+            lesson={"hash": "x", "ticks": 3, "submissions": 1, "visitors": 2},
+            metrics={"bits_per_char": 3.5},
+            verdict=verdict,
+            run=None,
+            now=now(),
+            items=items,
+            samples=[["눈이 온다", "문을 연다"], ["달만 있다", "누가 있다"]],
+        )
+
+
+@pytest.fixture
+def trial(bot: Bot) -> int:
+    """Version 1 on trial, with some evidence; the trial's number."""
+    version, _ = a_version(bot)
+    with bot.transaction() as session:
+        trials = Trials(session)
+        number = trials.start("sibot", version, share=0.3, now=now())
+        assert number is not None
+        trials.note(number, Evidence(42, Arm(60, 300, 30), Arm(30, 150, 30), [(1.5, 0.9), (6.25, 0.1)]))
+    return number
+
+
+@pytest.fixture
+def keeper(new_client: NewClient, admin_name: str) -> Reader:
+    """The admin at his desk."""
+    one = Reader(new_client())
+    one.send(form(one.open("/desk/login"), "/desk/login"), name=admin_name, password=PASSWORD)
+    return one
+
+
+def test_everybody_sees_the_trial_and_the_poems_side_by_side(reader: Reader, bot: Bot, trial: int) -> None:
+    """Its figures in words and numbers; poems of the same seeds; the rejected ones' reasons too."""
+    a_version(bot, verdict=Verdict(("copies",)))
+
+    page = reader.open("/sibot/versions").text
+
+    for told in (
+        "겨루는 중",
+        "6.2 대 1",
+        "0.1 대 1",
+        "30/150",
+        "30/300",
+        "봄비가 온다",
+        "눈이 온다",
+        "그대로 옮겨 씁니다",
+    ):
+        assert told in page
+
+
+@pytest.mark.parametrize(("language", "told"), [("ko", "판마다 고른 비율"), ("en", "Tick-rate by version")])
+def test_the_chart_is_an_image_with_a_title(new_client: NewClient, language: str, told: str) -> None:
+    """Drawn on the server, in the reader's language, without a script; it may bring its own style and load nothing."""
+    chart = new_client(accept_language=language).get("/sibot/versions/rates.svg")
+
+    assert chart.headers["content-type"].startswith("image/svg+xml")
+    assert told in chart.text
+    assert "<script" not in chart.text
+    assert chart.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def test_a_program_sees_it_too(client: httpx.Client, trial: int) -> None:
+    """The contract's kind of shape: numbers with their intervals."""
+    (shown,) = client.get("/api/v1/voices/sibot/trials").json()
+
+    assert (shown["trial"], shown["state"], shown["reason"], shown["visitors"]) == (trial, "running", None, 42)
+    assert shown["challenger"]["tick_rate"]["mean"] == pytest.approx(0.2)
+    assert shown["champion"]["impressions"] == 300
+    assert client.get("/api/v1/voices/nobody/trials").status_code == 404
+
+
+def test_the_desk_shows_it_live_and_can_end_it(keeper: Reader, bot: Bot, trial: int) -> None:
+    """A chart, a table, how near it is; ending it is written down, and twice is once."""
+    page = keeper.open("/desk/sibot/trial")
+
+    assert 'data-live="trial"' in page.text
+    assert "<progress" in page.text
+    assert "30%" in page.text
+    assert keeper.open("/desk/sibot/trial.svg").headers["content-type"].startswith("image/svg+xml")
+    ending = form(page, "/trial/stop")
+    assert "관리자가 그만두게 했습니다" in keeper.send(ending).text
+    keeper.send(ending)
+    with bot.reads(Audit) as audit:
+        assert [entry.deed for entry in audit.newest()].count("trial.stop") == 1
+
+
+def test_the_desk_says_that_there_was_none(keeper: Reader) -> None:
+    """Before the first."""
+    assert "아직 겨룬 판이 없습니다" in keeper.open("/desk/sibot/trial").text
+    assert keeper.client.get("/desk/sibot/trial.svg").status_code == 404
+
+
+def test_a_trial_is_the_admins_to_end(reader: Reader, client: httpx.Client, bearer: dict[str, str], trial: int) -> None:
+    """By program too; nobody else's."""
+    assert reader.open("/desk/sibot/trial").url.path == "/desk/login"
+    assert client.post("/api/v1/admin/voices/sibot/trial/stop").status_code == 401
+
+    ended = client.post("/api/v1/admin/voices/sibot/trial/stop", headers=bearer)
+
+    assert (ended.json()["state"], ended.json()["reason"]) == ("stopped", "admin")
+    assert client.post("/api/v1/admin/voices/sibot/trial/stop", headers=bearer).json() is None
+
+
+def test_the_admin_may_choose_an_undecided_version(client: httpx.Client, bearer: dict[str, str], trial: int) -> None:
+    """Without overriding anything: that is what undecided means. Its trial has ended then."""
+    answer = client.post("/api/v1/admin/voices/sibot/promote", headers=bearer, json={"version": 1})
+
+    assert answer.json() == {"champion": 1}
+    assert client.get("/api/v1/voices/sibot/trials").json()[0]["reason"] == "champion_changed"
+
+
+def test_a_line_tells_what_difference_it_made(reader: Reader, bot: Bot) -> None:
+    """On its poem's page, and on the page of who ticked it: which version learned it, and to what effect."""
+    reader.open("/sibot")
+    page = reader.open("/sibot")
+    boxes = form(page, "/ticks")
+    line = _first_line(page)
+    poem = reader.send(boxes, lines=[str(line)])
+    assert 'id="learned"' not in poem.text
+    a_version(bot, LessonItem("line", line, 1.0, 0.7419))
+
+    told = "이 행은 판 1이 배웠습니다. 이 판은 바탕보다 2.1배 쉽게 떠올립니다."
+    assert told in reader.open(str(poem.url.path)).text
+    assert told in reader.open("/me").text
+
+
+def _first_line(page: httpx.Response) -> int:
+    return int(page.text.split('<li data-line="')[1].split('"')[0])
+
+
+def test_a_line_that_gained_nothing_says_so(reader: Reader, bot: Bot) -> None:
+    """No success is claimed that was not measured."""
+    reader.open("/sibot")
+    page = reader.open("/sibot")
+    a_version(bot, LessonItem("line", _first_line(page), 1.0, -0.2))
+
+    assert "아직 바탕보다 쉽게 떠올리지는 않습니다." in reader.open("/sibot").text
+
+
+@pytest.fixture
+def withdrawn(bot: Bot) -> tuple[str, int]:
+    """A poem that version 1 was taught, and that was withdrawn then; its token, and version 1."""
+    offer = deed.examine("밤비가 지나간 골목에\n우산 하나 남아 있다", None, None, consent=True)
+    with bot.transaction() as session:
+        Visitors(session).greet("author", cookie_came_back=True, address="", now=now())
+        store = Submissions(session)
+        given, _ = deed.teach(offer, "sibot", "author", address="", auto_approve=False, submissions=store, now=now())
+        store.decide([given.id], SubmissionStatus.APPROVED, by="admin", now=now())
+    _, number = a_version(bot, LessonItem("poem", given.id, 2.0, 0.1))
+    with bot.transaction() as session:
+        Submissions(session).withdraw(given.token, now())
+    return given.token, number
+
+
+def test_what_was_withdrawn_says_when_it_is_gone(reader: Reader, bot: Bot, withdrawn: tuple[str, int]) -> None:
+    """When it was last taught; that the version that serves still knows it; and since when none does."""
+    token, number = withdrawn
+    never = reader.open(f"/submissions/{token}").text
+    _promote(bot, number, 1)
+    serves = reader.open(f"/submissions/{token}").text
+    _promote(bot, 0, 2)
+    gone = reader.open(f"/submissions/{token}").text
+
+    assert "마지막으로 배운 판은 판 1입니다." in never
+    assert "독자를 만난 적이 없습니다" in never
+    assert "지금 쓰는 판은 아직 배운 대로입니다" in serves
+    assert "그때부터 남아 있지 않습니다" in gone
+
+
+def _promote(bot: Bot, number: int, hours: int) -> None:
+    with bot.transaction() as session:
+        Versions(session).promote("sibot", number, by="admin", reason="", now=now() + timedelta(hours=hours))
