@@ -10,6 +10,7 @@ from app.loop import rollout
 from app.loop import runs as run_deeds
 from app.loop import trial as trial_deeds
 from app.store.audit import Audit
+from app.store.pieces import Pieces
 from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.trials import Trials
@@ -87,3 +88,10 @@ def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -
         for given in decided:
             Audit(session).add(by, f"submission.{status}", f"submission {given.id}", f"now {given.status}", now())
     return decided
+
+
+def decide_pieces(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by: str) -> None:
+    """Approve, reject or put back what visitors wove. Raises UnknownPiece."""
+    with bot.transaction() as session:
+        for piece in Pieces(session).decide(ids, status, by=by, now=now()):
+            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", piece.title, now())

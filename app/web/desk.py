@@ -11,6 +11,7 @@ from app.domain.submission import SubmissionStatus
 from app.store.admins import Admins
 from app.store.audit import Audit
 from app.store.counts import Counts
+from app.store.pieces import Pieces
 from app.store.pulses import Pulses
 from app.store.runs import Runs
 from app.store.submissions import Submissions
@@ -103,9 +104,9 @@ def submissions(request: Request, bot: BotDep, status: str = "waiting", undo: st
     wanted = next((known for known in SubmissionStatus if known == status), SubmissionStatus.WAITING)
     was, _, decided = undo.partition(":")
     back = [id for id in decided.split(",") if is_id(id)] if was in DECISIONS else []
-    with bot.reads(Submissions) as store:
-        found = store.queue(wanted)
-    context = {"submissions": found, "status": wanted, "back": back, "was": was}
+    with bot.reading() as session:
+        found, woven = Submissions(session).queue(wanted), Pieces(session).queue(wanted)
+    context = {"submissions": found, "pieces": woven, "status": wanted, "back": back, "was": was}
     return page(request, "desk/submissions.html", headers=PRIVATE, **context)
 
 
@@ -119,6 +120,17 @@ def decide(request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Re
     set_flash(request, "decided")
     undo = f"&undo={was}:{','.join(map(str, ids))}" if was in DECISIONS and ids else ""
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}{undo}")
+
+
+@router.post("/pieces/decide")
+def decide_pieces(request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Response:
+    """The same for what visitors wove; its undo is the same form on the other lists."""
+    decision, was = form.text("status"), form.text("was")
+    if decision not in DECISIONS:
+        raise Unfit("invalid", "a piece is approved or rejected, or waits")
+    deeds.decide_pieces(bot, [form.text("ids")], SubmissionStatus(decision), by=admin)
+    set_flash(request, "decided")
+    return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}#pieces")
 
 
 @router.post("/{voice}/promote")
@@ -163,6 +175,7 @@ def _index(request: Request, bot: Bot, error: Exception | None = None) -> HTMLRe
             "versions": {v: versions.of_voice(v) for v in slugs},
             "runs": {v: runs.of_voice(v, 10) for v in slugs},
             "waiting": Submissions(session).waiting(),
+            "woven": Pieces(session).waiting(),
             "pulses": pulses,
             "statuses": health.statuses(pulses),
         }

@@ -81,7 +81,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
     expect(page.locator("[data-log]")).to_contain_text("1 poems")
     expect(page.get_by_role("heading", name="심사")).to_be_visible()
     page.get_by_role("link", name="일지").click()
-    expect(page.get_by_role("cell", name="run.start")).to_be_visible()
+    expect(page.get_by_role("cell", name="배움을 시작함")).to_be_visible()
     reader.reload()
     expect(reader.get_by_text(re.compile("이 시를 배웠습니다|다음 판이 배웁니다"))).to_be_visible()
 
@@ -90,7 +90,8 @@ def test_a_run_is_stopped_before_it_began(page: Page, admin: str) -> None:
     """A run that nobody has taken up ends at once when it is cancelled."""
     sit_down(page, admin)
     page.get_by_role("button", name="배우기 시작").click()
-    page.get_by_role("button", name="그만 배우기").click()
+    page.get_by_text("그만 배우기", exact=True).click()
+    page.get_by_role("button", name="정말 그만 배우기").click()
 
     expect(page.locator("[data-state]")).to_have_text("그만둠")
 
@@ -105,6 +106,25 @@ def test_starting_twice_finds_the_run_under_way(page: Page, admin: str) -> None:
 
     expect(page.get_by_role("status")).to_contain_text("이미 배우고 있습니다")
     assert page.url == first
+
+
+def test_poems_are_moderated_by_keys(new_page: NewPage, admin: str) -> None:
+    """Accept the first with a, decline the next with x, take it back with u; no mouse."""
+    reader = new_page()
+    for text in (POEM, "우체통이 사라진 자리에\n비둘기가 앉아 있다"):
+        reader.goto("/sibot")
+        teach(reader, text)
+    page = new_page(viewport=DESKTOP)
+    sit_down(page, admin)
+    page.keyboard.press("m")
+    expect(page.locator(".taught")).to_have_count(2)
+
+    page.keyboard.press("a")
+    expect(page.locator(".taught")).to_have_count(1)
+    page.keyboard.press("x")
+    expect(page.locator(".taught")).to_have_count(0)
+    page.keyboard.press("u")
+    expect(page.locator(".taught")).to_have_text("우체통이 사라진 자리에\n비둘기가 앉아 있다")
 
 
 def test_leaving_shuts_the_desk(page: Page, admin: str) -> None:
