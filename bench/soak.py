@@ -25,6 +25,7 @@ from bench import machine, report
 from bench.mixed import Met, read_on
 from bench.serve import _servers
 from bench.site import HOST, Site, environment, process, site
+from bench.swap import add_version
 
 WARM_UP = 0.25
 """Share of the time in which caches fill; what is measured afterwards ought to be flat."""
@@ -55,10 +56,11 @@ def measure(
     voice: str, *, seconds: float, readers: int, webs: int, scaled: bool, every: float = 60.0
 ) -> dict[str, Any]:
     """The figures; *scaled*: on Postgres and Redis."""
-    with _place(webs, scaled=scaled) as it:
-        with process([sys.executable, "-m", "app.cli", "worker"], it.home, environment(it.settings), "worker"):
-            met, levels, swaps = asyncio.run(_soak(it, voice, seconds, readers, every))
+    command = [sys.executable, "-m", "app.cli", "worker"]
+    with _place(webs, scaled=scaled) as it, process(command, it.home, environment(it.settings), "worker"):
         bot = build(it.settings)
+        add_version(bot, voice)  # there is something to swap to before the first run has ended
+        met, levels, swaps = asyncio.run(_soak(it, voice, seconds, readers, every))
         with bot.reads(Runs) as runs:
             states = Counter(run.state.value for run in runs.of_voice(voice, 1000))
         bot.close()

@@ -39,7 +39,7 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
     with site() as it:
         bot = build(it.settings)
         try:
-            _add_version(bot, voice)
+            add_version(bot, voice)
             streams = partial(Reader.stream, voice=voice)
             tell(f"{READERS} readers, {swaps} swaps")
             swapping = partial(_swap, it, bot, voice, swaps)
@@ -66,7 +66,7 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
     }
 
 
-def _add_version(bot: Bot, voice: str) -> None:
+def add_version(bot: Bot, voice: str) -> None:
     """Put a version 1 on the shelf that speaks a little otherwise than the base."""
     with bot.reads(Versions) as versions:
         base = versions.champion(voice)

@@ -8,6 +8,7 @@ taken up by another. Knows neither Celery nor torch; loads the school when there
 import math
 import shutil
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import Bot, now
-from app.domain.errors import Cancelled, LeaseLost, PoemBotError
+from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
 from app.domain.heldout import ReadLine, choosers, split
 from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, RunState
@@ -214,8 +215,8 @@ class Runner:
         from worker.assessment import Subject, assess
 
         hold.at(Phase.EXAMINING)
-        champion = base if desk.champion.id == desk.base.id else self._read(desk.champion)
-        subject = Subject(base, champion, checkpoint.read(folder), desk.champion.metrics, desk.held_out)
+        champion, known = self._champion(desk, base, hold)
+        subject = Subject(base, champion, checkpoint.read(folder), known, desk.held_out)
         found = assess(
             subject,
             desk.lesson,
@@ -235,6 +236,17 @@ class Runner:
             found.poems,
             found.gains,
         )
+
+    def _champion(self, desk: _Desk, base: "Checkpoint", hold: Hold) -> "tuple[Checkpoint, Mapping[str, float]]":
+        """What the candidate is compared with, and its figures: the base, where the champion's folder is lost."""
+        from models.checkpoint import Broken
+
+        if desk.champion.id != desk.base.id:
+            try:
+                return self._read(desk.champion), desk.champion.metrics
+            except (BrokenFolder, Broken) as error:
+                hold.say(f"compared with the base: version {desk.champion.number} can't be read, {error}")
+        return base, desk.base.metrics
 
     def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
         shelf = self._bot.shelf

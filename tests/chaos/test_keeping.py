@@ -214,36 +214,6 @@ def test_a_disk_that_fills_at_the_first_start(shipped: Path, noted: Noted, tmp_p
 
 
 @pytest.mark.chaos
-def test_a_champions_folder_that_vanishes(house: House, noted: Noted) -> None:
-    """Who serves it goes on from memory; after a restart the base serves, it is said, and the next run mends it."""
-    with noted("shelf", "the champion's folder vanishes"):
-        report = house.taught()
-        assert report.version is not None
-        house.promote(report.version)
-        house.serves(report.version)
-        shutil.rmtree(house.folder(report.version))
-        house.serves(report.version)
-        house.child("web").kill()
-        time.sleep(1)
-        until("the site is ready", lambda: answers(house.address))
-        house.serves(0)
-        ready = httpx.get(f"{house.address}/readyz", timeout=20).json()
-        doctor = subprocess.run([*house.poembot, "doctor", "--json"], cwd=house.deployment.checkout,
-                                env=house.deployment.environment, capture_output=True, text=True, timeout=90,
-                                check=False)  # fmt: skip
-        again = house.taught()
-        assert again.version is not None
-        house.promote(again.version)
-        house.serves(again.version)
-
-    assert ready["ready"] is True
-    assert "not on the shelf" in ready["voices"]["sibot"]["error"]
-    checks = {check["name"]: check for check in json.loads(doctor.stdout.splitlines()[-1])["checks"]}
-    assert checks["voice sibot"]["ok"] is False
-    assert "rollback" in checks["voice sibot"]["detail"]
-
-
-@pytest.mark.chaos
 @pytest.mark.parametrize("how", ["the database alone", "with `poembot restore`"])
 def test_an_old_backup_that_is_put_back(house: House, noted: Noted, tmp_path: Path, how: str) -> None:
     """Ticks of before are there; later versions are gone and do not stand in the way of new ones."""
@@ -298,3 +268,33 @@ def test_another_key(house: House, noted: Noted) -> None:
     assert stranger.status_code == permalink.status_code == admin.status_code == 200
     assert before["visitor"] != after["visitor"]
     assert tick.status_code in (200, 404)
+
+
+@pytest.mark.chaos
+def test_a_champions_folder_that_vanishes(house: House, noted: Noted) -> None:
+    """Who serves it goes on from memory; after a restart the base serves, it is said, and the next run mends it."""
+    with noted("shelf", "the champion's folder vanishes"):
+        report = house.taught()
+        assert report.version is not None
+        house.promote(report.version)
+        house.serves(report.version)
+        shutil.rmtree(house.folder(report.version))
+        house.serves(report.version)
+        house.child("web").kill()
+        time.sleep(1)
+        until("the site is ready", lambda: answers(house.address))
+        house.serves(0)
+        ready = httpx.get(f"{house.address}/readyz", timeout=20).json()
+        doctor = subprocess.run([*house.poembot, "doctor", "--json"], cwd=house.deployment.checkout,
+                                env=house.deployment.environment, capture_output=True, text=True, timeout=90,
+                                check=False)  # fmt: skip
+        again = house.taught()
+        assert again.version is not None
+        house.promote(again.version)
+        house.serves(again.version)
+
+    assert ready["ready"] is True
+    assert "not on the shelf" in ready["voices"]["sibot"]["error"]
+    checks = {check["name"]: check for check in json.loads(doctor.stdout.splitlines()[-1])["checks"]}
+    assert checks["voice sibot"]["ok"] is False
+    assert "rollback" in checks["voice sibot"]["detail"]
