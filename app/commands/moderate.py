@@ -1,5 +1,6 @@
 """`moderate`: the queue of poems that visitors teach."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ def add_to(app: typer.Typer) -> None:
     group.command()(approve)
     group.command()(reject)
     group.command()(reopen)
+    group.command()(screen)
     app.add_typer(group, name="moderate")
 
 
@@ -67,6 +69,25 @@ def reject(ids: Ids, as_json: Json = False) -> None:
 def reopen(ids: Ids, as_json: Json = False) -> None:
     """Put these poems back into the queue: the undo of either."""
     _decide(ids, SubmissionStatus.WAITING, as_json)
+
+
+def screen(
+    texts: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, min=1)],
+    as_json: Json = False,
+) -> None:
+    """Say what the automatic checks would hold or refuse of texts: how often they are wrong on verse you know."""
+    from app.loop.screen import blocked, personal_data
+    from models.corpus import read_poems
+
+    poems = read_poems(*texts)
+    held = [found for poem in poems if (found := blocked(poem))]
+    refused = [found for poem in poems if (found := personal_data(poem))]
+    if as_json:
+        tell({"poems": len(poems), "blocked": held, "personal_data": refused})
+        return
+    print(f"{len(poems)} poems, {len(held)} with a word of the block list, {len(refused)} with personal data")
+    for found in [*held, *refused]:
+        print(f"  {found}")
 
 
 def _decide(ids: list[int], status: SubmissionStatus, as_json: bool) -> None:

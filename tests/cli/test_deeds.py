@@ -88,6 +88,18 @@ def test_a_decision_can_be_undone(poembot: Shell, bot: Bot) -> None:
     assert [(one["status"], one["flags"]) for one in undone.json["submissions"]] == [("waiting", [])]
 
 
+def test_a_text_can_be_screened(poembot: Shell, tmp_path: Path) -> None:
+    """Which poems of a file the automatic checks would hold up, and by which word."""
+    file = tmp_path / "verse.txt"
+    file.write_text("봄비가 온다\n\n이런 ㅅㅣㅂㅏㄹ 같은 밤\n\n전화는 010-1234-5678\n", encoding="utf-8")
+
+    said = poembot("moderate", "screen", str(file), "--json")
+
+    assert said.json == {"poems": 3, "blocked": ["시발"], "personal_data": ["phone"]}
+    assert poembot("moderate", "screen", str(file)).out.startswith("3 poems, 1 with a word")
+    assert poembot("moderate", "screen", str(tmp_path / "none")).status == 2
+
+
 def test_a_short_password_is_refused(poembot: Shell) -> None:
     """Seven characters are none."""
     said = poembot("admin", "create", "hasty", "--password-stdin", stdin="short\n")
