@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot, now
+from app.loop import trial
 from app.store.admins import Admins
+from app.store.trials import Trials
+from app.store.versions import Versions
 from models import checkpoint
 from models.checkpoint import Checkpoint
 from tests.support import bots
@@ -27,6 +31,8 @@ from tests.web.reader import Reader, form, lines
 from worker.runner import Runner
 
 READERS = 8
+CROWD = 30
+"""Newcomers who decide a trial."""
 TAUGHT = (
     "창밖에 눈이 내리고\n나는 오래 서 있었다",
     "마루 끝에 앉아\n저녁이 오는 소리를 듣는다",
@@ -47,10 +53,13 @@ class Trip:
     closing: ExitStack
     trainings: list[int] = field(default_factory=list)
     """Runs that each call of the worker carried out."""
+    readers: int = 0
 
     def reader(self) -> Reader:
-        """Somebody new with a browser and no JavaScript."""
-        headers = {"accept-language": "ko", "user-agent": "Mozilla/5.0"}
+        """Somebody new at an address of his own, with a browser and no JavaScript."""
+        self.readers += 1
+        home = f"198.51.100.{self.readers}"  # told by the proxy: cookies of one address count for two readers at most
+        headers = {"accept-language": "ko", "user-agent": "Mozilla/5.0", "x-forwarded-for": home}
         return Reader(self.closing.enter_context(httpx.Client(base_url=self.address, headers=headers, timeout=30)))
 
     @cached_property
@@ -117,8 +126,6 @@ class Trip:
         """Leg 5: what lies on the shelf."""
         assert self.run
         with self.bot.reading() as session:
-            from app.store.versions import Versions
-
             folder = Versions(session).one("sibot", number).folder
         return checkpoint.read(self.bot.shelf.fetch(folder))
 
@@ -136,9 +143,18 @@ class Trip:
         return int(ready["voices"]["sibot"]["serving"])
 
     @cached_property
+    def chosen(self) -> dict[str, Any]:
+        """Leg 6: eight readers are too few to tell what readers like, so the admin decides."""
+        assert self.run["state"] == "undecided", self.run
+        answer = self.admin.post("/admin/voices/sibot/promote", json={"version": 1, "reason": "it reads well"})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    @cached_property
     def swapped(self) -> list[httpx.Response]:
         """Leg 6: everybody asks for another poem."""
-        assert self.run["state"] == "admitted", self.run
+        assert self.chosen == {"champion": 1}
         self.wait_for(1)
         return [reader.send(form(page, "/sibot/poems")) for reader, _, page in self.first_pages]
 
@@ -158,6 +174,53 @@ class Trip:
         reader = self.first_pages[0][0]
         return reader.open("/me"), reader.open(self.taught[0].url.path), reader.open("/sibot/versions")
 
+    @cached_property
+    def on_trial(self) -> list[str]:
+        """Leg 9: version 1 gets a share of the poems; newcomers tick all that it writes, and nothing of the base's.
+
+        What the worker's look at it said: at once, and when their visits are over.
+        """
+        assert self.rolled_back
+        with self.bot.transaction() as session:
+            version = Versions(session).one("sibot", 1).id
+            assert Trials(session).start("sibot", version, share=0.5, now=now()) is not None
+        self._wait_for_the_draw()
+        for _ in range(CROWD):
+            self._favour(1)
+        return [self.look(timedelta()), self.look(timedelta(hours=2))]
+
+    def _wait_for_the_draw(self) -> None:
+        """Until the site has the challenger in memory."""
+        began = time.monotonic()
+        while not self._writes(1):
+            assert time.monotonic() - began < PATIENCE, "the challenger writes nothing"
+
+    def _writes(self, version: int) -> bool:
+        answer = httpx.post(f"{self.address}/api/v1/voices/sibot/poems", json={"lines": 1}, timeout=30)
+        return bool(answer.json()["version"] == version)
+
+    def _favour(self, version: int) -> None:
+        """A newcomer reads two poems, and ticks all lines of those by *version*."""
+        reader = self.reader()
+        page = reader.open("/sibot")
+        for _ in range(2):
+            page = reader.send(form(page, "/sibot/poems"))
+            poem = page.url.path.rsplit("/", 1)[1]
+            if reader.client.get(f"/api/v1/poems/{poem}").json()["version"] == version:
+                reader.send(form(page, "/ticks"), lines=re.findall(r'<li data-line="(\d+)"', page.text))
+
+    def look(self, later: timedelta) -> str:
+        """What a worker's look at the trial finds, so much later."""
+        with self.bot.transaction() as session:
+            stands = trial.look(
+                "sibot",
+                rules=self.bot.settings.trial_rules,
+                trials=Trials(session),
+                versions=Versions(session),
+                now=now() + later,
+            )
+        return str(stands)
+
 
 @pytest.fixture(scope="session", params=["embedded", "scaled"])
 def trip(
@@ -167,7 +230,7 @@ def trip(
     scale: Scale = request.param
     home = tmp_path_factory.mktemp("trip")
     with ExitStack() as stack:
-        small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 60}
+        small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 60, "trusted_proxies": "127.0.0.1"}
         bot = bots.build(stack.enter_context(databases.settings(scale, home, **small)), shipped)
         stack.callback(bot.close)
         yield Trip(bot, stack.enter_context(bots.site(bot)), stack)
