@@ -1,5 +1,7 @@
 """The worker's look at trials: which of them are decided, and whose challenger has gone missing."""
 
+from datetime import datetime
+
 import structlog
 
 from app.bootstrap import Bot, now
@@ -12,8 +14,12 @@ from app.store.versions import Versions
 log = structlog.get_logger(__name__)
 
 
-def look(bot: Bot) -> dict[str, TrialState]:
-    """Weigh every trial that is under way, each in a unit of work of its own; how they stand, by voice."""
+def look(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialState]:
+    """Weigh every trial that is under way, each in a unit of work of its own; how they stand, by voice.
+
+    *at*: as if it were then (default: now); a simulation does not wait for visits to be over.
+    """
+    moment = at or now()
     with bot.reading() as session:
         under_way = Trials(session).under_way()
         broken = would_not_load(Pulses(session).alive(now()))
@@ -28,7 +34,7 @@ def look(bot: Bot) -> dict[str, TrialState]:
                 rules=bot.settings.trial_rules,
                 trials=Trials(session),
                 versions=Versions(session),
-                now=now(),
+                now=moment,
             )
         if state is not None:
             stand[one.voice] = state

@@ -1,6 +1,7 @@
 """The worker's look at trials: a challenger whose folder is gone, or would not load, ends its trial without harm."""
 
 import shutil
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,12 @@ def reason(bot: Bot) -> TrialEnd | None:
 def test_a_trial_goes_on_while_nothing_is_decided(bot: Bot, challenger: Path) -> None:
     """However often one looks."""
     assert [look(bot) for _ in range(3)] == [{"sibot": TrialState.RUNNING}] * 3
+
+
+def test_a_look_may_be_at_another_time(bot: Bot, challenger: Path) -> None:
+    """Fifteen days on, nothing has been decided."""
+    assert look(bot, at=now() + timedelta(days=15)) == {"sibot": TrialState.UNDECIDED}
+    assert reason(bot) is TrialEnd.TIME
 
 
 def test_a_folder_that_vanishes_ends_the_trial(bot: Bot, challenger: Path) -> None:

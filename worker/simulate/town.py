@@ -114,7 +114,7 @@ class Town:
     def look_around(self) -> None:
         """What the sweep does: learn the taste that is due, weigh the trial; and the engine takes up what is new."""
         tasting.look(self.bot)
-        trials.look(self.bot)
+        trials.look(self.bot, at=now() + self.bot.settings.trial_rules.visit)  # everybody's visit is over
         self.engine.refresh()
 
     def run(self) -> RunState | None:
