@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.store.session import insert
@@ -18,13 +18,13 @@ class Visitors:
     def greet(self, visitor: str, *, cookie_came_back: bool, address: str, now: datetime) -> None:
         """Note that *visitor* is here; the first time his cookie comes back, his impressions begin to count."""
         returned = now if cookie_came_back else None
-        new = insert(self._session, VisitorRow).values(id=visitor, created=now, returned=returned, address=address)
-        self._session.execute(new.on_conflict_do_nothing())
-        known = update(VisitorRow).where(VisitorRow.id == visitor, VisitorRow.address != address)
-        self._session.execute(known.values(address=address))
-        if cookie_came_back:
-            back = update(VisitorRow).where(VisitorRow.id == visitor, VisitorRow.returned.is_(None))
-            self._session.execute(back.values(returned=now))
+        new = insert(self._session, VisitorRow.__table__)
+        known = {"address": new.excluded.address, "returned": func.coalesce(VisitorRow.returned, new.excluded.returned)}
+        news = (VisitorRow.address != new.excluded.address) | (
+            VisitorRow.returned.is_(None) & new.excluded.returned.is_not(None)
+        )
+        here = {"id": visitor, "created": now, "returned": returned, "address": address}
+        self._session.execute(new.on_conflict_do_update(index_elements=["id"], set_=known, where=news), here)
 
     def has_returned(self, visitor: str) -> bool:
         """Has his cookie come back?"""

@@ -35,6 +35,11 @@ class Voices:
         ).all()
         return [self.one(slug) for slug in slugs]
 
+    def check(self, slug: str) -> None:
+        """Raises UnknownVoice for a slug that no voice which serves has."""
+        if self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == slug)) is None:
+            raise UnknownVoice(slug)
+
     def one(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
         row = self._session.get(VoiceRow, slug)

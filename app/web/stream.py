@@ -83,7 +83,7 @@ def _wished(
 ) -> Wish:
     asked = body or PoemWish()
     with bot.reads(Voices) as voices:
-        voices.one(voice)
+        voices.check(voice)
     take(request, POEMS, visitor)
     wish = deeds.check(wish_of(asked))
     with bot.reads(Poems) as poems:

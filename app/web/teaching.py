@@ -40,7 +40,7 @@ def teach(
     *quotable*: single lines of it may be shown in the guessing game.
     """
     with bot.reads(Voices) as voices:
-        voices.one(voice)
+        voices.check(voice)
     offer = deeds.examine(text, title, author, consent=consent)
     with bot.transaction() as session:
         greet(session, visitor)

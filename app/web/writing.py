@@ -42,7 +42,7 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
     """
     bot, engine, metrics = request.app.state.bot, request.app.state.engine, request.app.state.metrics
     with bot.reads(Voices) as voices:
-        voices.one(voice)
+        voices.check(voice)
     take(request, POEMS, visitor)
     poem = deeds.write(
         wish,
@@ -65,7 +65,7 @@ def current(request: Request, voice: str, visitor: Visitor) -> str | None:
     """
     bot: Bot = request.app.state.bot
     with bot.reading() as session:
-        Voices(session).one(voice)
+        Voices(session).check(voice)
         poems = Poems(session)
         mine = poems.current(voice, visitor.id) if visitor.returned else None
         newest = poems.newest(voice) if mine is None else None
