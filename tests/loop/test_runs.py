@@ -1,5 +1,7 @@
 """Starting runs: when something is due, once, and not for ever."""
 
+import random
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
@@ -18,7 +20,9 @@ from app.store.voices import Voices
 from tests.support.world import World
 
 
-def sweep(world: World, *, every: timedelta | None = None, after: int = 0) -> list[RunReport]:
+def sweep(
+    world: World, *, every: timedelta | None = None, after: int = 0, on_trial: Collection[str] = ()
+) -> list[RunReport]:
     """What beat does every few seconds; the runs there are afterwards."""
     with world.transaction() as session:
         runs.sweep(
@@ -30,6 +34,7 @@ def sweep(world: World, *, every: timedelta | None = None, after: int = 0) -> li
             feedback=FeedbackStore(session),
             announce=announcer(session),
             now=world.clock.now,
+            on_trial=on_trial,
         )
     with world.reading() as session:
         return Runs(session).of_voice(None)
@@ -39,7 +44,8 @@ def give(world: World, count: int, voice: str = "sibot") -> None:
     """So many approved poems."""
     ann = world.visitor("ann")
     for n in range(count):
-        text = f"{world.clock.now:%d일 %H시 %M분 %S초} 가르치는 시 {'봄' * (n + 1)}"
+        dice = random.Random(f"{world.clock.now} {n}")  # no two alike, or the second would wait
+        text = " ".join("".join(dice.choices("가나다라마바사아자차카타파하", k=3)) for _ in range(8))
         with world.transaction() as session:
             teach(
                 examine(text, None, None, consent=True),
@@ -105,6 +111,16 @@ def test_enough_feedback_starts_a_run(world: World) -> None:
         (run,) = sweep(world, after=3)
         assert (run.cause, run.state) == (Cause.COUNT, RunState.QUEUED)
     assert world.rung == ["sibot"] * 3
+
+
+def test_a_voice_on_trial_waits(world: World) -> None:
+    """Readers are still being asked about the last version; the next one comes after."""
+    world.voice()
+    world.clock.forward(minutes=1)
+    give(world, 5)
+
+    assert sweep(world, after=5, on_trial={"sibot"}) == []
+    assert len(sweep(world, after=5)) == 1
 
 
 def test_a_schedule_waits_for_something_new(world: World) -> None:
