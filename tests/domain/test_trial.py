@@ -37,9 +37,9 @@ VISITS = st.lists(
 )
 
 
-def decided(seeds: int, **audience: float) -> list[TrialState | None]:
+def decided(seeds: int, *, lift: float = 1.0, odd: float = 0.0) -> list[TrialState | None]:
     """How trials end when somebody looks after every reader."""
-    crowds = (readers(seed, share=SHARE, readers=READERS, **audience) for seed in range(seeds))
+    crowds = (readers(seed, share=SHARE, readers=READERS, lift=lift, odd=odd) for seed in range(seeds))
     return [decide(weigh(crowd, share=SHARE), rules=RULES) for crowd in crowds]
 
 
