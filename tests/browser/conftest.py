@@ -11,11 +11,10 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.bootstrap import Bot, now
 from app.store.admins import Admins
+from tests.browser.reading import PATIENCE
 from tests.support.databases import Scale
 
 ADMIN, PASSWORD = "keeper", "correct horse battery"
-PATIENCE = 10_000
-"""Milliseconds to wait for what should come at once: the machine may be busy."""
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 NewPage = Callable[..., Page]
 

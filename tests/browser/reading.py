@@ -2,6 +2,9 @@
 
 from playwright.sync_api import Locator, Page, expect
 
+PATIENCE = 10_000
+"""Milliseconds to wait for what should come at once: the machine may be busy."""
+
 POEM = "막차에서 내린 사람들이\n저마다 다른 골목으로 흩어진다"
 
 
@@ -35,6 +38,15 @@ def write_another(page: Page, button: str = "다시쓰기") -> None:
     """Have another poem written, and wait until it stands."""
     send(page, button)
     expect(page.locator(".writing")).to_have_count(0)
+
+
+def saved(page: Page) -> None:
+    """Wait until the server has heard of all ticks; the site's policy lets nobody wait with a script."""
+    for _ in range(PATIENCE // 50):
+        if page.evaluate("localStorage.getItem('poembot.ticks') ?? '{}'") == "{}":
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("there are ticks that the server has not heard of")
 
 
 def teach(page: Page, text: str) -> None:

@@ -7,8 +7,8 @@ from playwright.sync_api import Page, expect
 
 from app.bootstrap import Bot
 from app.store.counts import Counts
-from tests.browser.conftest import DESKTOP, PATIENCE, NewPage
-from tests.browser.reading import POEM, line, lines, press, teach, ticks, write_another
+from tests.browser.conftest import DESKTOP, NewPage
+from tests.browser.reading import POEM, line, lines, press, saved, teach, ticks, write_another
 
 SHIFTS = """
 window.shifted = 0;
@@ -16,15 +16,6 @@ new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
-
-
-def saved(page: Page) -> None:
-    """Wait until the server has heard of all ticks; the site's policy lets nobody wait with a script."""
-    for _ in range(PATIENCE // 50):
-        if page.evaluate("localStorage.getItem('poembot.ticks') ?? '{}'") == "{}":
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("there are ticks that the server has not heard of")
 
 
 def test_a_tick_is_kept_at_once(page: Page) -> None:

@@ -1,0 +1,85 @@
+"""What there is besides poems, in a browser: the network that reads, hello, guessing and weaving."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from app.bootstrap import Bot, now
+from app.domain.submission import SubmissionStatus
+from app.store.submissions import Submissions
+from tests.browser.conftest import NewPage
+from tests.browser.reading import line, lines, saved, send
+
+BOTH = pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+
+
+@BOTH
+def test_the_network_reads_what_one_types(new_page: NewPage, script: bool) -> None:
+    """The text comes back with its surprise, and what could follow it."""
+    page = new_page(java_script_enabled=script)
+    page.goto("/learn")
+    page.get_by_label("읽힐 글").fill("봄비가 온다")
+    page.get_by_role("button", name="읽히기").click()
+
+    expect(page.locator(".surprise")).to_have_text("봄비가 온다")
+    expect(page.locator(".odds li")).to_have_count(8)
+    expect(page.get_by_label("읽힐 글")).to_have_value("봄비가 온다")
+
+
+def test_hello_is_watched(new_page: NewPage) -> None:
+    """One press, and it goes on by itself until it says ello; another start begins anew."""
+    page = new_page()
+    page.goto("/learn")
+    page.get_by_role("button", name="배우는 것 보기").click()
+    expect(page.locator(".said-word")).to_have_text("ello", timeout=60_000)
+    expect(page.get_by_text("배웠습니다. h, e")).to_be_visible(timeout=60_000)
+    assert page.url.endswith("/learn")
+
+    page.get_by_role("button", name="다른 처음에서").click()
+    expect(page.get_by_text("걸음 0")).to_be_visible()
+
+
+@BOTH
+def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool) -> None:
+    """The answer is told at once, and the next line is there."""
+    writer = new_page(java_script_enabled=False)
+    writer.goto("/sibot")
+    writer.get_by_label("시 (10자 이상)").fill("\n".join(f"사람이 적은 {number}번째 행" for number in range(20)))
+    writer.get_by_label("이 글을 기계가 배우고").check()
+    writer.get_by_label("한 행씩 떼어").check()
+    send(writer, "이거 학습해 봐!")
+    with bot.transaction() as session:
+        Submissions(session).decide([1], SubmissionStatus.APPROVED, by="keeper", now=now())
+    page = new_page(java_script_enabled=script)
+    page.goto("/sibot/guess")
+    page.get_by_role("button", name="사람", exact=True).click()
+
+    expect(page.get_by_text(re.compile("^(맞았습니다|아닙니다)"))).to_be_visible()
+    expect(page.get_by_text("1행에 답해")).to_be_visible()
+    expect(page.locator(".riddle")).to_be_visible()
+
+
+@BOTH
+def test_ticked_lines_are_woven(new_page: NewPage, script: bool) -> None:
+    """With a script a click on a line gives it the next place; without one the places are typed."""
+    page = new_page(java_script_enabled=script)
+    page.goto("/sibot")
+    for slot in (0, 2, 3):
+        line(page, slot).click()
+    if script:
+        saved(page)
+    else:
+        send(page, "고른 행 저장")
+    written = lines(page)
+    page.goto("/sibot/weave")
+    for place, text in enumerate((written[3], written[0]), start=1):
+        if script:
+            page.get_by_text(text, exact=True).click()
+        else:
+            page.get_by_label(text, exact=True).fill(str(place))
+    page.get_by_label("제목").fill("귀가")
+    send(page, "이렇게 엮기")
+
+    expect(page.get_by_role("heading", level=1)).to_have_text("귀가")
+    assert lines(page) == [written[3], written[0]]
