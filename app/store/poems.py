@@ -3,7 +3,7 @@
 import base64
 import secrets
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -123,7 +123,7 @@ class Poems:
         ]
         self._add_impressions(rows)
 
-    def _add_impressions(self, rows: list[dict[str, object]]) -> None:
+    def _add_impressions(self, rows: Sequence[Mapping[str, object]]) -> None:
         if rows:
             self._session.execute(insert(self._session, ImpressionRow.__table__).on_conflict_do_nothing(), rows)
 

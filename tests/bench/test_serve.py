@@ -97,7 +97,7 @@ def test_the_ancestors_way_is_a_server(voice: Path, tmp_path: Path, bot: Bot) ->
 def test_poems_of_one_version_are_known_as_such(site: str, bot: Bot) -> None:
     """Written once more by their seed they are the same; one that was tampered with is found."""
     heard = asyncio.run(crowd(HOST, port(site), readers=3, seconds=1.0, deed=STREAMS, warm_up=0.0)).heard
-    swap._add_version(bot, "sibot")
+    swap.add_version(bot, "sibot")
     assert swap._mixed(heard, bot, "sibot") == 0
 
     forged = json.loads(json.dumps(heard[0].poem))
