@@ -120,6 +120,18 @@ def test_a_poem_of_quotations_needs_no_network(folder: Path) -> None:
     ]
 
 
+def test_a_line_of_the_visitors_own_is_read_like_any_other(folder: Path) -> None:
+    """It stands in its slot, marked as a human's and drawn by nobody, and the network goes on from it."""
+    own = write(folder, Wish(seed=3, keep=(None, Quotation(None, "다라 마바"))))
+    quoted = write(folder, Wish(seed=3, keep=(None, Quotation(11, "다라 마바"))))
+
+    assert [(line.primed, line.quoted, line.logprob == 0) for line in own.lines[:2]] == [
+        (False, None, False),
+        (True, None, True),
+    ]
+    assert [line.text for line in own.lines] == [line.text for line in quoted.lines]
+
+
 def test_a_beginning_begins_the_first_written_line(folder: Path) -> None:
     """After the quotation before it; the line is marked, and costs what the network added."""
     writing = write(folder, Wish(seed=1, prime="바 사\n아", keep=(Quotation(9, "가"),)))
