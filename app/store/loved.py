@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain.poem import Poem
@@ -84,7 +84,7 @@ class Loved:
         return sorted(loved, key=lambda one: one.rate.low if one.rate else 0.0, reverse=True)[:limit]
 
     @staticmethod
-    def _since(rows: Select[Any], since: datetime | None) -> Select[Any]:
+    def _since(rows: Any, since: datetime | None) -> Any:
         """Ticks that stand, of readers, after *since*."""
         rows = rows.join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
         rows = rows.where(~TickRow.taken_back, VisitorRow.returned.is_not(None))

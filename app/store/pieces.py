@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPiece
@@ -111,7 +111,7 @@ class Pieces:
         rows = select(func.count()).select_from(PieceRow).where(PieceRow.status == SubmissionStatus.WAITING)
         return self._session.scalar(rows) or 0
 
-    def _pieces(self, rows: Select[Any], visitor: str | None) -> list[Piece]:
+    def _pieces(self, rows: Any, visitor: str | None) -> list[Piece]:
         return [self._piece(row, visitor) for row in self._session.scalars(rows)]
 
     def _piece(self, row: PieceRow, visitor: str | None) -> Piece:
@@ -129,7 +129,7 @@ class Pieces:
         )
 
     @staticmethod
-    def _lines() -> Select[Any]:
+    def _lines() -> Any:
         return select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number).join(
             VersionRow, VersionRow.id == LineRow.version_id
         )

@@ -1,6 +1,7 @@
 """How a character network works, shown on the live one: what it expects as it reads, and its first lesson."""
 
 from itertools import islice
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -44,7 +45,7 @@ def hello(request: Request, seed: str = "", step: str = "") -> HTMLResponse:
     return page(request, "hello.html", **_lesson(_number(seed) % SEEDS, min(_number(step), byhand.MOST_STEPS)))
 
 
-def _lesson(seed: int, step: int) -> dict[str, object]:
+def _lesson(seed: int, step: int) -> dict[str, Any]:
     heard = list(islice(byhand.lesson(seed), step + 1))
     return {
         "heard": heard[-1],

@@ -116,7 +116,7 @@ def test_every_page_keeps_the_standards(
     plain = new_page(java_script_enabled=False)
     addresses = filled(plain, bot)
     page = new_page(color_scheme=theme, locale=language, viewport=size)
-    page.context.add_cookies(plain.context.cookies())
+    page.context.add_cookies(plain.context.cookies())  # type: ignore[arg-type]
     walk = Walk(page)
 
     walk.visit(*VISITORS, *addresses)
