@@ -15,6 +15,7 @@ from app.commands import (
     evaluate,
     keep,
     lab,
+    lesson,
     moderate,
     runs,
     sample,
@@ -35,7 +36,22 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sample, evaluate, train, voice, runs, versions, moderate, lab, bench, simulate, admin, keep):
+for room in (
+    serve,
+    sample,
+    evaluate,
+    train,
+    voice,
+    runs,
+    lesson,
+    versions,
+    moderate,
+    lab,
+    bench,
+    simulate,
+    admin,
+    keep,
+):
     room.add_to(app)
 
 
@@ -88,12 +104,14 @@ def _refuse(message: str, status: int) -> int:
 
 def _status(error: Exception) -> int | None:
     """The exit status for what a user, or his machine, can be told in a line; None for a mistake of ours."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DataError, OperationalError
 
     from app.domain.errors import PoemBotError, Unfit, Unknown
     from models.checkpoint import Broken
 
-    if isinstance(error, Unknown | Unfit | UnicodeDecodeError | FileNotFoundError | IsADirectoryError):
+    if isinstance(error, Unknown | Unfit | UnicodeError | FileNotFoundError | IsADirectoryError):
+        return 2
+    if isinstance(error, OverflowError | DataError):  # a number that no database has room for
         return 2
     if isinstance(error, PoemBotError | OperationalError | OSError | Broken):
         return 1

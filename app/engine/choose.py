@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
+RARITY = 0.5
+"""What a nat a symbol of surprise is worth among candidates: it wins back variety that choosing by taste costs, and
+twice as much costs real words (docs/learning.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,17 @@ def within_band(candidates: Sequence[Candidate], number: float) -> Choice:
 
 
 def by_taste(likings: Likings, temperature: float) -> Chooser:
-    """The better liked the likelier: chances are proportional to exp(liking / temperature)."""
+    """The better liked the likelier, and of lines liked alike the rarer: what everybody likes is soon said again.
+
+    Chances are proportional to exp(liking / temperature + RARITY * surprise), surprise in nats a symbol.
+    """
 
     def choose(candidates: Sequence[Candidate], number: float) -> Choice:
         liked = likings([candidate.text for candidate in candidates])
-        best = max(liked)
-        odds = [math.exp((liking - best) / temperature) for liking in liked]
+        surprises = [-candidate.logprob / candidate.symbols for candidate in candidates]
+        wanted = [a / temperature + RARITY * b for a, b in zip(liked, surprises, strict=True)]
+        best = max(wanted)
+        odds = [math.exp(each - best) for each in wanted]
         chances = [each / math.fsum(odds) for each in odds]
         place, below = 0, chances[0]
         while below <= number and place < len(chances) - 1:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from app.engine.choose import BAND, Candidate, Choice, by_taste, within_band
+from app.engine.choose import BAND, RARITY, Candidate, Choice, by_taste, within_band
 
 
 def of_mean(mean: float, symbols: int = 10) -> Candidate:
@@ -36,6 +36,15 @@ def test_the_better_liked_is_the_likelier(number: float, chosen: int) -> None:
     assert choice.index == chosen
     assert choice.chance == pytest.approx((0.2, 0.8)[chosen])
     assert choice.liking == list(liked.values())[chosen]
+
+
+def test_of_lines_liked_alike_the_rarer_is_the_likelier() -> None:
+    """By so much a nat a symbol; the length of a line does not count."""
+    choose = by_taste(lambda lines: [0.0] * len(lines), 0.5)
+
+    assert choose([of_mean(-2.0), of_mean(-4.0, symbols=3)], 0.0).chance == pytest.approx(
+        1 / (1 + math.exp(2 * RARITY))
+    )
 
 
 def test_great_likings_do_not_overflow() -> None:

@@ -69,7 +69,7 @@ def frontier(file: Path, rates: Rates, *, none: float) -> None:
         height=520,
         margin=24,
     )
-    for name, each in rates.items():
+    for name, each in rates.items() if none else ():
         course = zip(each["variety"], each["tick_rate"], strict=True)
         plot.add(name, [(round(variety, 4), round(rate / none, 4)) for variety, rate in course])
     plot.render_to_file(str(file))

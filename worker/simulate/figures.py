@@ -43,7 +43,7 @@ def figures(courses: Sequence[Course], references: Sequence[Course]) -> dict[str
         "candidates": references[0]["candidates"],
         "share_of_oracle": (final - 1) / (best - 1) if best != 1 else math.nan,
         "variety": ours["variety"][-1] if ours else math.nan,
-        "gain_over_ancestor": gain_over_ancestor(rates, none) if ours and "ancestor" in rates else math.nan,
+        "gain_over_ancestor": gain_over_ancestor(rates, none) if ours and none and "ancestor" in rates else math.nan,
     }
     told |= {name: _mean(courses, name) for name in ("holdout_delta", "real_delta", "copied", "taste_auc")}
     told["taste_ceiling"] = _mean(courses, "taste_ceiling")

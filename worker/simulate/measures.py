@@ -30,7 +30,7 @@ def share(hits: int, of: int) -> Share:
     p, scale = hits / of, 1 + Z * Z / of
     middle = (p + Z * Z / (2 * of)) / scale
     half = Z * math.sqrt(p * (1 - p) / of + Z * Z / (4 * of * of)) / scale
-    return Share(p, middle - half, middle + half)
+    return Share(p, max(0.0, middle - half), min(1.0, middle + half))
 
 
 def pieces(lines: Sequence[str]) -> list[str]:
