@@ -106,7 +106,7 @@ class Admins:
 
     def _new_key(self, kind: Kind, name: str, now: datetime, expires: datetime | None, scope: Scope = "all") -> str:
         secret = secrets.token_urlsafe(32)
-        values = {"hash": _hashed(secret), "kind": kind, "scope": scope, "admin": name}
+        values: dict[str, object] = {"hash": _hashed(secret), "kind": kind, "scope": scope, "admin": name}
         values |= {"created": now, "expires": expires}
         self._session.execute(insert(self._session, KeyRow).values(**values))
         return secret

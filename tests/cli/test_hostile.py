@@ -32,7 +32,8 @@ HOSTILE = {
 
 def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with its name, as the program itself knows them."""
-    for name, command in (group or get_command(cli.app)).commands.items():
+    root: Any = group or get_command(cli.app)
+    for name, command in root.commands.items():
         if name in LONG_RUNNING:
             continue
         if hasattr(command, "commands"):

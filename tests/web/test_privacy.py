@@ -9,7 +9,7 @@ from app.loop import lessons
 from app.settings import Settings
 from app.store.feedback import FeedbackStore
 from app.store.privacy import Privacy
-from app.web.privacy import COOKIE
+from app.web.visitors import COOKIE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
 from worker import tidy
