@@ -30,7 +30,7 @@ from app.engine.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
-FLUSH_S = 0.025
+FLUSH_S = 0.05
 """Between two tellings of a streaming reader, who sees no finer: each costs a wake-up of his thread."""
 SEED_BITS = 31
 NEWS = 0.1
