@@ -1,6 +1,7 @@
 """The loop from the shell: what the next run would teach, and the simulation."""
 
 import json
+import keyword
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_lesson_is_told_and_written(poembot: Shell, bot: Bot, tmp_path: Path) 
     [
         (["--strategies", "luck"], "choose strategies among none, ancestor, voice, taste, ours"),
         (["--judged", "20", "--rounds", "9"], "a round has one poem of five lines at least: more --judged, or fewer"),
-        (["--audience", json.__file__], "is no audience: it defines no audience, expect, TRIGGER"),
+        (["--audience", keyword.__file__], "is no audience: it defines no audience, expect, TRIGGER"),
         (["--voice", "nobody"], "voice nobody is not known here"),
     ],
 )
