@@ -18,8 +18,10 @@ LEAST_REHEARSAL = 16 * PER_BATCH
 """Poems of the base's own that are read again, however small the lesson."""
 
 
-def passages(lesson: Lesson, verse: Sequence[str], *, most: int, seed: int) -> list[Passage]:
-    """The lesson with as much rehearsal as there is lesson, at most *most* texts.
+def passages(
+    lesson: Lesson, verse: Sequence[str], *, most: int, seed: int, least: int = LEAST_REHEARSAL
+) -> list[Passage]:
+    """The lesson with as much rehearsal as there is lesson and *least* so much, at most *most* texts.
 
     What does not fit is left to chance, drawn by *seed*: heavier texts stay more often.
     """
@@ -27,7 +29,7 @@ def passages(lesson: Lesson, verse: Sequence[str], *, most: int, seed: int) -> l
     taught = _drawn(lesson.texts, max(1, most // 2), rng)
     mean = float(np.mean([text.weight for text in taught])) if taught else 1.0
     read = [_passage(text, min(LOUDEST, text.weight / mean)) for text in taught]
-    rehearsed = min(len(verse), max(LEAST_REHEARSAL, len(read)), max(0, most - len(read)))
+    rehearsed = min(len(verse), max(least, len(read)), max(0, most - len(read)))
     if rehearsed:
         read += [Passage(verse[i]) for i in rng.choice(len(verse), rehearsed, replace=False)]
     return read
