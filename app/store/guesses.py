@@ -128,6 +128,11 @@ class Guesses:
         row = self._session.scalars(newest.order_by(GuessRow.id.desc()).limit(1)).one_or_none()
         return Guess(row.text, row.human, row.said_human) if row else None
 
+    def of_visitor(self, visitor: str) -> list[Guess]:
+        """All his answers, oldest first."""
+        rows = self._session.scalars(select(GuessRow).where(GuessRow.visitor_id == visitor).order_by(GuessRow.id))
+        return [Guess(row.text, row.human, row.said_human) for row in rows]
+
     def score(self, voice: str, visitor: str | None = None) -> Score:
         """Of everybody, or of one visitor."""
         counted = select(GuessRow.human, GuessRow.said_human, func.count()).where(GuessRow.voice == voice)

@@ -13,6 +13,9 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.store.guesses import Guesses
+from app.store.pieces import Pieces
+from app.store.reader_tables import GuessRow, PieceRow
 from app.store.submissions import Submissions
 from app.store.tables import (
     ImpressionRow,
@@ -49,6 +52,14 @@ class Privacy:
             "poems": list(self._poems(visitor)),
             "ticks": list(self._ticks(visitor)),
             "shown": list(self._shown(visitor)),
+            "pieces": [
+                {"title": piece.title, "author": piece.author, "status": piece.status, "lines": piece.text.split("\n")}
+                for piece in Pieces(self._session).of_visitor(visitor)
+            ],
+            "guesses": [
+                {"text": guess.text, "human": guess.human, "said_human": guess.said_human}
+                for guess in Guesses(self._session).of_visitor(visitor)
+            ],
             "submissions": [
                 {
                     "voice": given.voice,
@@ -143,6 +154,8 @@ class Privacy:
             (ImpressionRow, ImpressionRow.at),
             (TickRow, TickRow.at),
             (SubmissionRow, SubmissionRow.created),
+            (PieceRow, PieceRow.created),
+            (GuessRow, GuessRow.at),
         ):
             newest = select(func.max(at)).where(table.visitor_id == VisitorRow.id).scalar_subquery()
             idle = idle.where(newest.is_(None) | (newest < before))

@@ -19,6 +19,13 @@ SHOWN_ELSEWHERE = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resour
 """A poem does not change, and its picture is for other people's pages."""
 
 
+class KeptPoem(PoemOut):
+    """A poem that somebody takes away as data."""
+
+    mark: str
+    """That a machine wrote it, and which: for whoever finds the file."""
+
+
 @router.get("/poems/{poem}.txt")
 def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
     """A poem to copy."""
@@ -27,10 +34,10 @@ def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) ->
 
 
 @router.get("/poems/{poem}.json")
-def as_json(poem: PoemId, bot: BotDep, visitor: VisitorDep) -> PoemOut:
+def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> KeptPoem:
     """A poem for programs."""
-    with bot.reads(Poems) as poems:
-        return PoemOut.of(poems.one(poem, visitor.id))
+    found, voice = _poem(bot, poem, visitor)
+    return KeptPoem(**PoemOut.of(found).model_dump(), mark=mark(request, voice, found.version))
 
 
 @router.get("/poems/{poem}.png")

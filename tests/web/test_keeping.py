@@ -32,7 +32,7 @@ def test_everything_one_keeps_is_marked(reader: Reader) -> None:
 
     assert reader.open(f"{address}.txt").text.splitlines() == [*lines(page), "", "AI 생성 · 시봇 판 0"]
     data = reader.open(f"{address}.json").json()
-    assert (data["generator"], data["version"]) == ("AI", 0)
+    assert (data["generator"], data["version"], data["mark"]) == ("AI", 0, "AI 생성 · 시봇 판 0")
     assert "AI 생성 · 시봇 판 0" in page.text
     head = {
         meta.get("property"): meta.get("content")
