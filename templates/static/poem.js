@@ -145,7 +145,7 @@ function begin(wish, kept) {
   const list = at("lines");
   const rows = Array.from({ length: wish.lines }, (_, slot) => {
     const row = document.createElement("li");
-    row.innerHTML = '<span class="bare"><span class="text"></span></span>';
+    row.innerHTML = '<span class="bare"><span dir="auto" class="text"></span></span>';
     row.querySelector(".text").textContent = kept.get(slot) ?? "";
     return row;
   });

@@ -42,6 +42,14 @@ def test_a_page_has_one_language(client: httpx.Client, header: str, lang: str) -
     assert "Accept-Language" in answer.headers["vary"]
 
 
+def test_lines_run_as_their_script_does() -> None:
+    """A deployment's voice may be Arabic: each line tells its own direction, wherever a poem is shown."""
+    for partial in ("line", "verse", "piece"):
+        rows = re.findall(r"<[^>]*>\{\{ line.text }}", (TEMPLATES / "partials" / f"{partial}.html").read_text("utf-8"))
+        assert rows
+        assert all('dir="auto"' in row for row in rows)
+
+
 def test_words_come_from_the_catalogue(tmp_path: Path) -> None:
     """A .po file is read as it is; without one the templates' own words stay."""
     folder = tmp_path / "en" / "LC_MESSAGES"
