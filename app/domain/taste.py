@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.domain.version import Rate
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Judged:
@@ -18,6 +20,15 @@ class Judged:
     """Keyed hash of the visitor's address on the day he was last seen; "" when unknown."""
     liking: float | None = field(default=None, compare=False)
     """Log-odds of a tick as the taste of that day foretold them; None: there was none."""
+
+
+@dataclass(frozen=True, slots=True)
+class TasteEffect:
+    """What choosing by taste is worth: the poems that it wrote beside those that ignored it."""
+
+    by_taste: Rate | None
+    without: Rate | None
+    """Since there was a taste to ignore."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.domain.taste import Judged, TasteReport
-from app.store.tables import ImpressionRow, LineRow, TasteRow, TickRow, VisitorRow, VoiceRow
+from app.domain.taste import Judged, TasteEffect, TasteReport
+from app.store.tables import ImpressionRow, LineRow, PoemRow, TasteRow, TickRow, VersionRow, VisitorRow, VoiceRow
+from app.store.versions import wilson
 
 KEPT = 20
 """Tastes of a voice that are kept; older ones have been replaced many times over."""
@@ -53,6 +54,26 @@ class Tastes:
         known = list(self._session.scalars(kept))
         self._session.execute(delete(TasteRow).where(TasteRow.voice == voice, TasteRow.id.not_in(known)))
         return row.id
+
+    def effect(self, voice: str) -> TasteEffect | None:
+        """Tick-rates with and without taste, for what was foretold and the voice's present base; None before that."""
+        of_base = (VersionRow.id == ImpressionRow.version_id) & (VersionRow.base == VoiceRow.base)
+        ticked = (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
+        chosen = PoemRow.taste_id.is_not(None)
+        rows = self._session.execute(
+            select(chosen.label("chosen"), func.count(), func.count(TickRow.line_id).filter(~TickRow.taken_back))
+            .select_from(ImpressionRow)
+            .join(VoiceRow, VoiceRow.slug == ImpressionRow.voice)
+            .join(VersionRow, of_base)
+            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
+            .join(LineRow, LineRow.id == ImpressionRow.line_id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
+            .outerjoin(TickRow, ticked)
+            .where(ImpressionRow.voice == voice, ImpressionRow.liking.is_not(None), VisitorRow.returned.is_not(None))
+            .group_by(chosen)
+        )
+        found = {bool(by): wilson(ticks, shown) for by, shown, ticks in rows}
+        return TasteEffect(found.get(True), found.get(False)) if found else None
 
     def new_ticks(self, voice: str) -> int:
         """Ticks given or taken back since the newest taste was learned; of visitors whose cookie came back."""

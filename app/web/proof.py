@@ -11,6 +11,7 @@ from app.bootstrap import Bot
 from app.domain.trial import Arm, TrialReport, TrialRules
 from app.domain.version import Rate
 from app.store.runs import Runs
+from app.store.tastes import Tastes
 from app.store.trials import Trials
 from app.store.versions import Versions, wilson
 from app.web import charts, deeds
@@ -56,6 +57,7 @@ def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
         store = Versions(session)
         found, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
         runs, trials = Runs(session).of_voice(voice), Trials(session).of_voice(voice)
+        taste, effect = Tastes(session).newest(voice), Tastes(session).effect(voice)
     numbers = sorted(samples)
     beside = numbers if len(numbers) <= BESIDE else [numbers[0], *numbers[1 - BESIDE :]]
     seeds = min((len(samples[number]) for number in beside), default=0)
@@ -66,6 +68,8 @@ def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
         history=history,
         runs=runs,
         trials=trials,
+        taste=taste,
+        effect=effect,
         beside=beside,
         seeds=[[samples[number][seed] for number in beside] for seed in range(seeds)],
     )
