@@ -49,7 +49,7 @@ def _english(character: str) -> bool:
 
 
 VOICES = {
-    "sibot": Voice("시봇", "ko", _korean, Style(temperature=0.95, nucleus=0.9, shortest=4, longest=32, spell=False)),
+    "sibot": Voice("시봇", "ko", _korean, Style(temperature=1.0, nucleus=0.9, shortest=4, longest=32, spell=False)),
     "bard": Voice("Bard", "en", _english, Style(temperature=0.9, nucleus=0.9, shortest=8, longest=64, spell=False)),
 }
 
