@@ -115,7 +115,13 @@ def test_our_own_audience_keeps_the_contract() -> None:
     visitors = [next(coming) for _ in range(1000)]
     readers = [visitor for visitor in visitors if visitor.honest and visitor.attentive]
     attackers = [visitor for visitor in visitors if not visitor.honest]
-    lines = ["어머니가 손을 씻고", "당신은 어디로 가나?", "그것은 그런 것이다", "The bread upon the table,", "오늘 저녁"]
+    lines = [
+        "어머니가 손을 씻고",
+        "당신은 어디로 가나?",
+        "그것은 그런 것이다",
+        "The bread upon the table,",
+        "오늘 저녁",
+    ]
     expected = ours.expect(lines)
 
     assert 0.75 < len(readers) / 1000 < 0.85
