@@ -3,10 +3,12 @@
 import logging
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pygal  # noqa: F401 - see below
 import pytest
 import structlog
 from hypothesis import HealthCheck
@@ -19,6 +21,9 @@ from tests.support.databases import Databases, Scale
 from tests.support.loopback import only_loopback
 from tests.support.servers import Servers, servers
 from tests.support.world import Clock, World
+
+# pygal hooks itself into the imports in a way of before Python 3.4, and pytest asks every hook in today's.
+sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
