@@ -39,7 +39,7 @@ LANES, STEPS = 32, 128
 WINDOW = 64
 """States that a network with attention looks back at: more than a line, less than a poem."""
 ENOUGH = 100_000
-"""Characters that tell how long symbols are."""
+"""Characters that tell how long symbols are, and which are rare."""
 HOLDOUT = "holdout.txt"
 MOST_WORDS = 8000
 """Symbols for words, at word level; the softmax over more takes the time that reading in words saves."""
@@ -80,10 +80,15 @@ class OtherOrder(ValueError):
 
 
 def vocabulary_of(texts: Sequence[str], level: Level) -> Vocabulary:
-    """A symbol for each character seen three times, at word level for frequent words too, at byte level for none."""
+    """A symbol for each character seen three times, at word level for frequent words too, at byte level for none.
+
+    In a short text for each character: half of a Chinese one would be spelled else, and so few teach no spelling.
+    """
     if level == "byte":
         return Vocabulary(())
-    return Vocabulary.of(texts, words=MOST_WORDS if level == "word" else 0)
+    if level == "word":
+        return Vocabulary.of(texts, words=MOST_WORDS)
+    return Vocabulary.of(texts, at_least=1 if sum(map(len, texts)) < ENOUGH else 3)
 
 
 def chars_per_symbol(texts: Sequence[str], vocabulary: Vocabulary) -> float:
@@ -170,11 +175,15 @@ def workplace(out: Path, order: Order, texts: Sequence[str]) -> Path:
     return work
 
 
-def style_of(text: str) -> Style:
-    """How to speak after such a text: lines as long as nearly all of its lines are, few half as short."""
+def style_of(text: str, level: Level) -> Style:
+    """How to speak after such a text: lines as long as nearly all of its lines are, few half as short.
+
+    Characters without a symbol it may read, not write: what it saw once or twice is more often a mistake than a find.
+    """
     lengths = [len(line) for line in text.splitlines() if line.strip()] or [4, 40]
     shortest, longest = (int(length) for length in np.percentile(lengths, (5, 95)))
-    return Style(shortest=max(1, min(20, shortest // 2)), longest=max(8, min(80, longest)))
+    shortest, longest = max(1, min(20, shortest // 2)), max(8, min(80, longest))
+    return Style(shortest=shortest, longest=longest, spell=level == "byte")
 
 
 def package(

@@ -175,7 +175,7 @@ def describe(
         architecture=network.architecture.as_dict(),
         level=order.level,
         reads=reads,
-        style=style_of("\n".join(texts)),
+        style=style_of("\n".join(texts), order.level),
         metrics={"bits_per_char": figures["bits_per_char"]},
         seed=order.seed,
         created=now().isoformat(timespec="seconds"),

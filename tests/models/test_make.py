@@ -33,12 +33,26 @@ def test_of_a_short_text_more_is_kept_aside(poems: int, share: float) -> None:
 
 def test_it_speaks_in_lines_like_those_it_read() -> None:
     """Nearly as long as the longest, half as long as the shortest; a text without lines gets lines all the same."""
-    style = style_of("\n".join("x" * length for length in range(12, 34)))
+    style = style_of("\n".join("x" * length for length in range(12, 34)), "char")
 
     assert (style.shortest, style.longest) == (6, 31)
-    assert style_of("").longest == 38
-    assert style_of("아\n" * 9).shortest == 1
-    assert style_of("a" * 5000).longest == 80
+    assert style_of("", "char").longest == 38
+    assert style_of("아\n" * 9, "char").shortest == 1
+    assert style_of("a" * 5000, "word").longest == 80
+
+
+def test_only_bytes_are_spelled() -> None:
+    """A base of characters or words writes what has a symbol; one of bytes could write nothing else."""
+    assert [style_of(POEM, level).spell for level in ("char", "word", "byte")] == [False, False, True]
+
+
+def test_in_a_short_text_every_character_is_a_symbol() -> None:
+    """In a long one a character seen twice is spelled; at word level always, so that spelling is learned."""
+    short, long = POEM + "뷁", POEM * 4000 + "뷁"
+
+    assert "뷁" in vocabulary_of([short], "char").characters
+    assert "뷁" not in vocabulary_of([long], "char").characters
+    assert "뷁" not in vocabulary_of([short], "word").characters
 
 
 def test_a_short_text_gets_a_small_network() -> None:
