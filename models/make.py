@@ -82,13 +82,13 @@ class OtherOrder(ValueError):
 def vocabulary_of(texts: Sequence[str], level: Level) -> Vocabulary:
     """A symbol for each character seen three times, at word level for frequent words too, at byte level for none.
 
-    In a short text for each character: half of a Chinese one would be spelled else, and so few teach no spelling.
+    In a short text twice is enough: half of a Chinese one would be spelled else. Once is not, or nothing taught to spell.
     """
     if level == "byte":
         return Vocabulary(())
     if level == "word":
         return Vocabulary.of(texts, words=MOST_WORDS)
-    return Vocabulary.of(texts, at_least=1 if sum(map(len, texts)) < ENOUGH else 3)
+    return Vocabulary.of(texts, at_least=2 if sum(map(len, texts)) < ENOUGH else 3)
 
 
 def chars_per_symbol(texts: Sequence[str], vocabulary: Vocabulary) -> float:

@@ -46,13 +46,14 @@ def test_only_bytes_are_spelled() -> None:
     assert [style_of(POEM, level).spell for level in ("char", "word", "byte")] == [False, False, True]
 
 
-def test_in_a_short_text_every_character_is_a_symbol() -> None:
-    """In a long one a character seen twice is spelled; at word level always, so that spelling is learned."""
-    short, long = POEM + "뷁", POEM * 4000 + "뷁"
+def test_in_a_short_text_fewer_characters_are_spelled() -> None:
+    """One seen twice is a symbol there; in a long one, and beside words, it is spelled. One seen once always is."""
+    short, long = POEM + "뷁뷁뷃", POEM * 4000 + "뷁뷁뷃"
 
     assert "뷁" in vocabulary_of([short], "char").characters
     assert "뷁" not in vocabulary_of([long], "char").characters
     assert "뷁" not in vocabulary_of([short], "word").characters
+    assert "뷃" not in vocabulary_of([short], "char").characters
 
 
 def test_a_short_text_gets_a_small_network() -> None:
