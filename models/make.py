@@ -82,7 +82,7 @@ class OtherOrder(ValueError):
 def vocabulary_of(texts: Sequence[str], level: Level) -> Vocabulary:
     """A symbol for each character seen three times, at word level for frequent words too, at byte level for none.
 
-    In a short text twice is enough: half of a Chinese one would be spelled else. Once is not: nothing would teach spelling.
+    In a short text twice is enough: half of a Chinese one would be spelled else. Once would teach no spelling.
     """
     if level == "byte":
         return Vocabulary(())
