@@ -27,7 +27,7 @@ from worker.lesson import LEAST_REHEARSAL, PER_BATCH, passages
 RATE = 3e-4
 """A seventh of what a base is trained with: the lesson is a touch, not a new upbringing."""
 DREAM_RATE = 2e-4
-"""Of a lesson with dreams: at 3e-4, lines chosen by taste from what the voice then writes lose 0.13 of their variety."""
+"""Of a lesson with dreams: at 3e-4, lines that taste chooses from what the voice then writes lose 0.13 of variety."""
 DROPOUT = 0.5
 """As the base was taught: with less, a short lesson overwrites what it knows (docs/log.md, 2026-11-24)."""
 MOST_PASSES = 3
