@@ -1,5 +1,6 @@
 """Versions: immutable trained states of a voice."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,16 @@ class Rate:
     mean: float
     low: float
     high: float
+
+
+def wilson(ticks: int, impressions: int, z: float = 1.96) -> Rate | None:
+    """A share with its 95 % interval (Wilson 1927); None without impressions."""
+    if impressions == 0:
+        return None
+    share, squared = ticks / impressions, z * z / impressions
+    middle = (share + squared / 2) / (1 + squared)
+    half = z * math.sqrt(share * (1 - share) / impressions + squared / (4 * impressions)) / (1 + squared)
+    return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain.submission import SubmissionStatus
-from app.domain.version import Rate
+from app.domain.version import Rate, wilson
 from app.store.reader_tables import GuessRow, QuotableRow
 from app.store.session import insert
 from app.store.tables import ImpressionRow, LineRow, PoemRow, SubmissionRow, VisitorRow, VoiceRow
-from app.store.versions import wilson
 
 AT_MOST = 400
 """Newest texts of either kind that are asked about."""

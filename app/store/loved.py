@@ -8,10 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.domain.poem import Poem
-from app.domain.version import Rate
+from app.domain.version import Rate, wilson
 from app.store.poems import SAID_BY_HUMANS, Poems
 from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow
-from app.store.versions import wilson
 
 
 @dataclass(frozen=True, slots=True)

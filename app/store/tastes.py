@@ -8,8 +8,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.taste import Judged, TasteEffect, TasteReport
+from app.domain.version import wilson
 from app.store.tables import ImpressionRow, LineRow, PoemRow, TasteRow, TickRow, VersionRow, VisitorRow, VoiceRow
-from app.store.versions import wilson
 
 KEPT = 20
 """Tastes of a voice that are kept; older ones have been replaced many times over."""

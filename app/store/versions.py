@@ -12,7 +12,7 @@ from app.domain.errors import UnknownVersion, UnknownVoice
 from app.domain.lesson import LessonItem
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.verdict import Verdict
-from app.domain.version import Rate, VersionReport, VersionStatus
+from app.domain.version import VersionReport, VersionStatus, wilson
 from app.store.tables import (
     HistoryRow,
     ImpressionRow,
@@ -44,16 +44,6 @@ class ReadCount:
     number: int
     impressions: int
     ticks: int
-
-
-def wilson(ticks: int, impressions: int, z: float = 1.96) -> Rate | None:
-    """A share with its 95 % interval (Wilson 1927); None without impressions."""
-    if impressions == 0:
-        return None
-    share, squared = ticks / impressions, z * z / impressions
-    middle = (share + squared / 2) / (1 + squared)
-    half = z * math.sqrt(share * (1 - share) / impressions + squared / (4 * impressions)) / (1 + squared)
-    return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
 class Versions:

@@ -9,11 +9,11 @@ from fastapi.responses import HTMLResponse, Response
 
 from app.bootstrap import Bot
 from app.domain.trial import Arm, TrialReport, TrialRules
-from app.domain.version import Rate
+from app.domain.version import Rate, wilson
 from app.store.runs import Runs
 from app.store.tastes import Tastes
 from app.store.trials import Trials
-from app.store.versions import Versions, wilson
+from app.store.versions import Versions
 from app.web import charts, deeds
 from app.web.admins import Admin, must_be_admin
 from app.web.declared import problems, unsafe_problems

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
-from app.store.versions import wilson
+from app.domain.version import wilson
 from app.web.shapes import Out, RateOut
 
 

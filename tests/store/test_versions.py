@@ -8,7 +8,7 @@ from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion, Unknown
 from app.domain.lesson import Lesson, Text
 from app.domain.run import Cause, Claim, RunState
 from app.domain.verdict import Verdict
-from app.domain.version import VersionReport, VersionStatus
+from app.domain.version import VersionReport, VersionStatus, wilson
 from app.loop import rollout
 from app.loop.rollout import Candidate
 from app.store.poems import Poems
@@ -16,7 +16,7 @@ from app.store.releases import Releases
 from app.store.runs import Runs
 from app.store.ticks import Ticks
 from app.store.trials import Trials
-from app.store.versions import Versions, wilson
+from app.store.versions import Versions
 from app.store.voices import Voices
 from tests.store.test_runs import claimed
 from tests.support.world import World

@@ -5,32 +5,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from app.domain.version import Rate, wilson
 from models.seen import letters
 
-Z = 1.96
 _HANGUL = re.compile("[가-힣]")
 _WORDS = re.compile("[가-힣]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A share with its 95 % interval (Wilson 1927)."""
-
-    mean: float
-    low: float
-    high: float
-
-
-def share(hits: int, of: int) -> Share:
-    """NaN of nothing."""
-    if not of:
-        return Share(math.nan, math.nan, math.nan)
-    p, scale = hits / of, 1 + Z * Z / of
-    middle = (p + Z * Z / (2 * of)) / scale
-    half = Z * math.sqrt(p * (1 - p) / of + Z * Z / (4 * of * of)) / scale
-    return Share(p, max(0.0, middle - half), min(1.0, middle + half))
+def share(hits: int, of: int) -> Rate:
+    """With its interval; NaN of nothing."""
+    return wilson(hits, of) or Rate(math.nan, math.nan, math.nan)
 
 
 def pieces(lines: Sequence[str]) -> list[str]:
