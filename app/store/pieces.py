@@ -1,7 +1,5 @@
 """Pieces: what visitors wove of ticked lines, and what became of it."""
 
-import base64
-import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -12,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.piece import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
+from app.store.poems import new_id
 from app.store.reader_tables import PieceLineRow, PieceRow
 from app.store.tables import LineRow, PoemRow, TickRow, VersionRow
 
@@ -46,7 +45,7 @@ class Pieces:
             if line not in known:
                 raise UnknownLine(line)
         row = PieceRow(
-            id=base64.b32encode(secrets.token_bytes(7)).decode().lower().rstrip("=")[:10],
+            id=new_id(),
             voice=voice,
             visitor_id=visitor,
             title=title,

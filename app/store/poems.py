@@ -20,7 +20,7 @@ SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id ==
 """Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
 
 
-def _new_id() -> str:
+def new_id() -> str:
     """Ten letters that cannot be guessed."""
     return base64.b32encode(secrets.token_bytes(7)).decode().lower().rstrip("=")[:10]
 
@@ -33,7 +33,7 @@ class Poems:
 
     def keep(self, writing: Writing, visitor: str, *, prime: str, fixed_seed: bool, now: datetime) -> str:
         """Store a poem with its lines, and the impressions it makes on its reader; returns its id."""
-        poem = _new_id()
+        poem = new_id()
         whole = {
             "id": poem,
             "voice": writing.voice,
