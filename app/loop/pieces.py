@@ -6,9 +6,9 @@ from typing import Protocol
 
 from app.domain.errors import Unfit
 from app.domain.piece import FEWEST, MOST
-from app.domain.submission import LONGEST_TITLE, SubmissionStatus
-from app.loop.screen import blocked, personal_data
-from app.loop.submissions import checked
+from app.domain.submission import SubmissionStatus
+from app.loop.screen import blocked
+from app.loop.submissions import one_line, screened
 
 
 class PieceStore(Protocol):
@@ -43,13 +43,10 @@ def weave(
     once = list(dict.fromkeys(lines))
     if not FEWEST <= len(once) <= MOST:
         raise Unfit("few_lines", f"a piece has {FEWEST} to {MOST} lines")
-    named, signed = (" ".join(checked(words).split()) for words in (title, author))
+    named, signed = one_line(title), one_line(author)
     if not named:
         raise Unfit("no_title", "a piece has a title")
-    if max(len(named), len(signed)) > LONGEST_TITLE:
-        raise Unfit("title_too_long", f"a title or a name has at most {LONGEST_TITLE} characters")
-    if kind := personal_data(f"{named}\n{signed}"):
-        raise Unfit("personal_data", f"there is personal data in it: {kind.replace('_', ' ')}")
-    trusted = auto_approve and blocked(f"{named}\n{signed}") is None
+    words = screened("", named, signed)
+    trusted = auto_approve and blocked(words) is None
     status = SubmissionStatus.APPROVED if trusted else SubmissionStatus.WAITING
     return pieces.add(voice, visitor, title=named, author=signed or None, lines=once, status=status, now=now)

@@ -136,9 +136,14 @@ def personal_data(text: str) -> str | None:
     return None
 
 
+def letters(text: str) -> str:
+    """The letters and digits alone, compatibility forms and case folded."""
+    return str(regex.sub(r"[^\p{L}\p{N}]", "", unicodedata.normalize("NFKC", text).casefold()))
+
+
 def sketch(text: str) -> frozenset[int]:
     """The smallest hashes of all the text's runs of letters: texts that are nearly the same share most of them."""
-    bare = regex.sub(r"[^\p{L}\p{N}]", "", unicodedata.normalize("NFKC", text).casefold())
+    bare = letters(text)
     runs = {bare[i : i + _SHINGLE] for i in range(max(1, len(bare) - _SHINGLE + 1))}
     hashes = (int.from_bytes(hashlib.blake2b(run.encode(), digest_size=4).digest(), "big") >> 1 for run in runs)
     return frozenset(sorted(hashes)[:SKETCH])

@@ -10,7 +10,7 @@ import regex
 
 from app.domain.errors import Unfit
 from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST, Flag, Offer, Submission, SubmissionStatus
-from app.loop.screen import NEAR, blocked, personal_data, sketch
+from app.loop.screen import NEAR, blocked, letters, personal_data, sketch
 
 _FORBIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\uFFFD--[\n\r\t]]", regex.VERSION1)
 _DIRECTION = regex.compile(r"[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C]")
@@ -54,8 +54,7 @@ def clean(text: str) -> str:
 
 def fingerprint(text: str) -> str:
     """SHA-256 of the letters and digits alone, compatibility forms and case folded."""
-    bare = regex.sub(r"[^\p{L}\p{N}]", "", unicodedata.normalize("NFKC", text).casefold())
-    return hashlib.sha256((bare or text).encode()).hexdigest()
+    return hashlib.sha256((letters(text) or text).encode()).hexdigest()
 
 
 def checked(text: str) -> str:
@@ -63,6 +62,21 @@ def checked(text: str) -> str:
     if _FORBIDDEN.search(text) or _FLOOD.search(unicodedata.normalize("NFC", text)):
         raise Unfit("not_text", "this is not readable text")
     return clean(text)
+
+
+def one_line(words: str) -> str:
+    """A title or a name, cleaned. Raises Unfit for what is not text."""
+    return " ".join(checked(words).split())
+
+
+def screened(text: str, *names: str | None) -> str:
+    """The text with its *names*, as the screen is to see them. Raises Unfit: `title_too_long`, `personal_data`."""
+    if any(name and len(name) > LONGEST_TITLE for name in names):
+        raise Unfit("title_too_long", f"a title or a name has at most {LONGEST_TITLE} characters")
+    whole = "\n".join(filter(None, (text, *names)))
+    if kind := personal_data(whole):
+        raise Unfit("personal_data", f"there is personal data in it: {kind.replace('_', ' ')}")
+    return whole
 
 
 def examine(text: str, title: str | None, author: str | None, *, consent: bool) -> Offer:
@@ -82,12 +96,8 @@ def examine(text: str, title: str | None, author: str | None, *, consent: bool) 
         raise Unfit("too_long", f"a poem has at most {LONGEST} characters")
     if not _LETTER.search(kept):
         raise Unfit("not_text", "a poem has letters in it")
-    names = [" ".join(checked(name or "").split()) or None for name in (title, author)]
-    if any(name and len(name) > LONGEST_TITLE for name in names):
-        raise Unfit("title_too_long", f"a title or a name has at most {LONGEST_TITLE} characters")
-    whole = "\n".join(filter(None, (kept, *names)))
-    if kind := personal_data(whole):
-        raise Unfit("personal_data", f"there is personal data in it: {kind.replace('_', ' ')}")
+    names = [one_line(name or "") or None for name in (title, author)]
+    whole = screened(kept, *names)
     if not consent:
         raise Unfit("no_consent", "without your consent the poem cannot be learned")
     return Offer(kept, names[0], names[1], fingerprint(kept), sketch(kept), blocked=blocked(whole) is not None)
