@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.store.tables import ImpressionRow, PoemRow, SubmissionRow, TickRow, VisitorRow
+from app.store.tables import TICK_OF_IMPRESSION, ImpressionRow, PoemRow, SubmissionRow, TickRow, VisitorRow
 
 
 class Counts:
@@ -30,10 +30,7 @@ class Counts:
         ticks = (
             select(func.count())
             .select_from(TickRow)
-            .join(
-                ImpressionRow,
-                (ImpressionRow.line_id == TickRow.line_id) & (ImpressionRow.visitor_id == TickRow.visitor_id),
-            )
+            .join(ImpressionRow, TICK_OF_IMPRESSION)
             .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
             .where(TickRow.at >= since, ~TickRow.taken_back, back)
         )

@@ -10,7 +10,16 @@ from sqlalchemy.orm import Session
 from app.domain.poem import Poem
 from app.domain.version import Rate, wilson
 from app.store.poems import SAID_BY_HUMANS, Poems
-from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow
+from app.store.tables import (
+    TICK_OF_IMPRESSION,
+    ImpressionRow,
+    LineRow,
+    PoemLineRow,
+    PoemRow,
+    TickRow,
+    VersionRow,
+    VisitorRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +105,7 @@ class Loved:
             .select_from(ImpressionRow)
             .join(PoemLineRow, PoemLineRow.line_id == ImpressionRow.line_id)
             .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
-            .outerjoin(
-                TickRow,
-                (TickRow.line_id == ImpressionRow.line_id)
-                & (TickRow.visitor_id == ImpressionRow.visitor_id)
-                & ~TickRow.taken_back,
-            )
+            .outerjoin(TickRow, TICK_OF_IMPRESSION & ~TickRow.taken_back)
             .where(PoemLineRow.poem_id == poem, VisitorRow.returned.is_not(None))
         ).one()
         return wilson(shown[1], shown[0])

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.heldout import ReadLine
-from app.store.tables import ImpressionRow, LessonItemRow, LineRow, PoemLineRow, TickRow
+from app.store.tables import TICK_OF_IMPRESSION, ImpressionRow, LessonItemRow, LineRow, PoemLineRow, TickRow
 
 AT_ONCE = 500
 """Ids in one question to the database."""
@@ -24,9 +24,7 @@ class Readings:
         rows = self._session.execute(
             select(ImpressionRow.visitor_id, LineRow.id, LineRow.poem_id, LineRow.text, TickRow.taken_back)
             .join(LineRow, LineRow.id == ImpressionRow.line_id)
-            .outerjoin(
-                TickRow, (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
-            )
+            .outerjoin(TickRow, TICK_OF_IMPRESSION)
             .where(ImpressionRow.voice == voice, ImpressionRow.visitor_id.in_(visitors))
             .order_by(ImpressionRow.visitor_id, ImpressionRow.line_id)
         ).all()

@@ -13,6 +13,7 @@ from app.store.schema import Base
 metadata = Base.metadata
 """All tables."""
 __all__ = [
+    "TICK_OF_IMPRESSION",
     "AdminRow",
     "AuditRow",
     "HistoryRow",
@@ -264,6 +265,10 @@ class TickRow(Base):
     address: Mapped[str] = mapped_column(String(64), default="")
     at: Mapped[datetime] = mapped_column(index=True)
     taken_back: Mapped[bool] = mapped_column(default=False)
+
+
+TICK_OF_IMPRESSION = (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
+"""The tick that a visitor gave a line he was shown."""
 
 
 class SubmissionRow(Base):

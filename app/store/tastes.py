@@ -9,7 +9,17 @@ from sqlalchemy.orm import Session
 
 from app.domain.taste import Judged, TasteEffect, TasteReport
 from app.domain.version import wilson
-from app.store.tables import ImpressionRow, LineRow, PoemRow, TasteRow, TickRow, VersionRow, VisitorRow, VoiceRow
+from app.store.tables import (
+    TICK_OF_IMPRESSION,
+    ImpressionRow,
+    LineRow,
+    PoemRow,
+    TasteRow,
+    TickRow,
+    VersionRow,
+    VisitorRow,
+    VoiceRow,
+)
 
 KEPT = 20
 """Tastes of a voice that are kept; older ones have been replaced many times over."""
@@ -58,7 +68,6 @@ class Tastes:
     def effect(self, voice: str) -> TasteEffect | None:
         """Tick-rates with and without taste, for what was foretold and the voice's present base; None before that."""
         of_base = (VersionRow.id == ImpressionRow.version_id) & (VersionRow.base == VoiceRow.base)
-        ticked = (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
         chosen = PoemRow.taste_id.is_not(None)
         rows = self._session.execute(
             select(chosen.label("chosen"), func.count(), func.count(TickRow.line_id).filter(~TickRow.taken_back))
@@ -68,7 +77,7 @@ class Tastes:
             .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
             .join(LineRow, LineRow.id == ImpressionRow.line_id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
-            .outerjoin(TickRow, ticked)
+            .outerjoin(TickRow, TICK_OF_IMPRESSION)
             .where(ImpressionRow.voice == voice, ImpressionRow.liking.is_not(None), VisitorRow.returned.is_not(None))
             .group_by(chosen)
         )
@@ -81,10 +90,7 @@ class Tastes:
         ticks = (
             select(func.count())
             .select_from(TickRow)
-            .join(
-                ImpressionRow,
-                (ImpressionRow.line_id == TickRow.line_id) & (ImpressionRow.visitor_id == TickRow.visitor_id),
-            )
+            .join(ImpressionRow, TICK_OF_IMPRESSION)
             .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
             .where(ImpressionRow.voice == voice, VisitorRow.returned.is_not(None))
         )
@@ -98,9 +104,7 @@ class Tastes:
             select(ImpressionRow, LineRow.text, TickRow.taken_back, TickRow.address, VisitorRow.address)
             .join(LineRow, LineRow.id == ImpressionRow.line_id)
             .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
-            .outerjoin(
-                TickRow, (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
-            )
+            .outerjoin(TickRow, TICK_OF_IMPRESSION)
             .where(ImpressionRow.voice == voice, VisitorRow.returned.is_not(None))
             .order_by(ImpressionRow.line_id, ImpressionRow.visitor_id)
         )

@@ -10,7 +10,17 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.trial import Arm, Evidence, Impression, TrialEnd, TrialReport, TrialState, thinned
-from app.store.tables import ImpressionRow, LineRow, PoemRow, TickRow, TrialRow, VersionRow, VisitorRow, VoiceRow
+from app.store.tables import (
+    TICK_OF_IMPRESSION,
+    ImpressionRow,
+    LineRow,
+    PoemRow,
+    TickRow,
+    TrialRow,
+    VersionRow,
+    VisitorRow,
+    VoiceRow,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +100,7 @@ class Trials:
                 ImpressionRow,
                 (ImpressionRow.line_id == LineRow.id) & (ImpressionRow.visitor_id == PoemRow.visitor_id),
             )
-            .outerjoin(
-                TickRow,
-                (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id),
-            )
+            .outerjoin(TickRow, TICK_OF_IMPRESSION)
             .where(
                 PoemRow.trial_id == trial,
                 PoemRow.version_id.in_([TrialRow.challenger_id, TrialRow.champion_id]),

@@ -14,6 +14,7 @@ from app.domain.trial import TrialEnd, TrialState
 from app.domain.verdict import Verdict
 from app.domain.version import VersionReport, VersionStatus, wilson
 from app.store.tables import (
+    TICK_OF_IMPRESSION,
     HistoryRow,
     ImpressionRow,
     LessonItemRow,
@@ -229,10 +230,7 @@ class Versions:
                     func.sum(case((TickRow.taken_back.is_(False), 1), else_=0)),
                 )
                 .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
-                .outerjoin(
-                    TickRow,
-                    (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id),
-                )
+                .outerjoin(TickRow, TICK_OF_IMPRESSION)
                 .where(ImpressionRow.version_id.in_([row.id for row in rows]), VisitorRow.returned.is_not(None))
                 .group_by(ImpressionRow.version_id)
             )
