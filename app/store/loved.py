@@ -71,6 +71,17 @@ class Loved:
         self, voice: str, visitor: str | None, *, since: datetime | None = None, limit: int = 10
     ) -> list[LovedPoem]:
         """The poems with most ticks on their lines, of those given after *since*."""
+        ticked = self._ticked(voice, since=since, limit=limit)
+        return [self._loved(id, ticks, self._rate(id), visitor) for id, ticks in ticked]
+
+    def best(self, voice: str, visitor: str | None, *, limit: int = 5, among: int = 50) -> list[LovedPoem]:
+        """The poems that most surely are liked: by the lower end of what share of their lines is ticked."""
+        rated = [(id, ticks, self._rate(id)) for id, ticks in self._ticked(voice, limit=among)]
+        rated.sort(key=lambda one: one[2].low if one[2] else 0.0, reverse=True)
+        return [self._loved(id, ticks, rate, visitor) for id, ticks, rate in rated[:limit]]
+
+    def _ticked(self, voice: str, *, since: datetime | None = None, limit: int) -> list[tuple[str, int]]:
+        """Ids of the poems with most ticks, and how many."""
         marks = func.count()
         rows = self._since(
             select(PoemRow.id, marks)
@@ -82,14 +93,10 @@ class Loved:
             .limit(limit),
             since,
         )
-        found = self._session.execute(rows).all()
-        poems = Poems(self._session)
-        return [LovedPoem(poems.one(id, visitor), ticks, self._rate(id)) for id, ticks in found]
+        return [(id, ticks) for id, ticks in self._session.execute(rows)]
 
-    def best(self, voice: str, visitor: str | None, *, limit: int = 5, among: int = 50) -> list[LovedPoem]:
-        """The poems that most surely are liked: by the lower end of what share of their lines is ticked."""
-        loved = self.poems(voice, visitor, limit=among)
-        return sorted(loved, key=lambda one: one.rate.low if one.rate else 0.0, reverse=True)[:limit]
+    def _loved(self, id: str, ticks: int, rate: Rate | None, visitor: str | None) -> LovedPoem:
+        return LovedPoem(Poems(self._session).one(id, visitor), ticks, rate)
 
     @staticmethod
     def _since(rows: Any, since: datetime | None) -> Any:
