@@ -22,6 +22,9 @@ from tests.support.loopback import only_loopback
 from tests.support.servers import Servers, servers
 from tests.support.world import Clock, World
 
+# Tiny networks only lose by a second thread, and on a busy machine it waits for the first a hundred times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # pygal hooks itself into the imports in a way of before Python 3.4, and pytest asks every hook in today's.
 sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
 
