@@ -69,9 +69,8 @@ def teach(contestant: Contestant, plain: Order, texts: Sequence[str], val: str) 
         network = learn(network, stream(spelled, vocabulary), order.plan("cpu"), device="cpu", watch=watch)
     minutes = (time.process_time() - began) / 60
     bits = surprise_of_stream(network, vocabulary, contestant.spelled(val)).nats / len(val) / math.log(2)
-    parameters = sum(p.numel() for p in network.parameters())
     longer = len(vocabulary.encode("".join(spelled))) / sum(map(len, texts))
-    told = f"{len(vocabulary):,} | {longer:.2f} | {parameters:,} | {minutes:.1f} | {bits:.3f}"
+    told = f"{len(vocabulary):,} | {longer:.2f} | {network.weight_count:,} | {minutes:.1f} | {bits:.3f}"
     return f"| {contestant.name} | {told} |"
 
 

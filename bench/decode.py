@@ -135,9 +135,8 @@ def _untrained(like: Checkpoint, size: int, folder: Path) -> Checkpoint:
     from models.network import Architecture, CharNetwork
 
     architecture = Architecture(len(like.vocabulary), "lstm", 2, size, min(256, size))
-    weights = {name: value.detach().numpy() for name, value in CharNetwork(architecture).state_dict().items()}
     meta = replace(like.meta, architecture=architecture.as_dict(), files={}, fingerprint={})
-    checkpoint.write(folder, meta, like.vocabulary, weights)
+    checkpoint.write(folder, meta, like.vocabulary, CharNetwork(architecture).arrays())
     return checkpoint.read(folder)
 
 

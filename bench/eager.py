@@ -11,16 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from models.checkpoint import Checkpoint
-from models.network import Architecture, CharNetwork, State
+from models.network import CharNetwork, State
 
 _CELLS: dict[str, type[nn.RNNCellBase]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
 
 
 def network_of(version: Checkpoint) -> CharNetwork:
     """The network of a version folder."""
-    network = CharNetwork(Architecture(**version.meta.architecture))
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in version.weights.items()})
-    return network.eval()
+    return CharNetwork.of(version.meta.architecture, version.weights)
 
 
 class Whole:

@@ -5,22 +5,16 @@ four steps. It is Karpathy's example of 2015, small enough to watch every step.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
-from models.network import Cell
+from models.byhand import LETTERS, READ, SURE, UNITS, WANTED
+from models.network import CELLS, Cell
 
-LETTERS = "helo"
-READ, WANTED = "hell", "ello"
-UNITS = 10
 MOST_STEPS = 500
-SURE = 0.1
-"""Mean nats a letter below which the lesson is learned."""
-
-_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ class Hello(nn.Module):
 
     def __init__(self, cell: Cell, layers: int = 1) -> None:
         super().__init__()
-        self.recurrent = _CELLS[cell](len(LETTERS), UNITS, layers, batch_first=True)
+        self.recurrent = CELLS[cell](len(LETTERS), UNITS, layers, batch_first=True)
         self.project = nn.Linear(UNITS, len(LETTERS))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -193,7 +193,6 @@ def package(
 
     Raises FileExistsError, OSError, ValueError for weights that are not finite.
     """
-    weights = {name: value.detach().float().numpy() for name, value in network.state_dict().items()}
     with TemporaryDirectory(prefix="poembot-") as folder:
         extras = Path(folder)
         (extras / "verse").mkdir()
@@ -203,4 +202,4 @@ def package(
         if len(whole) > MOST_VERSE:
             np.save(extras / seen.FILE, seen.hashes(texts), allow_pickle=False)
         (extras / checkpoint.CARD).write_text(card, encoding="utf-8")
-        return checkpoint.write(out, meta, vocabulary, weights, extras=extras)
+        return checkpoint.write(out, meta, vocabulary, network.arrays(), extras=extras)

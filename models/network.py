@@ -6,11 +6,13 @@ With `residual`, each layer above the first adds to what it was given (He et al.
 and depth pays; with `attention`, the top also looks back. Knows symbols, not text.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.attention import Attention
@@ -19,7 +21,7 @@ Cell = Literal["rnn", "lstm", "gru"]
 State = list[tuple[Tensor, ...]]
 """Per layer (h,), or (h, c) for an LSTM; each (1, N, H). Last, with attention, its memory."""
 
-_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+CELLS: Mapping[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Architecture:
 
     def __post_init__(self) -> None:
         """ValueError for what no network can be made of."""
-        if self.cell not in _CELLS:
+        if self.cell not in CELLS:
             raise ValueError(f"no such cell: {self.cell}; choose rnn, lstm or gru")
         if min(self.symbols, self.layers, self.size, self.embedding) < 1:
             raise ValueError("symbols, layers, size and embedding are at least 1")
@@ -77,7 +79,7 @@ class CharNetwork(nn.Module):
         self.weight_dropout = weight_dropout
         a = self.architecture = architecture
         self.embedding = nn.Embedding(a.symbols, a.embedding)
-        cell = _CELLS[a.cell]
+        cell = CELLS[a.cell]
         widths = [a.embedding] + [a.size] * (a.layers - 1)
         self.layers = nn.ModuleList([cell(w, a.size, batch_first=True) for w in widths])
         self.attention = Attention(a.size, a.attention) if a.attention else None
@@ -86,6 +88,24 @@ class CharNetwork(nn.Module):
         self.dropout = LockedDropout(dropout)
         nn.init.normal_(self.embedding.weight, std=a.embedding**-0.5)
         self._open_the_forget_gates()
+
+    @classmethod
+    def of(
+        cls, architecture: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], *, dropout: float = 0.0
+    ) -> "CharNetwork":
+        """The network of an architecture with those weights, named as in `arrays`, to be measured or taught on."""
+        network = cls(Architecture(**architecture), dropout=dropout)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        return network.eval()
+
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Its weights by name, as a checkpoint takes them."""
+        return {name: value.detach().float().numpy() for name, value in self.state_dict().items()}
+
+    @property
+    def weight_count(self) -> int:
+        """Numbers that were learned."""
+        return sum(p.numel() for p in self.parameters())
 
     def _open_the_forget_gates(self) -> None:
         """Forget bias 1, so that an untrained LSTM remembers (Jozefowicz et al. 2015)."""

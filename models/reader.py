@@ -4,15 +4,11 @@ Steps (N, T, D) -> a recurrent layer in each direction -> the last state of eith
 Knows neither symbols nor what it is asked: rows of a picture, characters of a line.
 """
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from models.network import Cell
-
-_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+from models.network import CELLS, Cell
 
 
 class Reader(nn.Module):
@@ -20,7 +16,7 @@ class Reader(nn.Module):
 
     def __init__(self, width: int, size: int, answers: int, *, cell: Cell = "gru", dropout: float = 0.0) -> None:
         super().__init__()
-        self.recurrent = _CELLS[cell](width, size, batch_first=True, bidirectional=True)
+        self.recurrent = CELLS[cell](width, size, batch_first=True, bidirectional=True)
         self.dropout = nn.Dropout(dropout)
         self.answer = nn.Linear(2 * size, answers)
 

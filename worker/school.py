@@ -19,7 +19,7 @@ from app.settings import Settings
 from models import checkpoint
 from models.corpus import Legible, Poems, read_poems
 from models.device import bf16_pays, choose
-from models.network import Architecture, CharNetwork
+from models.network import CharNetwork
 from models.train import Plan, Training, Watch
 from worker import dreams
 from worker.lesson import LEAST_REHEARSAL, PER_BATCH, passages
@@ -43,9 +43,7 @@ _polite = threading.local()
 
 def network_of(base: checkpoint.Checkpoint, *, dropout: float = 0.0) -> CharNetwork:
     """The network of a version folder, ready to be measured or taught further."""
-    network = CharNetwork(Architecture(**base.meta.architecture), dropout=dropout)
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in base.weights.items()})
-    return network.eval()
+    return CharNetwork.of(base.meta.architecture, base.weights, dropout=dropout)
 
 
 def seed_of(lesson: Lesson) -> int:
@@ -114,8 +112,7 @@ def write_down(
         files={},
         fingerprint={},
     )
-    weights = {name: value.detach().float().numpy() for name, value in network.state_dict().items()}
-    checkpoint.write(folder, meta, base.vocabulary, weights)
+    checkpoint.write(folder, meta, base.vocabulary, network.arrays())
     return checkpoint.read(folder)
 
 

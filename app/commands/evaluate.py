@@ -62,7 +62,7 @@ def evaluate(
     except ValueError as error:
         raise BadUse(str(error)) from None
     figures: dict[str, object] = dict(found.as_dict())
-    figures |= {"params": sum(p.numel() for p in network.parameters())}
+    figures |= {"params": network.weight_count}
     figures |= {"protocol": "random_windows" if random_windows else {"poems": "poems", "stream": "one_pass"}[reads]}
     if dynamic:
         with counting_bar("learning") as watch:

@@ -34,7 +34,8 @@ def hello(
     """Teach a network that reads `hell` to say `ello`, and print what it says at each step."""
     import torch
 
-    from models.hello import WANTED, lesson
+    from models.byhand import WANTED
+    from models.hello import lesson
 
     torch.set_num_threads(1)
     if seeds > 1:

@@ -98,9 +98,13 @@ def read(files: Sequence[Path], val: Path | None) -> tuple[list[str], str]:
         texts[-1], aside = set_aside(texts[-1])
     if (chars := sum(map(len, texts))) < FEWEST:
         raise BadUse(f"too little text: {chars:,} characters to learn from, it takes {FEWEST:,} at least")
-    if chars < FEW:
-        say(f"{chars:,} characters are few: expect echoes and babble; from {FEW:,} on a voice is one's own")
     return texts, aside
+
+
+def forewarn(texts: Sequence[str]) -> None:
+    """Say what to expect of so little text, once it is clear that it will be learned from."""
+    if (chars := sum(map(len, texts))) < FEW:
+        say(f"{chars:,} characters are few: expect echoes and babble; from {FEW:,} on a voice is one's own")
 
 
 def _text(file: Path) -> str:
@@ -125,8 +129,9 @@ def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str)
         raise BadUse(str(error)) from None
     vocabulary = vocabulary_of(texts, order.level)
     network = fresh(vocabulary, order)
+    forewarn(texts)
     chars = sum(map(len, texts))
-    say(f"{chars:,} characters, {len(vocabulary)} symbols, {parameters(network):,} parameters, on {where}")
+    say(f"{chars:,} characters, {len(vocabulary)} symbols, {network.weight_count:,} parameters, on {where}")
     began = time.monotonic()
     with training_bar("training", chars_per_symbol(texts, vocabulary)) as watch:
         network = learn(network, stream(texts, vocabulary), order.plan(where), device=where, watch=watch, work=work)
@@ -138,12 +143,7 @@ def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str)
     told = card(meta, texts, aside, made_by=f"poembot train --text FILE --out {out.name}", order=order)
     package(out, network, meta, vocabulary, texts=texts, aside=aside, card=told)
     shutil.rmtree(work)
-    return {"out": str(out), **figures, "params": parameters(network), "seconds": round(seconds, 1), "device": where}
-
-
-def parameters(network: "CharNetwork") -> int:
-    """Numbers that were learned."""
-    return sum(p.numel() for p in network.parameters())
+    return {"out": str(out), **figures, "params": network.weight_count, "seconds": round(seconds, 1), "device": where}
 
 
 class Names(NamedTuple):

@@ -11,7 +11,7 @@ from app.commands.bars import training_bar
 from app.commands.card import card
 from app.commands.sample import first_poem
 from app.commands.shell import BadUse, Json, opened, say, tell
-from app.commands.train import Level, Names, describe, parameters, read
+from app.commands.train import Level, Names, describe, forewarn, read
 
 if TYPE_CHECKING:
     from models.corpus import Corpus, Reading
@@ -124,8 +124,9 @@ def _train(texts: list[str], aside: str, place: Path, *, names: Names, order: "O
         raise BadUse(str(error)) from None
     vocabulary, poems = vocabulary_of(texts, order.level), _verse(texts)
     network = fresh(vocabulary, order)
+    forewarn(texts)
     told = f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary):,} symbols"
-    say(f"{told}; {order.layers} x {order.size} units, {parameters(network):,} parameters, on {where}")
+    say(f"{told}; {order.layers} x {order.size} units, {network.weight_count:,} parameters, on {where}")
     reads: Reading = "poems" if poems else "stream"
     running = stream([poem + "\n" for poem in poems] or texts, vocabulary)
     lessons: list[tuple[str, Corpus, float]] = [("reading", running, STREAM_SHARE if poems else 1.0)]

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from models.hello import LETTERS, MOST_STEPS, Hello, last_words, lesson
+from models.byhand import LETTERS
+from models.hello import MOST_STEPS, Hello, last_words, lesson
 from models.network import Cell
 
 CELLS: list[Cell] = ["rnn", "lstm", "gru"]

@@ -42,8 +42,7 @@ def go_on(town: Town) -> int:
     network = Training(network_of(last), corpus, plan).run()
     key = f"{town.voice}/{last.meta.base}/ancestor-{champion.number + 1}"
     folder = town.bot.shelf.scratch() / "version"
-    weights = {name: value.detach().float().numpy() for name, value in network.state_dict().items()}
-    checkpoint.write(folder, replace(last.meta, files={}, fingerprint={}), last.vocabulary, weights)
+    checkpoint.write(folder, replace(last.meta, files={}, fingerprint={}), last.vocabulary, network.arrays())
     town.bot.shelf.place(folder, key)
     with town.bot.transaction() as session:
         versions = Versions(session)
