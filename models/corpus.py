@@ -140,6 +140,18 @@ class Stream:
         return -(-(sum(map(len, self._texts)) // self._lanes) // self._steps)
 
 
+def side_by_side(texts: Sequence[tuple[Ids, NDArray[np.float32]]], *, longest: int | None = None) -> Batch:
+    """Texts of several lengths, as `Legible.symbols` gives them, padded to the longest, or cut at *longest*."""
+    most = max(len(weights) for _, weights in texts)
+    most = most if longest is None else min(longest, most)
+    ids = np.full((len(texts), most + 1), END, np.int64)
+    weights = np.zeros((len(texts), most), np.float32)
+    for row, (symbols, counts) in enumerate(texts):
+        ids[row, : min(len(symbols), most + 1)] = symbols[: most + 1]
+        weights[row, : min(len(counts), most)] = counts[:most]
+    return Batch(ids[:, :-1], ids[:, 1:], weights, fresh=True)
+
+
 class Poems:
     """Whole poems, each from silence (zero state, END) to its END; long ones are cut at *longest*."""
 
@@ -158,17 +170,7 @@ class Poems:
         order = np.argsort(lengths + rng.uniform(0, 12, len(lengths)))
         groups = [order[i : i + self._per_batch] for i in range(0, len(order), self._per_batch)]
         for group in rng.permutation(len(groups)):
-            yield self._batch(groups[group])
-
-    def _batch(self, group: NDArray[np.intp]) -> Batch:
-        poems = [self._poems[i] for i in group]
-        longest = min(self._longest, max(len(weights) for _, weights in poems))
-        ids = np.full((len(poems), longest + 1), END, np.int64)
-        weights = np.zeros((len(poems), longest), np.float32)
-        for row, (symbols, counts) in enumerate(poems):
-            ids[row, : min(len(symbols), longest + 1)] = symbols[: longest + 1]
-            weights[row, : min(len(counts), longest)] = counts[:longest]
-        return Batch(ids[:, :-1], ids[:, 1:], weights, fresh=True)
+            yield side_by_side([self._poems[i] for i in groups[group]], longest=self._longest)
 
     def __len__(self) -> int:
         """Batches in a pass."""

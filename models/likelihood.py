@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import nn
 
-from models.corpus import Passage
+from models.corpus import Passage, side_by_side
 from models.network import CharNetwork
-from models.vocabulary import END, Vocabulary
+from models.vocabulary import Vocabulary
 
 AT_ONCE = 64
 """Texts that are read side by side."""
@@ -36,17 +35,11 @@ def nats_of(
     nats = [0.0] * len(read)
     for start in range(0, len(order), AT_ONCE):
         group = order[start : start + AT_ONCE]
-        longest = max(len(read[i][1]) for i in group)
-        ids = np.full((len(group), longest + 1), END, np.int64)
-        counts = np.zeros((len(group), longest), np.float32)
-        for row, i in enumerate(group):
-            symbols, weights = read[i]
-            ids[row, : len(symbols)] = symbols
-            counts[row, : len(weights)] = weights > 0
-        both = torch.from_numpy(ids)  # (N, T + 1)
-        logits, _ = network(both[:, :-1], None)  # (N, T, V)
-        each = nn.functional.cross_entropy(logits.transpose(1, 2).float(), both[:, 1:], reduction="none")  # (N, T)
-        for i, cost in zip(group, (each * torch.from_numpy(counts)).sum(dim=1).tolist(), strict=True):
+        batch = side_by_side([read[i] for i in group])
+        logits, _ = network(torch.from_numpy(batch.inputs), None)  # (N, T, V)
+        targets, counts = torch.from_numpy(batch.targets), torch.from_numpy(batch.weights > 0)  # (N, T)
+        each = nn.functional.cross_entropy(logits.transpose(1, 2).float(), targets, reduction="none")  # (N, T)
+        for i, cost in zip(group, (each * counts).sum(dim=1).tolist(), strict=True):
             nats[i] = float(cost)
         watch((start + len(group)) / len(order))
     return nats
