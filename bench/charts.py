@@ -8,20 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pygal
-from pygal.style import Style
 
-INK = Style(
-    background="transparent",
-    plot_background="transparent",
-    font_family="system-ui, sans-serif",
-    colors=("#9c2f26", "#2f5d8a", "#5b7a3a", "#8a6d2f"),
-    title_font_size=18,
-    label_font_size=13,
-    major_label_font_size=13,
-    legend_font_size=13,
-    guide_stroke_color="#d8d5cc",
-    major_guide_stroke_color="#b8b4a8",
-)
+from worker.simulate.chart import look
+
+COLOURS = ("#9c2f26", "#2f5d8a", "#5b7a3a", "#8a6d2f")
 
 
 def draw(
@@ -36,18 +26,12 @@ def draw(
     """Write the graph; *lines* has a value, or None, for each of the *steps*."""
     chart = pygal.Line(
         title=title,
-        style=INK,
         x_title=x_title,
         y_title=y_title,
         logarithmic=True,
-        legend_at_bottom=True,
         legend_at_bottom_columns=len(lines),
-        truncate_legend=-1,
-        js=(),
-        width=900,
-        height=520,
-        margin=24,
         value_formatter=lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}",
+        **look(COLOURS),
     )
     chart.y_labels = _ladder([value for values in lines.values() for value in values if value])
     chart.x_labels = [str(step) for step in steps]

@@ -12,12 +12,13 @@ COLOURS = {"none": "#8a8a8a", "ancestor": "#8a6d2f", "voice": "#2f5d8a", "taste"
 ORACLE = "#444444"
 
 
-def _style(names: Sequence[str]) -> Style:
-    return Style(
+def look(colours: Sequence[str]) -> dict[str, Any]:
+    """How graphs in documents look, each line in one of the *colours*: no script, no font of its own."""
+    style = Style(
         background="transparent",
         plot_background="transparent",
         font_family="system-ui, sans-serif",
-        colors=tuple(COLOURS.get(name, ORACLE) for name in names),
+        colors=tuple(colours),
         title_font_size=18,
         label_font_size=13,
         major_label_font_size=13,
@@ -25,6 +26,12 @@ def _style(names: Sequence[str]) -> Style:
         guide_stroke_color="#d8d5cc",
         major_guide_stroke_color="#b8b4a8",
     )
+    size = {"width": 900, "height": 520, "margin": 24}
+    return {"style": style, "legend_at_bottom": True, "truncate_legend": -1, "js": (), **size}
+
+
+def _colours(names: Sequence[str]) -> list[str]:
+    return [COLOURS.get(name, ORACLE) for name in names]
 
 
 def tick_rate(file: Path, rates: Rates, *, none: float, oracle: float) -> None:
@@ -35,14 +42,8 @@ def tick_rate(file: Path, rates: Rates, *, none: float, oracle: float) -> None:
         title="Lines ticked by honest, attentive readers",
         x_title="round (the last is the exam)",
         y_title="tick-rate",
-        style=_style(names),
         value_formatter=lambda value: f"{value:.3f}",
-        legend_at_bottom=True,
-        truncate_legend=-1,
-        js=(),
-        width=900,
-        height=520,
-        margin=24,
+        **look(_colours(names)),
     )
     plot.x_labels = [*map(str, range(1, rounds)), "exam"]
     for name, each in rates.items():
@@ -60,14 +61,8 @@ def frontier(file: Path, rates: Rates, *, none: float) -> None:
         title="What is gained, and what it costs in variety",
         x_title="variety of the lines served, over the base's",
         y_title="tick-rate over the base's",
-        style=_style(list(rates)),
         value_formatter=lambda value: f"{value:.2f}",
-        legend_at_bottom=True,
-        truncate_legend=-1,
-        js=(),
-        width=900,
-        height=520,
-        margin=24,
+        **look(_colours(list(rates))),
     )
     for name, each in rates.items() if none else ():
         course = zip(each["variety"], each["tick_rate"], strict=True)
