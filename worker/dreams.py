@@ -9,7 +9,6 @@ control, Todorov 2006; Ziegler et al. 2019).
 
 import queue
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,6 +26,8 @@ from models.sample import key
 from models.taste import Taste, Tasteless
 from worker import tasting
 
+Dream = tuple[str, ...]
+"""The lines of one poem of the base's."""
 VOICE = "dream"
 TEMPERATURE = 0.5
 """Log-odds that make a line e times as dear."""
@@ -55,13 +56,6 @@ def of_lesson(
     return weigh(dream(live, settings.dreams, seed=seed, check=check), taste, temperature=TEMPERATURE)
 
 
-@dataclass(frozen=True, slots=True)
-class Dream:
-    """One poem of the base's."""
-
-    lines: tuple[str, ...]
-
-
 def dream(live: LiveVersion, poems: int, *, seed: int, check: Callable[[float], None]) -> list[Dream]:
     """So many poems, as the site would write them; *check* hears how far it is (0 to 1), and what it raises ends it."""
     heard: queue.SimpleQueue[tuple[int, Writing | Exception]] = queue.SimpleQueue()
@@ -84,7 +78,7 @@ def dream(live: LiveVersion, poems: int, *, seed: int, check: Callable[[float], 
             number, writing = heard.get()
             if isinstance(writing, Exception):
                 raise writing
-            written[number] = Dream(tuple(line.text for line in writing.lines))
+            written[number] = tuple(line.text for line in writing.lines)
             check((done + 1) / poems)
     finally:
         batcher.close()
@@ -93,9 +87,9 @@ def dream(live: LiveVersion, poems: int, *, seed: int, check: Callable[[float], 
 
 def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
     """The dreams to be learned from: lines liked more than the mean weigh more than nothing, others less."""
-    likings = np.array(taste.likings([line for one in dreams for line in one.lines]))
+    likings = np.array(taste.likings([line for lines in dreams for line in lines]))
     worth = np.exp((likings - likings.max()) / temperature)
     worth = np.minimum(worth / worth.mean(), MOST)
     worth -= worth.mean()
-    parts = np.split(worth, np.cumsum([len(one.lines) for one in dreams])[:-1])
-    return [Weighed(one.lines, tuple(part.tolist())) for one, part in zip(dreams, parts, strict=True)]
+    parts = np.split(worth, np.cumsum([len(lines) for lines in dreams])[:-1])
+    return [Weighed(lines, tuple(part.tolist())) for lines, part in zip(dreams, parts, strict=True)]

@@ -14,7 +14,7 @@ from app.store.voices import Serving
 from models import checkpoint
 from models.taste import Report, Taste
 from worker import dreams
-from worker.dreams import MOST, Dream, dream, of_lesson, weigh
+from worker.dreams import MOST, dream, of_lesson, weigh
 
 REPORT = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
 
@@ -40,8 +40,8 @@ def test_the_same_seed_dreams_the_same(live: LiveVersion) -> None:
     heard: list[float] = []
     poems = dream(live, 12, seed=3, check=heard.append)
 
-    assert [len(poem.lines) for poem in poems] == [5] * 12
-    assert len({poem.lines for poem in poems}) == 12
+    assert [len(poem) for poem in poems] == [5] * 12
+    assert len(set(poems)) == 12
     assert dream(live, 12, seed=3, check=nobody) == poems
     assert dream(live, 12, seed=4, check=nobody) != poems
     assert heard == pytest.approx([n / 12 for n in range(1, 13)])
@@ -60,15 +60,15 @@ def test_a_dreamer_can_be_woken(live: LiveVersion) -> None:
 def test_what_is_liked_weighs_more_and_all_weighs_nothing() -> None:
     """The mean is zero, so that nothing but the preference is learned; nothing weighs beyond measure."""
     taste = Taste({"c꽃": 2.0, "c돌": -2.0, "c별": 30.0}, -2.0, REPORT)
-    poems = [Dream(("꽃이 핀다", "길이 있다")), Dream(("돌이 있다", "물이 온다"))] * 20
+    poems = [("꽃이 핀다", "길이 있다"), ("돌이 있다", "물이 온다")] * 20
 
     weighed = weigh(poems, taste, temperature=1.0)
     (flower, road), (stone, water) = weighed[0].weights, weighed[1].weights
-    assert [one.lines for one in weighed] == [poem.lines for poem in poems]
+    assert [one.lines for one in weighed] == poems
     assert flower > road == water > stone
     assert np.sum([one.weights for one in weighed]) == pytest.approx(0.0, abs=1e-9)
 
-    starry = weigh([*poems, Dream(("별", "꽃"))], taste, temperature=1.0)
+    starry = weigh([*poems, ("별", "꽃")], taste, temperature=1.0)
     assert max(max(one.weights) for one in starry) <= MOST
 
 
