@@ -19,7 +19,6 @@ from models.vocabulary import END, FIRST_CHARACTER, Vocabulary
 
 EXPECTED = 3
 """Guesses that are told for each piece."""
-BITS = float(np.log2(np.e))
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def evidence(voice: Slug, request: Request, bot: BotDep) -> Response:
         better=words["better"],
         worse=words["worse"],
         enough=words["enough"],
-        goal=TrialRules().enough,
+        goal=bot.settings.trial_rules.enough,
     )
     return Response(drawn, media_type=charts.MEDIA_TYPE, headers=DRAWN | PRIVATE)
 
