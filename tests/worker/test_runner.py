@@ -271,9 +271,10 @@ def test_who_lost_the_lease_publishes_nothing(endless: Bot) -> None:
 
 
 def _take_from_under_it(bot: Bot) -> Claim:
-    """Claim the run as another worker would whose clock says that the lease ran out."""
+    """Claim the run as another worker would once its lease has run out."""
+    lease = timedelta(seconds=bot.settings.lease)
     with bot.writes(Runs) as runs:
-        other = runs.claim(now() + timedelta(hours=1), timedelta(hours=1))
+        other = runs.claim(now() + lease + timedelta(seconds=1), lease)
     assert other is not None
     return other
 
