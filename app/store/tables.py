@@ -6,37 +6,11 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.store import reader_tables
-from app.store.desk_tables import AdminRow, AuditRow, KeyRow, PulseRow
+from app.store import desk_tables, reader_tables  # noqa: F401 - the tables of desk and readers are of `metadata` too
 from app.store.schema import Base
 
 metadata = Base.metadata
 """All tables."""
-__all__ = [
-    "TICK_OF_IMPRESSION",
-    "AdminRow",
-    "AuditRow",
-    "HistoryRow",
-    "ImpressionRow",
-    "KeyRow",
-    "LessonItemRow",
-    "LineRow",
-    "PoemLineRow",
-    "PoemRow",
-    "PulseRow",
-    "RunLogRow",
-    "RunRow",
-    "SketchRow",
-    "SubmissionRow",
-    "TasteRow",
-    "TickRow",
-    "TrialRow",
-    "VersionRow",
-    "VisitorRow",
-    "VoiceRow",
-    "metadata",
-    "reader_tables",
-]
 
 
 class VoiceRow(Base):

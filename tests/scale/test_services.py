@@ -262,9 +262,9 @@ def the_proxy_spreads_readers_and_buffers_nothing(site: Site, caddy: str) -> Non
 
     assert httpx.get(f"{proxy}/metrics").status_code == 404
     assert httpx.get(f"{site.webs[0]}/metrics").status_code == 200
-    whole, moments = listen(proxy)
-    assert whole["version"] == 1
-    assert len(moments) >= 3
+    assert listen(proxy)[0]["version"] == 1
+    # A quick engine may say a poem in two breaths; a proxy that holds poems back would do so with every one of them.
+    until("a poem comes as it is written", lambda: len(listen(proxy)[1]) >= 3)
     for _ in range(6):
         version_of(proxy)
     counted = [httpx.get(f"{address}/metrics").text for address in site.webs]
