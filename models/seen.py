@@ -1,7 +1,7 @@
 """What a base has read: hashed runs of its texts' letters, to tell a copied line from one's own.
 
-Ten letters in a row are more than chance brings together; their hashes say whether a
-line was read without giving the text away. Knows numpy, not torch.
+Ten syllables in a row, or as much in an alphabet, are more than chance brings together; their
+hashes say whether a line was read without giving the text away. Knows numpy, not torch.
 """
 
 import unicodedata
@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 RUN = 10
-"""Letters (syllables, in Korean) in a row that make a copy."""
+"""Letters in a row that make a copy where a letter is a syllable or a word: Hangul, kana, Chinese."""
+SPELLED_RUN = 25
+"""The same in an alphabet: ten letters of English are two words, which everybody has said."""
+WIDE = 0x1100
+"""Scripts from Hangul on have a syllable or a word in each letter."""
 FILE = "seen.npy"
 Hashes = NDArray[np.uint32]
 
@@ -22,9 +26,10 @@ def letters(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
 
 
-def runs(text: str, length: int = RUN) -> Hashes:
-    """A hash for each run of *length* letters of *text*; none for a shorter text."""
+def runs(text: str) -> Hashes:
+    """A hash for each run of letters of *text* that makes a copy in its script; none for a shorter text."""
     codes = np.frombuffer(letters(text).encode("utf-32-le"), np.uint32).astype(np.uint64)
+    length = RUN if 2 * (codes >= WIDE).sum() >= len(codes) else SPELLED_RUN
     if len(codes) < length:
         return np.zeros(0, np.uint32)
     total = np.zeros(len(codes) - length + 1, np.uint64)
@@ -47,7 +52,7 @@ def hashes(texts: Iterable[str], *, one_in: int = 1) -> Hashes:
 
 
 def shares_a_run(line: str, seen: Hashes) -> bool:
-    """Does *line* hold ten letters in a row that stand in *seen* (sorted)?"""
+    """Does *line* hold so many letters in a row that stand in *seen* (sorted)?"""
     found = runs(line)
     if not len(found) or not len(seen):
         return False
