@@ -58,6 +58,7 @@ class Order:
     residual: bool = True
     attention: int = 0
     dropout: float = 0.3
+    weight_dropout: float = 0.0
     minutes: float | None = None
     epochs: int | None = None
     rate: float = 4e-3
@@ -102,7 +103,7 @@ def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
     torch.manual_seed(order.seed)
     names = ("cell", "layers", "size", "embedding", "residual", "attention")
     architecture = Architecture(len(vocabulary), **{name: getattr(order, name) for name in names})
-    return CharNetwork(architecture, dropout=order.dropout)
+    return CharNetwork(architecture, dropout=order.dropout, weight_dropout=order.weight_dropout)
 
 
 def size_for(chars: int) -> int:

@@ -20,7 +20,7 @@ def test_every_contestant_has_a_row() -> None:
     """Its symbols, how many of them a character takes, its size, its time and its surprise."""
     plain = Order(layers=1, size=8, embedding=8, epochs=1)
     for contestant in CONTESTANTS:
-        cells = [cell.strip() for cell in teach(contestant, plain, [VERSE], VERSE).strip("|").split("|")]
+        cells = [cell.strip() for cell in teach(contestant, plain, [VERSE], VERSE, [VERSE]).strip("|").split("|")]
         name, symbols, longer, parameters, _minutes, bits = cells
 
         assert name == contestant.name
