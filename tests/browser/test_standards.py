@@ -19,6 +19,7 @@ from tests.browser.reading import POEM, line, send, teach
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 LIGHT = 60_000
 """Bytes of a first load, without fonts and images."""
+NOWHERE = "/nothing/here"
 VISITORS = (
     "/sibot",
     "/sibot/poems",
@@ -33,7 +34,7 @@ VISITORS = (
     "/me",
     "/about",
     "/privacy",
-    "/nothing/here",
+    NOWHERE,
     "/desk/login",
 )
 ADMINS = ("/desk", "/desk/submissions", "/desk/submissions?status=approved", "/desk/audit", "/desk/sibot/trial")
@@ -47,6 +48,8 @@ def mistakes(answer: Response | None) -> list[str]:
     tree = parser.parse(text)
     told = [f"{answer.url}:{place[0]} {code} {data}" for place, code, data in parser.errors]
     ids = Counter(element.get("id") for element in tree.iter() if element.get("id"))
+    if answer.status != (404 if answer.url.endswith(NOWHERE) else 200):
+        told.append(f"{answer.url} is answered {answer.status}")
     told += [f"{answer.url} two elements are called {id}" for id, n in ids.items() if n > 1]
     for element in tree.iter():
         for name in ("for", "form", "aria-labelledby", "aria-describedby", "aria-errormessage", "data-live"):

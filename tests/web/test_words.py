@@ -61,6 +61,16 @@ def test_every_word_is_translated() -> None:
         assert list(message.check(catalogue)) == []
 
 
+def test_every_word_can_be_filled_in() -> None:
+    """Jinja fills in every text with `%`, also one with nothing to fill in: a bare per cent sign would be a fault."""
+    with (TEMPLATES / "locale/en/LC_MESSAGES/messages.po").open("rb") as file:
+        catalogue = read_po(file, locale="en")
+    for message in filter(lambda one: one.id, catalogue):
+        for text in (message.id, message.string):
+            for form in [text] if isinstance(text, str) else text:
+                assert form % dict.fromkeys(re.findall(r"%\((\w+)\)s", form), "1")
+
+
 def test_no_korean_stands_outside_the_catalogue() -> None:
     """A text that is not passed through `_` would be Korean on English pages."""
     for template in sorted(TEMPLATES.rglob("*.html")):
