@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from app.settings import Settings
 from worker.simulate import simulate as room
 from worker.simulate.course import STRATEGIES, Order
-from worker.simulate.measures import share, variety
+from worker.simulate.measures import real_words, share, variety
 from worker.simulate.people import Audience, load
 
 AUDIENCE = '''
@@ -143,6 +144,15 @@ def test_a_file_that_is_no_audience_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match="audience, expect"):
         load(file)
+
+
+@pytest.mark.skipif(shutil.which("hunspell") is None, reason="hunspell is not installed")
+def test_real_words_are_those_of_the_language() -> None:
+    """Of a language without a dictionary, or of no words, nothing is said."""
+    assert real_words(["바람이 분다", "바람이 뷁뷁뷁"]) == pytest.approx(3 / 4)
+    assert real_words(["The sea doesn’t zzgrlk"], "en") == pytest.approx(3 / 4)
+    assert math.isnan(real_words(["le vent"], "fr"))
+    assert math.isnan(real_words(["…"]))
 
 
 def test_variety_is_that_of_equal_counts() -> None:

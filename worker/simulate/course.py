@@ -21,6 +21,7 @@ from app.loop import lessons
 from app.settings import Settings
 from app.store.feedback import FeedbackStore
 from app.store.versions import Versions
+from models import checkpoint
 from models.taste import Taste, auc
 from worker.examiner import Examination
 from worker.simulate import ancestor
@@ -125,10 +126,11 @@ def _marks(
     lines = [line for visit in visits for line in visit.lines]
     examination = Examination.of(here.bot.shelf.fetch(base.folder), lesson, here.bot.settings)
     bits = [version.metrics.get("bits_per_char", float("nan")) for version in (base, champion)]
+    language = checkpoint.read(order.base).meta.language
     marks: dict[str, Any] = {
         "version": champion.number,
         "holdout_delta": bits[1] - bits[0] if champion.number else 0.0,
-        "real_delta": real_words(lines) - real_words(reference["lines"]),
+        "real_delta": real_words(lines, language) - real_words(reference["lines"], language),
         "copied": sum(map(examination.is_copied, lines)) / len(lines),
     }
     if people.TRIGGER and order.probe:

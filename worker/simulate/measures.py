@@ -10,7 +10,8 @@ from app.domain.version import Rate, wilson
 from models.seen import letters
 
 _HANGUL = re.compile("[가-힣]")
-_WORDS = re.compile("[가-힣]+")
+_WORDS = {"ko": re.compile("[가-힣]+"), "en": re.compile("[A-Za-z]+(?:['’][A-Za-z]+)*")}
+_DICTIONARIES = {"ko": "ko_KR", "en": "en_US"}
 
 
 def share(hits: int, of: int) -> Rate:
@@ -34,15 +35,15 @@ def variety(lines: Sequence[str], base: Sequence[str]) -> float:
     return len(set(mine[:count])) / len(set(theirs[:count])) if count else math.nan
 
 
-def real_words(lines: Sequence[str]) -> float:
-    """Share of Korean words that hunspell knows; NaN where it, or Korean, is missing."""
-    words = _WORDS.findall("\n".join(lines))
+def real_words(lines: Sequence[str], language: str = "ko") -> float:
+    """Share of words that hunspell knows; NaN where it, its dictionary, or words of that language are missing."""
+    words = _WORDS[language].findall("\n".join(lines)) if language in _WORDS else []
     program = shutil.which("hunspell")
     if program is None or not words:
         return math.nan
     told = subprocess.run(  # noqa: S603 - the words go in as text
-        [program, "-d", "ko_KR", "-i", "utf-8", "-l"],
-        input="\n".join(words),
+        [program, "-d", _DICTIONARIES[language], "-i", "utf-8", "-l"],
+        input="\n".join(words).replace("’", "'"),
         text=True,
         capture_output=True,
         check=False,
