@@ -124,6 +124,9 @@ class Settings(BaseSettings):
     ] = "int8"
     slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 64
     queue: Annotated[int, Field(ge=1, description="Poems that may wait for a slot before the site answers 503.")] = 256
+    hosts: Annotated[
+        str, Field(description="Comma-separated names that the site answers to; empty: whatever it is called by.")
+    ] = ""
     trusted_proxies: Annotated[
         str, Field(description="Comma-separated addresses whose X-Forwarded-For is believed; empty: none.")
     ] = ""
@@ -146,6 +149,11 @@ class Settings(BaseSettings):
             if self.limits == "off":
                 raise ValueError("POEMBOT_LIMITS=off is refused in production")
         return self
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the site answers to; none: all."""
+        return frozenset(name.strip().lower() for name in self.hosts.split(",")) - {""}
 
     @property
     def trial_rules(self) -> TrialRules:

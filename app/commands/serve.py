@@ -52,9 +52,13 @@ def web(fd: Annotated[int, typer.Option(help="Number of the listening socket tha
 
     import uvicorn
 
+    from app.web.wire import BoundedHttp, open_many_files
+
     settings = settings_of_environment(loud=True)
+    open_many_files()
     config = uvicorn.Config(
         "app.asgi:app",
+        http=BoundedHttp,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -59,11 +59,16 @@ def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool, reaso
     return champion
 
 
-def rollback(bot: Bot, voice: str, *, by: str) -> int:
-    """Have the version before serve again; its number. Raises UnknownVoice, NothingToUndo."""
+def rollback(bot: Bot, voice: str, *, by: str, serving: int | None = None) -> int:
+    """Have the version before serve again; its number. Raises UnknownVoice, NothingToUndo.
+
+    *serving*: the version that he saw serve. When another serves by now, it is done already, or not what he meant.
+    """
     with bot.transaction() as session:
         versions = Versions(session)
         was = versions.champion(voice).number
+        if serving not in (None, was):
+            return was
         champion = rollout.rollback(voice, by=by, versions=versions, now=now())
         Audit(session).add(by, "rollback", f"{voice} {champion}", f"from {was}", now())
     return champion

@@ -146,10 +146,11 @@ def promote(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot:
 
 
 @router.post("/{voice}/rollback")
-def rollback(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
-    """Have the version before serve again."""
+def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Response:
+    """Have the version before serve again; a second click on the same page goes no further back."""
+    serving = _number(form.text("serving")) if form.text("serving") else None
     try:
-        deeds.rollback(bot, voice, by=admin)
+        deeds.rollback(bot, voice, by=admin, serving=serving)
     except NothingToUndo as error:
         return _index(request, bot, error)
     set_flash(request, "rolled_back")

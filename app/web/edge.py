@@ -20,6 +20,8 @@ from app.web.visitors import Visit
 
 log = structlog.get_logger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_TOKEN = re.compile(r"/submissions/[^/]+")
+"""A token is its author's secret, also in an address that leads nowhere."""
 QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/static/")
 """Asked every few seconds by machines: logged only when something is wrong."""
 
@@ -66,7 +68,7 @@ class Edge:
         self._metrics.request(method, route, status, seconds)
         if status < 400 and scope["path"].startswith(QUIET_PATHS):
             return
-        path = route if "{token}" in route else scope["path"]  # a token is its author's secret
+        path = _TOKEN.sub("/submissions/…", scope["path"])
         log.info("http.request", method=method, path=path, status=status, seconds=round(seconds, 4))
 
 
@@ -97,5 +99,7 @@ class _WayOut:
         if "cache-control" not in headers:
             headers["Cache-Control"] = "private, no-cache"
             headers.add_vary_header("Cookie, Accept-Language")
+        if headers["cache-control"].startswith("public"):
+            return  # whoever keeps it for others must not hand them one visitor's cookie
         for cookie in self._visit.cookies:
             headers.append("Set-Cookie", cookie)

@@ -10,13 +10,18 @@ from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.card import card
 from app.web.deps import BotDep, PoemId, VisitorDep
+from app.web.limits import READINGS, take
 from app.web.page import mark, say
 from app.web.shapes import PoemOut
 from app.web.visitors import Visitor
 
 router = APIRouter(include_in_schema=False)
-SHOWN_ELSEWHERE = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
-"""A poem does not change, and its picture is for other people's pages."""
+SHOWN_ELSEWHERE = {
+    "Cache-Control": "public, max-age=3600",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Vary": "Cookie, Accept-Language",
+}
+"""A poem does not change, and its picture is for other people's pages; its mark is in the reader's language."""
 
 
 class KeptPoem(PoemOut):
@@ -42,7 +47,8 @@ def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) ->
 
 @router.get("/poems/{poem}.png")
 def as_picture(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
-    """A poem as a picture."""
+    """A poem as a picture. To draw one takes as long as to write ten poems: so it is counted."""
+    take(request, READINGS, visitor)
     found, voice = _poem(bot, poem, visitor)
     lines = tuple(line.text for line in found.lines)
     version = say(request, "판 %(n)s", n=found.version)

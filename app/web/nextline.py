@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy.exc import IntegrityError
 
 from app.bootstrap import now
 from app.domain.errors import Unfit, UnknownLine
@@ -51,18 +52,29 @@ def propose(
 
 @router.post("/{voice}/next")
 def pick(voice: Slug, request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """The poem with the line that was picked."""
+    """The poem with the line that was picked; a second click finds it there."""
     told = keys_of(request).read_candidate(form.text("candidate"))
     if told is None or told[:2] != [visitor.id, voice]:
         raise FormExpired
+    take(request, POEMS, visitor)
     kept, writing = told[2], _writing(voice, told[3])
-    with storing_poems(bot, visitor) as poems:
-        quoted = deeds.kept(kept, visitor.id, store=poems)
-        whole = replace(writing, lines=(*_quotations(quoted), replace(writing.lines[0], slot=len(quoted))))
-        poem = poems.keep(whole, visitor.id, prime="", fixed_seed=False, now=now())
+    try:
+        with storing_poems(bot, visitor) as poems:
+            quoted = deeds.kept(kept, visitor.id, store=poems)
+            whole = replace(writing, lines=(*_quotations(quoted), replace(writing.lines[0], slot=len(quoted))))
+            poem = _there(poems, whole, visitor) or poems.keep(whole, visitor.id, prime="", fixed_seed=False, now=now())
+    except IntegrityError as error:  # the database was put back from before its version was made
+        raise FormExpired from error
     metrics: Metrics = request.app.state.metrics
     metrics.poem(voice)
     return see_other(f"/poems/{poem}#next")
+
+
+def _there(poems: Poems, writing: Writing, visitor: Visitor) -> str | None:
+    """His current poem, if it is this one."""
+    last = poems.current(writing.voice, visitor.id)
+    lines = poems.one(last, visitor.id).lines if last else ()
+    return last if [line.text for line in lines] == [line.text for line in writing.lines] else None
 
 
 def _token(request: Request, visitor: Visitor, before: tuple[Quotation, ...], writing: Writing) -> str:

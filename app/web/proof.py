@@ -29,8 +29,6 @@ BESIDE = 4
 """Versions whose poems of the same seeds stand side by side: the base, and the newest."""
 ONLY_ADMINS = [Depends(must_be_admin)]
 PRIVATE = {"Cache-Control": "no-store"}
-DRAWN = {"Cache-Control": "no-cache", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-"""A chart brings its own style; it is an image, and loads nothing."""
 WORDS: Mapping[str, Mapping[str, str]] = {
     "ko": {
         "rates": "판마다 고른 비율",
@@ -81,7 +79,7 @@ def rates(voice: Slug, request: Request, bot: BotDep) -> Response:
     with bot.reads(Versions) as store:
         found = store.of_voice(voice)
     words = WORDS[language_of(request)]
-    return Response(charts.rates(found, title=words["rates"]), media_type=charts.MEDIA_TYPE, headers=DRAWN)
+    return _drawn(charts.rates(found, title=words["rates"]), {"Cache-Control": "no-cache"})
 
 
 @router.get("/desk/{voice}/trial", include_in_schema=False, dependencies=ONLY_ADMINS)
@@ -114,7 +112,7 @@ def evidence(voice: Slug, request: Request, bot: BotDep) -> Response:
         enough=words["enough"],
         goal=bot.settings.trial_rules.enough,
     )
-    return Response(drawn, media_type=charts.MEDIA_TYPE, headers=DRAWN | PRIVATE)
+    return _drawn(drawn, PRIVATE)
 
 
 @router.post("/desk/{voice}/trial/stop", include_in_schema=False)
@@ -153,6 +151,11 @@ class Side:
     rate: Rate | None
     wealth: float
     """Of who bets on it."""
+
+
+def _drawn(chart: bytes, headers: Mapping[str, str]) -> Response:
+    policy = {"Content-Security-Policy": charts.policy(chart)}
+    return Response(chart, media_type=charts.MEDIA_TYPE, headers={**headers, **policy})
 
 
 def _rates(trial: TrialReport) -> list[Side]:

@@ -4,7 +4,8 @@ Unsafe requests must come from our own pages (Sec-Fetch-Site, else Origin); who 
 carries nobody's cookies by accident. A bearer token needs no origin: no foreign page can make a browser send it.
 """
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -13,6 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
+FOR_MACHINES = ("/healthz", "/readyz", "/metrics")
+"""Asked by address, from beside: they answer to any name."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request's body."""
@@ -34,15 +38,10 @@ ONLY_TLS = {"Strict-Transport-Security": "max-age=31536000"}
 Answer = Callable[[Request, int, str], Awaitable[Response]]
 
 
-def host_is_sane(host: str | None) -> bool:
-    """Is a Host header a host and perhaps a port, and nothing else?"""
-    if not host or any(c in host for c in "/\\@?#, \t"):
-        return False
-    try:
-        parts = urlsplit(f"//{host}")
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        return False
+def name_in(host: str | None) -> str | None:
+    """The name in a Host header; None where it is not a name or an address and perhaps a port, and nothing else."""
+    found = _HOST.fullmatch(host or "")
+    return found[1].lower().rstrip(".") if found and 0 < int(found[2] or 80) < 65_536 else None
 
 
 def is_from_here(headers: Headers) -> bool:
@@ -71,11 +70,15 @@ def _has_body(headers: Headers) -> bool:
 
 
 class Guard:
-    """ASGI middleware: turns away what should not come further. *answer* makes the refusal in the asker's form."""
+    """ASGI middleware: turns away what should not come further.
 
-    def __init__(self, app: ASGIApp, answer: Answer) -> None:
+    *answer* makes the refusal in the asker's form; *hosts* are the names the site answers to, all of them when empty.
+    """
+
+    def __init__(self, app: ASGIApp, answer: Answer, hosts: Collection[str] = ()) -> None:
         self._app = app
         self._answer = answer
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -89,12 +92,12 @@ class Guard:
             return
         await self._app(scope, _measured(receive), send)
 
-    @staticmethod
-    def _refusal(method: str, path: str, headers: Headers) -> tuple[int, str] | None:
+    def _refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         length = headers.get("content-length", "0")
-        if not host_is_sane(headers.get("host")):
+        name = name_in(headers.get("host"))
+        if name is None or (self._hosts and name not in self._hosts and path not in FOR_MACHINES):
             return 400, "bad_host"
-        if length.isdigit() and int(length) > LARGEST_BODY:
+        if length.isdecimal() and len(length) < 20 and int(length) > LARGEST_BODY:
             return 413, "too_large"
         if method not in SAFE and not is_from_here(headers):
             return 403, "cross_origin"

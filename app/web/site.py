@@ -76,7 +76,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
         lifespan=_lifespan,
         middleware=[
             Middleware(Edge, metrics=metrics, answer=errors.answer_outside, headers=headers),
-            Middleware(Guard, answer=errors.answer_outside),
+            Middleware(Guard, answer=errors.answer_outside, hosts=bot.settings.names),
         ],
     )
     app.state.bot, app.state.engine, app.state.reader = bot, engine, build_reader(bot)

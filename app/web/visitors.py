@@ -110,7 +110,8 @@ def client_of(request: Request) -> str:
     """
     trusted = [part.strip() for part in settings_of(request).trusted_proxies.split(",") if part.strip()]
     client = request.client.host if request.client else ""
-    for hop in reversed([part.strip() for part in request.headers.get("x-forwarded-for", "").split(",")]):
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))  # a proxy may add a header of its own
+    for hop in reversed([part.strip() for part in forwarded.split(",")]):
         if not _among(client, trusted) or not hop:
             break
         client = hop

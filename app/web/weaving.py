@@ -6,6 +6,7 @@ from fastapi.responses import HTMLResponse, Response
 from app.bootstrap import now
 from app.domain.errors import Unfit, UnknownLine
 from app.domain.piece import MOST
+from app.domain.submission import SubmissionStatus
 from app.loop import pieces as deeds
 from app.store.pieces import Pieces
 from app.store.voices import Voices
@@ -14,7 +15,7 @@ from app.web.deps import BotDep, PoemId, Slug, VisitorDep, greet
 from app.web.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.forms import AnyForm, Form, GenuineForm
 from app.web.keeping import SHOWN_ELSEWHERE
-from app.web.limits import SUBMISSIONS, Limited, take
+from app.web.limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.page import page, say, set_flash
 from app.web.pages import see_other
 from app.web.visitors import Visitor
@@ -64,14 +65,16 @@ def browse(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> H
 
 @router.get("/pieces/{piece}.png")
 def as_picture(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
-    """A piece as a picture."""
+    """A piece as a picture; one that is not approved is its maker's alone, in whatever keeps copies too."""
+    take(request, READINGS, visitor)
     with bot.reading() as session:
         found = Pieces(session).one(piece, visitor.id)
         voice = Voices(session).one(found.voice)
     lines = tuple(line.text for line in found.lines)
     versions = say(request, "판 %(n)s", n=", ".join(map(str, found.versions)))
     drawn = card(lines, found.title, versions, f"{say(request, 'AI 생성')} · {voice.title} {versions}")
-    return Response(drawn, media_type="image/png", headers=SHOWN_ELSEWHERE)
+    shown = SHOWN_ELSEWHERE if found.status is SubmissionStatus.APPROVED else {"Cache-Control": "no-store"}
+    return Response(drawn, media_type="image/png", headers=shown)
 
 
 @router.get("/pieces/{piece}")

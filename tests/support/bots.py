@@ -16,6 +16,7 @@ from app.bootstrap import Bot
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.web.site import create_app
+from app.web.wire import BoundedHttp
 
 PATIENCE = 30.0
 """Seconds a site may take to start or to stop."""
@@ -61,7 +62,14 @@ def site(bot: Bot) -> Iterator[str]:
 def served(app: FastAPI) -> Iterator[str]:
     """The address of a real web server for *app*, in a thread of this process."""
     server = uvicorn.Server(
-        uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=2)
+        uvicorn.Config(
+            app,
+            http=BoundedHttp,
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=2,
+        )
     )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="site")

@@ -5,7 +5,10 @@ import re
 import httpx
 import pytest
 
-from app.web.security import LARGEST_BODY, host_is_sane
+from app.bootstrap import Bot, build_engine
+from app.web.security import LARGEST_BODY, name_in
+from app.web.site import create_app
+from tests.support import bots
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
 
@@ -133,12 +136,29 @@ def test_bodies_that_are_too_large_are_refused(client: httpx.Client) -> None:
     ("host", "sane"),
     [
         ("example.org", True), ("example.org:8000", True), ("[::1]:8000", True), ("127.0.0.1", True), ("", False),
+        ("a.example.", True), ("a_b:80", True), ("a\xff", False), ('a"><script>', False), ("a:99999", False),
+        (":80", False),
         (None, False), ("a/b", False), ("a@b", False), ("a b", False), ("a:0", False), ("a:x", False), ("[::1", False),
     ],
 )  # fmt: skip
 def test_hosts_are_hosts(host: str | None, *, sane: bool) -> None:
     """A Host header is a name and perhaps a port."""
-    assert host_is_sane(host) is sane
+    assert (name_in(host) is not None) is sane
+
+
+def test_a_site_with_names_answers_to_no_other(bot: Bot) -> None:
+    """Whoever leads another name to our address reads nothing; machines ask by address."""
+    named = Bot(
+        bot.settings.model_copy(update={"hosts": "Poems.example.org, www.example.org"}),
+        bot.database, bot.sessions, bot.bell, bot.shelf,
+    )  # fmt: skip
+    with bots.served(create_app(named, build_engine(named))) as site:
+        for host, path, status in (
+            ("poems.example.org", "/about", 200), ("POEMS.example.org.:443", "/about", 200),
+            ("www.example.org:8000", "/api/v1/voices", 200), ("evil.example", "/about", 400),
+            ("127.0.0.1", "/api/v1/voices", 400), ("127.0.0.1:8000", "/readyz", 200), ("web:8000", "/metrics", 200),
+        ):  # fmt: skip
+            assert httpx.get(site + path, headers={"host": host}).status_code == status, (host, path)
 
 
 def test_nobody_is_sent_to_another_site(reader: Reader) -> None:

@@ -1,5 +1,6 @@
 """Everything that could be sent, to every route there is: the answer is a page or a refusal, never a failure."""
 
+import json
 import re
 import unicodedata
 import zlib
@@ -72,6 +73,7 @@ BODIES = {
     "binary": bytes(range(256)),
     "compressed": zlib.compress(b'{"lines":1}'),
 }
+PART = b'--x\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n'
 MULTIPART = b'--x\r\nContent-Disposition: form-data; name="text"%s\r\n\r\n%s\r\n--x--\r\n'
 
 
@@ -165,6 +167,67 @@ def test_nothing_in_a_form_fails(app: FastAPI, keeper: httpx.Client) -> None:
 
 
 @pytest.mark.slow
+def test_no_name_of_a_field_fails(app: FastAPI, keeper: httpx.Client) -> None:
+    """Fields that no form of ours has, hundreds of them, and places of lines that nobody was shown."""
+    token = quote(form(Reader(keeper).open("/privacy"), "/me/erase").filled()["csrf_token"][0])
+    names = [quote_from_bytes(value[:2000], safe="") for value in HOSTILE.values()]
+    odd = [f"{part}{name}={name}" for name in names for part in ("", "place-", "place-1=1&")]
+    for route in (r for r in routes(app, "POST") if not r.path.startswith("/api/") and r.path != "/desk/logout"):
+        for body in ("&".join(odd), "&".join(f"place-{n}=1" for n in range(190)), "a=1&" * 5000, "=" * 5000):
+            answer = keeper.post(placed(route.path), content=f"csrf_token={token}&{body}", headers=FORM)
+            assert is_peaceful(answer), (route.path, body[:80], answer.status_code, answer.text[:500])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("charset", ["unicode_escape", "raw_unicode_escape", "utf-7", "utf-16", "punycode", "idna"])
+def test_no_charset_fails(app: FastAPI, keeper: httpx.Client, charset: str) -> None:
+    """A form may name any codec of Python's, some of which make half surrogates of letters: only UTF-8 is read."""
+    token = form(Reader(keeper).open("/privacy"), "/me/erase").filled()["csrf_token"][0]
+    head = {"content-type": f"multipart/form-data; boundary=x; charset={charset}"}
+    body = b"".join(PART % (name.encode(), rb"\ud800\x00 aaaaaaaaaa") for name in sorted(fields()))
+    for route in (r for r in routes(app, "POST") if not r.path.startswith("/api/") and r.path != "/desk/logout"):
+        sent = PART % (b"csrf_token", token.encode()) + body + b"--x--\r\n"
+        assert keeper.post(placed(route.path), content=sent, headers=head).status_code == 400, route.path
+
+
+@pytest.mark.slow
+def test_no_poem_along_fails(client: httpx.Client) -> None:
+    """What is asked for as a stream is as strictly looked at, and as strange: refused before, or written."""
+    odd = [json.dumps({field: value.decode("utf-8", "surrogateescape")}).encode()
+           for value in HOSTILE.values() for field in ("prime", "own")]  # fmt: skip
+    for body in (*BODIES.values(), *odd):
+        headers = JSON | {"accept": "text/event-stream"}
+        answer = client.post("/api/v1/voices/sibot/poems", content=body, headers=headers)
+        assert is_peaceful(answer), (body[:80], answer.status_code, answer.text[:500])
+        assert "event: error" not in answer.text, body[:80]
+
+
+@pytest.mark.slow
+def test_no_text_fails_the_api(client: httpx.Client, bearer: dict[str, str]) -> None:
+    """Every kind of text in every field that a program may send."""
+    asked = {"submissions": ("text", "title", "author"), "poems": ("prime", "own")}
+    for value, (what, names) in product(HOSTILE.values(), asked.items()):
+        said = value.decode("utf-8", "surrogateescape")
+        for name in names:
+            body = json.dumps({"text": POEM, "consent": True, name: said} if "text" in names else {name: said})
+            answer = client.post(f"/api/v1/voices/sibot/{what}", content=body, headers=JSON)
+            assert is_peaceful(answer), (name, said[:80], answer.status_code, answer.text[:500])
+        reason = json.dumps({"version": 0, "override": True, "reason": said})
+        answer = client.post("/api/v1/admin/voices/sibot/promote", content=reason, headers=JSON | bearer)
+        assert is_peaceful(answer), (said[:80], answer.status_code, answer.text[:500])
+
+
+def test_no_method_fails(app: FastAPI, client: httpx.Client) -> None:
+    """What a route does not answer it refuses, and says what it does; to those who ask for an upgrade too."""
+    for route in {placed(r.path) for method in ("GET", "POST") for r in routes(app, method)}:
+        for method in ("PATCH", "OPTIONS", "TRACE", "PROPFIND"):
+            answer = client.request(method, route)
+            assert answer.status_code in (404, 405), (method, route, answer.status_code)
+        upgrade = {"connection": "upgrade", "upgrade": "websocket", "sec-websocket-version": "13"}
+        assert is_peaceful(client.get(route, headers=upgrade | {"sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="}))
+
+
+@pytest.mark.slow
 def test_no_body_fails_the_api(app: FastAPI, client: httpx.Client, bearer: dict[str, str]) -> None:
     """JSON that is torn, deep, huge or none; for readers and admins."""
     for method in ("POST", "PUT", "DELETE"):
@@ -211,9 +274,12 @@ def test_no_json_fails(client: httpx.Client, body: bytes) -> None:
 
 def test_nothing_in_a_header_fails(client: httpx.Client) -> None:
     """Headers are read too; what HTTP itself forbids in them the server refuses."""
-    names = (b"cookie", b"accept-language", b"x-forwarded-for", b"user-agent", b"referer", b"origin", b"x-request-id")
+    names = (b"cookie", b"accept-language", b"x-forwarded-for", b"user-agent", b"referer", b"origin", b"x-request-id",
+             b"authorization", b"accept", b"range", b"if-none-match", b"if-modified-since", b"sec-purpose",
+             b"sec-fetch-site", b"content-type", b"forwarded", b"host")  # fmt: skip
     for name, kind in product(names, ("binary", "html", "huge-number", "format", "long")):
         value = re.sub(rb"[\x00-\x1f\x7f]", b"", HOSTILE[kind]).strip()[:8000]
         for said in (value, b"visitor=" + value + b"; desk=" + value + b"; lang=" + value + b"; voice=" + value):
-            answer = client.get("/about", headers=[(name, said)])
-            assert is_peaceful(answer), (name, kind, answer.status_code)
+            for path in ("/about", "/static/site.css", "/api/v1/voices", "/desk"):
+                answer = client.get(path, headers=[(name, said)])
+                assert is_peaceful(answer), (name, kind, path, answer.status_code)

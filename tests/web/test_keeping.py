@@ -7,9 +7,11 @@ from xml.etree import ElementTree as ET
 
 import html5lib
 import httpx
+import pytest
 from PIL import Image
 
 from app.web.card import SIZE, card
+from app.web.limits import Rule
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 
@@ -54,6 +56,29 @@ def test_the_picture_is_a_picture(reader: Reader, new_client: NewClient) -> None
         assert Image.open(io.BytesIO(answer.content)).size == SIZE
         assert len(answer.content) < 60_000
     assert answers[0].content != answers[1].content
+
+
+def test_what_caches_keep_for_others_carries_no_cookie(reader: Reader, new_client: NewClient) -> None:
+    """A picture, a style sheet: whoever they are handed to must not become the reader for whom they were fetched."""
+    page = reader.open("/sibot").text
+    asked = re.findall(r"/poems/\w+\.png|/static/[\w.?=]+", page)
+    assert len(asked) > 2
+    for path in asked:
+        answer = new_client().get(path)
+        assert answer.headers["cache-control"].startswith("public")
+        assert "set-cookie" not in answer.headers
+    assert "Cookie" in new_client().get(next(path for path in asked if path.endswith("png"))).headers["vary"]
+    assert "set-cookie" in new_client().get("/sibot").headers
+
+
+def test_pictures_are_counted(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To draw one costs as much as to write a poem."""
+    address = re.search(r"/poems/\w+\.png", reader.open("/sibot").text)
+    assert address is not None
+    reader.open("/sibot")
+    monkeypatch.setattr("app.web.keeping.READINGS", Rule("readings", each="2/minute", address="9/minute"))
+
+    assert [reader.client.get(address[0]).status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_any_poem_fits_on_a_card() -> None:

@@ -1,6 +1,9 @@
 """The proof: versions, trials and effects as everybody sees them, and the trial as the admin does."""
 
+from base64 import b64encode
 from datetime import timedelta
+from hashlib import sha256
+from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
@@ -90,7 +93,15 @@ def test_the_chart_is_an_image_with_a_title(new_client: NewClient, language: str
     assert chart.headers["content-type"].startswith("image/svg+xml")
     assert told in chart.text
     assert "<script" not in chart.text
-    assert chart.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    policy, drawn = chart.headers["content-security-policy"], ET.fromstring(chart.content)
+    styles = [element.text or "" for element in drawn.iter("{http://www.w3.org/2000/svg}style")]
+    assert styles
+    for style in styles:
+        assert f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in policy
+    assert not any("style" in element.attrib for element in drawn.iter())
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
 
 
 def test_a_program_sees_it_too(client: httpx.Client, trial: int) -> None:
@@ -110,7 +121,10 @@ def test_the_desk_shows_it_live_and_can_end_it(keeper: Reader, bot: Bot, trial: 
     assert 'data-live="trial"' in page.text
     assert "<progress" in page.text
     assert "30%" in page.text
-    assert keeper.open("/desk/sibot/trial.svg").headers["content-type"].startswith("image/svg+xml")
+    chart = keeper.open("/desk/sibot/trial.svg")
+    assert chart.headers["content-type"].startswith("image/svg+xml")
+    assert "unsafe" not in chart.headers["content-security-policy"]
+    assert " style=" not in chart.text
     ending = form(page, "/trial/stop")
     assert "관리자가 그만두게 했습니다" in keeper.send(ending).text
     keeper.send(ending)

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from app.bootstrap import Bot
 from app.store.submissions import Submissions
@@ -88,6 +89,27 @@ def test_a_submission_is_private(reader: Reader, new_client: NewClient) -> None:
     assert new_client().get(page.url.path).status_code == 200
     assert new_client().get("/submissions/" + "x" * 24).status_code == 404
     assert new_client().get("/submissions/" + "x" * 500).status_code == 404
+
+
+def test_the_address_of_a_submission_is_in_no_log(reader: Reader) -> None:
+    """Neither as it is, nor with what a hand that copied it has added or left out."""
+    address = reader.send(form(reader.open("/sibot"), "/submissions"), text=POEM, consent="yes").url.path
+    token = address.rpartition("/")[2]
+    with capture_logs() as events:
+        for way in (
+            address,
+            f"{address}/",
+            f"{address}/x",
+            f"/api/v1{address}",
+            f"/api/v1{address}/",
+            f"/sibot{address}",
+        ):
+            reader.client.get(way, follow_redirects=False)
+            reader.client.request("PATCH", way)
+
+    told = [event for event in events if event["event"] == "http.request"]
+    assert len(told) == 12
+    assert not any(token in str(event) for event in events)
 
 
 URLENCODED = "application/x-www-form-urlencoded"

@@ -58,6 +58,14 @@ def test_proxies_are_believed_only_when_trusted(
     assert client_of(request(chosen, peer, x_forwarded_for=forwarded)) == expected
 
 
+def test_a_header_of_the_clients_own_does_not_hide_the_proxys(settings: Settings) -> None:
+    """Some proxies add a line of their own to what the client sent: the last line counts, not the first."""
+    behind = request(settings.model_copy(update={"trusted_proxies": "10.0.0.1"}), "10.0.0.1")
+    forged, added = (b"x-forwarded-for", b"6.6.6.6"), (b"x-forwarded-for", b"1.2.3.4")
+
+    assert client_of(Request({**behind.scope, "headers": [forged, added]})) == "1.2.3.4"
+
+
 def test_an_address_is_hidden_and_changes_every_day() -> None:
     """The same for a day, another the next, another under another key, and never the address."""
     today = KEYS.hide("203.0.113.9", NOW)

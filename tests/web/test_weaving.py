@@ -43,6 +43,7 @@ def test_lines_are_woven_into_a_piece_of_ones_own(reader: Reader, new_client: Ne
     assert "아직 나에게만 보입니다" in piece.text
     assert other.open(address).status_code == 404
     assert other.open(f"{address}.png").status_code == 404
+    assert reader.open(f"{address}.png").headers["cache-control"] == "no-store"
     assert "귀가" not in other.open("/sibot/pieces").text
 
     decide(bot, address.rpartition("/")[2], SubmissionStatus.APPROVED)
@@ -52,6 +53,7 @@ def test_lines_are_woven_into_a_piece_of_ones_own(reader: Reader, new_client: Ne
     assert "거두기" not in shown.text
     assert "귀가" in other.open("/sibot/pieces").text
     assert other.open(f"{address}.png").headers["content-type"] == "image/png"
+    assert other.open(f"{address}.png").headers["cache-control"].startswith("public")
 
 
 def test_the_maker_takes_it_back(reader: Reader, new_client: NewClient, bot: Bot) -> None:

@@ -1,0 +1,95 @@
+"""Connections that cost more than they should, whatever they go on to ask."""
+
+import resource
+import socket
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from app.web.wire import LARGEST_HEAD, open_many_files
+
+BEGINNING = b"GET /about HTTP/1.1\r\nHost: here\r\n"
+CHUNKED = (
+    b"POST /api/v1/voices/sibot/poems HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
+ENDLESS = {
+    "one header": BEGINNING + b"X: ",
+    "an address": b"GET /about?",
+    "a name": BEGINNING,
+    "an extension": CHUNKED + b"2;",
+    "a trailer": CHUNKED + b"2\r\n{}\r\n0\r\nX: ",
+}
+
+
+def call(site: str) -> socket.socket:
+    """A connection."""
+    address = urlsplit(site)
+    return socket.create_connection((address.hostname or "", address.port or 0), timeout=20)
+
+
+def poured(mine: socket.socket, most: int) -> int:
+    """Bytes that could be sent until the other side hung up."""
+    sent = 0
+    try:
+        while sent < most:
+            sent += mine.send(b"a" * 65_536)
+    except OSError:
+        return sent
+    return sent
+
+
+@pytest.mark.parametrize("where", ENDLESS)
+def test_a_head_that_does_not_end_is_cut_off(site: str, where: str) -> None:
+    """It is not collected until the memory is full: after some kilobytes, and what the sockets hold, it is over."""
+    with call(site) as mine:
+        mine.sendall(ENDLESS[where])
+        sent = poured(mine, 64 * 2**20)
+
+    assert sent < 32 * 2**20
+    assert httpx.get(f"{site}/healthz").status_code == 200
+
+
+def test_many_headers_are_cut_off_too(site: str) -> None:
+    """A thousand small ones are as much as one that is large; said with a status."""
+    with call(site) as mine:
+        mine.sendall(BEGINNING)
+        for n in range(21):
+            time.sleep(0.02)  # else they come as one packet
+            mine.sendall(b"X-%d: %s\r\n" % (n, b"a" * (LARGEST_HEAD // 20)))
+        assert mine.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_small_chunks_are_no_attack(site: str) -> None:
+    """A body that comes letter by letter is taken."""
+    text = b'{"lines":1,"prime":"' + b" " * 30_000 + b'"}'
+    with call(site) as mine:
+        mine.sendall(CHUNKED + b"".join(b"1\r\n%c\r\n" % letter for letter in text) + b"0\r\n\r\n")
+        assert mine.recv(100).startswith((b"HTTP/1.1 201", b"HTTP/1.1 422"))
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /about HT", BEGINNING, CHUNKED, CHUNKED + b"5\r\n{}"])
+def test_who_does_not_go_on_is_hung_up_on(site: str, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He holds no connection for ever by saying nothing; whoever has asked may wait as long as it takes."""
+    monkeypatch.setattr("app.web.wire.PATIENCE", 0.3)
+    with call(site) as mine:
+        mine.sendall(said)
+        began = time.monotonic()
+        while mine.recv(1000):
+            pass
+
+    assert time.monotonic() - began < 10
+    assert httpx.post(f"{site}/api/v1/voices/sibot/poems", json={"lines": 16}, timeout=30).status_code == 201
+
+
+def test_a_process_takes_as_many_handles_as_it_may() -> None:
+    """What a shell gives by default is few."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        open_many_files()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 256
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
