@@ -29,6 +29,8 @@ LAST_BYTE = 1
 """Grammar's state before the last byte of a character."""
 DRAWS = 4
 """Random numbers a symbol may use: three tries, then one for the exact draw that never fails."""
+JOINERS = "\u200c\u200d"
+"""Invisible, and spelling: Persian words and families of emoji are written with them. Only between two characters."""
 _STRAY_LEADS = (0xC2, 0xCC, 0xCD, 0xEE, 0xEF, 0xF3, 0xF4)
 """First bytes of controls, combining marks, private use and specials: never spelled, so a line stays one clean row."""
 
@@ -69,14 +71,15 @@ class Rules:
         allowed[np.ix_(between, never)] = False
         allowed[between, newline] = True
         allowed[AFTER_SPACE] = allowed[BETWEEN]
-        allowed[AFTER_SPACE, [newline, *spaced]] = False
+        joiners = vocabulary.ids_of(JOINERS)
+        allowed[AFTER_SPACE, [newline, *spaced, *joiners]] = False
         allowed[AFTER_E2, FIRST_BYTE + 0x82 : FIRST_BYTE + 0xC0] = True
         follows = np.zeros((STATES, width(symbols)), np.int64)
         follows[:AFTER_SPACE, :symbols] = grammar.follows
         follows[between, FIRST_BYTE + 0xE2] = AFTER_E2
         follows[AFTER_E2] = LAST_BYTE
         follows[AFTER_SPACE] = follows[BETWEEN]
-        follows[:, [newline, space]] = AFTER_SPACE
+        follows[:, [newline, space, *joiners]] = AFTER_SPACE
         short = allowed.copy()
         short[:, newline] = False
         if not short[list(WHOLE)].any(axis=1).all():
@@ -102,7 +105,7 @@ def _words_where(vocabulary: Vocabulary, holds: Callable[[str], bool]) -> list[i
 def _strays(vocabulary: Vocabulary) -> list[int]:
     """Symbols that would break a row: controls, separators, spaces that are not the space."""
     stray = ("C", "Zl", "Zp", "Zs")
-    found = [c for c in vocabulary.characters if unicodedata.category(c).startswith(stray) and c not in " \n"]
+    found = [c for c in vocabulary.characters if unicodedata.category(c).startswith(stray) and c not in " \n" + JOINERS]
     return vocabulary.ids_of("".join(found) + "\N{REPLACEMENT CHARACTER}")
 
 

@@ -120,6 +120,19 @@ def test_a_line_is_one_clean_row() -> None:
     assert rules.follows[AFTER_SPACE, letters[0]] == BETWEEN
 
 
+def test_a_joiner_joins() -> None:
+    """It comes only between two characters, if the text had it: other marks that nobody sees never come."""
+    emoji = Vocabulary(tuple("👩👧 \n\u200d\u200f"))
+    rules = Rules.of(emoji, spell=False)
+    woman, girl, space, newline, joiner, _mark = emoji.ids_of("👩👧 \n\u200d\u200f")
+
+    assert allowed(rules, BETWEEN) == {woman, girl, space, newline, joiner}
+    assert allowed(rules, AFTER_SPACE) == {woman, girl}
+    assert rules.follows[BETWEEN, joiner] == AFTER_SPACE
+    assert rules.follows[AFTER_SPACE, girl] == BETWEEN
+    assert rules.after(emoji.encode("👩\u200d👧")) == BETWEEN
+
+
 def test_what_is_banned_is_never_allowed() -> None:
     """Banned characters, and the byte of one that has no symbol of its own."""
     rules = Rules.of(KOREAN, banned="#가x")
