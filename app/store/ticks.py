@@ -26,6 +26,7 @@ class MarkedLine:
 
     line: int
     text: str
+    voice: str
     poem: str
     """Where it was first written."""
     taught_in: tuple[int, ...]
@@ -81,8 +82,9 @@ class Ticks:
     def of_visitor(self, visitor: str, limit: int = 200) -> list[MarkedLine]:
         """The lines a visitor has ticked, newest first."""
         rows = self._session.execute(
-            select(LineRow.id, LineRow.text, LineRow.poem_id)
+            select(LineRow.id, LineRow.text, PoemRow.voice, LineRow.poem_id)
             .join(TickRow, TickRow.line_id == LineRow.id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .where(TickRow.visitor_id == visitor, ~TickRow.taken_back)
             .order_by(TickRow.at.desc(), LineRow.id)
             .limit(limit)
@@ -95,4 +97,4 @@ class Ticks:
             .order_by(VersionRow.number)
         ):
             taught[line].append(number)
-        return [MarkedLine(row.id, row.text, row.poem_id, tuple(taught[row.id])) for row in rows]
+        return [MarkedLine(row.id, row.text, row.voice, row.poem_id, tuple(taught[row.id])) for row in rows]

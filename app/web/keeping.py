@@ -51,7 +51,7 @@ def as_picture(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep)
     take(request, READINGS, visitor)
     found, voice = _poem(bot, poem, visitor)
     lines = tuple(line.text for line in found.lines)
-    version = say(request, "판 %(n)s", n=found.version)
+    version = say(request, "판 %(n)s", voice=voice, n=found.version)
     drawn = card(lines, voice.title, version, mark(request, voice, found.version))
     return Response(drawn, media_type="image/png", headers=SHOWN_ELSEWHERE)
 

@@ -13,6 +13,8 @@ from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from starlette.requests import Request
 
+from app.domain.version import VoiceReport
+
 Lang = Literal["ko", "en"]
 LANGS: tuple[Lang, ...] = get_args(Lang)
 SOURCE: Lang = "ko"
@@ -37,18 +39,27 @@ def accepted(header: str) -> list[str]:
     return [tag for _, tag in sorted(wanted, key=lambda pair: -pair[0])]
 
 
-def language_of(request: Request) -> Lang:
-    """The language of the page: the visitor's choice, else his browser's; Korean for who says nothing."""
+def language_of(request: Request, voice: VoiceReport | None = None) -> Lang:
+    """The language of the page: the visitor's choice, else his browser's.
+
+    Who says nothing, as link previews and crawlers do, is spoken to in the language of the *voice*, else in Korean.
+    """
     chosen = request.cookies.get(COOKIE)
     if chosen in LANGS:
         return chosen
     wanted = accepted(request.headers.get("accept-language", ""))
     for tag in wanted:
         if tag == "*":
-            return SOURCE
+            return language_of_voice(voice)
         if tag in LANGS:
             return tag
-    return "en" if wanted else SOURCE
+    return "en" if wanted else language_of_voice(voice)
+
+
+def language_of_voice(voice: VoiceReport | None) -> Lang:
+    """The language in which to speak of what a voice wrote, whoever reads it: its own, if the pages know it."""
+    own = voice.language.split("-")[0] if voice else SOURCE
+    return own if own in LANGS else "en"
 
 
 def catalogue(folder: Path, lang: Lang) -> NullTranslations:

@@ -10,6 +10,7 @@ from app.engine.reader import Reading
 from app.store.voices import Voices
 from app.web.deps import BotDep, ReaderDep, VisitorDep
 from app.web.limits import READINGS, take
+from app.web.meeting import met
 from app.web.page import page
 from models import byhand
 
@@ -29,7 +30,7 @@ def learn(
     """How a character RNN works, and what the champion makes of a text."""
     with bot.reads(Voices) as voices:
         known = voices.all()
-    chosen = next((one for one in known if one.slug == voice), known[0] if known else None)
+    chosen = next((one for one in known if one.slug == voice), met(request, known))
     asked = " ".join(text.encode("utf-8", "replace").decode().split())[:MOST_READ]
     reading: Reading | None = None
     if chosen is not None:

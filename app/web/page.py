@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, cast
 
+from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime
 from babel.numbers import format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
@@ -21,6 +22,7 @@ from app.web.admins import admin_of
 from app.web.deps import AWAY
 from app.web.josa import josa_filter
 from app.web.language import LANGS, Lang, catalogue, language_of
+from app.web.meeting import met
 from app.web.static import Assets
 from app.web.visitors import is_quiet, keys_of, set_cookie, settings_of, visitor_of
 
@@ -62,6 +64,15 @@ def percent(context: Context, share: float) -> str:
     return str(format_percent(share, "0.#%", locale=context.get("lang", "ko")))
 
 
+@pass_context
+def tongue(context: Context, language: str) -> str:
+    """A language by its name: `en` is 영어 on Korean pages, English on English ones."""
+    try:
+        return Locale.parse(language, sep="-").get_language_name(context.get("lang", "ko")) or language
+    except (ValueError, UnknownLocaleError):
+        return language
+
+
 class Pages:
     """The templates, once for each language."""
 
@@ -85,7 +96,7 @@ class Pages:
         )
         words = self.words[lang]
         cast("Any", environment).install_gettext_callables(words.ugettext, words.ungettext, newstyle=True)
-        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
+        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent, "tongue": tongue}
         environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
         return environment
 
@@ -106,33 +117,38 @@ def page(
     frame: dict[str, object] = {
         "voices": voices,
         "voice": next((v for v in voices if v.slug == here), None),
+        "host": met(request, voices),
         "path": request.url.path,
+        "address": _address(request),
         "origin": origin_of(request),
         "csrf": keys_of(request).sign_form(visitor_of(request).id),
         "admin": admin,
         "flash": _flash(request),
     }
-    html = pages.render(template, language_of(request), frame | context)
-    return HTMLResponse(html, status, headers={"Content-Language": language_of(request), **(headers or {})})
+    told = frame | context
+    lang = language_of(request, cast("VoiceReport | None", told["voice"]))
+    html = pages.render(template, lang, told)
+    return HTMLResponse(html, status, headers={"Content-Language": lang, **(headers or {})})
 
 
 def feed(request: Request, template: str, **context: object) -> Response:
     """A feed: the same words and addresses as the pages, without their frame."""
     pages: Pages = request.app.state.pages
     told = {"path": request.url.path, "origin": origin_of(request)}
-    xml = pages.render(template, language_of(request), told | context)
+    lang = language_of(request, cast("VoiceReport | None", context.get("voice")))
+    xml = pages.render(template, lang, told | context)
     return Response(xml, media_type="application/atom+xml")
 
 
-def say(request: Request, text: str, **names: object) -> str:
-    """A sentence of the catalogue in the visitor's language, for what is no page."""
+def say(request: Request, text: str, *, voice: VoiceReport | None = None, **names: object) -> str:
+    """A sentence of the catalogue in the visitor's language, for what is no page. *voice*: whose poem it is about."""
     pages: Pages = request.app.state.pages
-    return pages.words[language_of(request)].ugettext(text) % names
+    return pages.words[language_of(request, voice)].ugettext(text) % names
 
 
 def mark(request: Request, voice: VoiceReport, number: int) -> str:
     """What everything kept is marked with: that a machine wrote it, and which."""
-    return f"{say(request, 'AI 생성')} · {voice.title} {say(request, '판 %(n)s', n=number)}"
+    return f"{say(request, 'AI 생성', voice=voice)} · {voice.title} {say(request, '판 %(n)s', voice=voice, n=number)}"
 
 
 def origin_of(request: Request) -> str:
@@ -148,6 +164,13 @@ def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:
             return Voices(session).all(), admin_of(request, session)
     except AWAY:
         return (), None
+
+
+def _address(request: Request) -> str:
+    """Where to come back to; what answers a form has no address, so the page it was sent from, or nearly."""
+    if request.method not in ("GET", "HEAD"):
+        return f"/{request.path_params.get('voice', '')}"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def set_flash(request: Request, code: str) -> None:

@@ -18,15 +18,16 @@ from app.web.deps import BotDep, PoemId, Slug, VisitorDep, greet
 from app.web.errors import FormExpired
 from app.web.forms import AnyForm, Form, GenuineForm
 from app.web.language import COOKIE as LANG_COOKIE
-from app.web.language import LANGS, accepted
+from app.web.language import LANGS
 from app.web.limits import TICKS, Limited, take
+from app.web.meeting import COOKIE as VOICE_COOKIE
+from app.web.meeting import met
 from app.web.page import page, set_flash
 from app.web.sheet import sheet, tick_again, write_again
 from app.web.visitors import is_quiet, set_cookie
 from app.web.writing import compose, current, meet, temperature_of
 
 router = APIRouter(include_in_schema=False)
-VOICE_COOKIE = "voice"
 
 
 def see_other(path: str) -> RedirectResponse:
@@ -37,7 +38,11 @@ def see_other(path: str) -> RedirectResponse:
 @router.get("/")
 def home(request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
     """The voice for this visitor, rendered in place."""
-    return _voice_page(_voice_for(request, bot), request, visitor)
+    with bot.reads(Voices) as voices:
+        voice = met(request, voices.all())
+    if voice is None:
+        raise UnknownVoice(bot.settings.default_voice)
+    return _voice_page(voice.slug, request, visitor)
 
 
 @router.get("/about")
@@ -162,23 +167,6 @@ def _voice_page(voice: str, request: Request, visitor: VisitorDep) -> Response:
     if request.cookies.get(VOICE_COOKIE) != voice and not is_quiet(request):
         set_cookie(request, VOICE_COOKIE, voice)
     return page(request, "about.html") if poem is None else sheet(request, poem, visitor, home=True)
-
-
-def _voice_for(request: Request, bot: BotDep) -> str:
-    """The voice a visitor meets first: the one he read last, one of his language, the deployment's default."""
-    with bot.reads(Voices) as voices:
-        known = {voice.slug: voice.language.split("-")[0] for voice in voices.all()}
-    if not known:
-        raise UnknownVoice(bot.settings.default_voice)
-    last = request.cookies.get(VOICE_COOKIE, "")
-    if last in known:
-        return last
-    for tag in accepted(request.headers.get("accept-language", "")):
-        for slug, language in known.items():
-            if language == tag:
-                return slug
-    default = bot.settings.default_voice
-    return default if default in known else next(iter(known))
 
 
 def local_path(path: str) -> str:

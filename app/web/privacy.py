@@ -10,8 +10,9 @@ from app.domain.errors import Unfit
 from app.store.privacy import Privacy
 from app.web.deps import BotDep, VisitorDep
 from app.web.forms import GenuineForm
+from app.web.meeting import COOKIE as VOICE_COOKIE
 from app.web.page import page, set_flash
-from app.web.pages import VOICE_COOKIE, see_other
+from app.web.pages import see_other
 from app.web.visitors import COOKIE, set_cookie
 
 router = APIRouter(include_in_schema=False)

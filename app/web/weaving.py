@@ -71,8 +71,8 @@ def as_picture(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep
         found = Pieces(session).one(piece, visitor.id)
         voice = Voices(session).one(found.voice)
     lines = tuple(line.text for line in found.lines)
-    versions = say(request, "판 %(n)s", n=", ".join(map(str, found.versions)))
-    drawn = card(lines, found.title, versions, f"{say(request, 'AI 생성')} · {voice.title} {versions}")
+    versions = say(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
+    drawn = card(lines, found.title, versions, f"{say(request, 'AI 생성', voice=voice)} · {voice.title} {versions}")
     shown = SHOWN_ELSEWHERE if found.status is SubmissionStatus.APPROVED else {"Cache-Control": "no-store"}
     return Response(drawn, media_type="image/png", headers=shown)
 

@@ -4,7 +4,5 @@ const place = document.getElementById("swagger-ui");
 SwaggerUIBundle({
   url: place.dataset.openapi,
   domNode: place,
-  deepLinking: true,
   validatorUrl: null,
-  presets: [SwaggerUIBundle.presets.apis],
 });

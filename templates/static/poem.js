@@ -1,5 +1,5 @@
 // The poem in front of the reader: ticks that are kept at once, and poems that write themselves.
-import { keep, recall } from "./store.js";
+import { keep, make, recall } from "./store.js";
 
 const at = (name) => document.querySelector(`[data-${name}]`);
 let article = document.getElementById("poem");
@@ -14,16 +14,14 @@ let room = "";
 const CHARACTER = 34; // milliseconds a character takes to appear; a backlog goes faster
 
 function tell(text, ...deeds) {
-  const span = Object.assign(document.createElement("span"), { textContent: text });
-  at("said").replaceChildren(span, ...deeds);
+  at("said").replaceChildren(make("span", text), ...deeds);
 }
 
 // --- ticks: what the server has not heard yet is remembered, line id -> { on, was } ---
 
 const STORE = "poembot.ticks";
 const memory = recall(STORE) ?? {};
-let sending = false;
-let told = false;
+let sending, told;
 
 async function send() {
   if (sending) return;
@@ -61,8 +59,7 @@ function mark(box) {
   memory[box.value] = { on: box.checked, was: memory[box.value]?.was ?? !box.checked };
   keep(STORE, memory);
   offer();
-  const made = { type: "button", className: "plain", textContent: say.undo };
-  const undo = Object.assign(document.createElement("button"), made);
+  const undo = make("button", say.undo, { type: "button", className: "plain" });
   undo.addEventListener("click", () => {
     box.checked = !box.checked;
     mark(box);
@@ -144,7 +141,7 @@ function wished(form) {
 function begin(wish, kept) {
   const list = at("lines");
   const rows = Array.from({ length: wish.lines }, (_, slot) => {
-    const row = document.createElement("li");
+    const row = make("li");
     row.innerHTML = '<span class="bare"><span dir="auto" class="text"></span></span>';
     row.querySelector(".text").textContent = kept.get(slot) ?? "";
     return row;
@@ -183,7 +180,7 @@ async function stream(wish, kept) {
   const answer = await fetch(`/api/v1/voices/${say.voice}/poems`, asked);
   if (!answer.ok) {
     const seconds = Number(answer.headers.get("Retry-After")) || 5;
-    throw Object.assign(new Error(answer.statusText), { status: answer.status, seconds });
+    throw Object.assign(new Error(), { status: answer.status, seconds });
   }
   const queue = [];
   const written = pen(queue);
@@ -193,8 +190,7 @@ async function stream(wish, kept) {
       if (event === "text" && !kept.has(data.slot))
         for (const character of data.delta) queue.push({ slot: data.slot, character });
       else if (event === "line") {
-        const p = Object.assign(document.createElement("p"), { textContent: data.text });
-        at("aloud").append(p);
+        at("aloud").append(make("p", data.text));
       } else if (event === "done") poem = data;
       else if (event === "error") throw new Error(data.code);
     }
@@ -219,7 +215,7 @@ async function attempt(wish, kept, tries = 4) {
   }
 }
 
-let busy = false;
+let busy;
 
 async function write(form) {
   if (busy) return;
@@ -259,10 +255,10 @@ document.addEventListener("submit", (event) => {
 document.addEventListener("click", (event) => {
   const deed = event.target.closest("[data-edit], [data-copy]");
   if (!deed) return;
-  if (deed.matches("[data-copy]")) {
-    const text = lines().map((line) => line.dataset.text);
-    navigator.clipboard.writeText(`${text.join("\n")}\n\n${deed.dataset.copy}\n`).then(() => tell(say.copied));
-    return;
+  const { copy } = deed.dataset;
+  if (copy) {
+    const text = [...lines().map((line) => line.dataset.text), "", copy, ""].join("\n");
+    return navigator.clipboard.writeText(text).then(() => tell(say.copied));
   }
   const line = deed.closest("li");
   const own = document.getElementById("own");

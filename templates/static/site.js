@@ -1,21 +1,21 @@
 // Every page: keys that press what they name, and forms whose answer comes in place.
-import { keep, recall } from "./store.js";
+import { keep, make, recall } from "./store.js";
 
 const OFF = "poembot.keys-off";
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select";
 const dialog = document.getElementById("keys");
 const off = dialog.querySelector("input");
+const terms = dialog.querySelector("dl");
+const always = [...terms.children];
 const keyed = () => [...document.querySelectorAll("[data-key]")].filter((one) => one.getClientRects().length);
 
 function list() {
-  for (const old of dialog.querySelectorAll("[data-row]")) old.remove();
-  for (const one of keyed()) {
-    const row = document.createElement("div");
-    row.dataset.row = "";
-    for (const [tag, text] of [["dt", one.dataset.key], ["dd", one.labels?.[0]?.innerText ?? one.innerText]])
-      row.append(Object.assign(document.createElement(tag), { textContent: text }));
-    dialog.querySelector("dl").append(row);
-  }
+  const rows = keyed().map((one) => {
+    const row = make("div");
+    row.append(make("dt", one.dataset.key), make("dd", one.labels?.[0]?.innerText ?? one.innerText));
+    return row;
+  });
+  terms.replaceChildren(...always, ...rows);
   dialog.showModal();
 }
 
@@ -41,15 +41,25 @@ document.addEventListener("submit", async (event) => {
   const place = document.getElementById(form.dataset.live);
   if (!place) return;
   event.preventDefault();
+  const turn = (form.turn = (form.turn ?? 0) + 1); // a later answer may come first
   const sent = new URLSearchParams(new FormData(form, submitter));
   const post = form.method === "post";
   const url = post ? form.action : `${form.action.split("?")[0]}?${sent}`;
   const answer = await fetch(url, post ? { method: "POST", body: sent } : {}).catch(() => null);
   const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
   const part = page.getElementById(place.id);
-  if (!part) return form.submit();
+  if (turn !== form.turn) return;
+  if (!part) return (submitter || form.dataset.every) && form.submit();
   place.replaceChildren(...part.childNodes);
   if (submitter?.name === "play") setTimeout(() => place.querySelector("[name=play]")?.click(), 160);
+});
+
+// A text is read while it is typed.
+let pause;
+document.addEventListener("input", ({ target: { form } }) => {
+  if (!form?.matches("[data-typed]")) return;
+  clearTimeout(pause);
+  pause = setTimeout(() => form.requestSubmit(), 300);
 });
 
 // Weaving: a click on a line gives it the next place, or takes its place away.

@@ -1,4 +1,7 @@
-// What this browser keeps for the reader. One that keeps nothing still shows pages that work.
+// What this browser keeps for the reader, if it keeps anything; and how an element is made.
+export const make = (tag, textContent, given) =>
+  Object.assign(document.createElement(tag), { textContent, ...given });
+
 export function recall(name) {
   try {
     return JSON.parse(localStorage.getItem(name));
@@ -9,9 +12,6 @@ export function recall(name) {
 
 export function keep(name, value) {
   try {
-    if (value) localStorage.setItem(name, JSON.stringify(value));
-    else localStorage.removeItem(name);
-  } catch {
-    // Private windows may refuse.
-  }
+    localStorage.setItem(name, JSON.stringify(value));
+  } catch {} // private windows may refuse
 }

@@ -18,16 +18,17 @@ if (form) {
       n === 0 ? "" : sentence.replace("{n}", n).replace("{more}", least - n);
   };
 
+  const boxes = [text, title, author];
+  const typed = () => boxes.some((box) => box.value);
   const found = recall(key(teach));
-  if (found && !text.value && !title.value && !author.value) {
-    [text.value, title.value, author.value] = [found.text, found.title, found.author];
+  if (found && !typed()) {
+    for (const box of boxes) box.value = found[box.name];
     form.querySelector("[data-note]").textContent = kept;
   }
   show();
 
   form.addEventListener("input", () => {
     show();
-    const draft = { text: text.value, title: title.value, author: author.value };
-    keep(key(teach), Object.values(draft).some(Boolean) && draft);
+    keep(key(teach), typed() && Object.fromEntries(boxes.map((box) => [box.name, box.value])));
   });
 }

@@ -87,7 +87,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
     expect(page.locator("[data-log]")).to_contain_text("1 poems")
     expect(page.get_by_role("heading", name="심사")).to_be_visible()
     page.get_by_role("link", name="일지").click()
-    expect(page.get_by_role("cell", name="배움을 시작함")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="배움을 시작함")).to_be_visible()
     reader.reload()
     expect(reader.get_by_text(re.compile("판 [0-9]+이 배웠습니다|다음 판이 배웁니다"))).to_be_visible()
 

@@ -110,8 +110,8 @@ def test_a_poem_is_copied_with_its_mark(new_page: NewPage) -> None:
     """The clipboard holds the lines, and that a machine wrote them."""
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/sibot")
-    press(page, "베끼기")
-    expect(page.locator("[data-said]")).to_contain_text("베꼈습니다")
+    press(page, "복사")
+    expect(page.locator("[data-said]")).to_contain_text("복사했습니다")
 
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[:5] == lines(page)
