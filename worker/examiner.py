@@ -6,7 +6,6 @@ good enough is the gate's business (`app/loop/gate.py`).
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +24,6 @@ from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
 from worker.school import network_of
 
-AT_ONCE = 12
-"""Poems that are being written at the same time."""
 SOME = 64
 """Poems of the holdout that are read between two looks at whether to stop."""
 HOLDOUT = "holdout.txt"
@@ -100,17 +97,14 @@ def sample(
     voice = version.meta.voice
     serving = Serving(voice, 0, 0, "candidate", version.meta.base)
     engine = Engine(champions=lambda: [serving], fetch=lambda _key: version.folder, settings=settings)
-    poems = -(-wanted // LINES)
+    wishes = [Wish(lines=LINES, seed=seed) for seed in range(-(-wanted // LINES))]
     lines: list[str] = []
-    readers = ThreadPoolExecutor(AT_ONCE)
     try:
         engine.start()
-        written = [readers.submit(engine.write, voice, Wish(lines=LINES, seed=seed)) for seed in range(poems)]
-        for done, writing in enumerate(written, 1):
-            lines += [line.text for line in writing.result().lines]
-            check(done / poems)
+        for done, writing in enumerate(engine.write_all(voice, wishes), 1):
+            lines += [line.text for line in writing.lines]
+            check(done / len(wishes))
     finally:
-        readers.shutdown(cancel_futures=True)
         engine.close()
     return lines[:wanted]
 

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +11,10 @@ import typer
 from app.commands.shell import BadUse, Json, opened, settings_of_environment, tell
 
 if TYPE_CHECKING:
-    from app.domain.poem import Wish, Writing
+    from app.domain.poem import Wish
     from app.engine.engine import Engine
     from app.settings import Settings
     from app.store.voices import Serving
-
-AT_ONCE = 16
-"""Poems that are being written at the same time."""
 
 
 def add_to(app: typer.Typer) -> None:
@@ -50,7 +46,7 @@ def sample(
     wishes = [_wish(shape, first + i) for i in range(-(-lines // size))]
     written: list[str] = []
     with _engine(voice, version, folder) as (engine, serving):
-        for writing in _write(engine, serving.voice, wishes):
+        for writing in engine.write_all(serving.voice, wishes):
             fresh = [line.text for line in writing.lines][: lines - len(written)]
             written += fresh
             if not as_json:
@@ -71,13 +67,6 @@ def _wish(shape: "Wish", seed: int) -> "Wish":
     from dataclasses import replace
 
     return replace(shape, seed=seed)
-
-
-def _write(engine: "Engine", voice: str, wishes: "list[Wish]") -> "Iterator[Writing]":
-    """The poems in the order of their wishes, a few written side by side."""
-    with ThreadPoolExecutor(AT_ONCE) as readers:
-        for start in range(0, len(wishes), 4 * AT_ONCE):  # a batch at a time, so that an interrupt need not wait long
-            yield from readers.map(lambda wish: engine.write(voice, wish), wishes[start : start + 4 * AT_ONCE])
 
 
 @contextmanager

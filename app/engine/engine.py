@@ -6,7 +6,8 @@ What the site and the shell talk to. Puts the roster (which version) and the bat
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class Engine:
         self.candidates = candidates
         self._palate = palate or Palate(candidates=candidates)
         self._settings, self._rows = settings, max(settings.slots, candidates, self._palate.candidates)
+        self._at_once = min(self._rows, settings.queue)
         self._challengers = Challengers(wanted=challengers, load=lambda one: self._load(one, fetch(one.folder)))
         self._roster = Roster(
             champions=champions,
@@ -81,6 +83,31 @@ class Engine:
 
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
+        ticket, written = self._begin(voice, wish, visitor)
+        try:
+            return written.result()
+        finally:
+            self._batcher.leave(ticket)
+
+    def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
+        """A poem for each of *wishes*, in their order, as many at once as there are rows.
+
+        For whoever wants many and is no reader. Closing the iterator gives up the rest; raises as `write` does.
+        """
+        under_way: deque[tuple[Ticket, Future[Writing]]] = deque()
+        try:
+            for wish in wishes:
+                under_way.append(self._begin(voice, wish))
+                if len(under_way) == self._at_once:
+                    yield under_way.popleft()[1].result()
+            while under_way:
+                yield under_way.popleft()[1].result()
+        finally:
+            for ticket, _ in under_way:
+                self._batcher.leave(ticket)
+
+    def _begin(self, voice: str, wish: Wish, visitor: str = "") -> tuple[Ticket, Future[Writing]]:
+        """Put a wish into the queue, and promise its poem."""
         self._current(voice)
         written: Future[Writing] = Future()
 
@@ -91,11 +118,7 @@ class Engine:
                 case Failed():
                     written.set_exception(event.error)
 
-        ticket = self._batcher.submit(voice, wish, hear, visitor=visitor)
-        try:
-            return written.result()
-        finally:
-            self._batcher.leave(ticket)
+        return self._batcher.submit(voice, wish, hear, visitor=visitor), written
 
     def stream(self, voice: str, wish: Wish, *, visitor: str = "") -> Iterator[Event]:
         """A poem as it is written. The wish is made at the first `next`; closing the iterator frees the rows.

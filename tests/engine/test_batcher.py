@@ -12,10 +12,19 @@ from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher
 from app.engine.events import Delta, Done, Event, Failed, Start
-from tests.engine.voices import FailingStep, GatedStep, PoisonedStep, a_version, batcher_of, engine_of, live_of
+from tests.engine.voices import (
+    PATIENCE,
+    FailingStep,
+    GatedStep,
+    PoisonedStep,
+    a_version,
+    batcher_of,
+    engine_of,
+    eventually,
+    live_of,
+)
 
 ENDLESS = Wish(lines=10**6)
-PATIENCE = 20.0
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +56,6 @@ class Ear:
         last = self.events[-1]
         assert isinstance(last, Done | Failed)
         return last.writing if isinstance(last, Done) else last.error
-
-
-def eventually(holds: Callable[[], bool]) -> bool:
-    """Does it hold within some seconds?"""
-    deadline = time.monotonic() + PATIENCE
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.002)
-    return True
 
 
 def test_ten_thousand_wishes_are_refused_politely(folder: Path) -> None:

@@ -12,7 +12,7 @@ from app.engine.events import Delta, Done, Event, LineDone, Start
 from app.store.shelf import SHIPPED
 from models.checkpoint import Style
 from models.vocabulary import Vocabulary
-from tests.engine.voices import STYLE, a_version, engine_of, expected_logprobs
+from tests.engine.voices import STYLE, a_version, engine_of, eventually, expected_logprobs
 
 LONG = {" ": 4.0, "\n": -30.0}
 """The liking of a network that never ends a line by itself."""
@@ -70,6 +70,18 @@ def test_a_poem_is_the_same_in_a_crowd(folder: Path, candidates: int) -> None:
 
     assert crowd[:12] == alone
     assert len({tuple(texts(writing)) for writing in crowd}) == len(crowd)
+
+
+def test_many_poems_come_in_the_order_of_their_wishes(folder: Path) -> None:
+    """More than the rows hold, each as it would be alone; who has enough gives up the rest."""
+    wishes = [Wish(seed=seed) for seed in range(30)]
+    with engine_of(folder, slots=4) as engine:
+        assert list(engine.write_all("sibot", wishes)) == [engine.write("sibot", wish) for wish in wishes]
+        assert list(engine.write_all("sibot", [])) == []
+        some = engine.write_all("sibot", wishes)
+        next(some)
+        some.close()
+        assert eventually(lambda: engine.load() == (0, 0))
 
 
 @pytest.mark.parametrize("threads", [1, 2])

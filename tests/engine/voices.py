@@ -1,6 +1,7 @@
 """Random networks as version folders, and steps that misbehave: a small world for the engine's tests."""
 
 import threading
+import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ from models.step import Step, free, read_along
 from models.vocabulary import END, Vocabulary
 
 SYMBOLS = Vocabulary(tuple("가나다라마바사아자차카타파하거너더러머버 \n"))
+PATIENCE = 20.0
+"""Seconds that a test waits for what must come."""
 STYLE = Style(temperature=1.0, nucleus=0.95, shortest=2, longest=16, spell=False)
 Champion = namedtuple("Champion", "voice version_id number folder")  # noqa: PYI024 - what a database row looks like
 
@@ -50,6 +53,16 @@ def a_version(
     meta = Meta("sibot", "시봇", "ko", "test", architecture.as_dict(), style=style)
     checkpoint.write(folder, meta, symbols, weights)
     return folder
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Does it hold within some seconds?"""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.002)
+    return True
 
 
 @contextmanager

@@ -170,7 +170,7 @@ def refer(order: Order, people: Audience, seed: int, say: Say) -> dict[str, Any]
 
 def _served(engine: Engine, order: Order, people: Audience, seed: int) -> list[Visit]:
     try:
-        written = [engine.write(order.voice, Wish()) for _ in range(order.exam // LINES)]
+        written = list(engine.write_all(order.voice, [Wish()] * (order.exam // LINES)))
     finally:
         engine.close()
     return judged([[line.text for line in one.lines] for one in written], readers(people, order.voice, seed))

@@ -142,7 +142,7 @@ class Town:
 
     def write(self, count: int) -> list[Writing]:
         """So many poems as a reader would get them now, which nobody is shown."""
-        return [self.engine.write(self.voice, Wish()) for _ in range(count)]
+        return list(self.engine.write_all(self.voice, [Wish()] * count))
 
 
 @contextmanager
