@@ -14,6 +14,8 @@ FRAME = 44
 """Pixels from the picture's edge to the leaf's."""
 SLIP = 116
 """Width of the strip at the right with the title on it."""
+TITLE_ROOM = 300
+"""Pixels from its top to its bottom."""
 INDENT = 72
 BIGGEST, SMALLEST = 46, 15
 """Pixels of a letter."""
@@ -32,7 +34,7 @@ def card(lines: tuple[str, ...], title: str, version: str, mark: str) -> bytes:
     right, bottom = WIDTH - FRAME, HEIGHT - FRAME
     draw.rectangle((FRAME - 8, FRAME - 8, right + 8, bottom + 8), outline=EDGE, width=4)
     draw.rectangle((FRAME, FRAME, right, bottom), fill=LEAF, outline=EDGE, width=2)
-    _slip(draw, title, version)
+    _slip(picture, draw, title, version)
     _verse(draw, lines, right - SLIP)
     draw.text((right - SLIP - 24, bottom - 16), mark, font=_font(20), fill=SOFT, anchor="rs")
     file = io.BytesIO()
@@ -40,18 +42,33 @@ def card(lines: tuple[str, ...], title: str, version: str, mark: str) -> bytes:
     return file.getvalue()
 
 
-def _slip(draw: ImageDraw.ImageDraw, title: str, version: str) -> None:
-    """The title from top to bottom, a Latin one smaller so that it fits, and the poet's seal beneath."""
+def _slip(picture: Image.Image, draw: ImageDraw.ImageDraw, title: str, version: str) -> None:
+    """The title from top to bottom, and the poet's seal beneath."""
     left, middle = WIDTH - FRAME - SLIP, WIDTH - FRAME - SLIP // 2
     draw.line((left, FRAME, left, HEIGHT - FRAME), fill=EDGE, width=2)
-    step = max(18, min(56, 300 // max(1, len(title))))
-    for place, character in enumerate(title[: 300 // step]):
-        foot = FRAME + 36 + step * (place + 1)
-        draw.text((middle, foot), character, font=_font(step - 8), fill=INK, anchor="ms")
-    draw.text((middle, HEIGHT - FRAME - 126), version, font=_font(20), fill=SOFT, anchor="ms")
+    (_lying if title.isascii() else _standing)(picture, title, middle)
+    size = next((n for n in range(20, 10, -1) if _widest([version], n) <= SLIP - 16), 10)
+    draw.text((middle, HEIGHT - FRAME - 126), version, font=_font(size), fill=SOFT, anchor="ms")
     seal = (middle - 34, HEIGHT - FRAME - 104, middle + 34, HEIGHT - FRAME - 36)
     draw.rounded_rectangle(seal, 7, fill=SEAL)
     draw.text((middle, seal[1] + 34), "시", font=_font(48), fill=LEAF, anchor="mm", stroke_width=1, stroke_fill=LEAF)
+
+
+def _standing(picture: Image.Image, title: str, middle: int) -> None:
+    """A title letter under letter, as Korean is written from top to bottom."""
+    step = max(18, min(56, TITLE_ROOM // max(1, len(title))))
+    for place, character in enumerate(title[: TITLE_ROOM // step]):
+        foot = FRAME + 36 + step * (place + 1)
+        ImageDraw.Draw(picture).text((middle, foot), character, font=_font(step - 8), fill=INK, anchor="ms")
+
+
+def _lying(picture: Image.Image, title: str, middle: int) -> None:
+    """A Latin title turned on its side, as on the spine of a book."""
+    size = next((n for n in range(48, SMALLEST, -1) if _widest([title], n) <= TITLE_ROOM), SMALLEST)
+    text = _fitting(title, size, TITLE_ROOM)
+    strip = Image.new("L", (TITLE_ROOM, 2 * size))
+    ImageDraw.Draw(strip).text((0, size), text, font=_font(size), fill=255, anchor="lm")
+    picture.paste(INK, (middle - size, FRAME + 44), strip.rotate(-90, expand=True))
 
 
 def _verse(draw: ImageDraw.ImageDraw, lines: Sequence[str], right: int) -> None:

@@ -16,7 +16,9 @@ from app.domain.version import Rate, VersionReport
 FONT = '"Noto Serif KR", "Noto Serif CJK KR", "Nanum Myeongjo", Batang, serif'
 INK = (
     "inline:text{fill:#5f574d!important}.axis path{stroke:#b7ac9a!important}.ci path{stroke:#857b6e!important}"
-    "@media(prefers-color-scheme:dark){text{fill:#b3a999!important}.axis path{stroke:#5b5348!important}}"
+    ".color-0 .line,.color-1 .line{stroke-width:2.5!important}"
+    "@media(prefers-color-scheme:dark){text{fill:#b3a999!important}.axis path{stroke:#5b5348!important}"
+    ".color-0,.color-0 a:visited{stroke:#d9543f!important;fill:#d9543f!important}.nofill{fill:none!important}}"
 )
 """Those of the pages: ink on paper, by day and by night."""
 NEW, OLD = "#b3261e", "#857b6e"
@@ -26,11 +28,11 @@ LADDER = (0.01, 0.1, 1.0, 10.0, 20.0, 100.0, 1e3, 1e4, 1e6, 1e9, 1e12)
 MEDIA_TYPE = "image/svg+xml"
 
 
-def rates(versions: Sequence[VersionReport], *, title: str) -> bytes:
-    """Tick-rates by version, the oldest first, with their intervals."""
+def rates(versions: Sequence[VersionReport], *, title: str, narrow: bool = False) -> bytes:
+    """Tick-rates by version, the oldest first, with their intervals; *narrow*: for a phone."""
     import pygal
 
-    chart: Any = pygal.Line(**_look(title), stroke=False, dots_size=5, show_legend=False)
+    chart: Any = pygal.Line(**_look(title, narrow=narrow), stroke=False, dots_size=5, show_legend=False)
     chart.value_formatter = _percent
     read = [(version.number, version.tick_rate) for version in reversed(versions) if version.tick_rate is not None]
     top = max((rate.high for _, rate in read), default=0.1)
@@ -41,12 +43,14 @@ def rates(versions: Sequence[VersionReport], *, title: str) -> bytes:
     return _svg(chart)
 
 
-def evidence(trial: TrialReport, *, title: str, better: str, worse: str, enough: str, goal: float) -> bytes:
+def evidence(
+    trial: TrialReport, *, title: str, better: str, worse: str, enough: str, goal: float, narrow: bool = False
+) -> bytes:
     """How the wealth of either bet went from reader to reader, on a scale of powers, and where it is enough."""
     import pygal
 
     chart: Any = pygal.Line(
-        **_look(title), logarithmic=True, show_dots=False, legend_at_bottom=True, truncate_legend=-1
+        **_look(title, narrow=narrow), logarithmic=True, show_dots=False, legend_at_bottom=True, truncate_legend=-1
     )
     path = [(1.0, 1.0), *trial.path]
     top = max(goal, *(wealth for step in path for wealth in step))
@@ -67,7 +71,7 @@ def policy(drawn: bytes) -> str:
     return f"default-src 'none'; style-src {told}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-def _look(title: str) -> dict[str, Any]:
+def _look(title: str, *, narrow: bool) -> dict[str, Any]:
     from pygal.style import Style
 
     sizes = {"title_font_size": 17, "label_font_size": 14, "major_label_font_size": 14, "legend_font_size": 14}
@@ -84,8 +88,8 @@ def _look(title: str) -> dict[str, Any]:
         "style": style,
         "css": ["file://style.css", "file://graph.css", INK],
         "js": (),
-        "width": 760,
-        "height": 340,
+        "width": 380 if narrow else 760,
+        "height": 300 if narrow else 340,
         "margin": 12,
         "no_data_text": "–",
     }

@@ -74,12 +74,12 @@ def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
 
 
 @router.get("/{voice}/versions/rates.svg", include_in_schema=False)
-def rates(voice: Slug, request: Request, bot: BotDep) -> Response:
+def rates(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Response:
     """Tick-rates by version, drawn."""
     with bot.reads(Versions) as store:
         found = store.of_voice(voice)
     words = WORDS[language_of(request)]
-    return _drawn(charts.rates(found, title=words["rates"]), {"Cache-Control": "no-cache"})
+    return _drawn(charts.rates(found, title=words["rates"], narrow=bool(narrow)), {"Cache-Control": "no-cache"})
 
 
 @router.get("/desk/{voice}/trial", include_in_schema=False, dependencies=ONLY_ADMINS)
@@ -98,7 +98,7 @@ def trial(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
 
 
 @router.get("/desk/{voice}/trial.svg", include_in_schema=False, dependencies=ONLY_ADMINS)
-def evidence(voice: Slug, request: Request, bot: BotDep) -> Response:
+def evidence(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Response:
     """Its evidence, drawn."""
     newest = _newest(bot, voice)
     if newest is None:
@@ -111,6 +111,7 @@ def evidence(voice: Slug, request: Request, bot: BotDep) -> Response:
         worse=words["worse"],
         enough=words["enough"],
         goal=bot.settings.trial_rules.enough,
+        narrow=bool(narrow),
     )
     return _drawn(drawn, PRIVATE)
 
