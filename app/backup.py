@@ -106,11 +106,15 @@ def look(folder: Path) -> Manifest:
     """The manifest of a backup, every file of which is what it was. Raises BadBackup."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        told: Mapping[str, str] = manifest["files"]
+        told: Mapping[str, str] = dict(manifest["files"])
         if manifest["format"] != FORMAT:
             raise BadBackup(f"{folder} is of a later release")
-    except (OSError, ValueError, KeyError, TypeError):
-        raise BadBackup(f"{folder} is no backup: it has no {MANIFEST} that can be read") from None
+        parts = {f"{TABLES}/{name}.jsonl" for name in dict(manifest["tables"])}
+        whole = parts <= set(told) and all(isinstance(manifest[name], str) for name in ("made", "release", "schema"))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise BadBackup(f"{folder} is no backup: it has no {MANIFEST} that can be read")
     for name, was in told.items():
         try:
             whole = sha256(inside(folder, name)) == was

@@ -92,7 +92,8 @@ def _run(argv: list[str]) -> int:
         status = _status(error)
         if status is None:
             raise
-        return _refuse(str(error), status)
+        told = "what was given is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+        return _refuse(told, status)
     return int(result or 0)
 
 

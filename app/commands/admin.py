@@ -33,12 +33,15 @@ def create(
     from app.bootstrap import now
     from app.store.admins import Admins
     from app.store.audit import Audit
+    from app.web.login import LONGEST_PASSWORD
 
     if not name.strip() or len(name) > 60 or not name.isprintable():
         raise BadUse("an admin's name has 1 to 60 printable characters")
     secret = _password(password_stdin)
     if len(secret) < SHORTEST_PASSWORD:
         raise BadUse(f"a password has at least {SHORTEST_PASSWORD} characters")
+    if len(secret) > LONGEST_PASSWORD:  # the door would not look at it
+        raise BadUse(f"a password has at most {LONGEST_PASSWORD} characters")
     hashed = PasswordHash.recommended().hash(secret)
     with opened() as bot, bot.transaction() as session:
         new = Admins(session).create(name.strip(), hashed, now())

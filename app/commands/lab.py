@@ -27,7 +27,7 @@ def lab() -> None:
 def hello(
     cell: Annotated[Literal["rnn", "lstm", "gru"], typer.Option(help="The recurrent cell.")] = "rnn",
     layers: Annotated[int, typer.Option(min=1, max=8, help="How many, one upon the other.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="The dice for the first weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The dice for the first weights.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="Try so many, and count who learned it.")] = 1,
     as_json: Json = False,
 ) -> None:

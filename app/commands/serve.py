@@ -1,11 +1,10 @@
 """`serve`, `worker`, `beat`: the processes of the site, together or one by one."""
 
-import os
 from typing import Annotated
 
 import typer
 
-from app.commands.shell import Failed, opened, prepare, settings_of_environment
+from app.commands.shell import BadUse, Failed, opened, prepare, settings_of_environment
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")]
@@ -31,11 +30,13 @@ def serve(
     from app.serve import Supervisor, listen
     from app.store.admins import Admins
 
+    if not host.isprintable():
+        raise BadUse(f"{host!r} is not the name of a machine")
     settings = settings_of_environment(loud=True)
     try:
         socket = listen(host, port)
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
+        reason = error.strerror or str(error)
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
     bot = build(settings)
     prepare(bot)
