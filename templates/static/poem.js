@@ -7,7 +7,7 @@ const say = article.dataset;
 const lines = () => [...at("lines").children];
 const ticked = () => lines().filter((line) => line.querySelector(":checked"));
 const still = matchMedia("(prefers-reduced-motion: reduce)");
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const json = { "Content-Type": "application/json" };
 let shown = location.pathname;
 let room = "";
@@ -198,7 +198,7 @@ async function stream(wish, kept) {
     queue.push({ end: true });
     await written;
   }
-  if (!poem) throw new Error("the stream ended early");
+  if (!poem) throw new Error("cut");
   return poem;
 }
 
@@ -244,15 +244,15 @@ async function write(form) {
 dress();
 send();
 if (location.hash === "#next") document.querySelector('[data-live="next"]')?.requestSubmit();
-document.addEventListener("change", (event) => {
+addEventListener("change", (event) => {
   if (event.target.matches(".seal")) mark(event.target);
 });
-document.addEventListener("submit", (event) => {
+addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-write]")) return;
   event.preventDefault();
   write(event.target);
 });
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const deed = event.target.closest("[data-edit], [data-copy]");
   if (!deed) return;
   const { copy } = deed.dataset;

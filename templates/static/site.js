@@ -22,7 +22,7 @@ function list() {
 document.querySelector("[data-keys]").addEventListener("click", list);
 off.checked = Boolean(recall(OFF));
 off.addEventListener("change", () => keep(OFF, off.checked));
-document.addEventListener("keydown", (event) => {
+addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (off.checked || dialog.open || event.target.matches(TYPING)) return;
   // With a Korean keyboard on, only the code says which key it was.
@@ -36,7 +36,7 @@ document.addEventListener("keydown", (event) => {
   else deed.click();
 });
 
-document.addEventListener("submit", async (event) => {
+addEventListener("submit", async (event) => {
   const { target: form, submitter } = event;
   const place = document.getElementById(form.dataset.live);
   if (!place) return;
@@ -51,19 +51,21 @@ document.addEventListener("submit", async (event) => {
   if (turn !== form.turn) return;
   if (!part) return (submitter || form.dataset.every) && form.submit();
   place.replaceChildren(...part.childNodes);
-  if (submitter?.name === "play") setTimeout(() => place.querySelector("[name=play]")?.click(), 160);
+  const same = place.querySelector(`[name="${submitter?.name}"][value="${submitter?.value}"]`);
+  same?.focus();
+  if (same?.name === "play") setTimeout(() => same.click(), 160);
 });
 
 // A text is read while it is typed.
 let pause;
-document.addEventListener("input", ({ target: { form } }) => {
+addEventListener("input", ({ target: { form } }) => {
   if (!form?.matches("[data-typed]")) return;
   clearTimeout(pause);
   pause = setTimeout(() => form.requestSubmit(), 300);
 });
 
 // Weaving: a click on a line gives it the next place, or takes its place away.
-document.addEventListener("click", (event) => {
+addEventListener("click", (event) => {
   const place = event.target.closest("[data-place]")?.control;
   if (!place) return;
   event.preventDefault();

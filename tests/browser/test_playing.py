@@ -27,6 +27,19 @@ def test_the_network_reads_what_one_types(new_page: NewPage, script: bool) -> No
     expect(page.get_by_label("읽힐 글")).to_have_value("봄비가 온다")
 
 
+def test_the_network_reads_along_while_one_types(new_page: NewPage) -> None:
+    """No button: what was typed so far comes back with its surprise, and the box keeps what is in it."""
+    page = new_page()
+    page.goto("/learn")
+    page.get_by_label("읽힐 글").press_sequentially("봄비가", delay=20)
+    expect(page.locator(".surprise")).to_have_text("봄비가")
+    expect(page.get_by_label("읽힐 글")).to_be_focused()
+
+    page.get_by_label("읽힐 글").press_sequentially(" 온다")
+    expect(page.locator(".surprise")).to_have_text("봄비가 온다")
+    assert page.url.endswith("/learn")
+
+
 def test_hello_is_watched(new_page: NewPage) -> None:
     """One press, and it goes on by itself until it says ello; another start begins anew."""
     page = new_page()
@@ -53,11 +66,15 @@ def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool) -> None
         Submissions(session).decide([1], SubmissionStatus.APPROVED, by="keeper", now=now())
     page = new_page(java_script_enabled=script)
     page.goto("/sibot/guess")
+    expect(page.get_by_text("아직 아무도 답하지 않았습니다")).to_be_visible()
     page.get_by_role("button", name="사람", exact=True).click()
 
     expect(page.get_by_text(re.compile("^(맞았습니다|아닙니다)"))).to_be_visible()
     expect(page.get_by_text("1행에 답해")).to_be_visible()
+    expect(page.get_by_text("봇의 행을 사람 것으로 본 비율")).to_be_visible()
     expect(page.locator(".riddle")).to_be_visible()
+    if script:
+        expect(page.get_by_role("button", name="사람", exact=True)).to_be_focused()
 
 
 @BOTH

@@ -63,7 +63,7 @@ def test_first_words_begin_the_poem(plain_page: Page) -> None:
     write_another(plain_page)
 
     assert lines(plain_page)[0].startswith("가을")
-    expect(plain_page.get_by_text("첫마디는 사람이 썼습니다")).to_be_visible()
+    expect(plain_page.get_by_text("사람이 쓴 첫마디")).to_be_visible()
     assert len(ticks(plain_page)) == 4
 
 

@@ -33,10 +33,10 @@ def riddle(page: httpx.Response) -> str:
 
 def test_without_enough_human_lines_there_is_no_game(reader: Reader, bot: Bot, new_client: NewClient) -> None:
     """The page says how many there are; a poem whose author has not allowed it is not one of them."""
-    assert "지금 0행이고, 20행이 모이면" in reader.open("/sibot/guess").text
+    assert "지금은 0행이고, 20행이 모이면" in reader.open("/sibot/guess").text
     taught(reader, bot, quotable=False)
 
-    assert "지금 0행이고" in Reader(new_client()).open("/sibot/guess").text
+    assert "지금은 0행이고" in Reader(new_client()).open("/sibot/guess").text
 
 
 def test_guesses_are_told_and_counted(reader: Reader, bot: Bot, new_client: NewClient) -> None:
@@ -76,7 +76,7 @@ def test_a_withdrawn_poem_is_asked_about_no_more(reader: Reader, bot: Bot, new_c
     assert given is not None
     reader.send(form(reader.open(given[0]), "/withdraw"))
 
-    assert "지금 0행이고" in Reader(new_client()).open("/sibot/guess").text
+    assert "지금은 0행이고" in Reader(new_client()).open("/sibot/guess").text
 
 
 @pytest.mark.parametrize("sent", [{"line": "x"}, {"said": "nobody"}, {"line": ""}])
