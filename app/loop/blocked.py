@@ -10,6 +10,10 @@ KOREAN = (
     "씨발",
     "쉬발",
     "씨팔",
+    "씨빨",
+    "씹발",
+    "씌발",
+    "쒸발",
     "시팔",
     "씨바",
     "씹새",
@@ -33,6 +37,8 @@ KOREAN = (
     "미친놈",
     "좆",
     "좇까",
+    "좃까",
+    "좃같",
     "존나",
     "졸라",
     "지랄",
@@ -111,7 +117,13 @@ ENGLISH = (
     "porn",
     "pedophile",
     "kys",
+    "sibal",
+    "ssibal",
+    "shibal",
 )
+
+MASKED = ("f*ck", "fu*k", "f*k", "sh*t", "s*it", "b*tch", "c*nt", "n*gger", "n*gga", "wh*re", "sl*t")
+"""English words with a letter or two hidden behind signs."""
 
 HARMLESS = (
     "시발점",

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import regex
 
-from app.loop.blocked import ENGLISH, HARMLESS, INITIALS, KOREAN
+from app.loop.blocked import ENGLISH, HARMLESS, INITIALS, KOREAN, MASKED
 
 SKETCH = 24
 """Hashes that stand for a text; two texts that share half of them are nearly the same."""
@@ -28,18 +28,24 @@ _COMPATIBLE = str.maketrans(
     | {chr(0x1161 + i): c for i, c in enumerate(_VOWELS)}
     | {chr(0x11A7 + i): c for i, c in enumerate(_TAILS) if c}
 )
-_LOOK_ALIKE = str.maketrans("аесорхуікмтнвαεικνορτυχ", "aecopxyikmthbaeiknoptux") | str.maketrans(
+_LOOK_ALIKE = str.maketrans("аесорхуікмтнвѕјӏԁһфαεικνορτυχսո", "aecopxyikmthbsjldhfaeiknoptuxun") | str.maketrans(
     "01345789@$!|", "oieastbgasii"
 )
-"""Cyrillic, Greek, digits and signs that pass for Latin letters."""
+"""Cyrillic, Greek, Armenian, digits and signs that pass for Latin letters."""
+_IN_BOXES = {
+    first + i: letter for first in (0x1F150, 0x1F170, 0x1F1E6) for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz")
+}
+"""White on black, and those that flags are made of: Unicode does not say that they are letters."""
+_NOT_HANGUL = regex.compile(r"\P{Hangul}+")
 _INVISIBLE = regex.compile(r"[\p{Cf}\p{Mn}\p{Me}\u115F\u1160\u3164\uFFA0]")
 
 
 def _plain(text: str) -> str:
     """Compatibility forms and case folded, what cannot be seen taken out, Hangul composed, jamo as single letters."""
-    spelt = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text).casefold()).translate(_COMPATIBLE)
-    latin = unicodedata.normalize("NFD", spelt) if not regex.search(r"\p{Hangul}", spelt) else spelt
-    return str(_INVISIBLE.sub("", latin))
+    folded = unicodedata.normalize("NFKC", text.translate(_IN_BOXES)).casefold()
+    spelt = unicodedata.normalize("NFC", folded).translate(_COMPATIBLE)
+    bare = _NOT_HANGUL.sub(lambda found: unicodedata.normalize("NFD", found.group()), spelt)
+    return str(_INVISIBLE.sub("", bare))
 
 
 def composed(text: str) -> str:
@@ -69,6 +75,7 @@ _SIGNS = r"[^\p{L}\p{N}\s]"
 _KOREAN = _pattern(KOREAN, between=r"[^\p{L}\s]")
 _INITIALS = _pattern(INITIALS, between=_SIGNS)
 _ENGLISH = _pattern(ENGLISH, between=_SIGNS)
+_MASKED = regex.compile("|".join(rf"(?<!\p{{L}}){word.replace('*', '[*#%@&]{1,2}')}" for word in MASKED))
 
 
 def blocked(text: str) -> str | None:
@@ -80,6 +87,7 @@ def blocked(text: str) -> str | None:
         (_INITIALS, plain),
         (_ENGLISH, plain),
         (_ENGLISH, plain.translate(_LOOK_ALIKE)),
+        (_MASKED, plain),
     ):
         found = pattern.search(seen)
         if found:
@@ -123,6 +131,9 @@ _PERSONAL = {
 }
 """By kind; every run is bounded, so that no text takes long."""
 _PERSONAL_DATA = {kind: regex.compile("|".join(patterns)) for kind, patterns in _PERSONAL.items()}
+_DIGITS_APART = regex.compile(
+    r"(?<![\d공영일이삼사오육륙칠팔구])[공영일이삼사오육륙칠팔구\d](?:[-–. ][공영일이삼사오육륙칠팔구\d]){8,15}(?!\d)"
+)
 _DIGITS_READ_OUT = regex.compile(r"(?:[공영일이삼사오육륙칠팔구\d][-–. ]?){9,}")
 
 
@@ -130,8 +141,9 @@ def personal_data(text: str) -> str | None:
     """What kind of personal data *text* holds: `e_mail`, `resident_number`, `phone`, `card` or `address`."""
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     read_out = _DIGITS_READ_OUT.sub(lambda found: found.group().translate(_READ_OUT), plain)
+    together = _DIGITS_APART.sub(lambda found: regex.sub("[-–. ]", "", found.group()).translate(_READ_OUT), plain)
     for kind, pattern in _PERSONAL_DATA.items():
-        if pattern.search(plain) or pattern.search(read_out):
+        if any(pattern.search(seen) for seen in (plain, read_out, together)):
             return kind
     return None
 

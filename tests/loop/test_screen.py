@@ -46,6 +46,14 @@ def share(one: str, other: str) -> float:
         "what the fu\u0441k is this",
         "what a b1tch of a night",
         "what a $hit of a night",
+        "이런 fück 같은 밤",
+        "what the \u0444uck is this",
+        "what the 🅵🆄🅲🅺 is this",
+        "what the f*ck is this",
+        "what the f**k is this",
+        "what a sh*t of a night",
+        "이런 씨빨 같은 밤",
+        "이런 ssibal 같은 밤",
     ],
 )
 def test_a_disguised_word_is_seen(text: str) -> None:
@@ -66,6 +74,8 @@ def test_a_disguised_word_is_seen(text: str) -> None:
         "Scunthorpe in the grapes of assassin",
         "niggardly the winter sun",
         "ㅋㅋㅋ 웃다가 ㅠㅠ 울었다",
+        "오늘의 *별* 하나 #봄 f# c#",
+        "café naïve 봄 Ελένη любовь",
     ],
 )
 def test_verse_is_not_mistaken(text: str) -> None:
@@ -89,6 +99,8 @@ def test_our_own_verse_passes() -> None:
         ("전화해 줘 ０１０ １２３４ ５６７８", "phone"),
         ("전화해 줘 공일공 일이삼사 오육칠팔", "phone"),
         ("전화해 줘 02)123-4567", "phone"),
+        ("전화해 줘 0 1 0 1 2 3 4 5 6 7 8", "phone"),
+        ("전화해 줘 공 일 공 일 이 삼 사 오 육 칠 팔", "phone"),
         ("전화해 줘 +82 10-1234-5678", "phone"),
         ("call me at (415) 555-0199", "phone"),
         ("편지는 kim.sowol@example.com 으로", "e_mail"),
@@ -120,6 +132,7 @@ def test_personal_data_is_seen(text: str, kind: str) -> None:
         "일이삼사 오육칠팔 세며 잠든다",
         "나무 101그루와 별 1203개",
         "영영 오지 않는 사람",
+        "하나 둘 셋 1 2 3 4 5 6 7 8 9",
         "12 little birds on the street",
     ],
 )
