@@ -1,0 +1,80 @@
+"""The voices that ship: whole, light, honest about what they have not read, and writing in their own script."""
+
+from pathlib import Path
+
+import pytest
+
+from app.domain.poem import Wish
+from app.engine.engine import Engine
+from app.settings import Settings
+from app.store.shelf import SHIPPED
+from app.store.voices import Serving
+from models import checkpoint, seen
+from models.corpus import read_poems
+from models.evaluate import surprise_of_poems
+from models.network import CharNetwork
+
+VOICES = sorted(file.parent.name for file in SHIPPED.glob("*/meta.json"))
+MOST_BYTES = 20_000_000
+MOST_BITS = {"sibot": 3.80, "bard": 2.10}
+"""Bits a character of some of the holdout; the card has the figure for all of it."""
+POEMS = 60
+
+
+@pytest.fixture(params=VOICES)
+def base(request: pytest.FixtureRequest) -> checkpoint.Checkpoint:
+    """A shipped base, its hashes checked."""
+    return checkpoint.read(SHIPPED / request.param)
+
+
+def test_both_voices_ship() -> None:
+    """The Korean poet and the English bard."""
+    assert VOICES == ["bard", "sibot"]
+
+
+def test_a_voice_is_light_and_has_a_card(base: checkpoint.Checkpoint) -> None:
+    """All its files weigh 20 MB at most; its card tells of this release."""
+    files = [file for file in base.folder.rglob("*") if file.is_file()]
+
+    assert sum(file.stat().st_size for file in files) <= MOST_BYTES
+    card = (base.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert base.meta.base in card.splitlines()[0]
+
+
+def test_the_holdout_was_never_read(base: checkpoint.Checkpoint) -> None:
+    """No poem of it lies in the verse."""
+    held, verse = read_poems(base.folder / "holdout.txt"), _verse(base.folder)
+
+    assert len(held) >= 30
+    assert not {seen.letters(poem) for poem in held} & {seen.letters(poem) for poem in verse}
+
+
+def test_a_voice_knows_its_language(base: checkpoint.Checkpoint) -> None:
+    """What it has not read surprises it as little as its card says, nearly."""
+    network = CharNetwork.of(base.meta.architecture, base.weights)
+    held = read_poems(base.folder / "holdout.txt")[:POEMS]
+
+    assert surprise_of_poems(network, base.vocabulary, held).bits_per_char <= MOST_BITS[base.meta.voice]
+
+
+def test_a_voice_writes_lines_of_its_own(base: checkpoint.Checkpoint) -> None:
+    """Five whole lines a poem, in its own characters, no longer than its style allows, hardly ever copied."""
+    voice, style = base.meta.voice, base.meta.style
+    serving = Serving(voice, 0, 0, "base", base.meta.base)
+    engine = Engine(champions=lambda: [serving], fetch=lambda _key: base.folder, settings=Settings())
+    try:
+        writings = [engine.write(voice, Wish(seed=seed)) for seed in range(POEMS)]
+    finally:
+        engine.close()
+    lines = [line.text for writing in writings for line in writing.lines]
+    read = seen.of_base(base.folder)
+
+    assert len(lines) == 5 * POEMS
+    assert len(set(lines)) >= 0.98 * len(lines)
+    assert all(style.shortest <= len(line) <= style.longest for line in lines)
+    assert not set("".join(lines)) & set(style.banned)
+    assert sum(seen.shares_a_run(line, read) for line in lines) <= 0.01 * len(lines)
+
+
+def _verse(folder: Path) -> list[str]:
+    return read_poems(*sorted((folder / "verse").glob("*.txt")))
