@@ -1,6 +1,9 @@
 """How often one may: 429 with Retry-After, and nothing typed is lost."""
 
+import threading
+import time
 from collections import Counter
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from app.bootstrap import Bot
 from app.settings import Settings
 from app.web.limits import LOGINS, SUBMISSIONS, Limited, Limits, Rule
+from app.web.windows import Windows
 from tests.support.databases import Databases
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
@@ -58,6 +62,46 @@ def test_every_measure_holds(settings: Settings) -> None:
     with pytest.raises(Limited) as refused:
         limits.take(rule, who="a", address="x")
     assert refused.value.retry_after > 3600
+
+
+def test_an_address_that_is_through_shuts_nobody_out(settings: Settings) -> None:
+    """What it tries further is not counted against the account it tries, nor remembered of those it makes up."""
+    limits, rule = Limits(settings), Rule("logins", each="5/minute", address="3/minute")
+    for _ in range(9):
+        with suppress(Limited):
+            limits.take(rule, who="keeper", address="x")
+    for n in range(100):
+        with pytest.raises(Limited):
+            limits.take(rule, who=f"made up {n}", address="x")
+
+    for _ in range(2):
+        limits.take(rule, who="keeper", address="y")
+    with pytest.raises(Limited):
+        limits.take(rule, who="keeper", address="z")
+    assert len(limits.memory or ()) == 3
+
+
+def test_what_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of visitors later the memory is as small as before, and asking costs what it cost."""
+    monkeypatch.setattr("app.web.windows.SWEEP", 0.0)
+    memory = Windows()
+    for n in range(3000):
+        assert memory.acquire_entry(f"who {n}", 2, expiry=0)
+    assert memory.acquire_entry("who comes last", 2, expiry=60)
+
+    assert len(memory) == 1
+    assert memory.get_moving_window("who comes last", 2, 60)[1] == 1
+    assert threading.active_count() < 20
+
+
+def test_a_clock_that_goes_back_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was done "tomorrow" does not count; what was done a day ago, by a clock that jumped ahead, neither."""
+    memory, real = Windows(), time.time
+    assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
+
+    for jump in (-2 * 86400, 2 * 86400):
+        monkeypatch.setattr("app.web.windows.time.time", lambda jump=jump: real() + jump)
+        assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
 
 
 def test_limits_can_be_off(settings: Settings) -> None:
