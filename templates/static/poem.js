@@ -141,8 +141,7 @@ function wished(form) {
 function begin(wish, kept) {
   const list = at("lines");
   const rows = Array.from({ length: wish.lines }, (_, slot) => {
-    const row = make("li");
-    row.innerHTML = '<span class="bare"><span dir="auto" class="text"></span></span>';
+    const row = at("row").content.firstElementChild.cloneNode(true);
     row.querySelector(".text").textContent = kept.get(slot) ?? "";
     return row;
   });
