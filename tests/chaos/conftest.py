@@ -11,9 +11,10 @@ import pytest
 
 from models import checkpoint
 from tests.chaos import truth
+from tests.chaos.house import House, built
 from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm, begin
-from tests.chaos.truth import FOUND, Fault, Findings
+from tests.chaos.truth import FOUND, Fault, Findings, Noted
 
 
 @pytest.fixture(scope="session")
@@ -38,6 +39,28 @@ def storm(two_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             while not any(readers.acknowledged.values()) and time.monotonic() < deadline:
                 time.sleep(0.1)
         yield begun
+
+
+@pytest.fixture(scope="module")
+def house(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """An installation on one machine."""
+    with built(tmp_path_factory.mktemp("house"), shipped) as one:
+        yield one
+
+
+@pytest.fixture
+def noted(request: pytest.FixtureRequest) -> Noted:
+    """A block that leaves a line in the table."""
+
+    @contextmanager
+    def opened(name: str, moment: str) -> Iterator[Findings]:
+        found = Findings(name, moment)
+        request.config.stash.setdefault(FOUND, []).append(found)
+        began = time.monotonic()
+        yield found
+        found.seconds = time.monotonic() - began
+
+    return opened
 
 
 @pytest.fixture

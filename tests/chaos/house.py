@@ -125,6 +125,12 @@ class House:
         with self.deployment.bot.reading() as session:
             return Path(self.deployment.settings.shelf) / Versions(session).one("sibot", number).folder
 
+    def ticked(self) -> set[int]:
+        """Lines that are ticked, by the table."""
+        with self.deployment.bot.reading() as session:
+            ticks = session.connection().exec_driver_sql("SELECT line_id FROM ticks WHERE NOT taken_back")
+            return {row[0] for row in ticks}
+
     def serves(self, number: int) -> None:
         """Wait until it writes with that version."""
 

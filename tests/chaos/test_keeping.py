@@ -1,5 +1,6 @@
-"""What befalls a site that is left alone for months: clocks that jump, disks that fill, folders that vanish, old
-backups, another key. Nothing is lost but what was taken away, nobody meets an error that is ours, and it says so.
+"""What befalls a site that is left alone for months: clocks that jump, folders that vanish, old backups, another key.
+
+Nothing is lost but what was taken away, nobody meets an error that is ours, and it says so. Disks: `test_disks.py`.
 """
 
 import json
@@ -8,46 +9,20 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
-from app.domain.run import Cause
 from app.store.runs import Runs
-from tests.chaos.house import Clock, House, built, full_disk
+from tests.chaos.house import Clock, House
 from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm
-from tests.chaos.truth import FOUND, MADE, Fault, Findings
+from tests.chaos.truth import MADE, Fault, Noted
 from tests.support.deployment import answers, until
 
 HOUR, DAY = 3600.0, 86400.0
-Noted = Callable[[str, str], AbstractContextManager[Findings]]
-
-
-@pytest.fixture(scope="module")
-def house(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """An installation on one machine."""
-    with built(tmp_path_factory.mktemp("house"), shipped) as one:
-        yield one
-
-
-@pytest.fixture
-def noted(request: pytest.FixtureRequest) -> Noted:
-    """A block that leaves a line in the table."""
-
-    @contextmanager
-    def opened(name: str, moment: str) -> Iterator[Findings]:
-        found = Findings(name, moment)
-        request.config.stash.setdefault(FOUND, []).append(found)
-        began = time.monotonic()
-        yield found
-        found.seconds = time.monotonic() - began
-
-    return opened
 
 
 @pytest.mark.chaos
@@ -121,106 +96,13 @@ def token_in(page: str) -> str:
 
 
 @pytest.mark.chaos
-def test_a_disk_that_fills_under_the_database(house: House, noted: Noted) -> None:
-    """A tick that cannot be kept is refused with 503; pages can still be read; with room again all goes on."""
-    home = house.deployment.settings.home
-    with noted("disk", "full under SQLite") as found:
-        web = house.child("web")
-        with Readers(house.address) as readers:
-            time.sleep(1)
-            before = len(readers.acknowledged)
-            with full_disk(web, at=1):
-                until("ticks are refused", lambda: readers.refused > 3)
-                page = httpx.get(f"{house.address}/sibot/versions", headers={"Accept": "text/html"}, timeout=20)
-                poem = httpx.post(f"{house.address}/api/v1/voices/sibot/poems", json={}, timeout=20)
-            after = readers.refused
-            until("ticks are kept again", lambda: len(readers.acknowledged) > before + 6)
-        found.acknowledged, found.refused = len(readers.acknowledged), readers.refused
-        kept = ticked(house)
-        found.ticks_lost = sum((line in kept) is not on for line, on in readers.acknowledged.items())
-
-    assert page.status_code == 200
-    assert poem.status_code == 503
-    assert "retry-after" in poem.headers
-    assert found.ticks_lost == 0
-    assert after > 0
-    assert (home / "poembot.db").is_file()
-
-
-def ticked(house: House) -> set[int]:
-    """Lines that are ticked, by the table."""
-    with house.deployment.bot.reading() as session:
-        return {
-            row[0] for row in session.connection().exec_driver_sql("SELECT line_id FROM ticks WHERE NOT taken_back")
-        }
-
-
-@pytest.mark.chaos
-def test_a_disk_that_fills_under_the_queue(house: House, noted: Noted) -> None:
-    """The bell can't be rung: whoever asked for a run is told that it waits, and the worker finds it by itself."""
-    with noted("disk", "full under the queue") as found:
-        with house.deployment.bot.transaction() as session:  # this bot's bell is heard by nobody, as a full disk's is
-            run, _ = Runs(session).start("sibot", Cause.SHELL, Storm.now())
-        (house.deployment.settings.home / "queue" / "messages" / "0_torn.poembot.msg").write_text('{"body": "bG')
-        until("the run ends", lambda: house.run(run).state.ended)
-        report = house.run(run)
-        found.attempts = report.attempt
-        until("the torn message is gone", lambda: not torn(house))
-
-    assert report.state in MADE
-
-
-def torn(house: House) -> bool:
-    """Does half a message lie in the queue?"""
-    return (house.deployment.settings.home / "queue" / "messages" / "0_torn.poembot.msg").exists()
-
-
-@pytest.mark.chaos
-def test_a_disk_that_fills_under_a_backup(house: House, noted: Noted, tmp_path: Path) -> None:
-    """One clear line, and nothing half-made is left that could be taken for a backup."""
-    with noted("disk", "full under a backup"):
-        limited = f"ulimit -f 40; exec {sys.executable} -m app.cli backup {tmp_path / 'backup'}"
-        done = subprocess.run(
-            ["bash", "-c", limited],
-            cwd=house.deployment.checkout,
-            env=house.deployment.environment,
-            capture_output=True,
-            text=True,
-            timeout=90,
-            check=False,
-        )
-
-    assert done.returncode == 1
-    assert "too large" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.chaos
-def test_a_disk_that_fills_at_the_first_start(shipped: Path, noted: Noted, tmp_path: Path, house: House) -> None:
-    """It says so in a line and goes; with room, the next start is a first start."""
-    home = tmp_path / "home"
-    told = house.deployment.environment | {"POEMBOT_HOME": str(home), "POEMBOT_SECRET_KEY": ""}
-    with noted("disk", "full at the first start"):
-        command = f"ulimit -f 8; exec {sys.executable} -m app.cli db upgrade"
-        full = subprocess.run(["bash", "-c", command], cwd=house.deployment.checkout, env=told, capture_output=True,
-                              text=True, timeout=90, check=False)  # fmt: skip
-        room = subprocess.run([*house.poembot, "db", "upgrade"], cwd=house.deployment.checkout, env=told,
-                              capture_output=True, text=True, timeout=90, check=False)  # fmt: skip
-
-    assert full.returncode == 1
-    assert "Traceback" not in full.stderr
-    assert room.returncode == 0, room.stderr
-
-
-@pytest.mark.chaos
 @pytest.mark.parametrize("how", ["the database alone", "with `poembot restore`"])
 def test_an_old_backup_that_is_put_back(house: House, noted: Noted, tmp_path: Path, how: str) -> None:
     """Ticks of before are there; later versions are gone and do not stand in the way of new ones."""
     alone = how == "the database alone"
     with noted("backup", f"an old one, {how}") as found:
         house.deployment.poembot("backup", str(tmp_path / "backup"))
-        before = ticked(house)
+        before = house.ticked()
         with Readers(house.address, 1) as readers:
             until("something is ticked", lambda: len(readers.acknowledged) > 3)
         later = house.taught()
@@ -234,7 +116,7 @@ def test_an_old_backup_that_is_put_back(house: House, noted: Noted, tmp_path: Pa
             shutil.rmtree(shelf)
             shutil.copytree(aside, shelf)
         house.up()
-        kept = ticked(house)
+        kept = house.ticked()
         again = house.taught()
         found.attempts = again.attempt
 

@@ -49,6 +49,8 @@ FOUND = pytest.StashKey[list[Findings]]()
 """Where a session keeps the table."""
 Fault = Callable[[str, str], AbstractContextManager[Findings]]
 """`fault(name, moment)`: a block in which something is broken, examined at its end."""
+Noted = Callable[[str, str], AbstractContextManager[Findings]]
+"""`noted(name, moment)`: the same for a house, whose test examines it itself."""
 
 
 def examine(storm: Storm, found: Findings, readers: Readers | None) -> Findings:
