@@ -49,9 +49,9 @@ def enter(request: Request, form: AnyForm, visitor: VisitorDep, bot: BotDep) -> 
     try:
         form.must_be_genuine()
         limits.take(LOGINS, who=name.casefold()[:60], address=visitor.address)
+        secret = log_in(bot, name, form.text("password"))
     except (FormExpired, Limited) as error:
         return _door_again(request, name, status_of(error), code_of(error), retry_after_of(error))
-    secret = log_in(bot, name, form.text("password"))
     if secret is None:
         return _door_again(request, name, 401, "login")
     open_desk(request, secret)

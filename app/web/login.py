@@ -1,5 +1,7 @@
 """Passwords at the door of the desk. Slow on purpose, and as slow for a name that does not exist."""
 
+import math
+import threading
 from functools import lru_cache
 
 import structlog
@@ -9,10 +11,15 @@ from pwdlib.exceptions import UnknownHashError
 from app.bootstrap import Bot, now
 from app.store.admins import Admins
 from app.store.audit import Audit
+from app.web.limits import LOGINS, Limited
 
 log = structlog.get_logger(__name__)
 LONGEST_NAME = 60
 LONGEST_PASSWORD = 1024
+LONGEST_WAIT = 5.0
+"""Seconds that somebody stands at the door while others' passwords are looked at."""
+_room = threading.BoundedSemaphore(2)
+"""Each password takes 64 MB while it is looked at: a crowd at the door must not take all there is."""
 
 
 @lru_cache(maxsize=1)
@@ -31,7 +38,7 @@ def fit_name(name: str) -> bool:
 
 
 def log_in(bot: Bot, name: str, password: str) -> str | None:
-    """A secret for the desk's cookie, or None; argon2, so never on the event loop."""
+    """A secret for the desk's cookie, or None; argon2, so never on the event loop. Raises Limited in a crowd."""
     with bot.reads(Admins) as admins:
         known = admins.password_of(name) if fit_name(name) else None
     right, better = _verify(password, known or _nobodys_hash())
@@ -49,7 +56,11 @@ def _verify(password: str, known: str) -> tuple[bool, str | None]:
     """Is it the password, and a better hash of it if there is one."""
     if len(password) > LONGEST_PASSWORD:
         password = ""
+    if not _room.acquire(timeout=LONGEST_WAIT):
+        raise Limited(LOGINS.name, math.ceil(LONGEST_WAIT))
     try:
         return _hasher().verify_and_update(password.encode("utf-8", "surrogatepass"), known)
     except UnknownHashError:
         return False, None
+    finally:
+        _room.release()

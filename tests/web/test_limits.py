@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from app.bootstrap import Bot
 from app.settings import Settings
+from app.web import login
 from app.web.limits import LOGINS, SUBMISSIONS, Limited, Limits, Rule
 from app.web.windows import Windows
 from tests.support.databases import Databases
@@ -167,6 +168,21 @@ def test_too_many_submissions_come_back_filled(reader: Reader) -> None:
 
     assert answer.status_code == 429
     assert form(answer, "/submissions").filled()["text"] == ["마지막으로 보내는 시 한 편입니다"]
+
+
+def test_a_crowd_at_the_door_waits_its_turn(
+    client: httpx.Client, admin_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Passwords are looked at two at a time, each in 64 MB. Who would wait too long is told when to come."""
+    monkeypatch.setattr("app.web.login.LONGEST_WAIT", 0.1)
+    door = form(client.get("/desk/login"), "/desk/login")
+    filled = door.filled(name=admin_name, password="correct horse battery")
+    with login._room, login._room:
+        refused = client.post("/desk/login", data=filled)
+    entered = client.post("/desk/login", data=filled)
+
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert entered.status_code == 303
 
 
 def test_logins_are_throttled_by_account(client: httpx.Client, bot: Bot, admin_name: str) -> None:
