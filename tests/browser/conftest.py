@@ -16,7 +16,14 @@ from tests.support.databases import Scale
 
 ADMIN, PASSWORD = "keeper", "correct horse battery"
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+EVERYWHERE = pytest.mark.parametrize(
+    ("script", "size"),
+    [(True, PHONE), (True, DESKTOP), (False, PHONE), (False, DESKTOP)],
+    ids=["phone", "desktop", "plain phone", "plain desktop"],
+)
+"""With a script and without, on a phone and at a desk."""
 NewPage = Callable[..., Page]
+Size = dict[str, int]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,16 +81,16 @@ def new_page(chromium: Browser, site: str) -> Iterator[NewPage]:
     assert mistakes == []
 
 
-@pytest.fixture
-def page(new_page: NewPage) -> Page:
-    """A reader with a phone."""
-    return new_page()
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def page(new_page: NewPage, request: pytest.FixtureRequest) -> Page:
+    """A reader with a phone, then one at a desk."""
+    return new_page(viewport=request.param)
 
 
-@pytest.fixture
-def plain_page(new_page: NewPage) -> Page:
+@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+def plain_page(new_page: NewPage, request: pytest.FixtureRequest) -> Page:
     """The same without JavaScript."""
-    return new_page(java_script_enabled=False)
+    return new_page(viewport=request.param, java_script_enabled=False)
 
 
 @pytest.fixture

@@ -2,22 +2,19 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from app.bootstrap import Bot, now
 from app.domain.submission import SubmissionStatus
 from app.store.submissions import Submissions
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import EVERYWHERE, NewPage, Size
 from tests.browser.reading import line, lines, saved, send
 
-BOTH = pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
 
-
-@BOTH
-def test_the_network_reads_what_one_types(new_page: NewPage, script: bool) -> None:
+@EVERYWHERE
+def test_the_network_reads_what_one_types(new_page: NewPage, script: bool, size: Size) -> None:
     """The text comes back with its surprise, and what could follow it."""
-    page = new_page(java_script_enabled=script)
+    page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/learn")
     page.get_by_label("읽힐 글").fill("봄비가 온다")
     page.get_by_role("button", name="읽히기").click()
@@ -53,8 +50,8 @@ def test_hello_is_watched(new_page: NewPage) -> None:
     expect(page.get_by_text("걸음 0")).to_be_visible()
 
 
-@BOTH
-def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool) -> None:
+@EVERYWHERE
+def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool, size: Size) -> None:
     """The answer is told at once, and the next line is there."""
     writer = new_page(java_script_enabled=False)
     writer.goto("/sibot")
@@ -64,7 +61,7 @@ def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool) -> None
     send(writer, "이거 학습해 봐!")
     with bot.transaction() as session:
         Submissions(session).decide([1], SubmissionStatus.APPROVED, by="keeper", now=now())
-    page = new_page(java_script_enabled=script)
+    page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot/guess")
     expect(page.get_by_text("아직 아무도 답하지 않았습니다")).to_be_visible()
     page.get_by_role("button", name="사람", exact=True).click()
@@ -77,10 +74,31 @@ def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool) -> None
         expect(page.get_by_role("button", name="사람", exact=True)).to_be_focused()
 
 
-@BOTH
-def test_ticked_lines_are_woven(new_page: NewPage, script: bool) -> None:
+@EVERYWHERE
+def test_what_readers_love_is_found(new_page: NewPage, script: bool, size: Size) -> None:
+    """A ticked line stands in the anthology, of this week and ever, and its poem among the five for the contest."""
+    page = new_page(java_script_enabled=script, viewport=size)
+    page.goto("/sibot")
+    loved = lines(page)[1]
+    line(page, 1).click()
+    if script:
+        saved(page)
+    else:
+        send(page, "고른 행 저장")
+    page.get_by_role("link", name="시집", exact=True).click()
+    for tab in ("이번 주", "처음부터"):
+        page.get_by_role("link", name=tab, exact=True).click()
+        expect(page.locator(".loved")).to_contain_text(loved)
+    assert page.request.get(page.get_by_role("link", name="구독").get_attribute("href") or "").ok
+    page.get_by_role("main").get_by_role("link", name="신춘문예").click()
+
+    expect(page.locator(".leaves")).to_contain_text(loved)
+
+
+@EVERYWHERE
+def test_ticked_lines_are_woven(new_page: NewPage, script: bool, size: Size) -> None:
     """With a script a click on a line gives it the next place; without one the places are typed."""
-    page = new_page(java_script_enabled=script)
+    page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot")
     for slot in (0, 2, 3):
         line(page, slot).click()

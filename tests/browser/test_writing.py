@@ -1,16 +1,15 @@
 """Ways of writing in a browser: the next line, a line of one's own, keys; with a script and without."""
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewPage
+from tests.browser.conftest import EVERYWHERE, NewPage, Size
 from tests.browser.reading import line, lines, press, ticks
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
-def test_the_next_line_is_chosen(new_page: NewPage, script: bool) -> None:
+@EVERYWHERE
+def test_the_next_line_is_chosen(new_page: NewPage, script: bool, size: Size) -> None:
     """Three candidates come, and the one that is picked becomes the last line, to be ticked like any other."""
-    page = new_page(java_script_enabled=script)
+    page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot")
     before = lines(page)
     press(page, "다음 행 고르기")
@@ -25,10 +24,10 @@ def test_the_next_line_is_chosen(new_page: NewPage, script: bool) -> None:
     assert ticks(page)[5]
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
-def test_a_line_is_rewritten_and_the_rest_follows(new_page: NewPage, script: bool) -> None:
+@EVERYWHERE
+def test_a_line_is_rewritten_and_the_rest_follows(new_page: NewPage, script: bool, size: Size) -> None:
     """My words stand where I put them, marked as a human's, and the lines after them are new."""
-    page = new_page(java_script_enabled=script)
+    page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot")
     before = lines(page)
     if script:
