@@ -17,6 +17,7 @@ from app.engine.challengers import Challenger, Challengers
 from app.engine.choose import Chooser, within_band
 from app.engine.events import Done, Event, Failed
 from app.engine.live import Champion, LiveVersion, load
+from app.engine.memory import give_back
 from app.engine.palate import Palate
 from app.engine.poem import Hear
 from app.engine.roster import Roster, VoiceStatus
@@ -24,6 +25,8 @@ from app.engine.tally import Tally
 from app.settings import Settings
 
 POLL_S = 1.0
+LINGERS = 5
+"""Polls after a swap at which the old version's last poem will have ended, and its memory can go."""
 
 
 class Engine:
@@ -74,7 +77,7 @@ class Engine:
             dice=dice,
         )
         self._first_look = threading.Lock()
-        self._looked = False
+        self._looked, self._heavy = False, LINGERS
         self._stop = threading.Event()
         self._poller: threading.Thread | None = None
 
@@ -191,6 +194,11 @@ class Engine:
     def _refresh(self, *, patient: bool) -> None:
         if self._roster.refresh(patient=patient):
             self._batcher.prune()
+            self._heavy = LINGERS
+        elif self._heavy:
+            self._heavy -= 1
+            if not self._heavy:
+                give_back()
         self._palate.refresh()
         self._looked = True
 
