@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_datetime
-from babel.numbers import format_percent
+from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -65,6 +65,12 @@ def percent(context: Context, share: float) -> str:
 
 
 @pass_context
+def figure(context: Context, number: int) -> str:
+    """A number, with its thousands parted."""
+    return str(format_decimal(number, locale=context.get("lang", "ko")))
+
+
+@pass_context
 def tongue(context: Context, language: str) -> str:
     """A language by its name: `en` is 영어 on Korean pages, English on English ones."""
     try:
@@ -96,7 +102,8 @@ class Pages:
         )
         words = self.words[lang]
         cast("Any", environment).install_gettext_callables(words.ugettext, words.ungettext, newstyle=True)
-        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent, "tongue": tongue}
+        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
+        environment.filters |= {"figure": figure, "tongue": tongue}
         environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
         return environment
 
