@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     ] = 0.9
     taste_temperature: Annotated[
         float, Field(gt=0, description="How freely taste chooses: of two lines 1 apart in log-odds, e^(1/T) to 1.")
-    ] = 0.2
+    ] = 0.15
     candidates: Annotated[
         int, Field(ge=1, le=64, description="Ways each line is drawn for taste to choose from, once there is one.")
     ] = 8

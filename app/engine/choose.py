@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
-RARITY = 0.5
-"""What a nat a symbol of surprise is worth among candidates: it wins back variety that choosing by taste costs, and
-twice as much costs real words (docs/learning.md)."""
+RARITY = 3.5
+"""What a nat a symbol of surprise is worth among candidates: it wins back variety that choosing by taste costs, nearly
+for nothing; from 4 on it costs real words (docs/learning.md)."""
 
 
 @dataclass(frozen=True, slots=True)
