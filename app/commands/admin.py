@@ -16,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     """Put these commands into *app*."""
     group = typer.Typer(help="Who may open the desk.", no_args_is_help=True, rich_markup_mode=None)
     group.command()(create)
+    group.command()(remove)
     group.command()(token)
     group.command()(keys)
     group.command()(revoke)
@@ -60,6 +61,19 @@ def _password(from_stdin: bool) -> str:
     if getpass.getpass("Again: ") != secret:
         raise BadUse("the two passwords differ")
     return secret
+
+
+def remove(name: Name) -> None:
+    """Take an admin away, his sessions and tokens too; what he did stays in the audit log."""
+    from app.bootstrap import now
+    from app.store.admins import Admins
+    from app.store.audit import Audit
+
+    with opened() as bot, bot.transaction() as session:
+        if not Admins(session).remove(name):
+            raise BadUse(f"there is no admin {name}")
+        Audit(session).add(SHELL, "admin.remove", name, "", now())
+    say(f"admin {name}: removed")
 
 
 def token(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.store.desk_tables import AdminRow, KeyRow
@@ -57,6 +57,11 @@ class Admins:
         open_keys = update(KeyRow).where(KeyRow.admin == name, KeyRow.kind == "session", KeyRow.revoked.is_(None))
         self._session.execute(open_keys.values(revoked=now))
         return False
+
+    def remove(self, name: str) -> bool:
+        """No admin of that name, and nothing that opens the desk for him; False when there was none."""
+        self._session.execute(delete(KeyRow).where(KeyRow.admin == name))
+        return self._session.scalar(delete(AdminRow).where(AdminRow.name == name).returning(AdminRow.name)) is not None
 
     def rehash(self, name: str, password_hash: str) -> None:
         """Keep the same password under a stronger hash."""

@@ -78,6 +78,21 @@ def test_a_token_can_be_revoked(poembot: Shell, bot: Bot) -> None:
     assert deeds(bot)[0] == ("shell", "admin.revoke")
 
 
+def test_an_admin_can_be_removed(poembot: Shell, bot: Bot) -> None:
+    """Nothing of his opens the desk any more; what he did stays written down; nobody else is touched."""
+    for name in ("keeper", "leaver"):
+        poembot("admin", "create", name, "--password-stdin", stdin="a long password\n")
+    token, other = (poembot("admin", "token", name).out.strip() for name in ("leaver", "keeper"))
+
+    assert poembot("admin", "remove", "leaver").status == 0
+    assert poembot("admin", "remove", "leaver").complaint == "there is no admin leaver"
+    with bot.reads(Admins) as admins:
+        assert admins.who(token, "token", now()) is None
+        assert admins.who(other, "token", now()) == "keeper"
+        assert admins.password_of("leaver") is None
+    assert deeds(bot)[0] == ("shell", "admin.remove")
+
+
 def test_a_decision_can_be_undone(poembot: Shell, bot: Bot) -> None:
     """The poem waits again, and its flags are shown to whoever moderates."""
     number = offered(bot, "새벽 기차는 소금밭을 지나간다")
