@@ -5,6 +5,7 @@ honest 503 (one that says when to come back), and a connection that broke off wi
 """
 
 import asyncio
+import ipaddress
 import itertools
 import random
 from collections import Counter
@@ -123,7 +124,9 @@ async def read_on(address: str, voice: str, seed: int, met: Met) -> None:
     """One reader after the other in one place: each does a few things with a cookie of his own, and another comes."""
     dice = random.Random(seed)
     for turn in itertools.count():
-        async with httpx.AsyncClient(base_url=address, timeout=30, headers={"User-Agent": "Mozilla/5.0"}) as client:
+        home = ipaddress.IPv4Address(0x0A00_0000 + dice.getrandbits(24))
+        headers = {"User-Agent": "Mozilla/5.0", "X-Forwarded-For": str(home)}
+        async with httpx.AsyncClient(base_url=address, timeout=30, headers=headers) as client:
             for _ in range(dice.randint(2, 8)):
                 deed = DEEDS[(seed + turn) % len(DEEDS)] if dice.random() < 0.5 else dice.choice(DEEDS)
                 try:
