@@ -103,7 +103,7 @@ class Privacy:
     def erase(self, visitor: str, now: datetime) -> None:
         """Forget *visitor*: the next lesson is without anything he gave. Saying it twice changes nothing."""
         given = select(SubmissionRow.id).where(SubmissionRow.visitor_id == visitor)
-        self._forget_learned("poem", list(self._session.scalars(given)))
+        self._forget_mentions("poem", list(self._session.scalars(given)))
         self._remove(SketchRow, SketchRow.submission_id.in_(given))
         for table in (SubmissionRow, TickRow, ImpressionRow):
             self._remove(table, table.visitor_id == visitor)
@@ -119,7 +119,7 @@ class Privacy:
         self._remove(PoemLineRow, PoemLineRow.poem_id.in_(going))
         his = (LineRow.poem_id.in_(mine) & LineRow.primed) | LineRow.poem_id.in_(going)
         lines = list(self._session.scalars(select(LineRow.id).where(his)))
-        self._forget_learned("line", lines)
+        self._forget_mentions("line", lines)
         self._remove(PoemLineRow, PoemLineRow.line_id.in_(lines))
         self._remove(LineRow, LineRow.id.in_(lines))
         self._remove(PoemRow, PoemRow.id.in_(going))
@@ -138,9 +138,13 @@ class Privacy:
             staying |= more
         return staying
 
-    def _forget_learned(self, kind: str, sources: Collection[int]) -> None:
-        """What no longer is must not be found under a number that is given to something else."""
+    def _forget_mentions(self, kind: str, sources: Collection[int]) -> None:
+        """What no longer is must not be found under a number that is given to something else.
+
+        Nor in others' guesses, which keep the line they were made about.
+        """
         self._remove(LessonItemRow, (LessonItemRow.kind == kind) & LessonItemRow.source_id.in_(sources))
+        self._remove(GuessRow, (GuessRow.kind == kind) & GuessRow.source_id.in_(sources))
 
     def _remove(self, table: Any, which: Any) -> None:
         self._session.execute(delete(table).where(which).execution_options(synchronize_session=False))

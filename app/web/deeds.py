@@ -99,4 +99,4 @@ def decide_pieces(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by:
     """Approve, reject or put back what visitors wove. Raises UnknownPiece."""
     with bot.transaction() as session:
         for piece in Pieces(session).decide(ids, status, by=by, now=now()):
-            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", piece.title, now())
+            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", f"now {piece.status}", now())

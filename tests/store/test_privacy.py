@@ -10,6 +10,7 @@ from app.domain.submission import SubmissionStatus
 from app.loop import lessons
 from app.loop.submissions import examine
 from app.store.feedback import FeedbackStore
+from app.store.guesses import Guesses, Riddle
 from app.store.poems import Poems
 from app.store.privacy import BLURRED, Privacy
 from app.store.submissions import Submissions
@@ -81,6 +82,23 @@ def test_erasing_removes_everything_from_the_next_lesson(world: World) -> None:
         assert session.execute(text("SELECT count(*) FROM poems")).scalar_one() == 1
         assert session.execute(text("SELECT count(*) FROM lesson_items")).scalar_one() == 0
         assert session.execute(text("SELECT count(*) FROM sketches")).scalar_one() == 0
+
+
+def test_what_others_guessed_about_him_goes_too(world: World) -> None:
+    """A guess keeps the line it was made about: that of a poem he taught leaves with him, others' stay."""
+    world.voice()
+    ann, bob = world.visitor("ann"), world.visitor("bob")
+    numbers = [taught(world, ann), taught(world, bob, "다른 사람이 가르친 시\n이 행은 남는다")]
+    with world.transaction() as session:
+        for number, line in zip(numbers, (MINE.split("\n")[1], "이 행은 남는다"), strict=True):
+            riddle = Riddle("poem", number, 1, line, human=True)
+            Guesses(session).add(bob, "sibot", riddle, said_human=True, now=world.clock.now)
+
+    erase(world, ann)
+
+    assert MINE.split("\n")[1] not in everything(world)
+    with world.reading() as session:
+        assert [guess.text for guess in Guesses(session).of_visitor(bob)] == ["이 행은 남는다"]
 
 
 def test_what_others_read_stays_without_him(world: World) -> None:
