@@ -6,8 +6,9 @@ a visitor who never was, without a word he typed.
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
@@ -30,6 +31,8 @@ from app.store.tables import (
     VisitorRow,
 )
 
+AT_ONCE = 10_000
+"""Keys that a statement names: Postgres takes some ten thousands, and who has had so many poems is erased too."""
 BLURRED = "~"
 """Begins an address hash whose key nobody has any more."""
 
@@ -107,31 +110,36 @@ class Privacy:
         self._remove(SketchRow, SketchRow.submission_id.in_(given))
         for table in (SubmissionRow, TickRow, ImpressionRow):
             self._remove(table, table.visitor_id == visitor)
-        mine = set(self._session.scalars(select(PoemRow.id).where(PoemRow.visitor_id == visitor)))
-        staying = self._staying(mine)
+        owned = select(PoemRow.id).where(PoemRow.visitor_id == visitor)
+        mine = set(self._session.scalars(owned))
+        staying = self._staying(owned, mine)
+        going = mine - staying
+        written = select(LineRow.id, LineRow.poem_id, LineRow.primed).where(LineRow.poem_id.in_(owned))
+        lines = [id for id, poem, primed in self._session.execute(written) if primed or poem in going]
         if staying:
             nobody = VisitorRow(id=secrets.token_hex(16), created=now, returned=now)
             self._session.add(nobody)
             self._session.flush()
-            anonymous = update(PoemRow).where(PoemRow.id.in_(staying)).values(visitor_id=nobody.id, prime="")
-            self._session.execute(anonymous.execution_options(synchronize_session=False))
-        going = mine - staying
-        self._remove(PoemLineRow, PoemLineRow.poem_id.in_(going))
-        his = (LineRow.poem_id.in_(mine) & LineRow.primed) | LineRow.poem_id.in_(going)
-        lines = list(self._session.scalars(select(LineRow.id).where(his)))
+            for part in _parts(staying):
+                anonymous = update(PoemRow).where(PoemRow.id.in_(part)).values(visitor_id=nobody.id, prime="")
+                self._session.execute(anonymous.execution_options(synchronize_session=False))
         self._forget_mentions("line", lines)
-        self._remove(PoemLineRow, PoemLineRow.line_id.in_(lines))
-        self._remove(LineRow, LineRow.id.in_(lines))
-        self._remove(PoemRow, PoemRow.id.in_(going))
+        for part in _parts(going):
+            self._remove(PoemLineRow, PoemLineRow.poem_id.in_(part))
+        for part in _parts(lines):
+            self._remove(PoemLineRow, PoemLineRow.line_id.in_(part))
+            self._remove(LineRow, LineRow.id.in_(part))
+        for part in _parts(going):
+            self._remove(PoemRow, PoemRow.id.in_(part))
         self._remove(VisitorRow, VisitorRow.id == visitor)
         self._session.expire_all()
 
-    def _staying(self, mine: Collection[str]) -> set[str]:
+    def _staying(self, owned: Select[Any], mine: Collection[str]) -> set[str]:
         """Those of his poems that others were shown, or of which a poem that stays keeps a line."""
-        own = select(LineRow.poem_id).where(LineRow.poem_id.in_(mine), ~LineRow.primed)
+        own = select(LineRow.poem_id).where(LineRow.poem_id.in_(owned), ~LineRow.primed)
         seen = own.join(ImpressionRow, ImpressionRow.line_id == LineRow.id)
         quoting = select(LineRow.poem_id, PoemLineRow.poem_id).join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
-        quoting = quoting.where(LineRow.poem_id.in_(mine), PoemLineRow.poem_id != LineRow.poem_id, ~LineRow.primed)
+        quoting = quoting.where(LineRow.poem_id.in_(owned), PoemLineRow.poem_id != LineRow.poem_id, ~LineRow.primed)
         quoted = [(poem, by) for poem, by in self._session.execute(quoting)]
         staying = set(self._session.scalars(seen))
         while more := {poem for poem, by in quoted if by not in mine or by in staying} - staying:
@@ -143,8 +151,9 @@ class Privacy:
 
         Nor in others' guesses, which keep the line they were made about.
         """
-        self._remove(LessonItemRow, (LessonItemRow.kind == kind) & LessonItemRow.source_id.in_(sources))
-        self._remove(GuessRow, (GuessRow.kind == kind) & GuessRow.source_id.in_(sources))
+        for part in _parts(sources):
+            self._remove(LessonItemRow, (LessonItemRow.kind == kind) & LessonItemRow.source_id.in_(part))
+            self._remove(GuessRow, (GuessRow.kind == kind) & GuessRow.source_id.in_(part))
 
     def _remove(self, table: Any, which: Any) -> None:
         self._session.execute(delete(table).where(which).execution_options(synchronize_session=False))
@@ -190,3 +199,10 @@ class Privacy:
                 self._session.execute(update(table), changed)
             count += len(changed)
         return count
+
+
+def _parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
+    """The keys, as many at a time as a statement takes."""
+    left = iter(keys)
+    while part := list(islice(left, AT_ONCE)):
+        yield part

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import MetaData, select, text
+from sqlalchemy import MetaData, inspect, select, text
 
 from app.domain.submission import SubmissionStatus
 from app.loop import lessons
@@ -82,6 +82,34 @@ def test_erasing_removes_everything_from_the_next_lesson(world: World) -> None:
         assert session.execute(text("SELECT count(*) FROM poems")).scalar_one() == 1
         assert session.execute(text("SELECT count(*) FROM lesson_items")).scalar_one() == 0
         assert session.execute(text("SELECT count(*) FROM sketches")).scalar_one() == 0
+
+
+@pytest.mark.slow
+def test_who_has_read_very_much_is_erased_too(world: World) -> None:
+    """More lines than a statement of Postgres can name."""
+    version, ann = world.voice(), world.visitor("ann")
+    first = world.poem(ann, version)
+    most = 66_000
+    with world.transaction() as session:
+        for table, key in (("poems", "id"), ("lines", "poem_id")):
+            columns = [column["name"] for column in inspect(session.connection()).get_columns(table)]
+            kept = ", ".join(name for name in columns if name not in ("id", "poem_id", "seed"))
+            row = session.execute(text(f"SELECT {kept} FROM {table} WHERE {key} = :first LIMIT 1"), {"first": first})
+            values = dict(row.mappings().one())
+            own = {"poems": ("id", "seed"), "lines": ("id", "poem_id")}[table]
+            into = (
+                f"INSERT INTO {table} ({kept}, {', '.join(own)}) VALUES ({', '.join(f':{n}' for n in (*values, *own))})"
+            )
+            count = most // 5 if table == "poems" else most
+            many = [{**values, "id": f"p{n}" if table == "poems" else 1000 + n, "seed": n, "poem_id": f"p{n // 5}"}
+                    for n in range(count)]  # fmt: skip
+            session.execute(text(into), many)
+
+    erase(world, ann)
+
+    with world.reading() as session:
+        for table in ("poems", "lines"):
+            assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
 
 
 def test_what_others_guessed_about_him_goes_too(world: World) -> None:
