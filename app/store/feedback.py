@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.lesson import Feedback, TaughtPoem, TickedLine
 from app.domain.submission import SubmissionStatus
+from app.store.session import parts
 from app.store.tables import LineRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VisitorRow
 from app.store.tastes import Tastes
 from app.store.versions import Versions
@@ -77,12 +78,9 @@ class FeedbackStore:
 
     def _texts(self, poems: set[str]) -> dict[str, Sequence[tuple[int, str]]]:
         texts: dict[str, list[tuple[int, str]]] = {poem: [] for poem in poems}
-        rows = self._session.execute(
-            select(PoemLineRow.poem_id, PoemLineRow.slot, LineRow.text)
-            .join(LineRow, LineRow.id == PoemLineRow.line_id)
-            .where(PoemLineRow.poem_id.in_(poems))
-            .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
-        )
-        for poem, slot, text in rows:
-            texts[poem].append((slot, text))
+        lines = select(PoemLineRow.poem_id, PoemLineRow.slot, LineRow.text)
+        lines = lines.join(LineRow, LineRow.id == PoemLineRow.line_id).order_by(PoemLineRow.poem_id, PoemLineRow.slot)
+        for part in parts(poems):
+            for poem, slot, text in self._session.execute(lines.where(PoemLineRow.poem_id.in_(part))):
+                texts[poem].append((slot, text))
         return dict(texts)

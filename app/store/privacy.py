@@ -6,9 +6,8 @@ a visitor who never was, without a word he typed.
 
 import hashlib
 import secrets
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Select, delete, func, select, update
@@ -17,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
 from app.store.reader_tables import GuessRow, PieceRow
+from app.store.session import parts
 from app.store.submissions import Submissions
 from app.store.tables import (
     ImpressionRow,
@@ -31,8 +31,6 @@ from app.store.tables import (
     VisitorRow,
 )
 
-AT_ONCE = 10_000
-"""Keys that a statement names: Postgres takes some ten thousands, and who has had so many poems is erased too."""
 BLURRED = "~"
 """Begins an address hash whose key nobody has any more."""
 
@@ -120,16 +118,16 @@ class Privacy:
             nobody = VisitorRow(id=secrets.token_hex(16), created=now, returned=now)
             self._session.add(nobody)
             self._session.flush()
-            for part in _parts(staying):
+            for part in parts(staying):
                 anonymous = update(PoemRow).where(PoemRow.id.in_(part)).values(visitor_id=nobody.id, prime="")
                 self._session.execute(anonymous.execution_options(synchronize_session=False))
         self._forget_mentions("line", lines)
-        for part in _parts(going):
+        for part in parts(going):
             self._remove(PoemLineRow, PoemLineRow.poem_id.in_(part))
-        for part in _parts(lines):
-            self._remove(PoemLineRow, PoemLineRow.line_id.in_(part))
-            self._remove(LineRow, LineRow.id.in_(part))
-        for part in _parts(going):
+        for numbers in parts(lines):
+            self._remove(PoemLineRow, PoemLineRow.line_id.in_(numbers))
+            self._remove(LineRow, LineRow.id.in_(numbers))
+        for part in parts(going):
             self._remove(PoemRow, PoemRow.id.in_(part))
         self._remove(VisitorRow, VisitorRow.id == visitor)
         self._session.expire_all()
@@ -151,7 +149,7 @@ class Privacy:
 
         Nor in others' guesses, which keep the line they were made about.
         """
-        for part in _parts(sources):
+        for part in parts(sources):
             self._remove(LessonItemRow, (LessonItemRow.kind == kind) & LessonItemRow.source_id.in_(part))
             self._remove(GuessRow, (GuessRow.kind == kind) & GuessRow.source_id.in_(part))
 
@@ -199,10 +197,3 @@ class Privacy:
                 self._session.execute(update(table), changed)
             count += len(changed)
         return count
-
-
-def _parts(keys: Iterable[Any]) -> Iterator[list[Any]]:
-    """The keys, as many at a time as a statement takes."""
-    left = iter(keys)
-    while part := list(islice(left, AT_ONCE)):
-        yield part

@@ -7,10 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.domain.heldout import ReadLine
+from app.store.session import parts
 from app.store.tables import TICK_OF_IMPRESSION, ImpressionRow, LessonItemRow, LineRow, PoemLineRow, TickRow
-
-AT_ONCE = 500
-"""Ids in one question to the database."""
 
 
 class Readings:
@@ -21,13 +19,18 @@ class Readings:
 
     def of(self, voice: str, visitors: Collection[str]) -> list[ReadLine]:
         """Every line of *voice* that those visitors were shown, with the lines above it."""
-        rows = self._session.execute(
+        read = (
             select(ImpressionRow.visitor_id, LineRow.id, LineRow.poem_id, LineRow.text, TickRow.taken_back)
             .join(LineRow, LineRow.id == ImpressionRow.line_id)
             .outerjoin(TickRow, TICK_OF_IMPRESSION)
-            .where(ImpressionRow.voice == voice, ImpressionRow.visitor_id.in_(visitors))
+            .where(ImpressionRow.voice == voice)
             .order_by(ImpressionRow.visitor_id, ImpressionRow.line_id)
-        ).all()
+        )
+        rows = [
+            row
+            for part in parts(sorted(visitors))
+            for row in self._session.execute(read.where(ImpressionRow.visitor_id.in_(part)))
+        ]
         above = self._above({row.poem_id for row in rows})
         return [
             ReadLine(visitor, text, above.get(line, ""), taken_back is False)
@@ -43,12 +46,11 @@ class Readings:
         """The lines above each line of those poems."""
         found: dict[str, list[str]] = defaultdict(list)
         above: dict[int, str] = {}
-        ids = sorted(poems)
-        for start in range(0, len(ids), AT_ONCE):
+        for part in parts(sorted(poems)):
             for poem, line, text in self._session.execute(
                 select(PoemLineRow.poem_id, LineRow.id, LineRow.text)
                 .join(LineRow, LineRow.id == PoemLineRow.line_id)
-                .where(PoemLineRow.poem_id.in_(ids[start : start + AT_ONCE]))
+                .where(PoemLineRow.poem_id.in_(part))
                 .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
             ):
                 above.setdefault(line, "\n".join(found[poem]))

@@ -5,20 +5,23 @@ other instead of failing half-way (decision 0002). Those of one process take tur
 lock: it wakes the next at once, where SQLite has him look again after ever longer naps.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
+Key = TypeVar("Key")
 TO_RING = "to_ring"
 """Key in `Session.info`: voices whose bell rings once this unit of work is kept."""
 _READING = {"poembot_reading": True}
 BUSY_MS = 15_000
+AT_ONCE = 10_000
 CONNECTIONS = 20
 """Of SQLite, that stay open: to open one costs as much as a page."""
 _turns: WeakKeyDictionary[Engine, Lock] = WeakKeyDictionary()
@@ -81,6 +84,13 @@ def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
         session.connection(execution_options=_READING)
         yield session
         session.rollback()
+
+
+def parts(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    """The keys, as many at a time as one statement can name: Postgres takes 65,535 values, SQLite fewer."""
+    left = iter(keys)
+    while part := list(islice(left, AT_ONCE)):
+        yield part
 
 
 def insert(session: Session, table: Any) -> Any:

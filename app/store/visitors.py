@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.store.session import insert
+from app.store.session import AT_ONCE, insert
 from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VisitorRow
 
 
@@ -31,7 +31,10 @@ class Visitors:
         return self._session.scalar(select(VisitorRow.returned).where(VisitorRow.id == visitor)) is not None
 
     def sweep(self, *, before: datetime) -> int:
-        """Forget visitors from before *before* whose cookie never came back, with poems nobody else was shown."""
+        """Forget visitors from before *before* whose cookie never came back, with poems nobody else was shown.
+
+        So many poems at a time: what is left over is the next sweep's.
+        """
         ghosts = select(VisitorRow.id).where(VisitorRow.returned.is_(None), VisitorRow.created < before)
         seen_by_others = exists().where(
             PoemLineRow.poem_id == PoemRow.id,
@@ -41,9 +44,8 @@ class Visitors:
         quoted = exists().where(
             LineRow.poem_id == PoemRow.id, PoemLineRow.line_id == LineRow.id, PoemLineRow.poem_id != PoemRow.id
         )
-        doomed = list(
-            self._session.scalars(select(PoemRow.id).where(PoemRow.visitor_id.in_(ghosts), ~seen_by_others, ~quoted))
-        )
+        theirs = select(PoemRow.id).where(PoemRow.visitor_id.in_(ghosts), ~seen_by_others, ~quoted)
+        doomed = list(self._session.scalars(theirs.limit(AT_ONCE)))
         lines = select(LineRow.id).where(LineRow.poem_id.in_(doomed))
         self._session.execute(delete(TickRow).where(TickRow.line_id.in_(lines)))
         self._session.execute(delete(ImpressionRow).where(ImpressionRow.line_id.in_(lines)))

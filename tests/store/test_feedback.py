@@ -2,11 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from app.domain.submission import SubmissionStatus
 from app.loop.submissions import examine
 from app.store.counts import Counts
 from app.store.feedback import FeedbackStore
 from app.store.poems import Poems
+from app.store.readings import Readings
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from tests.support.world import LINES, World
@@ -38,6 +41,22 @@ def test_ticks_come_with_their_place(world: World) -> None:
     assert (given.line, given.text) == (world.lines(poem)[2], LINES[2])
     assert given.before == "\n".join(LINES[:2])
     assert (given.visitor, given.address) == (ann, "home")
+
+
+def test_any_number_of_ticked_poems_is_taught(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked for in parts: a statement of Postgres names 65,535 things, and readers tick more than that."""
+    monkeypatch.setattr("app.store.session.AT_ONCE", 2)
+    version = world.voice()
+    visitors = [world.visitor(f"reader {n}") for n in range(5)]
+    for who in visitors:
+        tick(world, world.poem(who, version), 1, who)
+    with world.reading() as session:
+        ticks = FeedbackStore(session).of("sibot").ticks
+        read = Readings(session).of("sibot", visitors)
+
+    assert [one.text for one in ticks] == [LINES[1]] * 5
+    assert sum(one.ticked for one in read) == 5
+    assert len(read) == 25
 
 
 def test_what_was_taken_back_is_not_taught(world: World) -> None:

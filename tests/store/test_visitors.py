@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from app.store.poems import Poems
@@ -56,6 +57,18 @@ def test_crawlers_are_swept_with_their_poems(world: World) -> None:
     with world.reading() as session:
         assert len(Poems(session).one(kept, ann).lines) == 5
     assert sweep(world) == 0
+
+
+def test_a_flood_is_swept_bit_by_bit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No sweep takes more than a statement can name, however long nobody has swept; in the end all are gone."""
+    monkeypatch.setattr("app.store.visitors.AT_ONCE", 2)
+    version = world.voice()
+    for n in range(5):
+        world.poem(world.visitor(f"ghost {n}", returned=False), version)
+    world.clock.forward(hours=30)
+
+    assert [sweep(world) for _ in range(4)] == [2, 2, 1, 0]
+    assert counts(world, "visitors", "poems", "lines", "impressions", "poem_lines") == [0, 0, 0, 0, 0]
 
 
 def test_what_others_read_or_quoted_is_not_swept(world: World) -> None:
