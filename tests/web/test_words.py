@@ -67,7 +67,7 @@ def test_every_word_can_be_filled_in() -> None:
         catalogue = read_po(file, locale="en")
     for message in filter(lambda one: one.id, catalogue):
         for text in (message.id, message.string):
-            for form in [text] if isinstance(text, str) else text:
+            for form in [text] if isinstance(text, str) else text or ():
                 assert form % dict.fromkeys(re.findall(r"%\((\w+)\)s", form), "1")
 
 
