@@ -224,9 +224,9 @@ def a_tick_on_one_web_trains_what_both_serve(site: Site) -> None:
     until("the run ends", lambda: look()["state"] not in ("queued", "running"), every=0.3)
     run = look()
     assert run["version"] == 1, run
-    if run["state"] == "rejected":
-        body = {"version": 1, "override": True, "reason": "the tiny voice is for trying the site out"}
-        httpx.post(f"{second}/api/v1/admin/voices/sibot/promote", headers=headers, json=body).raise_for_status()
+    # What five ticks of chance teach a tiny voice may be turned away, or go on trial: here every poem is to be its own.
+    body = {"version": 1, "override": True, "reason": "the tiny voice is for trying the site out"}
+    httpx.post(f"{second}/api/v1/admin/voices/sibot/promote", headers=headers, json=body).raise_for_status()
     for address in site.webs:
         until(f"{address} writes with version 1", lambda address=address: version_of(address) == 1)  # type: ignore[misc]
 
