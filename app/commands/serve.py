@@ -1,5 +1,6 @@
 """`serve`, `worker`, `beat`: the processes of the site, together or one by one."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -36,7 +37,8 @@ def serve(
     try:
         socket = listen(host, port)
     except OSError as error:
-        reason = error.strerror or str(error)
+        # The system's own words; a name that is not resolved has a number that is none of the system's.
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
     bot = build(settings)
     prepare(bot)
