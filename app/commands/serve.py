@@ -38,7 +38,8 @@ def serve(
         socket = listen(host, port)
     except OSError as error:
         # The system's own words; a name that is not resolved has a number that is none of the system's.
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+        number = error.errno or 0
+        reason = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
     bot = build(settings)
     prepare(bot)
