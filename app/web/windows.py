@@ -6,7 +6,7 @@ visitors that is half a processor, for ever. This one looks through them once a 
 
 import threading
 import time
-from collections import deque
+from bisect import bisect_right
 
 from limits.storage import MemoryStorage
 
@@ -20,8 +20,8 @@ class Windows(MemoryStorage):
     def __init__(self) -> None:
         super().__init__()
         self._turn = threading.Lock()
-        self._done: dict[str, tuple[float, deque[float]]] = {}
-        """How far a key's window reaches back, and the moments in it, the oldest first."""
+        self._done: dict[str, tuple[float, list[float]]] = {}
+        """How far a key's window reaches back, and its moments, the oldest first (in a deque ten times as heavy)."""
         self._swept = time.monotonic()
 
     def __len__(self) -> int:
@@ -47,11 +47,10 @@ class Windows(MemoryStorage):
             moments = self._window(key, expiry, now)
             return (moments[0] if moments else now), len(moments)
 
-    def _window(self, key: str, expiry: float, now: float) -> deque[float]:
+    def _window(self, key: str, expiry: float, now: float) -> list[float]:
         """The moments of a key that count. One that is still to come was noted by a clock that was wrong."""
-        moments = self._done.get(key, (expiry, deque()))[1]
-        while moments and moments[0] <= now - expiry:
-            moments.popleft()
+        moments = self._done.get(key, (expiry, []))[1]
+        del moments[: bisect_right(moments, now - expiry)]
         while moments and moments[-1] > now:
             moments.pop()
         return moments
