@@ -13,13 +13,13 @@ never depends on who is in the batch with it. Knows numpy and ONNX, not torch.
              luck (B, 1) float       a random number, in [0, 1)
              nucleus (B, 1) float    draw from the likeliest symbols that have this probability
     outputs  logprobs (B, W) float   log-probabilities as the network has them
-             odds (B, W) float       probabilities to draw from: tempered, under the rules
+             odds (B, W) float       probabilities to draw from: tempered, under the rules; e to the -`DEPTH` for none
              after0 … (B, S) float   the state after the step
              drawn (B, 1) int64      a symbol drawn by `luck`
              told (B, 1) float       its log-probability
              fits (B, 1) bool        does it lie in the nucleus? Where not, draw again (`models.sample`)
 
-W is V rounded up to a whole number of `LANE`s; the surplus has no probability.
+W is V rounded up to a whole number of `LANE`s; the surplus has no chance.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,8 +37,11 @@ Weights = Mapping[str, NDArray[Any]]
 
 FORBIDDEN = np.float32(-1e9)
 """Added to what may not be drawn; finite, so that a row without any choice is a row of equals, not of NaN."""
-# Torch's order of an LSTM's gates is i f g o; ours puts the three sigmoids side by side.
-_LSTM_ORDER = (0, 1, 3, 2)
+DEPTH = np.float32(75)
+"""So far below the likeliest is where odds end, in nats: e to the -88 and less is no normal number, and costs a
+processor a hundred times as much."""
+LEAST = np.float32(1e-20)
+"""What is less likely is not drawn: it may be forbidden."""
 
 
 def step_graph(architecture: Mapping[str, Any], weights: Weights, *, precision: str) -> bytes:
@@ -58,12 +61,10 @@ def step_graph(architecture: Mapping[str, Any], weights: Weights, *, precision: 
     return graph.model(width(int(architecture["symbols"])), after, state_widths(architecture))
 
 
-def _gates(rows: Floats, order: Sequence[int]) -> Floats:
-    """Some blocks of *rows*, one a gate, in that *order*; all rows as they are for an empty one."""
-    if not order:
-        return rows
-    blocks = rows.reshape(4 if len(order) == 4 else 3, -1, *rows.shape[1:])
-    return blocks[list(order)].reshape(-1, *rows.shape[1:])
+def _gate(rows: Floats, which: int, gates: int) -> Floats:
+    """The block of *rows* that is one gate's, of so many that lie one after the other."""
+    block: Floats = rows.reshape(gates, -1, *rows.shape[1:])[which]
+    return block
 
 
 def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, float, list[str]]:
@@ -140,33 +141,32 @@ class _Layer:
         """Of the columns of x."""
         return [(self.weights[0].shape[1], self.reach)]
 
-    def sums(self, graph: Graph, order: Sequence[int]) -> str:
-        """W x + U h + both biases for the gates in that *order*, side by side."""
-        w = self.weights
-        weight, bias = _gates(np.concatenate(w[:2], axis=1), order), _gates(w[2] + w[3], order)
-        return graph.times(graph.join([self.x, self.h]), weight, bias, reaches=self.reaches)
+    def sums(self, graph: Graph, *gates: int) -> list[str]:
+        """W x + U h + both biases of those gates, in torch's order: a product each, so that nothing has to be cut."""
+        w, both = self.weights, graph.join([self.x, self.h])
+        rows, biases, count = np.concatenate(w[:2], axis=1), w[2] + w[3], len(w[1]) // w[1].shape[1]
+        cut = ((_gate(rows, which, count), _gate(biases, which, count)) for which in gates)
+        return [graph.times(both, weight, bias, reaches=self.reaches) for weight, bias in cut]
 
 
 def _rnn(graph: Graph, layer: _Layer) -> tuple[str, str]:
     """Elman: h' = tanh(W x + U h + b)."""
-    return graph.one("Tanh", layer.sums(graph, ())), ""
+    return graph.one("Tanh", *layer.sums(graph, 0)), ""
 
 
 def _lstm(graph: Graph, layer: _Layer) -> tuple[str, str]:
     """Long short-term memory: c' = f c + i g; h' = o tanh(c')."""
-    size = layer.weights[1].shape[1]
-    gates, new = graph.split(layer.sums(graph, _LSTM_ORDER), [3 * size, size])
-    i, f, o = graph.split(graph.one("Sigmoid", gates), [size] * 3)
-    kept, let_in = graph.one("Mul", f, layer.cell), graph.one("Mul", i, graph.one("Tanh", new))
+    i, f, g, o = layer.sums(graph, 0, 1, 2, 3)
+    kept = graph.one("Mul", graph.one("Sigmoid", f), layer.cell)
+    let_in = graph.one("Mul", graph.one("Sigmoid", i), graph.one("Tanh", g))
     carry = graph.one("Add", kept, let_in)
-    return graph.one("Mul", o, graph.one("Tanh", carry)), carry
+    return graph.one("Mul", graph.one("Sigmoid", o), graph.one("Tanh", carry)), carry
 
 
 def _gru(graph: Graph, layer: _Layer) -> tuple[str, str]:
     """Gated: n = tanh(W x + b + r (U h + d)); h' = n + z (h - n). As torch's, whose r gates U h + d: summed apart."""
-    size = layer.weights[1].shape[1]
-    r, z = graph.split(graph.one("Sigmoid", layer.sums(graph, (0, 1))), [size] * 2)
-    w, u, b, d = (_gates(part, (2,)) for part in layer.weights)
+    r, z = (graph.one("Sigmoid", gate) for gate in layer.sums(graph, 0, 1))
+    w, u, b, d = (_gate(part, 2, 3) for part in layer.weights)
     from_x = graph.times(layer.x, w, b, reaches=layer.reaches)
     new = graph.one("Tanh", graph.one("Add", from_x, graph.one("Mul", r, graph.times(layer.h, u, d))))
     return graph.one("Add", new, graph.one("Mul", z, graph.one("Sub", layer.before, new))), ""
@@ -181,7 +181,8 @@ def _outlook(graph: Graph, top: str, reach: float) -> None:
     graph.one("LogSoftmax", logits, name="logprobs", axis=-1)
     warm = graph.one("Mul", logits, "heat")
     ruled = graph.one("Add", warm, graph.one("Gather", "rules", "rule"))
-    graph.one("Softmax", ruled, name="odds", axis=-1)
+    floor = graph.one("Sub", graph.one("ReduceMax", ruled, axes=[1]), graph.constant(DEPTH))
+    graph.one("Softmax", graph.one("Max", ruled, floor), name="odds", axis=-1)
 
 
 def _draw(graph: Graph) -> None:
@@ -190,7 +191,7 @@ def _draw(graph: Graph) -> None:
     The lane first, then the symbol in it, each where the running sum passes `luck`; sums of a row never look at
     another. It fits when the symbols likelier than it have less than the nucleus.
     """
-    zero, axis = graph.constant(np.float32(0)), graph.constant(np.int64(1))  # type: ignore[arg-type]
+    axis = graph.constant(np.int64(1))  # type: ignore[arg-type]
     lanes_of = graph.constant(np.array([0, -1, LANE], np.int64))
     odds = graph.one("Reshape", "odds", lanes_of)  # (B, W) -> (B, W / LANE, LANE)
     lanes = graph.one("ReduceSum", odds, graph.constant(np.array([2])), keepdims=0)
@@ -205,7 +206,8 @@ def _draw(graph: Graph) -> None:
     mine = graph.one("GatherElements", "odds", drawn, axis=1)
     likelier = graph.one("Cast", graph.one("Greater", "odds", mine), to=TensorProto.FLOAT)
     before = graph.one("ReduceSum", graph.one("Mul", likelier, "odds"), graph.constant(np.array([1])))
-    graph.one("And", graph.one("Less", before, "nucleus"), graph.one("Greater", mine, zero), name="fits")
+    may_come = graph.one("Greater", mine, graph.constant(LEAST))
+    graph.one("And", graph.one("Less", before, "nucleus"), may_come, name="fits")
 
 
 def _first_above(graph: Graph, ladder: str, mark: str) -> str:

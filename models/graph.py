@@ -20,6 +20,8 @@ LEVELS = 127
 """Steps of int8 on each side of zero. Hidden states lie in [-1, 1]: one step is 1/127."""
 MIDDLE = 128
 """uint8 for zero. Activations are uint8 because MLAS has no fast int8 x int8 kernel on AVX512 (35 times slower)."""
+SURPLUS = -50.0
+"""Bias of the symbols that only fill a lane: none has a chance, and none is so far off that its odds are no number."""
 OPSET, CONTRIB, IR = 17, 1, 8
 
 
@@ -150,7 +152,7 @@ class Fp32(Graph):
         """Projection, then the tied embedding."""
         narrow = self.exact(x, self.weights["project.weight"], self.weights["project.bias"])
         table, bias = self.weights["embedding.weight"], self.weights["bias"]
-        return self.exact(narrow, self._padded(table), self._padded(bias, -1e4))
+        return self.exact(narrow, self._padded(table), self._padded(bias, SURPLUS))
 
 
 class Int8(Graph):
@@ -191,4 +193,4 @@ class Int8(Graph):
         table = self.weights["embedding.weight"]
         folded = table @ self.weights["project.weight"]  # (V, E) @ (E, H) -> (V, H)
         bias = table @ self.weights["project.bias"] + self.weights["bias"]
-        return self.times(x, self._padded(folded), self._padded(bias, -1e4), reaches=[(folded.shape[1], reach)])
+        return self.times(x, self._padded(folded), self._padded(bias, SURPLUS), reaches=[(folded.shape[1], reach)])

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.export import FORBIDDEN
+from models.export import FORBIDDEN, LEAST
 from models.graph import LANE, width
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, FIRST_CHARACTER, SPELLING, Vocabulary
 
@@ -136,6 +136,11 @@ def luck(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
     return np.asarray(top.astype(np.float32) * np.float32(2**-24))
 
 
+def chance(*parts: int) -> float:
+    """The first random number of the key of *parts*, in [0, 1)."""
+    return (_mix(key(*parts) + _GAMMA) >> 40) * 2.0**-24
+
+
 def _mix(z: int) -> int:
     """Splitmix64's finish on a Python number."""
     z &= _WORD
@@ -177,7 +182,7 @@ def _try(odds: Floats, lanes: Floats, ladder: Floats, numbers: Floats, limit: Fl
     chosen = place * lanes.shape[1] + lane
     mine = odds[rows, chosen]
     likelier = np.multiply(odds, odds > mine[:, None]).sum(axis=1)
-    return chosen, (likelier < limit) & (mine > 0)
+    return chosen, (likelier < limit) & (mine > LEAST)
 
 
 def _sorted(odds: Floats, numbers: Floats, limit: Floats) -> Ids:

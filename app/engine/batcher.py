@@ -160,8 +160,7 @@ class Batcher:
             stale, self._stale = self._stale, False
             for ticket in left:
                 self._forget(ticket)
-            free = (self._rows - sum(poem.candidates for poem in self._under_way)) // self._most
-            admitted = [self._waiting.take() for _ in range(min(free, len(self._waiting)))]
+            admitted = [self._waiting.take() for _ in range(self._room())] if self._waiting else []
         for ticket in admitted:
             self._open(ticket)
         if stale:
@@ -171,6 +170,11 @@ class Batcher:
                 self._step(live, table)
         self._flush()
         return True
+
+    def _room(self) -> int:
+        """How many of those who wait find a place."""
+        free = self._rows - sum(poem.candidates for poem in self._under_way)
+        return min(free // self._most, len(self._waiting))
 
     def _open(self, ticket: Ticket) -> None:
         """Fix the version and begin."""

@@ -7,12 +7,11 @@ noted all the same. A taste that will not load leaves the older one. Knows no da
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import structlog
 
 from app.domain.poem import Wish
 from app.engine.choose import Chooser, Way, by_taste
-from models.sample import key, luck
+from models.sample import chance
 from models.taste import Taste, Tasteless
 
 log = structlog.get_logger(__name__)
@@ -51,8 +50,8 @@ class Palate:
             return without
         number, taste = known
         choose: Chooser = by_taste(taste.likings, self._temperature)
-        mind = float(luck(np.array([key(seed, IGNORES)], np.uint64), np.zeros(1, np.int64), 1)[0, 0])
-        return Way(self.candidates, choose, number) if mind < self._share else Way(1, choose)
+        ignores = chance(seed, IGNORES) >= self._share
+        return Way(1, choose) if ignores else Way(self.candidates, choose, number)
 
     def refresh(self) -> None:
         """Take up tastes that are newer."""

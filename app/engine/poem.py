@@ -6,9 +6,7 @@ Knows a table, not the queue or the thread.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass
 
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
 from app.engine.choose import Candidate, Choice, Way
@@ -16,7 +14,7 @@ from app.engine.draft import Draft, Opening, Outcome, Place
 from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
 from app.engine.live import LiveVersion
 from app.engine.table import Table
-from models.sample import key, luck
+from models.sample import chance, key
 
 Hear = Callable[[Event | Failed], None]
 """Called on the decode thread; must not wait."""
@@ -142,23 +140,24 @@ class Poem:
 
     def _write(self, table: Table, draft: Draft) -> None:
         """Begin all candidates of a line from where the draft's row stands."""
+        state = self.live.rules.after(self.live.vocabulary.encode(self._opening))
         for candidate in range(self.candidates):
             one = draft
             if candidate:
                 one = self._draft(candidate)
                 table.fork(draft.row, one)
             one.candidate = candidate
-            table.write(one.row, self._beginning(candidate))
+            table.write(one.row, self._beginning(candidate, state))
 
-    def _beginning(self, candidate: int) -> Opening:
-        style, opening = self.live.style, self._opening
+    def _beginning(self, candidate: int, state: int) -> Opening:
+        style = self.live.style
         return Opening(
             key=key(self._seed, len(self._lines), candidate),
             heat=1 / self._temperature,
             nucleus=style.nucleus,
             repetition=style.repetition,
-            chars=len(opening),
-            state=self.live.rules.after(self.live.vocabulary.encode(opening)),
+            chars=len(self._opening),
+            state=state,
             before=self._said,
         )
 
@@ -179,16 +178,15 @@ class Poem:
         self._said += [*chosen.symbols, self.live.rules.newline]
         self._tell(chosen.candidate.text[len(self._told) :])
         line = chosen.candidate
-        written = WrittenLine(len(self._lines), line.text, line.logprob, choice.chance, primed=self._primed)
-        self._finish(replace(written, liking=choice.liking))
+        told = (line.text, line.logprob, choice.chance)
+        self._finish(WrittenLine(len(self._lines), *told, primed=self._primed, liking=choice.liking))
         self._next(table, draft)
 
     def _pick(self) -> tuple[_Ended, Choice]:
         """One of the candidates, and how it was chosen."""
         ended = [self._ended[i] for i in range(self.candidates)]
         self._ended.clear()
-        keys = np.array([key(self._seed, len(self._lines), WHICH_CANDIDATE)], np.uint64)
-        number = float(luck(keys, np.zeros(1, np.int64), 1)[0, 0])
+        number = chance(self._seed, len(self._lines), WHICH_CANDIDATE)
         choice = self._way.choose([one.candidate for one in ended], number)
         return ended[choice.index], choice
 

@@ -1,6 +1,7 @@
 """Make a base voice of what a recipe has trained.
 
     python -m models.recipes.package --voice sibot --release sibot-2026.11 --work FOLDER --stage verse
+    python -m models.recipes.package --voice sibot --renew
 
 Writes `models/base/{voice}` whole, with the holdout and the verse that lie there kept;
 what was there before goes only when the new one is complete.
@@ -90,6 +91,15 @@ def package(
     return whole
 
 
+def renew(voice: str, *, bases: Path = BASES) -> Meta:
+    """Write the base of *voice* once more, from what is in it: after the export has learned a better graph."""
+    place, fresh = bases / voice, bases / f".{voice}.new"
+    old = checkpoint.read(place)
+    whole = checkpoint.write(fresh, old.meta, old.vocabulary, old.weights, extras=place)
+    take_place(place, fresh)
+    return whole
+
+
 def _text(file: Path) -> str:
     return file.read_text(encoding="utf-8")
 
@@ -120,16 +130,21 @@ def main() -> None:
     """Package one voice."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voice", choices=sorted(VOICES), required=True)
-    parser.add_argument("--release", required=True, help="name of the base, e.g. sibot-2026.11")
-    parser.add_argument("--work", type=Path, required=True, help="the recipe's work folder")
+    parser.add_argument("--renew", action="store_true", help="only write its graph anew, from its own weights")
+    parser.add_argument("--release", help="name of the base, e.g. sibot-2026.11")
+    parser.add_argument("--work", type=Path, help="the recipe's work folder")
     parser.add_argument("--stage", default="verse", help="which of its stages")
     parser.add_argument("--read", type=Path, nargs="*", default=(), help="verse it read: any run of ten is a copy")
     parser.add_argument("--skimmed", type=Path, nargs="*", default=(), help="prose it read: runs of it, to save room")
     args = parser.parse_args()
-    weights, vocabulary = args.work / f"{args.stage}.safetensors", args.work / "vocabulary.json"
-    meta = package(
-        args.voice, release=args.release, weights=weights, vocabulary=vocabulary, read=args.read, skimmed=args.skimmed
-    )
+    if args.renew:
+        meta = renew(args.voice)
+    elif args.release and args.work:
+        weights, vocabulary = args.work / f"{args.stage}.safetensors", args.work / "vocabulary.json"
+        read = {"read": args.read, "skimmed": args.skimmed}
+        meta = package(args.voice, release=args.release, weights=weights, vocabulary=vocabulary, **read)
+    else:
+        parser.error("a new base wants --release and --work")
     print(f"{args.voice}: {meta.base}, {len(meta.files)} files sealed")
 
 

@@ -1,6 +1,7 @@
 """Packaging: what a recipe has trained becomes a base voice, with what lies beside it kept."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import torch
 
 from models import checkpoint, seen
 from models.network import Architecture, CharNetwork
-from models.recipes.package import VOICES, package
+from models.recipes.package import VOICES, package, renew
 from models.vocabulary import Vocabulary
 
 SYMBOLS = Vocabulary(tuple('가나 \n,.#"A'))
@@ -49,6 +50,19 @@ def test_a_base_is_made_beside_its_holdout(work: Path) -> None:
     assert {"holdout.txt", "verse/home.txt"} <= set(second.meta.files)
     assert (place / "MODEL_CARD.md").read_text(encoding="utf-8") == "가나"
     assert [p.name for p in (work / "base").iterdir()] == ["sibot"]
+
+
+def test_a_base_is_renewed_from_its_own_weights(work: Path) -> None:
+    """The graph of an older export gives way to today's; nothing else changes."""
+    today, place = packaged(work, "sibot-1"), work / "base" / "sibot"
+    other = today.build_graph("fp32")
+    shutil.rmtree(place)
+    checkpoint.write(place, today.meta, today.vocabulary, today.weights, step_onnx=other)
+    renew("sibot", bases=work / "base")
+
+    new = checkpoint.read(place)
+    assert new.step_graph("int8") == new.build_graph("int8") != other
+    assert new.meta == today.meta
 
 
 def test_a_shipped_voice_writes_its_own_script(work: Path) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.export import FORBIDDEN
 from models.graph import LANE, width
-from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, Rules, draw, key, luck
+from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, Rules, chance, draw, key, luck
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, SPELLING, Vocabulary
 
 KOREAN = Vocabulary(tuple("가나다라 \n.#\t"))
@@ -89,6 +89,7 @@ def test_luck_is_even_and_its_own() -> None:
     assert np.abs(np.histogram(numbers[0], 20, (0, 1))[0] - 1000).max() < 150
     assert abs(np.mean((numbers[0] - 0.5) * (numbers[1] - 0.5)) * 12) < 0.03
     assert luck(keys, np.array([5, 7]), 3)[1].tolist() == numbers[1, 7:10].tolist()
+    assert numbers[:, 0].tolist() == [chance(1, 2), chance(2, 1)]
 
 
 @given(st.lists(st.integers(-(2**70), 2**70), min_size=1, max_size=4), st.integers(0, 3), st.integers(1, 2**64))
