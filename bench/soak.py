@@ -37,7 +37,7 @@ LOOSE_HANDLES = 8
 """Handles that may come and go with the readers of the moment."""
 SETTINGS = {"limits": "on", "trusted_proxies": HOST}
 """The readers' addresses come as from a proxy."""
-LESSON = {"lesson_steps": 30, "dreams": 240, "samples": 40, "trial_share": 0, "swap": "auto", "keep_versions": 4}
+LESSON = {"lesson_steps": 8, "dreams": 40, "samples": 20, "trial_share": 0, "swap": "auto", "keep_versions": 4}
 """So that a run fits into its minute, an admitted version serves at once, and old ones leave the shelf meanwhile."""
 MADE = ("admitted", "rejected", "undecided")
 """What a run ends as that has made a version."""

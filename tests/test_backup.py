@@ -1,7 +1,6 @@
 """The backup: taken while the site runs, put back to the same bytes, from either scale into either."""
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,6 @@ from app.bootstrap import Bot, now
 from app.domain.errors import UnknownVersion
 from app.domain.poem import Wish
 from app.domain.submission import SubmissionStatus
-from app.domain.version import VersionStatus
 from app.loop.submissions import examine, teach
 from app.store import migrate
 from app.store.admins import Admins
@@ -28,7 +26,7 @@ from app.store.ticks import Ticks
 from app.store.versions import Versions
 from app.store.visitors import Visitors
 from models.folder import files
-from tests.support import bots
+from tests.support import bots, versions
 from tests.support.databases import Databases, Scale
 from tests.support.world import World
 
@@ -47,24 +45,8 @@ def deployment(databases: Databases, scale: Scale, home: Path, shipped: Path, *,
 
 def place(bot: Bot, shipped: Path, run: int) -> tuple[str, int]:
     """A further version on shelf and in table, which is the tiny voice again, and serves; its key and number."""
-    key = f"sibot/sibot-tiny/run-{run}-1"
-    scratch = bot.shelf.scratch()
-    shutil.copytree(shipped / "sibot", scratch / "version")
-    bot.shelf.place(scratch / "version", key)
-    with bot.transaction() as session:
-        versions = Versions(session)
-        _, number = versions.add(
-            "sibot",
-            folder=key,
-            status=VersionStatus.ADMITTED,
-            lesson={"hash": "봄", "ticks": 1, "submissions": 0, "visitors": 1},
-            metrics={"bits_per_char": 4.25},
-            verdict=None,
-            run=None,
-            now=now(),
-        )
-        versions.promote("sibot", number, by="gate", reason="", now=now())
-    return key, number
+    key = versions.shelve(bot, shipped, run)
+    return key, versions.add(bot, key, metrics={"bits_per_char": 4.25}, serves=True)
 
 
 def live(bot: Bot) -> None:

@@ -1,7 +1,6 @@
 """The doctor: finds what is wrong, and says what to do."""
 
 import os
-import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +10,11 @@ import pytest
 from app import doctor
 from app.bootstrap import Bot, now
 from app.domain.run import Cause, RunState
-from app.domain.version import VersionStatus
 from app.store.admins import Admins
 from app.store.pulses import Pulses
 from app.store.runs import Runs
 from app.store.versions import Versions
+from tests.support import versions
 from tests.support.databases import Scale
 
 
@@ -27,30 +26,10 @@ def scale() -> Scale:
 
 def place(bot: Bot, shipped: Path, run: int, *, known: bool = True) -> str:
     """A further version of the tiny voice, or a folder that no table knows; its key."""
-    key = f"sibot/sibot-tiny/run-{run}-1"
-    scratch = bot.shelf.scratch()
-    shutil.copytree(shipped / "sibot", scratch / "version")
-    bot.shelf.place(scratch / "version", key)
+    key = versions.shelve(bot, shipped, run)
     if known:
-        add(bot, key)
+        versions.add(bot, key)
     return key
-
-
-def add(bot: Bot, key: str, **later: float) -> int:
-    """A version with that folder, made so much later than now."""
-    lesson = {"hash": "", "ticks": 0, "submissions": 0, "visitors": 0}
-    with bot.transaction() as session:
-        _, number = Versions(session).add(
-            "sibot",
-            folder=key,
-            status=VersionStatus.ADMITTED,
-            lesson=lesson,
-            metrics={},
-            verdict=None,
-            run=None,
-            now=now() + timedelta(**later),
-        )
-    return number
 
 
 def all_alive(bot: Bot, shipped: Path) -> None:
@@ -79,7 +58,7 @@ def old_backup(bot: Bot, shipped: Path) -> None:
 
 def ahead(bot: Bot, shipped: Path) -> None:
     """A version was made while the clock was wrong."""
-    add(bot, place(bot, shipped, 3, known=False), days=400)
+    versions.add(bot, place(bot, shipped, 3, known=False), later=timedelta(days=400))
 
 
 def two_secrets(bot: Bot, shipped: Path) -> None:

@@ -7,17 +7,16 @@ it would say anyway. With a pull towards the base that is the policy gradient of
 control, Todorov 2006; Ziegler et al. 2019).
 """
 
-import queue
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from app.domain.lesson import Lesson
-from app.domain.poem import LINES, Wish, Writing
+from app.domain.poem import LINES, Wish
 from app.engine.batcher import Batcher
 from app.engine.choose import within_band
-from app.engine.events import Done, Event, Failed
 from app.engine.live import LiveVersion, load
+from app.engine.whole import write_all
 from app.settings import Settings
 from app.store.voices import Serving
 from models.checkpoint import Checkpoint
@@ -58,31 +57,17 @@ def of_lesson(
 
 def dream(live: LiveVersion, poems: int, *, seed: int, check: Callable[[float], None]) -> list[Dream]:
     """So many poems, as the site would write them; *check* hears how far it is (0 to 1), and what it raises ends it."""
-    heard: queue.SimpleQueue[tuple[int, Writing | Exception]] = queue.SimpleQueue()
-    batcher = Batcher(lambda _voice: live, rows=live.step.rows, queue=poems + 1, candidates=1, choose=within_band)
-
-    def listen(number: int) -> Callable[[Event | Failed], None]:
-        def hear(event: Event | Failed) -> None:
-            if isinstance(event, Done):
-                heard.put((number, event.writing))
-            elif isinstance(event, Failed):
-                heard.put((number, event.error))
-
-        return hear
-
-    written: dict[int, Dream] = {}
+    rows = live.step.rows
+    batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, choose=within_band)
+    wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
+    dreams: list[Dream] = []
     try:
-        for number in range(poems):
-            batcher.submit(VOICE, Wish(lines=LINES, seed=key(seed, number) >> 33), listen(number))
-        for done in range(poems):
-            number, writing = heard.get()
-            if isinstance(writing, Exception):
-                raise writing
-            written[number] = tuple(line.text for line in writing.lines)
-            check((done + 1) / poems)
+        for writing in write_all(batcher, VOICE, wishes, at_once=2 * rows):
+            dreams.append(tuple(line.text for line in writing.lines))
+            check(len(dreams) / poems)
     finally:
         batcher.close()
-    return [written[number] for number in range(poems)]
+    return dreams
 
 
 def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:

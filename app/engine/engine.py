@@ -6,12 +6,11 @@ What the site and the shell talk to. Puts the roster (which version) and the bat
 
 import queue
 import threading
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future
 from pathlib import Path
 
 from app.domain.poem import Wish, Writing
+from app.engine import whole
 from app.engine.batcher import Batcher, Ticket
 from app.engine.challengers import Challenger, Challengers
 from app.engine.choose import Chooser, within_band
@@ -86,42 +85,16 @@ class Engine:
 
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
-        ticket, written = self._begin(voice, wish, visitor)
-        try:
-            return written.result()
-        finally:
-            self._batcher.leave(ticket)
+        self._current(voice)
+        return whole.write(self._batcher, voice, wish, visitor=visitor)
 
     def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
         """A poem for each of *wishes*, in their order, as many at once as there are rows.
 
         For whoever wants many and is no reader. Closing the iterator gives up the rest; raises as `write` does.
         """
-        under_way: deque[tuple[Ticket, Future[Writing]]] = deque()
-        try:
-            for wish in wishes:
-                under_way.append(self._begin(voice, wish))
-                if len(under_way) == self._at_once:
-                    yield under_way.popleft()[1].result()
-            while under_way:
-                yield under_way.popleft()[1].result()
-        finally:
-            for ticket, _ in under_way:
-                self._batcher.leave(ticket)
-
-    def _begin(self, voice: str, wish: Wish, visitor: str = "") -> tuple[Ticket, Future[Writing]]:
-        """Put a wish into the queue, and promise its poem."""
         self._current(voice)
-        written: Future[Writing] = Future()
-
-        def hear(event: Event | Failed) -> None:
-            match event:
-                case Done():
-                    written.set_result(event.writing)
-                case Failed():
-                    written.set_exception(event.error)
-
-        return self._batcher.submit(voice, wish, hear, visitor=visitor), written
+        yield from whole.write_all(self._batcher, voice, wishes, at_once=self._at_once)
 
     def stream(self, voice: str, wish: Wish, *, visitor: str = "") -> Iterator[Event]:
         """A poem as it is written. The wish is made at the first `next`; closing the iterator frees the rows.

@@ -166,3 +166,22 @@ def test_random_effects_do_not_hide_a_sign() -> None:
 
     assert abs(found.weights[0] - 1.2) < 0.25
     assert np.corrcoef(found.readers, ready)[0, 1] > 0.7
+
+
+def test_no_sign_that_was_left_out_pulls_harder_than_the_penalty() -> None:
+    """What the working set found is the minimum over all signs: the lasso's conditions hold for each of them."""
+    rng = np.random.default_rng(1)
+    n, signs, readers, penalty = 900, 240, 30, 0.012
+    rows, columns = (rng.random((n, signs)) < 0.08).nonzero()
+    truth = np.where(np.arange(signs) % 12 == 0, rng.normal(0, 1.5, signs), 0)
+    who, slots = rng.integers(0, readers, n), rng.integers(0, 5, n)
+    drive = np.bincount(rows, truth[columns], n) + 0.3 * slots + rng.normal(0, 0.5, readers)[who]
+    ticked = (rng.random(n) < sigmoid(drive - 1)).astype(float)
+    found = fit(Design(rows, columns, signs, slots, who, ticked, np.ones(n)), penalty)
+
+    z = found.bias + np.bincount(rows, found.weights[columns], n) + found.slots[slots] + found.readers[who]
+    pull = np.bincount(columns, ((sigmoid(z) - ticked) / n)[rows], signs)
+    known = found.weights != 0
+    assert 5 < known.sum() < signs / 2
+    assert np.abs(pull[~known]).max() <= 1.01 * penalty
+    np.testing.assert_allclose(pull[known], -penalty * np.sign(found.weights[known]), atol=0.02 * penalty)

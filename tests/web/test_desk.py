@@ -1,18 +1,15 @@
 """The desk, by hand and by program: what an admin does, and that it is written down."""
 
-from collections.abc import Sequence
-
 import httpx
 import pytest
 
 from app.bootstrap import Bot, now
 from app.domain.run import Phase, RunState
-from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
 from app.store.admins import Admins
 from app.store.audit import Audit
 from app.store.runs import Runs
-from app.store.versions import Versions
+from tests.support import versions
 from tests.support.bots import NotedBell
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form, forms
@@ -27,22 +24,6 @@ def keeper(new_client: NewClient, admin_name: str) -> Reader:
     page = one.send(form(one.open("/desk/login"), "/desk/login"), name=admin_name, password=PASSWORD)
     assert page.url.path == "/desk"
     return one
-
-
-def a_version(bot: Bot, status: VersionStatus, reasons: Sequence[str] = ()) -> int:
-    """A version that only stands in the table; its number."""
-    with bot.transaction() as session:
-        _, number = Versions(session).add(
-            "sibot",
-            folder=f"sibot/{status}",
-            status=status,
-            lesson={"hash": "x", "ticks": 3, "submissions": 1, "visitors": 2},
-            metrics={"bits_per_char": 3.5, "distinct": float("nan")},
-            verdict=Verdict(tuple(reasons)),
-            run=None,
-            now=now(),
-        )
-    return number
 
 
 def deeds(bot: Bot) -> list[tuple[str, str]]:
@@ -158,7 +139,7 @@ def test_a_bulk_decision_can_be_undone(keeper: Reader, reader: Reader, bot: Bot)
 
 def test_versions_are_promoted_and_rolled_back(keeper: Reader, bot: Bot) -> None:
     """By buttons; the history and the audit log say who."""
-    a_version(bot, VersionStatus.ADMITTED)
+    versions.add(bot, "good")
     keeper.send(form(keeper.open("/desk"), "/desk/sibot/promote"))
     assert bot.champions()[0].number == 1
 
@@ -170,7 +151,7 @@ def test_versions_are_promoted_and_rolled_back(keeper: Reader, bot: Bot) -> None
 
 def test_a_rejected_version_needs_a_reason(keeper: Reader, bot: Bot) -> None:
     """409 on the desk itself, also for an override that gives none; with a reason it serves, and that is kept."""
-    number = a_version(bot, VersionStatus.REJECTED, ["repeats_itself"])
+    number = versions.add(bot, "bad", status=VersionStatus.REJECTED, reasons=["repeats_itself"])
     offer = form(keeper.open("/desk"), "/desk/sibot/promote")
 
     assert keeper.send(offer).status_code == 409
@@ -227,7 +208,10 @@ def _train(bot: Bot) -> None:
 
 def test_the_admin_api_promotes_and_rolls_back(client: httpx.Client, bot: Bot, bearer: dict[str, str]) -> None:
     """200 with the champion; a rejected version 409, unless overridden with a reason; nothing to undo 409."""
-    good, bad = a_version(bot, VersionStatus.ADMITTED), a_version(bot, VersionStatus.REJECTED, ["copies"])
+    good, bad = (
+        versions.add(bot, "good"),
+        versions.add(bot, "bad", status=VersionStatus.REJECTED, reasons=["copies"]),
+    )
     call = "/api/v1/admin/voices/sibot/{}".format
 
     assert client.post(call("rollback"), headers=bearer).status_code == 409
@@ -295,7 +279,8 @@ def test_a_wrong_token_is_not_made_up_for_by_a_cookie(keeper: Reader) -> None:
 
 def test_a_version_that_was_never_a_number_is_shown(keeper: Reader, client: httpx.Client, bot: Bot) -> None:
     """What could not be measured is not there, and is no error on a page."""
-    a_version(bot, VersionStatus.REJECTED, ["not_finite"])
+    broken = {"bits_per_char": 3.5, "distinct": float("nan")}
+    versions.add(bot, "bad", status=VersionStatus.REJECTED, reasons=["not_finite"], metrics=broken)
 
     assert client.get("/api/v1/voices/sibot/versions").json()[0]["metrics"] == {"bits_per_char": 3.5}
     assert keeper.open("/desk").status_code == 200

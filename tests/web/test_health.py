@@ -7,12 +7,10 @@ from pathlib import Path
 import httpx
 
 from app.bootstrap import Bot, build_engine, now
-from app.domain.verdict import Verdict
-from app.domain.version import VersionStatus
 from app.store.pulses import Pulses
 from app.store.versions import Versions
 from app.web.site import create_app
-from tests.support import bots
+from tests.support import bots, versions
 
 
 def test_a_process_that_answers_is_alive(client: httpx.Client) -> None:
@@ -36,18 +34,7 @@ def test_ready_says_what_serves_and_who_works(client: httpx.Client, bot: Bot) ->
 
 def test_a_version_that_will_not_load_is_said_and_the_old_one_serves(bot: Bot) -> None:
     """/readyz names it, the metrics too, and readers get their poems."""
-    with bot.transaction() as session:
-        versions = Versions(session)
-        _, number = versions.add(
-            "sibot",
-            folder="sibot/gone",
-            status=VersionStatus.ADMITTED,
-            lesson={},
-            metrics={},
-            verdict=Verdict(()),
-            run=None,
-            now=now(),
-        )
+    number = versions.add(bot, "sibot/gone")
     with bots.served(create_app(bot, build_engine(bot))) as site:
         with bot.transaction() as session:
             Versions(session).promote("sibot", number, by="test", reason="", now=now())

@@ -5,15 +5,13 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from app.bootstrap import Bot, now
-from app.domain.verdict import Verdict
-from app.domain.version import VersionStatus
+from app.bootstrap import Bot
 from app.store.audit import Audit
 from app.store.counts import Counts
 from app.store.pieces import Pieces
-from app.store.versions import Versions
 from app.web.keys import Keys
 from app.web.limits import Rule
+from tests.support import versions
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form, lines
 from tests.web.test_keeping import ticked
@@ -34,27 +32,9 @@ def poems(bot: Bot) -> int:
         return counts.of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"]
 
 
-def serving(bot: Bot, folder: str) -> int:
-    """A further version, which serves."""
-    with bot.transaction() as session:
-        versions = Versions(session)
-        _, number = versions.add(
-            "sibot",
-            folder=folder,
-            status=VersionStatus.ADMITTED,
-            lesson={},
-            metrics={},
-            verdict=Verdict(()),
-            run=None,
-            now=now(),
-        )
-        versions.promote("sibot", number, by="gate", reason="", now=now())
-    return number
-
-
 def test_a_version_is_rolled_back_once(keeper: Reader, bot: Bot) -> None:
     """Though there would be somewhere further back to go: the button says from where."""
-    first, _ = serving(bot, "a"), serving(bot, "b")
+    first, _ = (versions.add(bot, folder, serves=True) for folder in ("a", "b"))
     button = form(keeper.open("/desk"), "/desk/sibot/rollback")
 
     assert [keeper.send(button).status_code for _ in range(2)] == [200, 200]

@@ -1,7 +1,6 @@
 """Tidying: folders leave the shelf after the table knows, and never under a poem."""
 
 import os
-import shutil
 import time
 from pathlib import Path
 
@@ -10,13 +9,13 @@ import pytest
 from app import bootstrap
 from app.bootstrap import Bot
 from app.domain.poem import Wish
-from app.domain.version import VersionStatus
 from app.engine.engine import Engine
 from app.engine.events import Done, Start
 from app.settings import Settings
 from app.store.pulses import Pulses
 from app.store.versions import Versions
 from app.web import health
+from tests.support import versions
 from tests.support.databases import Scale
 from worker import tidy
 
@@ -35,24 +34,8 @@ def settings(settings: Settings) -> Settings:
 
 def publish(bot: Bot, shipped: Path, run: int, *, serves: bool = False) -> str:
     """A further version, which is the tiny voice again; its key."""
-    key = f"sibot/sibot-tiny/run-{run}-1"
-    scratch = bot.shelf.scratch()
-    shutil.copytree(shipped / "sibot", scratch, dirs_exist_ok=True)
-    bot.shelf.place(scratch, key)
-    with bot.transaction() as session:
-        versions = Versions(session)
-        _, number = versions.add(
-            "sibot",
-            folder=key,
-            status=VersionStatus.ADMITTED,
-            lesson={"hash": "", "ticks": 0, "submissions": 0, "visitors": 0},
-            metrics={},
-            verdict=None,
-            run=None,
-            now=bootstrap.now(),
-        )
-        if serves:
-            versions.promote("sibot", number, by="gate", reason="", now=bootstrap.now())
+    key = versions.shelve(bot, shipped, run)
+    versions.add(bot, key, serves=serves)
     return key
 
 
