@@ -24,8 +24,8 @@ help: ## list these targets
 run: $(RUNS) ## set up and start: the site, a worker and beat on http://127.0.0.1:8000
 	@exec $(BIN)/poembot serve
 
-test: check ## set up and prove: check, then every test
-	@$(BIN)/pytest
+test: check ## set up and prove: check, then every test, in as many processes as there are cores
+	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 chaos: $(TESTS) ## kill, starve and cut off every part at every moment, and print what came of it
 	@$(BIN)/pytest tests/chaos -m 'chaos or not chaos' -p no:randomly -q

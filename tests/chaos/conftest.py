@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,10 @@ from tests.chaos import truth
 from tests.chaos.house import House, built
 from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm, begin
-from tests.chaos.truth import FOUND, Fault, Findings, Noted
+from tests.chaos.truth import Fault, Findings, Noted
+
+TABLE = "chaos"
+"""What lines of the table are told as."""
 
 
 @pytest.fixture(scope="session")
@@ -49,13 +52,21 @@ def house(shipped: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[H
 
 
 @pytest.fixture
-def noted(request: pytest.FixtureRequest) -> Noted:
+def findings(request: pytest.FixtureRequest) -> Iterator[list[Findings]]:
+    """What a test finds; told with its report, since another process may print the table."""
+    found: list[Findings] = []
+    yield found
+    request.node.user_properties.append((TABLE, [asdict(line) for line in found]))
+
+
+@pytest.fixture
+def noted(findings: list[Findings]) -> Noted:
     """A block that leaves a line in the table."""
 
     @contextmanager
     def opened(name: str, moment: str) -> Iterator[Findings]:
         found = Findings(name, moment)
-        request.config.stash.setdefault(FOUND, []).append(found)
+        findings.append(found)
         began = time.monotonic()
         yield found
         found.seconds = time.monotonic() - began
@@ -64,13 +75,13 @@ def noted(request: pytest.FixtureRequest) -> Noted:
 
 
 @pytest.fixture
-def fault(storm: Storm, request: pytest.FixtureRequest) -> Fault:
+def fault(storm: Storm, findings: list[Findings]) -> Fault:
     """A block in which something is broken while readers read; afterwards the truth is examined and noted."""
 
     @contextmanager
     def opened(name: str, moment: str) -> Iterator[Findings]:
         found = Findings(name, moment)
-        request.config.stash.setdefault(FOUND, []).append(found)
+        findings.append(found)
         storm.ready()
         began = time.monotonic()
         with Readers(storm.address) as readers:
@@ -88,10 +99,12 @@ def fault(storm: Storm, request: pytest.FixtureRequest) -> Fault:
     return opened
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table."""
-    found = config.stash.get(FOUND, [])
-    if found:
+    reports = (report for some in terminalreporter.stats.values() for report in some)
+    ends = (report for report in reports if getattr(report, "when", "") == "teardown")
+    told = (value for report in ends for name, value in report.user_properties if name == TABLE)
+    if found := [Findings(**line) for lines in told for line in lines]:
         terminalreporter.section("chaos")
         for line in truth.table(found):
             terminalreporter.write_line(line)

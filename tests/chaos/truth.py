@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import pytest
 from sqlalchemy import text
 
 from app.domain.run import RunState
@@ -45,8 +44,6 @@ class Findings:
         return self.ticks_lost + self.runs_lost + self.doubled + self.torn
 
 
-FOUND = pytest.StashKey[list[Findings]]()
-"""Where a session keeps the table."""
 Fault = Callable[[str, str], AbstractContextManager[Findings]]
 """`fault(name, moment)`: a block in which something is broken, examined at its end."""
 Noted = Callable[[str, str], AbstractContextManager[Findings]]

@@ -23,3 +23,38 @@ def test_what_was_freed_is_given_back() -> None:
     told = subprocess.run([sys.executable, "-c", HEAVY], check=True, capture_output=True, text=True)
 
     assert int(told.stdout) > 50_000_000
+
+
+THREADS = """
+import ctypes, sys, threading
+from app.engine.memory import few_heaps
+if sys.argv[1] == "few":
+    few_heaps()
+together = threading.Barrier(9)
+def use():
+    kept = [bytearray(2000) for _ in range(100)]
+    together.wait(20)
+    together.wait(20)
+for _ in range(8):
+    threading.Thread(target=use).start()
+together.wait(20)
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, out)
+libc.fflush(out)
+together.wait(20)
+"""
+
+
+def heaps(asked: str) -> int:
+    """How many heaps eight threads have among them."""
+    told = subprocess.run([sys.executable, "-c", THREADS, asked], check=True, capture_output=True, text=True)
+    return told.stdout.count("<heap nr=")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only glibc can be asked for it")
+def test_threads_share_few_heaps() -> None:
+    """Two where they are asked to, and else as many as glibc sees fit."""
+    assert heaps("few") == 2
+    assert heaps("as it comes") > 2

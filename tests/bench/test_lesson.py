@@ -1,0 +1,20 @@
+"""The bench of a long lesson: its readers leave what readers leave."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from app.settings import Settings
+from app.store.counts import Counts
+from bench.lesson import read_on
+from worker.simulate.town import town
+
+
+def test_readers_come_until_they_have_ticked_enough(shipped: Path, tmp_path: Path) -> None:
+    """All they were shown and ticked stands in the database, as of readers who came back."""
+    with town(tmp_path / "home", shipped / "sibot", Settings(), 1) as here:
+        shown, ticked = read_on(here, 30)
+        with here.bot.reads(Counts) as counts:
+            found = counts.of("sibot", datetime(2000, 1, 1, tzinfo=UTC))
+
+    assert ticked >= 30
+    assert (found["impressions"], found["ticks"]) == (shown, ticked)
