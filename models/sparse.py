@@ -4,9 +4,9 @@ Minimises, over weights w, slot effects s and reader effects u,
 
     1/n sum_i a_i log(1 + exp(-y_i z_i)) + penalty |w|_1 + 1/(2 n v) |u|^2,   z = b + X w + s[slot] + u[reader]
 
-by accelerated proximal gradient (FISTA, Beck & Teboulle 2009, with restarts) on a working set of signs, which grows until
-no other sign pulls harder than the penalty holds. The lasso's few non-zero weights are what makes a few thousand ticks
-enough (docs/learning.md compares). Numpy only.
+by accelerated proximal gradient (FISTA, Beck & Teboulle 2009, with restarts) on a working set of signs, which grows
+until no other sign pulls harder than the penalty holds. The lasso's few non-zero weights are what makes a few thousand
+ticks enough (docs/learning.md compares). Numpy only.
 """
 
 from dataclasses import dataclass, replace
@@ -58,7 +58,6 @@ class Design:
             self.ticked[keep],
             self.counts[keep],
         )
-
 
     def of_signs(self, these: NDArray[np.bool_]) -> "Design":
         """The same readings, with only *these* signs, numbered anew."""

@@ -8,7 +8,6 @@ import ctypes
 import sys
 from contextlib import suppress
 
-
 M_ARENA_MAX = -8
 """glibc's name for how many heaps there may be (`malloc.h`)."""
 HEAPS = 2
