@@ -63,22 +63,17 @@ def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> Non
     with deployment.bot.reads(Versions) as versions:
         assert [version.number for version in versions.of_voice("sibot")] == [1, 0]
     assert [folder.name for folder in folders(deployment.bot)] == [f"run-{run}-2"]
-    assert second.stop(15) == 0
+    assert second.stop() == 0
 
 
 @EMBEDDED
 def test_sigterm_puts_the_run_back(deployment: Deployment) -> None:
-    """A worker that is told to go is gone within ten seconds; its run waits, and the next worker ends it."""
+    """A worker that is told to go is gone within its grace of docker-compose.yml; its run waits, and the next ends it."""
     run = ask(deployment.bot)
     worker = deployment.start("worker")
     until("it trains", lambda: trains(deployment, run))
 
-    began = time.monotonic()
-    status = worker.stop(15)
-    took = time.monotonic() - began
-
-    assert status == 0, told(worker)
-    assert took < 10
+    assert worker.stop(60) == 0, told(worker)
     waiting = report(deployment.bot, run)
     assert (waiting.state, waiting.attempt) == (RunState.QUEUED, 0), told(worker)
 
@@ -109,7 +104,7 @@ def test_a_worker_without_its_broker_still_works(deployment: Deployment) -> None
     ended = until("the run ends", lambda: ends(deployment, run))
 
     assert ended.state in ENDED, told(worker)
-    worker.stop(15)
+    worker.stop()
 
 
 @EMBEDDED
@@ -124,4 +119,4 @@ def test_beat_starts_what_is_due(deployment: Deployment) -> None:
     assert taken.cause is Cause.COUNT
 
     assert beat.stop(10) == 0, told(beat)
-    assert worker.stop(15) == 0, told(worker)
+    assert worker.stop() == 0, told(worker)
