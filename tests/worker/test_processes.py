@@ -68,7 +68,7 @@ def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> Non
 
 @EMBEDDED
 def test_sigterm_puts_the_run_back(deployment: Deployment) -> None:
-    """A worker that is told to go is gone within its grace of docker-compose.yml; its run waits, and the next ends it."""
+    """A worker that is told to go goes within its grace of docker-compose.yml; its run waits for the next."""
     run = ask(deployment.bot)
     worker = deployment.start("worker")
     until("it trains", lambda: trains(deployment, run))
@@ -118,5 +118,5 @@ def test_beat_starts_what_is_due(deployment: Deployment) -> None:
 
     assert taken.cause is Cause.COUNT
 
-    assert beat.stop(10) == 0, told(beat)
+    assert beat.stop() == 0, told(beat)
     assert worker.stop() == 0, told(worker)
