@@ -24,7 +24,7 @@ help: ## list these targets
 run: $(RUNS) ## set up and start: the site, a worker and beat on http://127.0.0.1:8000
 	@exec $(BIN)/poembot serve
 
-test: check ## set up and prove: check, then every test, in as many processes as there are cores
+test: check ## set up and prove: check, then every test, in a process more than there are cores
 	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 chaos: $(TESTS) ## kill, starve and cut off every part at every moment, and print what came of it
