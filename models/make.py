@@ -180,11 +180,14 @@ def style_of(text: str, level: Level) -> Style:
     """How to speak after such a text: lines as long as nearly all of its lines are, few half as short.
 
     Characters without a symbol it may read, not write: what it saw once or twice is more often a mistake than a find.
+    Nor does it write titles, where the text has some and `#` stands nowhere else.
     """
     lengths = [len(line) for line in text.splitlines() if line.strip()] or [4, 40]
     shortest, longest = (int(length) for length in np.percentile(lengths, (5, 95)))
     shortest, longest = max(1, min(20, shortest // 2)), max(8, min(80, longest))
-    return Style(shortest=shortest, longest=longest, spell=level == "byte")
+    titles = sum(line.startswith("# ") for line in text.splitlines())
+    banned = "#" if titles and text.count("#") == titles else ""
+    return Style(shortest=shortest, longest=longest, spell=level == "byte", banned=banned)
 
 
 def package(

@@ -41,6 +41,15 @@ def test_it_speaks_in_lines_like_those_it_read() -> None:
     assert style_of("a" * 5000, "word").longest == 80
 
 
+@pytest.mark.parametrize(
+    ("text", "banned"),
+    [("# The sea\nIt is out", "#"), ("It is out", ""), ("# The sea\nNumber #9 is out", ""), ("#include <sea.h>", "")],
+)
+def test_it_writes_no_titles(text: str, banned: str) -> None:
+    """A line of a poem never begins with the mark of a title; where that mark is more, it may be written."""
+    assert style_of(text, "char").banned == banned
+
+
 def test_only_bytes_are_spelled() -> None:
     """A base of characters or words writes what has a symbol; one of bytes could write nothing else."""
     assert [style_of(POEM, level).spell for level in ("char", "word", "byte")] == [False, False, True]
