@@ -17,7 +17,7 @@ import httpx
 
 PAGES = ("", "/poems", "/poems?sort=loved", "/versions", "/anthology")
 """What a browser looks at, below its voice."""
-LONGEST_PAUSE = 0.6
+LONGEST_PAUSE = 2.0
 """Seconds that a reader stays with what he has got, at most."""
 
 
