@@ -232,8 +232,8 @@ def a_tick_on_one_web_trains_what_both_serve(site: Site) -> None:
 
 
 def version_of(address: str) -> Any:
-    """With which version does that web write?"""
-    return Visitor().call(address, "POST", "/api/v1/voices/sibot/poems", {})["version"]
+    """Which version is that web's champion? A poem with a seed is never left to a trial's draw."""
+    return Visitor().call(address, "POST", "/api/v1/voices/sibot/poems", {"seed": 1})["version"]
 
 
 def admin_token(site: Site) -> str:
