@@ -8,6 +8,7 @@ import pytest
 
 from app.domain.run import RunReport, RunState
 from app.store.runs import Runs
+from app.store.trials import Trials
 from tests.chaos.storm import VOICES, Storm
 from tests.chaos.truth import MADE, Fault
 from tests.support.deployment import Started, until
@@ -72,9 +73,21 @@ def of_all(storm: Storm) -> list[RunReport]:
         return Runs(session).of_voice(None)
 
 
+def decide(storm: Storm) -> None:
+    """End every trial: a voice on trial waits for its readers, and no run of it is due."""
+    with storm.deployment.bot.reading() as session:
+        under_way = Trials(session).under_way()
+    for trial in under_way:
+        wish = {"version": trial.number, "override": True, "reason": "the next run is to be due"}
+        headers = {"Authorization": f"Bearer {storm.token}"}
+        asked = storm.client.post(f"/api/v1/admin/voices/{trial.voice}/promote", headers=headers, json=wish)
+        asked.raise_for_status()
+
+
 @pytest.mark.chaos
 def test_two_beats_start_one_run(storm: Storm, fault: Fault) -> None:
     """What is due is started once, however many sweeps find it."""
+    decide(storm)
     with fault("two beats", "one due run") as found:
         before = {report.run for report in of_all(storm)}
         with storm.without_worker(), extra(storm, "beat"), extra(storm, "worker", retrain_after=1, retrain_every=0):
