@@ -35,7 +35,10 @@ MOST_VERSE = 1_000_000
 """Characters that travel with a base to be rehearsed."""
 SAVE_EVERY = 60.0
 """Seconds of training that a crash may cost."""
-LANES, STEPS = 32, 128
+LANES, STEPS = 32, 64
+"""Texts read side by side, and symbols of each between two steps of the optimizer. Twice the symbols are read no faster."""
+FLOOR = 0.5
+"""Share of the peak rate at the end. The average of the weights settles what a rate that falls to nothing would settle."""
 WINDOW = 64
 """States that a network with attention looks back at: more than a line, less than a poem."""
 ENOUGH = 100_000
@@ -70,6 +73,7 @@ class Order:
             passes=None if self.epochs is None else max(1, round(self.epochs * share)),
             minutes=None if self.minutes is None else self.minutes * share,
             rate=self.rate,
+            floor=FLOOR,
             average=0.999,
             bf16=bf16_pays(device),
             seed=self.seed,

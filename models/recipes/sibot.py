@@ -1,4 +1,4 @@
-"""How `sibot` was made: novels for the language, then verse for the voice.
+"""How `sibot` was made: novels for the language, then verse for the voice, first boldly, then settling.
 
     python -m models.recipes.sibot --corpus FOLDER --work FOLDER
 
@@ -33,7 +33,7 @@ def everything(corpus: Path) -> list[str]:
 
 
 def main() -> None:
-    """Train both stages; prints bits per character on the holdout after each."""
+    """Train the three stages; prints bits per character on the holdout after each."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -43,14 +43,16 @@ def main() -> None:
     vocabulary = vocabulary_of(texts, args.work)
 
     network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
-    reading = Stream(texts, vocabulary, lanes=32, steps=128)
-    stage("prose", network, reading, Plan(passes=4, rate=4e-3, average=0.999), args.work)
+    reading = Stream(texts, vocabulary, lanes=32, steps=64)
+    stage("prose", network, reading, Plan(passes=4, rate=4e-3, floor=0.5, average=0.999), args.work)
     examine("prose", network, vocabulary, BASE)
 
     network.dropout.share = 0.5
     verse = Poems([*ours, *ours, *poets], vocabulary, per_batch=32)
-    stage("verse", network, verse, Plan(passes=12, rate=2e-3, seed=2, average=0.999), args.work)
+    stage("verse", network, verse, Plan(passes=8, rate=3e-3, floor=0.2, seed=2, average=0.999), args.work)
     examine("verse", network, vocabulary, BASE)
+    stage("settled", network, verse, Plan(passes=5, rate=2e-3, floor=0.02, seed=3, average=0.999), args.work)
+    examine("settled", network, vocabulary, BASE)
 
 
 if __name__ == "__main__":
