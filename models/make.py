@@ -36,9 +36,9 @@ MOST_VERSE = 1_000_000
 SAVE_EVERY = 60.0
 """Seconds of training that a crash may cost."""
 LANES, STEPS = 32, 64
-"""Texts read side by side, and symbols of each between two steps of the optimizer. Twice the symbols are read no faster."""
+"""Texts read side by side, and symbols of each between two updates. Twice the symbols are read little faster."""
 FLOOR = 0.5
-"""Share of the peak rate at the end. The average of the weights settles what a rate that falls to nothing would settle."""
+"""Share of the peak rate at the end: the average of the weights settles what a rate that falls to nothing would."""
 WINDOW = 64
 """States that a network with attention looks back at: more than a line, less than a poem."""
 ENOUGH = 100_000
