@@ -51,7 +51,7 @@ def main() -> None:
     verse = Poems([*ours, *ours, *poets], vocabulary, per_batch=32)
     stage("verse", network, verse, Plan(passes=8, rate=3e-3, floor=0.2, seed=2, average=0.999), args.work)
     examine("verse", network, vocabulary, BASE)
-    stage("settled", network, verse, Plan(passes=5, rate=2e-3, floor=0.02, seed=3, average=0.999), args.work)
+    stage("settled", network, verse, Plan(passes=5, rate=2e-3, seed=3, average=0.999), args.work)
     examine("settled", network, vocabulary, BASE)
 
 

@@ -15,6 +15,7 @@ from app.domain.run import RunReport
 from app.settings import Settings
 from app.store.runs import Runs
 from app.store.versions import Versions
+from tests.chaos.desk import Desk
 from tests.support.deployment import Deployment, Started, answers, checkout, until
 from tests.support.servers import free_port
 
@@ -99,12 +100,14 @@ class House:
         assert isinstance(found, psutil.Process)
         return found
 
+    @property
+    def desk(self) -> Desk:
+        """What an admin can do."""
+        return Desk(self.address, self.token)
+
     def taught(self) -> RunReport:
         """A run that is asked for now, once it has ended."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.post(f"{self.address}/api/v1/admin/voices/sibot/runs", headers=headers, timeout=20)
-        assert answer.status_code in (200, 202), answer.text
-        run = int(answer.json()["run"])
+        run = self.desk.ask()
         until(f"run {run} ends", lambda: self.run(run).state.ended)
         return self.run(run)
 
@@ -112,13 +115,6 @@ class House:
         """The run as it stands."""
         with self.deployment.bot.reading() as session:
             return Runs(session).one(number)
-
-    def promote(self, number: int) -> None:
-        """Have that version serve, whatever the gate thought of it."""
-        headers = {"Authorization": f"Bearer {self.token}"}
-        body = {"version": number, "override": True, "reason": "a tiny voice is for trying things out"}
-        where = f"{self.address}/api/v1/admin/voices/sibot/promote"
-        httpx.post(where, headers=headers, json=body, timeout=20).raise_for_status()
 
     def folder(self, number: int) -> Path:
         """Where a version lies."""

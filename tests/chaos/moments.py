@@ -65,10 +65,10 @@ def catch(storm: Storm, moment: Moment) -> Caught:
     if moment == "queued":
         worker = storm.child("worker")
         worker.suspend()
-        return Caught(storm.ask(), worker)
+        return Caught(storm.desk.ask(), worker)
     for _ in range(TRIES):
         worker, shelf = storm.child("worker"), Shelf(storm)
-        run = storm.ask()
+        run = storm.desk.ask()
         if _stop_at(storm, moment, run, worker, shelf):
             return Caught(run, worker)
         storm.ended(run)

@@ -19,6 +19,7 @@ from app.domain.run import RunReport, RunState
 from app.settings import Settings
 from app.store.pulses import Pulses
 from app.store.runs import Runs
+from tests.chaos.desk import Desk
 from tests.support.deployment import Deployment, Started, answers, checkout, until
 from tests.support.servers import Postgres, Redis, free_port
 
@@ -44,13 +45,10 @@ class Storm:
     def __post_init__(self) -> None:
         self.client = httpx.Client(base_url=self.address, timeout=20)
 
-    def ask(self, voice: str = "sibot") -> int:
-        """Start a run as an admin does; its number."""
-        answer = self.client.post(
-            f"/api/v1/admin/voices/{voice}/runs", headers={"Authorization": f"Bearer {self.token}"}
-        )
-        assert answer.status_code in (200, 202), answer.text
-        return int(answer.json()["run"])
+    @property
+    def desk(self) -> Desk:
+        """What an admin can do."""
+        return Desk(self.address, self.token)
 
     def run(self, number: int) -> RunReport:
         """The run's row, as soon as the database tells it."""
@@ -167,6 +165,6 @@ def begin(folder: Path, voices: Path) -> Iterator[Storm]:
 
 def hears(storm: Storm) -> None:
     """The worker takes up a run because a bell rings, not because a minute has passed."""
-    run = storm.ask()
+    run = storm.desk.ask()
     until("the bell is heard", lambda: storm.run(run).state is not RunState.QUEUED, within=20)
     storm.ended(run)

@@ -34,7 +34,7 @@ def test_a_workers_clock_that_jumps_in_mid_run(storm: Storm, fault: Fault, tmp_p
         told = storm.deployment.environment | clock.environment | {"POEMBOT_LESSON_STEPS": "90"}
         worker = storm.deployment.launch([sys.executable, "-m", "app.cli", "worker"], told, "wrong")
         until("it is ready", lambda: "worker.ready" in worker.told())
-        run = storm.ask()
+        run = storm.desk.ask()
         until("it trains", lambda: storm.run(run).step > 0)
         clock.jump(seconds)
         report = storm.ended(run)
@@ -50,7 +50,7 @@ def test_a_lease_of_the_future_binds_nobody(storm: Storm, fault: Fault) -> None:
     """The database's own clock went back by a day while a worker died with its run: another takes it up at once."""
     with fault("clock of the database", "a day back") as found:
         with storm.without_worker():
-            run = storm.ask()
+            run = storm.desk.ask()
             with storm.deployment.bot.transaction() as session:
                 claim = Runs(session).claim(storm.now() + timedelta(days=1), timedelta(0))
             assert claim is not None
@@ -158,7 +158,7 @@ def test_a_champions_folder_that_vanishes(house: House, noted: Noted) -> None:
     with noted("shelf", "the champion's folder vanishes"):
         report = house.taught()
         assert report.version is not None
-        house.promote(report.version)
+        house.desk.promote(report.version)
         house.serves(report.version)
         shutil.rmtree(house.folder(report.version))
         house.serves(report.version)
@@ -172,7 +172,7 @@ def test_a_champions_folder_that_vanishes(house: House, noted: Noted) -> None:
                                 check=False)  # fmt: skip
         again = house.taught()
         assert again.version is not None
-        house.promote(again.version)
+        house.desk.promote(again.version)
         house.serves(again.version)
 
     assert ready["ready"] is True

@@ -67,7 +67,7 @@ def test_a_run_longer_than_the_brokers_patience_is_not_started_again(storm: Stor
         workers = [impatient(storm) for _ in range(2)]
         for worker in workers:
             until("an impatient worker is ready", partial(says_it_is_ready, worker))
-        run = storm.ask()
+        run = storm.desk.ask()
         until("the run trains", lambda: storm.run(run).state is RunState.RUNNING)
         report = storm.ended(run)
         found.attempts = report.attempt

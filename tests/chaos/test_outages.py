@@ -27,7 +27,7 @@ def test_a_minute_without_a_broker(storm: Storm, fault: Fault) -> None:
     with fault("redis", "away for a minute") as found:
         storm.kill("redis")
         began = time.monotonic()
-        run = storm.ask()
+        run = storm.desk.ask()
         assert time.monotonic() - began < 5, "whoever rings does not wait for the bell"
         while time.monotonic() - began < MINUTE:
             assert storm.client.get("/sibot").status_code == 200
@@ -72,9 +72,9 @@ def test_a_full_disk_fails_the_run_and_nothing_else(storm: Storm, fault: Fault) 
         until("the worker is ready", lambda: "worker.ready" in worker.told())
         process = psutil.Process(worker.process.pid)
         process.rlimit(resource.RLIMIT_FSIZE, (FULL_AT, resource.RLIM_INFINITY))
-        failed = storm.ended(storm.ask())
+        failed = storm.ended(storm.desk.ask())
         process.rlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        report = storm.ended(storm.ask())
+        report = storm.ended(storm.desk.ask())
         found.attempts = failed.attempt + report.attempt
         worker.stop()
 

@@ -30,7 +30,7 @@ def test_two_workers_and_one_run(storm: Storm, fault: Fault) -> None:
     """Both are rung, one takes it."""
     with fault("two workers", "one run") as found, extra(storm, "worker"):
         for _ in range(3):
-            report = storm.ended(storm.ask())
+            report = storm.ended(storm.desk.ask())
             assert report.state in MADE
             assert report.attempt == 1
             found.attempts += report.attempt
@@ -52,8 +52,8 @@ def test_two_voices_train_side_by_side(storm: Storm, fault: Fault) -> None:
     slow = {"lesson_steps": 120, "samples": 60}
     with fault("two workers", "two voices") as found, storm.without_worker(), extra(storm, "worker", **slow):
         with extra(storm, "worker", **slow):
-            runs = [storm.ask(voice) for voice in VOICES]
-            assert [storm.ask(voice) for voice in VOICES] == runs
+            runs = [storm.desk.ask(voice) for voice in VOICES]
+            assert [storm.desk.ask(voice) for voice in VOICES] == runs
             while not all(storm.run(run).state.ended for run in runs):
                 running = [r.voice for r in of_all(storm) if r.state is RunState.RUNNING]
                 together |= len(set(running)) == 2
@@ -78,10 +78,7 @@ def decide(storm: Storm) -> None:
     with storm.deployment.bot.reading() as session:
         under_way = Trials(session).under_way()
     for trial in under_way:
-        wish = {"version": trial.number, "override": True, "reason": "the next run is to be due"}
-        headers = {"Authorization": f"Bearer {storm.token}"}
-        asked = storm.client.post(f"/api/v1/admin/voices/{trial.voice}/promote", headers=headers, json=wish)
-        asked.raise_for_status()
+        storm.desk.promote(trial.number, trial.voice)
 
 
 @pytest.mark.chaos
