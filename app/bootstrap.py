@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.bells import CeleryBell
+from app.actions.ports import Bell
+from app.doorbell import CeleryBell
 from app.engine.engine import Engine
-from app.engine.palate import Palate
 from app.engine.reader import Reader
-from app.loop.ports import Bell
+from app.engine.taste_policy import Palate
 from app.settings import Settings
 from app.store import session as units
 from app.store.releases import Releases

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import text
 
 from app import backup, bootstrap
+from app.actions.submissions import examine, teach
 from app.bootstrap import Bot, now
 from app.domain.errors import UnknownVersion
 from app.domain.poem import Wish
 from app.domain.submission import SubmissionStatus
-from app.loop.submissions import examine, teach
 from app.store import migrate
 from app.store.admins import Admins
 from app.store.poems import Poems

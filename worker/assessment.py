@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from app.domain import gate
 from app.domain.heldout import ReadLine
 from app.domain.lesson import Lesson
 from app.domain.verdict import Scorecard, Verdict
-from app.loop import gate
 from app.settings import Settings
 from models.checkpoint import Checkpoint
 from worker.examiner import Examination, poems
 from worker.readers import gains, liking
-from worker.school import network_of
+from worker.trainer import network_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The examiner: measures a version on what it has not been taught, and on what it writes.
 
 The lines are written by the site's own engine with the site's own settings. What is
-good enough is the gate's business (`app/loop/gate.py`).
+good enough is the gate's business (`app/domain/gate.py`).
 """
 
 import math
@@ -14,15 +14,15 @@ import numpy as np
 from app.domain.errors import EngineFailed
 from app.domain.lesson import Lesson
 from app.domain.poem import LINES, Wish
+from app.domain.screening import blocked
 from app.domain.verdict import Scorecard
 from app.engine.engine import Engine
-from app.loop.screen import blocked
 from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint, seen
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
-from worker.school import network_of
+from worker.trainer import network_of
 
 SOME = 64
 """Poems of the holdout that are read between two looks at whether to stop."""

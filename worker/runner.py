@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.actions import lessons, rollout
+from app.actions.rollout import Candidate
 from app.bootstrap import Bot, now
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
 from app.domain.heldout import ReadLine, choosers, split
@@ -24,15 +26,13 @@ from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, RunState
 from app.domain.verdict import Scorecard, Verdict
 from app.domain.version import VersionReport
-from app.loop import lessons, rollout
-from app.loop.rollout import Candidate
 from app.store.clock import told_by
 from app.store.feedback import FeedbackStore
 from app.store.readings import Readings
 from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
-from worker.hold import Hold, ToldToGo
+from worker.lease import Hold, ToldToGo
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -179,7 +179,7 @@ class Runner:
 
     def _train(self, base: "Checkpoint", lesson: Lesson, folder: Path, hold: Hold) -> None:
         from models.train import Diverged  # torch: only once there is something to teach
-        from worker import school
+        from worker import trainer as school
 
         hold.say(
             f"lesson {lesson.hash[:12]}: {lesson.ticks} ticks, {lesson.submissions} poems, {lesson.visitors} readers"

@@ -12,7 +12,7 @@ from datetime import timedelta
 import structlog
 
 from app.bootstrap import Bot, now
-from app.loop import retention
+from app.domain import retention
 from app.store.cache import forget_pruned
 from app.store.privacy import Privacy
 from app.store.pulses import Pulse, Pulses

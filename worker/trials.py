@@ -4,9 +4,9 @@ from datetime import datetime
 
 import structlog
 
+from app.actions import trials as deeds
 from app.bootstrap import Bot, now
 from app.domain.trial import TrialState
-from app.loop import trial as deeds
 from app.store.pulses import Pulse, Pulses
 from app.store.trials import Trials
 from app.store.versions import Versions

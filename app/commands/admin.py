@@ -34,7 +34,7 @@ def create(
     from app.bootstrap import now
     from app.store.admins import Admins
     from app.store.audit import Audit
-    from app.web.login import LONGEST_PASSWORD
+    from app.web.desk.login import LONGEST_PASSWORD
 
     if not name.strip() or len(name) > 60 or not name.isprintable():
         raise BadUse("an admin's name has 1 to 60 printable characters")

@@ -9,10 +9,10 @@ import typer
 from app.commands.shell import Failed, Json, Voice, say, settings_of_environment, tell
 
 if TYPE_CHECKING:
-    from bench.report import Row
+    from lab.bench.report import Row
 
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of engine and baseline; else the site's own.")]
-Out = Annotated[Path | None, typer.Option(help="Where figures and graphs go; else bench/results.")]
+Out = Annotated[Path | None, typer.Option(help="Where figures and graphs go; else lab/bench/results.")]
 Seconds = Annotated[float, typer.Option(min=0.05, help="How long each thing is measured.")]
 
 
@@ -40,7 +40,7 @@ def decode(
     as_json: Json = False,
 ) -> None:
     """Steps a second of the engine, sampling and all, beside eager torch."""
-    from bench import decode as room
+    from lab.bench import decode as room
 
     threads = threads or settings_of_environment().engine_threads
     figures = room.measure(_base(voice), threads=threads, seconds=seconds, tell=say)
@@ -49,7 +49,7 @@ def decode(
 
 def serve(voice: Voice = "sibot", seconds: Seconds = 12.0, out: Out = None, as_json: Json = False) -> None:
     """Poems a second over HTTP, stored, beside a server as the ancestor's was."""
-    from bench import serve as room
+    from lab.bench import serve as room
 
     _base(voice)
     figures = room.measure(voice, seconds=seconds, tell=say)
@@ -63,7 +63,7 @@ def swap(
     as_json: Json = False,
 ) -> None:
     """What readers notice while one version after the other takes over."""
-    from bench import swap as room
+    from lab.bench import swap as room
 
     _base(voice)
     figures = room.measure(voice, swaps=swaps, tell=say)
@@ -80,7 +80,7 @@ def train(
     """Characters a second that a network learns, beside a plain loop."""
     import os
 
-    from bench import train as room
+    from lab.bench import train as room
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     figures = room.measure(_base(voice), threads=threads or cores or 1, seconds=seconds, tell=say)
@@ -99,7 +99,7 @@ def soak(
     as_json: Json = False,
 ) -> None:
     """Mixed readers, training and swapping all the while: no error, and no growth of memory or handles."""
-    from bench import soak as room
+    from lab.bench import soak as room
 
     _base(voice)
     figures = room.measure(voice, seconds=seconds, readers=readers, webs=webs, scaled=scaled, every=every)
@@ -128,7 +128,7 @@ def _report(
     draw: Callable[[Mapping[str, Any], Path], Path] | None = None,
 ) -> None:
     """Keep the figures, draw them, and show them as asked."""
-    from bench import report
+    from lab.bench import report
 
     folder, kept = out or report.RESULTS, report.rounded(figures)
     say(f"kept in {report.keep(name, kept, folder)}")

@@ -43,7 +43,7 @@ def evaluate(
     """
     from models.evaluate import surprise_of
     from models.protocols import surprise_of_windows, surprise_while_learning
-    from worker.school import network_of
+    from worker.trainer import network_of
 
     content = text.read_text(encoding="utf-8")
     if not content:

@@ -49,7 +49,7 @@ def list_queue(
 
 def _shape(submission: Submission) -> dict[str, object]:
     """A submission for whoever moderates: without its token, which is the author's alone."""
-    from app.web.shapes import SubmissionOut
+    from app.web.api.shapes import SubmissionOut
 
     return SubmissionOut.of(submission).model_dump(mode="json", exclude={"token", "url"}) | {
         "flags": list(submission.flags)
@@ -76,7 +76,7 @@ def screen(
     as_json: Json = False,
 ) -> None:
     """Say what the automatic checks would hold or refuse of texts: how often they are wrong on verse you know."""
-    from app.loop.screen import blocked, personal_data
+    from app.domain.screening import blocked, personal_data
     from models.corpus import read_poems
 
     poems = read_poems(*texts)

@@ -37,8 +37,8 @@ def sample(
 
     Up to sixteen lines are one poem; more are poems of five.
     """
+    from app.actions import poems
     from app.domain.poem import LINES, MOST_LINES, Wish
-    from app.loop import poems
 
     first = secrets.randbelow(2**31) if seed is None else seed
     size = lines if lines <= MOST_LINES else LINES

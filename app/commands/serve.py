@@ -57,7 +57,7 @@ def web(fd: Annotated[int, typer.Option(help="Number of the listening socket tha
     import uvicorn
 
     from app.engine.memory import few_heaps
-    from app.web.wire import BoundedHttp, open_many_files
+    from app.web.http.http_limits import BoundedHttp, open_many_files
 
     few_heaps()
     settings = settings_of_environment(loud=True)
@@ -77,7 +77,7 @@ def web(fd: Annotated[int, typer.Option(help="Number of the listening socket tha
 
 def worker() -> int:
     """Take up runs until told to go."""
-    from worker import bell
+    from worker import tasks as bell
 
     with opened(loud=True) as bot:
         return bell.work(bot)
@@ -85,7 +85,7 @@ def worker() -> int:
 
 def beat() -> None:
     """Sweep every few seconds: due schedules, expired leases, unheard bells. One is enough."""
-    from worker import bell
+    from worker import tasks as bell
 
     with opened(loud=True) as bot:
         bell.beat(bot)

@@ -9,7 +9,7 @@ from app.commands.shell import BadUse, Json, Voice, opened, say, tell
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
-    from worker.simulate.people import Audience
+    from lab.simulate.people import Audience
 
 ALL = "none,ancestor,voice,taste,ours"
 TASTE_AFTER = 150
@@ -42,8 +42,8 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Let an artificial audience read, tick and attack, and see whether the poems please more."""
-    from worker.simulate.course import STRATEGIES, Order
-    from worker.simulate.simulate import simulate as run
+    from lab.simulate.course import STRATEGIES, Order
+    from lab.simulate.simulate import simulate as run
 
     chosen = [name.strip() for name in strategies.split(",") if name.strip()]
     if not chosen or set(chosen) - set(STRATEGIES):
@@ -66,7 +66,7 @@ def simulate(
 
 def _audience(file: Path | None) -> "tuple[Audience, str]":
     """The audience, and its text. BadUse for a file that is none."""
-    from worker.simulate import people
+    from lab.simulate import people
 
     try:
         found = people.load(file)

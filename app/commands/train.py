@@ -170,7 +170,7 @@ def describe(
     from app.bootstrap import now
     from models.checkpoint import Meta
     from models.make import style_of
-    from worker.school import revision
+    from worker.trainer import revision
 
     return Meta(
         **names._asdict(),

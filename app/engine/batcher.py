@@ -22,10 +22,10 @@ from app.engine.choose import Chooser, Way
 from app.engine.draft import Draft, Outcome
 from app.engine.events import Failed
 from app.engine.live import LiveVersion
-from app.engine.palate import Palate
 from app.engine.poem import Hear, Poem
 from app.engine.table import Table
 from app.engine.tally import Tally
+from app.engine.taste_policy import Palate
 from app.engine.waiting import Waiting
 
 log = structlog.get_logger(__name__)

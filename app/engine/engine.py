@@ -17,10 +17,10 @@ from app.engine.choose import Chooser, within_band
 from app.engine.events import Done, Event, Failed
 from app.engine.live import Champion, LiveVersion, load
 from app.engine.memory import give_back
-from app.engine.palate import Palate
 from app.engine.poem import Hear
 from app.engine.roster import Roster, VoiceStatus
 from app.engine.tally import Tally
+from app.engine.taste_policy import Palate
 from app.settings import Settings
 
 POLL_S = 1.0

@@ -12,33 +12,24 @@ from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, build_reader
 from app.engine.engine import Engine
-from app.web import (
-    admin_api,
-    anthology,
-    api,
-    desk,
-    docs,
-    errors,
-    guessing,
-    health,
-    keeping,
-    learning,
-    nextline,
-    pages,
-    privacy,
-    proof,
-    stream,
-    teaching,
-    weaving,
-)
-from app.web.edge import Edge
-from app.web.gauges import DeploymentGauges, EngineGauges
-from app.web.keys import Keys
-from app.web.limits import Limits
-from app.web.metrics import Metrics
-from app.web.page import Pages
-from app.web.security import HEADERS, ONLY_TLS, Guard
-from app.web.static import CachedFiles
+from app.web.api import admin as admin_api
+from app.web.api import docs, stream
+from app.web.api import readers as api
+from app.web.desk import pages as desk
+from app.web.http import errors
+from app.web.http.edge import Edge
+from app.web.http.keys import Keys
+from app.web.http.page import Pages
+from app.web.http.rate_limits import Limits
+from app.web.http.security import HEADERS, ONLY_TLS, Guard
+from app.web.http.static import CachedFiles
+from app.web.ops import health
+from app.web.ops.gauges import DeploymentGauges, EngineGauges
+from app.web.ops.metrics import Metrics
+from app.web.readers import anthology, guessing, learning, pages, privacy, teaching, weaving
+from app.web.readers import next_line as nextline
+from app.web.readers import take_away as keeping
+from app.web.readers import versions_page as proof
 
 ROOMS = (
     health,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.compare import CONTESTANTS, in_jamo, teach
+from lab.bench.compare import CONTESTANTS, in_jamo, teach
 from models.make import Order
 
 VERSE = "봄비가 온다\n창을 닫는다\n값을 묻는다\n\n" * 30

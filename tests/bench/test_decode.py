@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from bench import decode, limit, report, train
-from bench.eager import Cells, Whole, network_of
+from lab.bench import decode, limit, report, train
+from lab.bench.eager import Cells, Whole, network_of
 from models import checkpoint
 from models.network import Architecture, CharNetwork
 from models.step import Step, free

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from app.settings import Settings
 from app.store.counts import Counts
-from bench.lesson import read_on
-from worker.simulate.town import town
+from lab.bench.lesson import read_on
+from lab.simulate.town import town
 
 
 def test_readers_come_until_they_have_ticked_enough(shipped: Path, tmp_path: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 
 from app.bootstrap import Bot
 from app.store.poems import Poems
-from bench import serve, swap
-from bench.crowd import crowd, percentile
-from bench.eager import Cells, Whole
-from bench.naive import LONGEST, Poet
-from bench.site import HOST, environment, port_of, process
-from bench.wire import Heard, Reader
+from lab.bench import serve, swap
+from lab.bench.crowd import crowd, percentile
+from lab.bench.eager import Cells, Whole
+from lab.bench.naive import LONGEST, Poet
+from lab.bench.site import HOST, environment, port_of, process
+from lab.bench.wire import Heard, Reader
 
 WRITES, STREAMS = partial(Reader.write, voice="sibot"), partial(Reader.stream, voice="sibot")
 
@@ -85,7 +85,7 @@ def test_the_ancestors_way_writes_five_lines(voice: Path, spelling: type[Whole])
 
 def test_the_ancestors_way_is_a_server(voice: Path, tmp_path: Path, bot: Bot) -> None:
     """One request at a time; each poem is stored before it is answered."""
-    command = [sys.executable, "-m", "bench.naive", str(voice), "cells", "1"]
+    command = [sys.executable, "-m", "lab.bench.naive", str(voice), "cells", "1"]
     with process(command, tmp_path, environment(bot.settings), "naive") as log:
         tally = asyncio.run(crowd(HOST, port_of(log), readers=3, seconds=1.0, deed=WRITES, warm_up=0.0))
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bench.shakespeare import ORDERS, halves, teach
+from lab.bench.shakespeare import ORDERS, halves, teach
 
 PLAY = "ROMEO:\nBut soft, what light?\n\nJULIET:\nAy me!\n\n" * 60
 

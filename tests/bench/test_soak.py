@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.soak import Levels, held, rows
+from lab.bench.soak import Levels, held, rows
 
 WELL: dict[str, Any] = {
     "failed": 0, "memory_growth": 0.01, "handles": {"first": 80.0, "last": 90.0}, "webs": 2, "swaps": 10,

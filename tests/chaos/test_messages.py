@@ -8,15 +8,15 @@ from functools import partial
 import pytest
 from celery import Celery
 
-from app.bells import BELL, celery_config
 from app.domain.run import Cause, RunState
+from app.doorbell import BELL, celery_config
 from app.store.runs import Runs
 from tests.chaos.moments import catch
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Fault
 from tests.support.deployment import Started, until
 
-IMPATIENT = "import app.bells; app.bells.HIDDEN = 1; from app.cli import main; main(['worker'])"
+IMPATIENT = "import app.doorbell; app.doorbell.HIDDEN = 1; from app.cli import main; main(['worker'])"
 """A worker whose broker gives a message to somebody else after one second, not after six hours."""
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from app.actions import submissions as deed
 from app.bootstrap import Bot, now
 from app.domain.submission import SubmissionStatus
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
-from app.loop import submissions as deed
 from app.store.admins import Admins
 from app.store.audit import Audit
 from app.store.submissions import Submissions

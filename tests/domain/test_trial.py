@@ -22,7 +22,7 @@ from app.domain.trial import (
     visits,
     weigh,
 )
-from bench.trials import readers
+from lab.bench.trials import readers
 
 RULES = TrialRules()
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)

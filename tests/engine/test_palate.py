@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.poem import Wish
 from app.engine.choose import Way, within_band
 from app.engine.engine import Engine
-from app.engine.palate import Palate
+from app.engine.taste_policy import Palate
 from app.settings import Settings
 from models.taste import Report, Taste
 from tests.engine.voices import Champion, a_version

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.gate import GateLimits, judge
 from app.domain.verdict import Scorecard
-from app.loop.gate import GateLimits, judge
 
 BASE = Scorecard(
     bits_per_char=3.0,

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from app.actions.next_line import CANDIDATES, kept, propose
 from app.domain.errors import Unfit
 from app.domain.poem import MOST_LINES, Quotation, Wish, Writing, WrittenLine
-from app.loop.nextline import CANDIDATES, kept, propose
 
 BEFORE = (Quotation(1, "첫 행"), Quotation(2, "둘째 행"))
 

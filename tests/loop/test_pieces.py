@@ -4,9 +4,9 @@ from functools import partial
 
 import pytest
 
+from app.actions.pieces import weave
 from app.domain.errors import Unfit
 from app.domain.submission import LONGEST_TITLE, SubmissionStatus
-from app.loop.pieces import weave
 from app.store.pieces import Pieces
 from app.store.ticks import Ticks
 from tests.support.world import World

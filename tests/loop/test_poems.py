@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.actions.poems import check, keeping, write
 from app.domain.errors import EngineFull, Unfit, UnknownLine
 from app.domain.poem import MOST_LINES, MOST_PRIME, Quotation, Wish, Writing, WrittenLine
-from app.loop.poems import check, keeping, write
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.actions import runs
+from app.actions.submissions import examine, teach
 from app.bootstrap import announcer
 from app.domain.errors import UnknownVoice
 from app.domain.run import Cause, RunReport, RunState
 from app.domain.submission import SubmissionStatus
-from app.loop import runs
-from app.loop.submissions import examine, teach
 from app.store.feedback import FeedbackStore
 from app.store.runs import Runs
 from app.store.submissions import Submissions

@@ -2,10 +2,10 @@
 
 import pytest
 
+from app.actions.lessons import POEM_WEIGHT, build
 from app.domain.lesson import Feedback, TaughtPoem, TickedLine
 from app.domain.taste import Judged
-from app.loop.lessons import POEM_WEIGHT, build
-from app.loop.worth import candour, surprise
+from app.domain.worth import candour, surprise
 
 
 def tick(line: int, visitor: str = "v") -> TickedLine:

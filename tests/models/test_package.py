@@ -9,9 +9,9 @@ import pytest
 import safetensors.numpy
 import torch
 
+from lab.recipes.package import VOICES, package, renew
 from models import checkpoint, seen
 from models.network import Architecture, CharNetwork
-from models.recipes.package import VOICES, package, renew
 from models.vocabulary import Vocabulary
 
 SYMBOLS = Vocabulary(tuple('가나 \n,.#"A'))

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from app.settings import Settings
-from worker.simulate import simulate as room
-from worker.simulate.course import STRATEGIES, Order
-from worker.simulate.measures import real_words, share, variety
-from worker.simulate.people import Audience, load
+from lab.simulate import simulate as room
+from lab.simulate.course import STRATEGIES, Order
+from lab.simulate.measures import real_words, share, variety
+from lab.simulate.people import Audience, load
 
 AUDIENCE = '''
 """Readers who like one syllable."""

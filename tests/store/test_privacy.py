@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import MetaData, inspect, select, text
 
+from app.actions import lessons
+from app.actions.submissions import examine
 from app.domain.submission import SubmissionStatus
-from app.loop import lessons
-from app.loop.submissions import examine
 from app.store.feedback import FeedbackStore
 from app.store.guesses import Guesses, Riddle
 from app.store.poems import Poems

@@ -8,9 +8,10 @@ from threading import Barrier
 
 import pytest
 
+from app.actions import rollout
+from app.domain import retention
 from app.domain.errors import UnknownVersion
 from app.domain.version import VersionStatus
-from app.loop import retention, rollout
 from app.store.retention import Retention
 from app.store.shelf import Shelf
 from app.store.versions import Versions

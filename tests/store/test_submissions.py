@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from app.actions import submissions as loop
+from app.actions.submissions import examine
 from app.domain.errors import AlreadyTaught, UnknownSubmission
+from app.domain.screening import NEAR
 from app.domain.submission import Offer, Submission, SubmissionStatus
-from app.loop import submissions as loop
-from app.loop.screen import NEAR
-from app.loop.submissions import examine
 from app.store.feedback import FeedbackStore
 from app.store.submissions import Submissions
 from tests.support.world import World

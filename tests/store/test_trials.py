@@ -5,10 +5,10 @@ from typing import Literal
 
 import pytest
 
+from app.actions import trials as deeds
 from app.domain.poem import Writing, WrittenLine
 from app.domain.trial import TrialEnd, TrialReport, TrialRules, TrialState
 from app.domain.version import VersionStatus
-from app.loop import trial as deeds
 from app.store.poems import Poems
 from app.store.retention import Retention
 from app.store.ticks import Ticks

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.actions import rollout
+from app.actions.rollout import Candidate
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion, UnknownVoice
 from app.domain.lesson import Lesson, Text
 from app.domain.run import Cause, Claim, RunState
 from app.domain.verdict import Verdict
 from app.domain.version import VersionReport, VersionStatus, wilson
-from app.loop import rollout
-from app.loop.rollout import Candidate
 from app.store.poems import Poems
 from app.store.releases import Releases
 from app.store.runs import Runs

@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 import pytest
 
+from app.actions import trials as trial
 from app.bootstrap import Bot, now
-from app.loop import trial
 from app.store.admins import Admins
 from app.store.trials import Trials
 from app.store.versions import Versions

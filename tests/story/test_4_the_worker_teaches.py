@@ -36,7 +36,7 @@ def test_the_network_has_changed(trip: Trip) -> None:
 def test_the_taught_poems_surprise_it_less(trip: Trip) -> None:
     """The taught poems are likelier to the new version than they were to the base."""
     from models.evaluate import surprise_of_poems
-    from worker.school import network_of
+    from worker.trainer import network_of
 
     base, taught = (
         surprise_of_poems(network_of(version), version.vocabulary, TAUGHT).bits_per_char

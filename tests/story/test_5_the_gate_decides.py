@@ -3,8 +3,8 @@
 from dataclasses import fields
 from math import nan
 
+from app.domain.gate import judge
 from app.domain.verdict import Scorecard
-from app.loop.gate import judge
 from tests.story.conftest import Trip
 
 

@@ -15,8 +15,8 @@ from app import bootstrap
 from app.bootstrap import Bot
 from app.engine.engine import Engine
 from app.settings import Settings
+from app.web.http.http_limits import BoundedHttp
 from app.web.site import create_app
-from app.web.wire import BoundedHttp
 
 PATIENCE = 30.0
 """Seconds a site may take to start or to stop."""

@@ -23,7 +23,7 @@ VERSE = Path(__file__).parents[2] / "models" / "base" / "sibot" / "verse"
 POEMS, HELD_OUT = 600, 40
 BASE = "sibot-tiny"
 DROPOUT = 0.5
-"""That of a lesson (`worker/school.py`), so that a short one does not cost what it knows."""
+"""That of a lesson (`worker/trainer.py`), so that a short one does not cost what it knows."""
 STYLE = Style(temperature=0.8, nucleus=0.9, banned="#")
 MODULES = (checkpoint, corpus, export, graph, network, train, vocabulary)
 MADE_FROM = (__file__, *(module.__file__ for module in MODULES))

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from app.bootstrap import Bot
 from app.settings import Settings
-from app.web import login
-from app.web.limits import LOGINS, SUBMISSIONS, Limited, Limits, Rule
-from app.web.windows import Windows
+from app.web.desk import login
+from app.web.http.rate_limits import LOGINS, SUBMISSIONS, Limited, Limits, Rule
+from app.web.http.sliding_window import Windows
 from tests.support.databases import Databases
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
@@ -84,7 +84,7 @@ def test_an_address_that_is_through_shuts_nobody_out(settings: Settings) -> None
 
 def test_what_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of visitors later the memory is as small as before, and asking costs what it cost."""
-    monkeypatch.setattr("app.web.windows.SWEEP", 0.0)
+    monkeypatch.setattr("app.web.http.sliding_window.SWEEP", 0.0)
     memory = Windows()
     for n in range(3000):
         assert memory.acquire_entry(f"who {n}", 2, expiry=0)
@@ -101,7 +101,7 @@ def test_a_clock_that_goes_back_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch
     assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
 
     for jump in (-2 * 86400, 2 * 86400):
-        monkeypatch.setattr("app.web.windows.time.time", lambda jump=jump: real() + jump)
+        monkeypatch.setattr("app.web.http.sliding_window.time.time", lambda jump=jump: real() + jump)
         assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
 
 
@@ -134,7 +134,7 @@ def test_too_many_poems_are_refused_and_the_beginning_comes_back(
 ) -> None:
     """A page for readers, with what they typed; a problem for programs."""
     page = reader.open("/sibot")
-    monkeypatch.setattr("app.web.writing.POEMS", Rule("poems", each="1/minute", address="9/minute"))
+    monkeypatch.setattr("app.web.readers.writing.POEMS", Rule("poems", each="1/minute", address="9/minute"))
     reader.send(form(page, "/sibot/poems"))
 
     answer = reader.send(form(page, "/sibot/poems"), prime="내 이름은")
@@ -152,7 +152,7 @@ def test_a_crowd_behind_one_address_reads_poems_that_are_there(
     new_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A first visit past the limit is shown the newest poem instead of a refusal."""
-    monkeypatch.setattr("app.web.writing.POEMS", Rule("poems", each="9/minute", address="1/minute"))
+    monkeypatch.setattr("app.web.readers.writing.POEMS", Rule("poems", each="9/minute", address="1/minute"))
 
     assert [new_client().get("/sibot").status_code for _ in range(3)] == [200, 200, 200]
 
@@ -174,7 +174,7 @@ def test_a_crowd_at_the_door_waits_its_turn(
     client: httpx.Client, admin_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Passwords are looked at two at a time, each in 64 MB. Who would wait too long is told when to come."""
-    monkeypatch.setattr("app.web.login.LONGEST_WAIT", 0.1)
+    monkeypatch.setattr("app.web.desk.login.LONGEST_WAIT", 0.1)
     door = form(client.get("/desk/login"), "/desk/login")
     filled = door.filled(name=admin_name, password="correct horse battery")
     with login._room, login._room:

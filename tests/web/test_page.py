@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.web.language import accepted, catalogue
-from app.web.page import TEMPLATES, Pages
-from app.web.static import Assets
+from app.web.http.language import accepted, catalogue
+from app.web.http.page import TEMPLATES, Pages
+from app.web.http.static import Assets
 
 
 @pytest.mark.parametrize(

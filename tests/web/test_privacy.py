@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from app.actions import lessons
 from app.bootstrap import Bot, now
-from app.loop import lessons
 from app.settings import Settings
 from app.store.feedback import FeedbackStore
 from app.store.privacy import Privacy
-from app.web.visitors import COOKIE
+from app.web.http.visitors import COOKIE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
 from worker import tidy

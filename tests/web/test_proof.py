@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
+from app.actions import submissions as deed
 from app.bootstrap import Bot, now
 from app.domain.lesson import LessonItem
 from app.domain.submission import SubmissionStatus
 from app.domain.trial import Arm, Evidence
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
-from app.loop import submissions as deed
 from app.store.audit import Audit
 from app.store.submissions import Submissions
 from app.store.trials import Trials

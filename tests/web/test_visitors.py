@@ -12,9 +12,9 @@ from starlette.requests import Request
 
 from app.bootstrap import Bot, build_engine
 from app.settings import Settings
-from app.web.keys import FORM_LIFE, Keys
+from app.web.http.keys import FORM_LIFE, Keys
+from app.web.http.visitors import Visit, client_of, is_quiet
 from app.web.site import create_app
-from app.web.visitors import Visit, client_of, is_quiet
 from tests.support import bots
 
 KEYS = Keys("only for tests " * 4)

@@ -13,9 +13,9 @@ from app.domain.run import Cause, Phase, RunState
 from app.domain.submission import SubmissionStatus
 from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
-from app.web.errors import CODES, FormExpired
-from app.web.limits import Limited
-from app.web.page import TEMPLATES, Pages
+from app.web.http.errors import CODES, FormExpired
+from app.web.http.page import TEMPLATES, Pages
+from app.web.http.rate_limits import Limited
 
 ROOT = TEMPLATES.parent
 HANGUL = re.compile("[가-힣]")

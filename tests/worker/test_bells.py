@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from app.bells import BELL, PATIENCE, CeleryBell, celery_config
+from app.doorbell import BELL, PATIENCE, CeleryBell, celery_config
 from app.settings import Settings
 
 RETURNS_IN, GIVES_UP_IN = 0.1, PATIENCE + 0.7
@@ -68,7 +68,7 @@ def test_rings_of_one_voice_are_one(tmp_path: Path) -> None:
 def test_celery_is_not_loaded_before_the_first_ring(tmp_path: Path) -> None:
     """A web process that nobody asks for a run never imports it."""
     code = (
-        "import sys; from app.bells import CeleryBell; from app.settings import Settings\n"
+        "import sys; from app.doorbell import CeleryBell; from app.settings import Settings\n"
         "bell = CeleryBell(Settings(_env_file=None, home=sys.argv[1])); assert 'celery' not in sys.modules\n"
         "bell.ring('sibot'); assert bell.quiet(); assert 'celery' in sys.modules"
     )
@@ -78,7 +78,7 @@ def test_celery_is_not_loaded_before_the_first_ring(tmp_path: Path) -> None:
 def test_a_short_command_still_rings(tmp_path: Path) -> None:
     """A process that ends right after it rang gets its message out."""
     code = (
-        "import sys; from app.bells import CeleryBell; from app.settings import Settings\n"
+        "import sys; from app.doorbell import CeleryBell; from app.settings import Settings\n"
         "CeleryBell(Settings(_env_file=None, home=sys.argv[1])).ring('sibot')"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, timeout=60)

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from app.actions import submissions as deed
 from app.bootstrap import Bot, now
 from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
 from app.domain.version import VersionStatus
-from app.loop import submissions as deed
 from app.store.learned import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
@@ -26,7 +26,7 @@ from models import checkpoint
 from tests.support.deployment import until
 from tests.support.world import World
 from tests.worker.conftest import ask, folders, give, report
-from worker import school
+from worker import trainer as school
 from worker.runner import Runner
 
 ENDLESS = {"lesson_steps": 100_000}

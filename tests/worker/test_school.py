@@ -15,7 +15,7 @@ from app.store.voices import Serving
 from models import checkpoint
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
-from worker import school
+from worker import trainer as school
 from worker.dreams import dream
 from worker.examiner import HOLDOUT
 

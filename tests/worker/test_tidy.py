@@ -14,7 +14,7 @@ from app.engine.events import Done, Start
 from app.settings import Settings
 from app.store.pulses import Pulses
 from app.store.versions import Versions
-from app.web import health
+from app.web.ops import health
 from tests.support import versions
 from tests.support.databases import Scale
 from worker import tidy

@@ -1,0 +1,131 @@
+"""The JSON API for admins: runs, rollout, moderation."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from app.domain.run import RunReport
+from app.domain.submission import SubmissionStatus
+from app.store.runs import Runs
+from app.store.submissions import Submissions
+from app.store.versions import Versions
+from app.store.voices import Voices
+from app.web.api.admin_shapes import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, run_out
+from app.web.api.declared import problems, unsafe_problems
+from app.web.api.shapes import SubmissionOut
+from app.web.desk import deeds
+from app.web.desk.admins import Admin, must_be_admin
+from app.web.http.deps import AWAY, LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
+from app.web.http.visitors import visit_of
+
+router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])
+LOOK_EVERY = 0.5
+"""Seconds between two looks at a run that somebody watches."""
+
+
+@router.post(
+    "/voices/{voice}/runs",
+    status_code=202,
+    responses={
+        200: {"description": "A run is under way already.", "model": RunStarted},
+        **unsafe_problems(401, 404),
+    },
+)
+def start_run(voice: Slug, admin: Admin, bot: BotDep, response: Response) -> RunStarted:
+    """Start a run, or find the one under way."""
+    report, new = deeds.start_run(bot, voice, by=admin)
+    response.status_code = 202 if new else 200
+    return RunStarted(run=report.run, state=report.state)
+
+
+@router.get("/voices/{voice}/runs", responses=problems(401, 404, 422))
+def runs(voice: Slug, session: Reading, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[RunOut]:
+    """The newest runs of a voice."""
+    Voices(session).one(voice)
+    return [run_out(run) for run in Runs(session).of_voice(voice, limit)]
+
+
+@router.get("/runs/{run}", responses=problems(401, 404))
+def run(run: RunId, session: Reading) -> RunOut:
+    """One run."""
+    return run_out(Runs(session).one(run))
+
+
+def _look(run: RunId, bot: BotDep) -> RunReport:
+    with bot.reads(Runs) as runs:
+        return runs.one(run)
+
+
+@router.get("/runs/{run}/stream", response_class=EventSourceResponse, responses=problems(401, 404))
+async def watch(
+    run: RunId, request: Request, bot: BotDep, report: Annotated[RunReport, Depends(_look)]
+) -> AsyncIterator[ServerSentEvent]:
+    """The run as it goes on: a `progress` event whenever something has changed, until it has ended."""
+    if visit_of(request).head:
+        return
+    yield _progress(report)
+    while not report.state.ended:
+        await asyncio.sleep(LOOK_EVERY)
+        try:
+            newer = await run_in_threadpool(_look, run, bot)
+        except AWAY:  # whoever watches waits with us
+            continue
+        if newer != report:
+            yield _progress(newer)
+        report = newer
+
+
+@router.post("/runs/{run}/cancel", responses=unsafe_problems(401, 404))
+def cancel(run: RunId, admin: Admin, bot: BotDep) -> RunOut:
+    """Stop a run."""
+    return run_out(deeds.cancel_run(bot, run, by=admin))
+
+
+@router.post("/voices/{voice}/promote", responses=unsafe_problems(401, 404, 409, 422))
+def promote(voice: Slug, body: Promotion, admin: Admin, bot: BotDep) -> ChampionOut:
+    """Have a version serve."""
+    champion = deeds.promote(bot, voice, body.version, by=admin, override=body.override, reason=body.reason)
+    return ChampionOut(champion=champion)
+
+
+@router.post("/voices/{voice}/rollback", responses=unsafe_problems(401, 404, 409))
+def rollback(voice: Slug, admin: Admin, bot: BotDep) -> ChampionOut:
+    """Have the version before serve again."""
+    return ChampionOut(champion=deeds.rollback(bot, voice, by=admin))
+
+
+@router.get("/voices/{voice}/history", responses=problems(401, 404))
+def history(voice: Slug, session: Reading) -> list[HistoryOut]:
+    """Which version was live from when, newest first."""
+    return [HistoryOut.from_entry(entry) for entry in Versions(session).history(voice)]
+
+
+@router.get("/submissions", responses=problems(401, 422))
+def submissions(
+    session: Reading,
+    status: SubmissionStatus | None = None,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> list[SubmissionOut]:
+    """Submissions of a status (default: all), oldest first, from after one."""
+    return [SubmissionOut.of(given) for given in Submissions(session).queue(status, limit=limit, after_id=after)]
+
+
+@router.post("/submissions/{submission}/approve", responses=unsafe_problems(401, 404))
+def approve(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
+    """Let the next lesson have it."""
+    return SubmissionOut.of(deeds.decide(bot, [submission], SubmissionStatus.APPROVED, by=admin)[0])
+
+
+@router.post("/submissions/{submission}/reject", responses=unsafe_problems(401, 404))
+def reject(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
+    """Keep it from the lesson."""
+    return SubmissionOut.of(deeds.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin)[0])
+
+
+def _progress(report: RunReport) -> ServerSentEvent:
+    return ServerSentEvent(event="progress", data=run_out(report), retry=1000)

@@ -1,0 +1,164 @@
+"""The JSON API for readers and their programs, `/api/v1`."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Body, Query, Request, Response
+
+from app.bootstrap import now
+from app.domain.poem import Wish
+from app.store.poems import Poems
+from app.store.submissions import Submissions
+from app.store.ticks import Ticks
+from app.store.versions import Versions
+from app.store.voices import Voices
+from app.web.api.declared import problems, unsafe_problems
+from app.web.api.shapes import PoemOut, PoemsOut, PoemWish, SubmissionIn, SubmissionOut, TickOut, VersionOut, VoiceOut
+from app.web.http.deps import (
+    LARGEST_ID,
+    BotDep,
+    LineId,
+    Number,
+    PoemId,
+    Reading,
+    Slug,
+    Token,
+    Transaction,
+    VisitorDep,
+    greet,
+)
+from app.web.http.rate_limits import SUBMISSIONS, TICKS, take
+from app.web.readers.teaching import teach
+from app.web.readers.writing import compose, meet
+
+router = APIRouter(prefix="/api/v1", tags=["readers"])
+STREAM: dict[str, Any] = {
+    "description": "With `Accept: text/event-stream`: events start, text, line, done (the poem) or error.",
+    "content": {"text/event-stream": {"schema": {"type": "string"}}},
+}
+
+
+@router.get("/voices", responses=problems())
+def voices(session: Reading) -> list[VoiceOut]:
+    """Every voice of this site."""
+    return [VoiceOut.of(voice) for voice in Voices(session).all()]
+
+
+@router.post(
+    "/voices/{voice}/poems",
+    status_code=201,
+    responses={200: STREAM, **unsafe_problems(404, 422, 429)},
+)
+def write(
+    *,
+    voice: Slug,
+    request: Request,
+    response: Response,
+    bot: BotDep,
+    visitor: VisitorDep,
+    body: Annotated[PoemWish | None, Body()] = None,
+) -> PoemOut:
+    """Have a poem written."""
+    asked = body or PoemWish()
+    poem = compose(request, voice, visitor, wish_of(asked), asked.keep)
+    with bot.reads(Poems) as poems:
+        written = PoemOut.of(poems.one(poem, visitor.id))
+    response.headers["Location"] = f"/api/v1/poems/{poem}"
+    return written
+
+
+@router.get("/voices/{voice}/poems", responses=problems(404, 422))
+def browse(
+    *,
+    voice: Slug,
+    session: Reading,
+    visitor: VisitorDep,
+    sort: Literal["new", "loved"] = "new",
+    version: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    cursor: Annotated[str | None, Query(max_length=40)] = None,
+) -> PoemsOut:
+    """Poems that readers were shown."""
+    Voices(session).one(voice)
+    found, following = Poems(session).page(voice, sort=sort, version=version, cursor=cursor, visitor=visitor.id)
+    return PoemsOut(poems=[PoemOut.of(poem) for poem in found], next=following)
+
+
+@router.get("/poems/{poem}", responses=problems(404))
+def read(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PoemOut:
+    """One poem. For a visitor whose cookie came back it makes impressions, as its page does."""
+    if visitor.returned:
+        meet(request, poem, visitor)
+    with bot.reads(Poems) as poems:
+        return PoemOut.of(poems.one(poem, visitor.id))
+
+
+@router.put("/lines/{line}/tick", responses=unsafe_problems(404, 429))
+def tick(line: LineId, request: Request, session: Transaction, visitor: VisitorDep) -> TickOut:
+    """Tick a line that was shown to this visitor."""
+    return _mark(line, request, session, visitor, on=True)
+
+
+@router.delete("/lines/{line}/tick", responses=unsafe_problems(404, 429))
+def untick(line: LineId, request: Request, session: Transaction, visitor: VisitorDep) -> TickOut:
+    """Take a tick back."""
+    return _mark(line, request, session, visitor, on=False)
+
+
+@router.post(
+    "/voices/{voice}/submissions",
+    status_code=202,
+    responses={
+        200: {"description": "This visitor has taught this poem before.", "model": SubmissionOut},
+        **unsafe_problems(404, 409, 422, 429),
+    },
+)
+def submit(
+    *, voice: Slug, body: SubmissionIn, request: Request, response: Response, bot: BotDep, visitor: VisitorDep
+) -> SubmissionOut:
+    """Teach a poem."""
+    take(request, SUBMISSIONS, visitor)
+    given, new = teach(bot, voice, visitor, **body.model_dump())
+    response.status_code = 202 if new else 200
+    return SubmissionOut.of(given)
+
+
+@router.get("/submissions/{token}", responses=problems(404))
+def submission(token: Token, session: Reading) -> SubmissionOut:
+    """What became of a submission."""
+    return SubmissionOut.of(Submissions(session).by_token(token))
+
+
+@router.delete("/submissions/{token}", responses=unsafe_problems(404))
+def withdraw(token: Token, session: Transaction) -> SubmissionOut:
+    """Take a submission back: the next lesson is without it."""
+    return SubmissionOut.of(Submissions(session).withdraw(token, now()))
+
+
+@router.get("/voices/{voice}/versions", responses=problems(404))
+def versions(voice: Slug, session: Reading) -> list[VersionOut]:
+    """The versions of a voice's present base, newest first."""
+    return [VersionOut.of(version) for version in Versions(session).of_voice(voice)]
+
+
+@router.get("/voices/{voice}/versions/{number}", responses=problems(404))
+def version(voice: Slug, number: Number, session: Reading) -> VersionOut:
+    """One version."""
+    return VersionOut.of(Versions(session).one(voice, number))
+
+
+def wish_of(asked: PoemWish) -> Wish:
+    """The wish in the domain's words."""
+    return Wish(
+        lines=asked.lines,
+        prime=asked.prime or "",
+        own=asked.own or "",
+        temperature=asked.temperature,
+        seed=asked.seed,
+    )
+
+
+def _mark(line: int, request: Request, session: Transaction, visitor: VisitorDep, *, on: bool) -> TickOut:
+    take(request, TICKS, visitor)
+    if visitor.returned:
+        greet(session, visitor)
+    Ticks(session).set(line, visitor.id, on=on, address=visitor.address, now=now())
+    return TickOut(line=line, ticked=on)

@@ -1,0 +1,271 @@
+"""The shapes of the JSON API: what CONTRACT.md promises, and what OpenAPI says."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
+from app.domain.submission import SHORTEST, Submission, SubmissionStatus
+from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport
+from app.web.http.deps import LARGEST_ID
+
+
+def _is_text(value: str) -> str:
+    """No NUL, which databases refuse, and no lone surrogates, which are no characters."""
+    if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
+        raise ValueError("must be text: no NUL and no lone surrogates")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_is_text)]
+
+
+def _whole(value: object) -> object:
+    """JSON does not tell 4.0 from 4."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
+
+
+class In(BaseModel):
+    """What comes in: of the right types, not merely convertible."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class Out(BaseModel):
+    """What goes out."""
+
+    model_config = ConfigDict(from_attributes=True, ser_json_inf_nan="null")
+
+
+class Problem(Out):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str = Field(description="The reason in one word, for programs.")
+    request_id: str
+    detail: str | None = None
+    errors: list[dict[str, object]] | None = None
+
+
+class PoemWish(In):
+    """What a reader asks the poet for."""
+
+    lines: Annotated[int, Field(ge=1, le=MOST_LINES), WHOLE] = LINES
+    prime: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
+        None, description="The beginning of the first line to be written."
+    )
+    temperature: Annotated[float, Field(ge=TEMPERATURES[0], le=TEMPERATURES[1], allow_inf_nan=False)] | None = Field(
+        None, description="null: the voice's own."
+    )
+    seed: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE] | None = Field(
+        None, description="The same seed, version and settings give the same poem; it makes no impressions."
+    )
+    own: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
+        None, description="A line of the reader's own: it stands after the kept lines, and the rest follows it."
+    )
+    keep: Annotated[list[Id], Field(max_length=MOST_LINES)] = Field(
+        default=[],
+        description="Lines of an earlier poem that stay, each where it stood; before `own`, in the order given.",
+    )
+
+
+class LineOut(Out):
+    """A line of a poem."""
+
+    id: int
+    slot: int
+    text: str
+    version: int
+    logprob: float
+    ticked: bool
+    tickable: bool
+    quoted: bool
+    primed: bool
+    human: bool
+
+    @classmethod
+    def of(cls, line: ShownLine) -> "LineOut":
+        """From the domain."""
+        return cls.model_validate(line)
+
+
+class PoemOut(Out):
+    """A poem as this visitor sees it."""
+
+    id: str
+    voice: str
+    version: int
+    seed: int
+    temperature: float
+    url: str
+    created: datetime
+    mine: bool
+    generator: Literal["AI"] = Field("AI", description="It was written by a machine.")
+    lines: list[LineOut]
+
+    @classmethod
+    def of(cls, poem: Poem) -> "PoemOut":
+        """From the domain."""
+        return cls(
+            id=poem.id,
+            voice=poem.voice,
+            version=poem.version,
+            seed=poem.seed,
+            temperature=poem.temperature,
+            url=f"/poems/{poem.id}",
+            created=poem.created,
+            mine=poem.mine,
+            lines=[LineOut.of(line) for line in poem.lines],
+        )
+
+
+class PoemsOut(Out):
+    """A page of poems."""
+
+    poems: list[PoemOut]
+    next: str | None = Field(description="The cursor of the next page.")
+
+
+class VoiceOut(Out):
+    """A voice."""
+
+    slug: str
+    title: str
+    language: str
+    base: str
+    version: int
+    versions: int
+    lines_taught: int
+
+    @classmethod
+    def of(cls, voice: VoiceReport) -> "VoiceOut":
+        """From the domain."""
+        return cls(
+            slug=voice.slug,
+            title=voice.title,
+            language=voice.language,
+            base=voice.base,
+            version=voice.champion,
+            versions=voice.versions,
+            lines_taught=voice.lines_taught,
+        )
+
+
+class TickOut(Out):
+    """A visitor's mark on a line."""
+
+    line: int
+    ticked: bool
+
+
+class SubmissionIn(In):
+    """A poem to teach."""
+
+    text: str = Field(json_schema_extra={"minLength": SHORTEST})
+    title: str | None = None
+    author: str | None = None
+    consent: bool = False
+    quotable: bool = Field(default=False, description="May single lines of it be shown in the guessing game?")
+
+
+class SubmissionOut(Out):
+    """What became of a submission."""
+
+    id: int
+    token: str
+    status: SubmissionStatus
+    url: str
+    voice: str
+    created: datetime
+    decided: datetime | None
+    taught_in: list[int]
+    text: str
+    title: str | None
+    author: str | None
+
+    @classmethod
+    def of(cls, given: Submission) -> "SubmissionOut":
+        """From the domain."""
+        return cls(
+            id=given.id,
+            token=given.token,
+            status=given.status,
+            url=f"/submissions/{given.token}",
+            voice=given.voice,
+            created=given.created,
+            decided=given.decided,
+            taught_in=list(given.taught_in),
+            text=given.text,
+            title=given.title,
+            author=given.author,
+        )
+
+
+class RateOut(Out):
+    """A share with its 95 % interval."""
+
+    mean: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, rate: Rate | None) -> "RateOut | None":
+        """From the domain."""
+        return None if rate is None else cls(mean=rate.mean, low=rate.low, high=rate.high)
+
+
+class LessonOut(Out):
+    """What a version was taught."""
+
+    hash: str = ""
+    ticks: int = 0
+    submissions: int = 0
+    visitors: int = 0
+
+
+class VerdictOut(Out):
+    """The gate's answer."""
+
+    admitted: bool
+    reasons: list[str]
+    unmeasured: list[str]
+
+
+class VersionOut(Out):
+    """A trained state of a voice."""
+
+    number: int
+    status: VersionStatus
+    champion: bool
+    created: datetime
+    base: str
+    lesson: LessonOut
+    metrics: dict[str, float]
+    verdict: VerdictOut | None
+    impressions: int
+    ticks: int
+    tick_rate: RateOut | None
+
+    @classmethod
+    def of(cls, version: VersionReport) -> "VersionOut":
+        """From the domain."""
+        return cls(
+            number=version.number,
+            status=version.status,
+            champion=version.champion,
+            created=version.created,
+            base=version.base,
+            lesson=LessonOut.model_validate(dict(version.lesson)),
+            metrics=dict(version.metrics),
+            verdict=VerdictOut.model_validate(version.verdict.as_dict()) if version.verdict else None,
+            impressions=version.impressions,
+            ticks=version.ticks,
+            tick_rate=RateOut.of(version.tick_rate),
+        )

@@ -1,0 +1,156 @@
+"""A poem as it is written: server-sent events, read by `fetch`, since writing a poem takes a POST.
+
+Refusals come before the first byte, as problems with their status; what fails later is an `error` event. The poem is
+stored in a transaction of its own and sent last; a reader who leaves frees his place, and nothing is stored as read.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Body, Depends, Request
+from fastapi.routing import APIRoute
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.routing import Match
+from starlette.types import Scope
+
+from app.actions import poems as deeds
+from app.bootstrap import Bot, now
+from app.domain.errors import EngineFailed, PoemBotError
+from app.domain.poem import Wish, Writing
+from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
+from app.store.poems import Poems
+from app.store.voices import Voices
+from app.web.api.readers import wish_of
+from app.web.api.shapes import PoemOut, PoemWish
+from app.web.http.deps import AWAY, BotDep, EngineDep, Slug, VisitorDep, storing_poems
+from app.web.http.errors import code_of, retry_after_of, status_of
+from app.web.http.rate_limits import POEMS, take
+from app.web.http.visitors import Visitor
+from app.web.ops.metrics import Metrics
+from app.web.readers.writing import turn_of
+
+log = structlog.get_logger(__name__)
+KIND = "text/event-stream"
+LOOK_AFTER = 0.5
+"""Seconds between two looks whether a reader who waits for his turn is still there."""
+
+
+class StreamRoute(APIRoute):
+    """A route for who accepts a stream of events; others find the next route of the same path."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Does the asker name `text/event-stream`?"""
+        if KIND not in Headers(scope=scope).get("accept", ""):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+router = APIRouter(prefix="/api/v1", route_class=StreamRoute, include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """A poem that has begun to be written."""
+
+    wish: Wish
+    first: Event
+    heard: asyncio.Queue[Event | Failed]
+
+    async def events(self) -> AsyncIterator[Event]:
+        """What is heard of it, to its end. Raises EngineFailed."""
+        yield self.first
+        while True:
+            event = await self.heard.get()
+            if isinstance(event, Failed):
+                raise event.error
+            yield event
+            if isinstance(event, Done):
+                return
+
+
+def _wished(
+    *,
+    voice: Slug,
+    request: Request,
+    bot: BotDep,
+    visitor: VisitorDep,
+    body: Annotated[PoemWish | None, Body()] = None,
+) -> Wish:
+    asked = body or PoemWish()
+    with bot.reads(Voices) as voices:
+        voices.check(voice)
+    take(request, POEMS, visitor)
+    wish = deeds.check(wish_of(asked))
+    with bot.reads(Poems) as poems:
+        return deeds.keeping(wish, asked.keep, visitor.id, store=poems)
+
+
+async def _begin(
+    voice: Slug,
+    request: Request,
+    engine: EngineDep,
+    visitor: VisitorDep,
+    wish: Annotated[Wish, Depends(_wished)],
+) -> AsyncIterator[Pen]:
+    """Wait for a place and start writing; stop when the reader has all of it or has left."""
+    loop, heard = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
+
+    def hear(event: Event | Failed) -> None:  # on the decode thread
+        loop.call_soon_threadsafe(heard.put_nowait, event)
+
+    ticket = engine.submit(voice, wish, hear, visitor=turn_of(visitor))
+    try:
+        first = await _first(heard, request)
+        if isinstance(first, Failed):
+            raise first.error
+        yield Pen(wish, first, heard)
+    finally:
+        engine.leave(ticket)
+
+
+async def _first(heard: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
+    while True:
+        try:
+            return await asyncio.wait_for(heard.get(), LOOK_AFTER)
+        except TimeoutError:
+            if await request.is_disconnected():
+                return Failed(EngineFailed("the reader left before his turn came"))
+
+
+@router.post("/voices/{voice}/poems", response_class=EventSourceResponse)
+async def stream(
+    voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, pen: Annotated[Pen, Depends(_begin)]
+) -> AsyncIterator[ServerSentEvent]:
+    """Have a poem written, character by character."""
+    metrics: Metrics = request.app.state.metrics
+    try:
+        async for event in pen.events():
+            match event:
+                case Start():
+                    yield ServerSentEvent(event="start", data={"version": event.number})
+                case Delta():
+                    yield ServerSentEvent(event="text", data={"slot": event.slot, "delta": event.text})
+                case LineDone():
+                    yield ServerSentEvent(event="line", data={"slot": event.line.slot, "text": event.line.text})
+                case Done():
+                    poem = await run_in_threadpool(_store, bot, visitor, pen.wish, event.writing)
+                    metrics.poem(voice)
+                    yield ServerSentEvent(event="done", data=poem)
+    except (PoemBotError, *AWAY) as error:
+        log.warning("stream.failed", code=code_of(error), error=str(error))
+        yield ServerSentEvent(event="error", data=_told(error))
+
+
+def _told(error: Exception) -> dict[str, object]:
+    return {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
+
+
+def _store(bot: Bot, visitor: Visitor, wish: Wish, writing: Writing) -> PoemOut:
+    with storing_poems(bot, visitor) as poems:
+        poem = poems.keep(writing, visitor.id, prime=wish.prime, fixed_seed=wish.seed is not None, now=now())
+        return PoemOut.of(poems.one(poem, visitor.id))

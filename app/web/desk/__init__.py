@@ -1,0 +1,1 @@
+"""The desk: the admin's pages, and who may open them."""

@@ -1,0 +1,73 @@
+"""Admins at the door: a desk session in a cookie, or a bearer token. Knows no password."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
+
+from app.bootstrap import now
+from app.store.admins import Admins, Key
+from app.web.http.security import SAFE
+from app.web.http.visitors import set_cookie
+
+COOKIE = "desk"
+SESSION_LIFE = 14 * 24 * 3600
+_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The desk's session.")
+_bearer = HTTPBearer(auto_error=False, description="A token from `poembot admin token`.")
+
+
+class OnlyReads(Exception):
+    """The key opens the desk for looking only."""
+
+    code = "forbidden"
+
+
+class NotAdmin(Exception):
+    """The door of the desk stays shut."""
+
+    code = "not_admin"
+
+
+def admin_of(request: Request, session: Session) -> str | None:
+    """The admin who sent this request, or None."""
+    key = key_of(request, session)
+    return key.admin if key else None
+
+
+def key_of(request: Request, session: Session) -> Key | None:
+    """The key that came with this request, or None. A bearer token must be right: no cookie makes up for it."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return Admins(session).key(token.strip(), "token", now())
+    secret = request.cookies.get(COOKIE)
+    return Admins(session).key(secret, "session", now()) if secret else None
+
+
+def must_be_admin(
+    request: Request,
+    _session: Annotated[str | None, Security(_cookie)],
+    _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
+) -> str:
+    """The name of the admin who asks. Raises NotAdmin, OnlyReads."""
+    with request.app.state.bot.reading() as session:
+        key = key_of(request, session)
+    if key is None:
+        raise NotAdmin
+    if key.scope == "read" and request.method not in SAFE:
+        raise OnlyReads
+    return key.admin
+
+
+Admin = Annotated[str, Depends(must_be_admin)]
+"""The name of the admin who asks. Raises NotAdmin."""
+
+
+def open_desk(request: Request, secret: str) -> None:
+    """Give the admin's browser his session."""
+    set_cookie(request, COOKIE, secret, life=SESSION_LIFE)
+
+
+def close_desk(request: Request) -> None:
+    """Take it back."""
+    set_cookie(request, COOKIE, "", life=0)

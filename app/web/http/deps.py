@@ -1,0 +1,92 @@
+"""What routes ask for. One unit of work a request, kept before the answer leaves."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, TypeVar, cast
+
+from fastapi import Depends, Path, Request
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from app.bootstrap import Bot, now
+from app.engine.engine import Engine
+from app.engine.reader import Reader
+from app.store.poems import Poems
+from app.store.visitors import Visitors
+from app.web.http.visitors import Visitor, visitor_of
+
+Thing = TypeVar("Thing")
+AWAY = (OperationalError, InterfaceError, PoolTimeout)
+"""What is raised when the database is away, or too busy to answer."""
+LARGEST_ID = 2**31 - 1
+"""Ids are 32-bit integers in the database."""
+
+
+def bot_of(request: Request) -> Bot:
+    """The bot behind the site that was asked."""
+    return cast("Bot", request.app.state.bot)
+
+
+def engine_of(request: Request) -> Engine:
+    """The engine of this process."""
+    return cast("Engine", request.app.state.engine)
+
+
+def reader_of(request: Request) -> Reader:
+    """The reader of this process."""
+    return cast("Reader", request.app.state.reader)
+
+
+def _at_once(look: Callable[[Request], Thing]) -> Callable[[Request], Awaitable[Thing]]:
+    """*look*, called where it stands: FastAPI sends plain functions to a thread, which costs more than these do."""
+
+    async def looked(request: Request) -> Thing:
+        return look(request)
+
+    return looked
+
+
+BotDep = Annotated[Bot, Depends(_at_once(bot_of))]
+EngineDep = Annotated[Engine, Depends(_at_once(engine_of))]
+ReaderDep = Annotated[Reader, Depends(_at_once(reader_of))]
+VisitorDep = Annotated[Visitor, Depends(_at_once(visitor_of))]
+
+
+def _transaction(bot: BotDep) -> Iterator[Session]:
+    with bot.transaction() as session:
+        yield session
+
+
+def _reading(bot: BotDep) -> Iterator[Session]:
+    with bot.reading() as session:
+        yield session
+
+
+# scope="function": the commit happens before the response leaves. FastAPI's
+# default would say 200 first and find out afterwards.
+Transaction = Annotated[Session, Depends(_transaction, scope="function")]
+Reading = Annotated[Session, Depends(_reading, scope="function")]
+
+Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
+PoemId = Annotated[str, Path(pattern=r"^[a-z2-7]+$", max_length=16, description="A poem.")]
+LineId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A line.")]
+RunId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A run.")]
+SubmissionId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A submission.")]
+Token = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9_-]+$", max_length=40, description="Its author's key to a submission.")
+]
+Number = Annotated[int, Path(ge=0, le=LARGEST_ID, description="A version of the voice's present base.")]
+
+
+def greet(session: Session, visitor: Visitor) -> None:
+    """Note in the database that this visitor is here; needed before anything can be stored for him."""
+    Visitors(session).greet(visitor.id, cookie_came_back=visitor.returned, address=visitor.address, now=now())
+
+
+@contextmanager
+def storing_poems(bot: Bot, visitor: Visitor) -> Iterator[Poems]:
+    """The poems, to add one for *visitor*."""
+    with bot.transaction() as session:
+        greet(session, visitor)
+        yield Poems(session)

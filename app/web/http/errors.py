@@ -1,0 +1,190 @@
+"""Errors, translated once: what the domain or a framework raised becomes a page, or problem+json (RFC 9457).
+
+Who asks under `/api/` or of the operations gets JSON; everybody else a page in his language.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
+
+from app.domain import errors
+from app.web.desk.admins import NotAdmin, OnlyReads
+from app.web.http.deps import AWAY
+from app.web.http.page import page
+from app.web.http.rate_limits import Limited
+from app.web.http.visitors import visit_of
+from app.web.ops.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+PROBLEM = "application/problem+json"
+JSON_PATHS = ("/api/v1", "/api/openapi", "/healthz", "/readyz", "/metrics")
+STATUSES: Mapping[type[Exception], int] = {
+    errors.Unknown: 404,
+    errors.Unfit: 422,
+    errors.AlreadyTaught: 409,
+    errors.NothingToUndo: 409,
+    errors.TurnedAway: 409,
+    errors.LeaseLost: 409,
+    errors.Cancelled: 409,
+    errors.EngineFull: 503,
+    errors.EngineFailed: 503,
+    errors.BrokenFolder: 503,
+    Limited: 429,
+    NotAdmin: 401,
+    OnlyReads: 403,
+}
+CODES = {
+    400: "invalid",
+    401: "not_admin",
+    403: "forbidden",
+    404: "unknown",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "not_json",
+    422: "invalid",
+}
+SHORT_WAIT = 5
+"""Seconds: what we ask for when we cannot know better."""
+
+
+class FormExpired(Exception):
+    """The form's token is missing, old, or somebody else's."""
+
+    code = "csrf"
+
+
+def install(app: FastAPI) -> None:
+    """Have the site answer these errors."""
+    known = (*STATUSES, errors.PoemBotError, FormExpired, *AWAY)
+    for kind in (*known, HTTPException, RequestValidationError):
+        app.add_exception_handler(kind, _handle)
+
+
+def code_of(error: Exception) -> str:
+    """The word by which pages and programs know an error."""
+    return "unavailable" if isinstance(error, AWAY) else str(getattr(error, "code", "error"))
+
+
+def status_of(error: Exception) -> int:
+    """The HTTP status of an error."""
+    if isinstance(error, FormExpired):
+        return 403
+    if isinstance(error, AWAY):
+        return 503
+    return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
+
+
+def retry_after_of(error: Exception) -> int | None:
+    """After how many seconds it is worth asking again; None where that changes nothing."""
+    if isinstance(error, errors.EngineFull | Limited):
+        return int(error.retry_after)
+    return SHORT_WAIT if isinstance(error, (errors.EngineFailed, errors.BrokenFolder, *AWAY)) else None
+
+
+def _handle(request: Request, error: Exception) -> Response:
+    if isinstance(error, RequestValidationError):
+        return _misfit(request, error)
+    if isinstance(error, HTTPException):
+        code = error.detail if error.detail in CODES.values() else CODES.get(error.status_code, "error")
+        headers = {"Allow": ", ".join(allowed(request))} if error.status_code == 405 else error.headers
+        return answer(request, error.status_code, code, headers=headers)
+    if isinstance(error, AWAY):
+        log.error("database.away", error=str(error))
+    detail = None if isinstance(error, AWAY) else _clean(str(error))
+    return answer(request, status_of(error), code_of(error), retry_after=retry_after_of(error), detail=detail)
+
+
+def allowed(request: Request) -> list[str]:
+    """The methods that the address of *request* answers, whichever routes they belong to."""
+    routes = request.app.router.routes
+
+    def answered(method: str) -> bool:
+        scope = {"type": "http", "method": method, "path": request.scope["path"], "headers": []}
+        return any(route.matches(scope)[0] is Match.FULL for route in routes)
+
+    methods = [method for method in ("GET", "POST", "PUT", "DELETE") if answered(method)]
+    return ["HEAD", *methods] if "GET" in methods else methods
+
+
+def _misfit(request: Request, error: RequestValidationError) -> Response:
+    """A request of the wrong shape. A path that cannot be the address of anything is simply unknown."""
+    found = error.errors()
+    if any(entry["loc"][:1] == ("path",) for entry in found):
+        return answer(request, 404, "unknown")
+    told = [
+        {"where": [_clean(str(part)) for part in entry["loc"]], "what": _clean(str(entry["msg"]))} for entry in found
+    ]
+    return answer(request, 422, "invalid", errors=told[:20])
+
+
+def answer(
+    request: Request,
+    status: int,
+    code: str,
+    *,
+    retry_after: int | None = None,
+    detail: str | None = None,
+    errors: Sequence[Mapping[str, object]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error in the form that the asker understands."""
+    metrics: Metrics = request.app.state.metrics
+    metrics.refused(code)
+    more = {**(headers or {}), **({"Retry-After": str(retry_after)} if retry_after else {})}
+    path = request.url.path
+    if path.startswith(JSON_PATHS) or path.endswith(".json"):
+        return problem(request, status, code, detail=detail, errors=errors, headers=more)
+    if status == 404 and path.endswith("/") and path.strip("/"):
+        return RedirectResponse("/" + path.strip("/\\"), 307)
+    if code == "not_admin" and request.method == "GET":
+        return RedirectResponse("/desk/login", 303)
+    if code == "engine_full":
+        return page(request, "wait.html", status, headers=more, retry_after=retry_after)
+    draft = visit_of(request).draft
+    return page(
+        request, "error.html", status, headers=more, status=status, code=code, retry_after=retry_after, draft=draft
+    )
+
+
+async def answer_outside(request: Request, status: int, code: str) -> Response:
+    """The same from outside the routes, where nothing may block."""
+    return await run_in_threadpool(answer, request, status, code)
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    *,
+    detail: str | None = None,
+    errors: Sequence[Mapping[str, object]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """An error for programs."""
+    body: dict[str, object] = {
+        "type": f"urn:poem-bot:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "code": code,
+        "request_id": visit_of(request).request_id,
+    }
+    if detail:
+        body["detail"] = detail
+    if errors:
+        body["errors"] = errors
+    more = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    return Response(json.dumps(body), status, media_type=PROBLEM, headers={**more, **(headers or {})})
+
+
+def _clean(text: str) -> str:
+    """Fit to be sent: what a visitor typed may not even be text."""
+    return text.encode("utf-8", "replace").decode()[:500]

@@ -1,0 +1,193 @@
+"""Pages: templates, words and the frame that all of them share. Knows no route."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, cast
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_datetime
+from babel.numbers import format_decimal, format_percent
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from app.domain.version import VoiceReport
+from app.store.voices import Voices
+from app.web.desk.admins import admin_of
+from app.web.http.deps import AWAY
+from app.web.http.josa import josa_filter
+from app.web.http.language import LANGS, Lang, catalogue, language_of
+from app.web.http.static import Assets
+from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visitor_of
+from app.web.readers.greeting import met
+
+TEMPLATES = Path(__file__).parents[3] / "templates"
+FLASH = "flash"
+_FLASH = re.compile(r"[a-z_]{1,30}")
+KOREA = timezone(timedelta(hours=9), "KST")
+FRAME: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
+"""What a template may ask for though its route had nothing to say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a visitor typed, to be given back when it could not be taken."""
+
+    text: str = ""
+    title: str = ""
+    author: str = ""
+    consent: bool = False
+    quotable: bool = False
+    prime: str = ""
+    own: str = ""
+    temperature: str = ""
+
+
+@pass_context
+def moment(context: Context, at: datetime) -> Markup:
+    """A date and a time: Korea's on Korean pages, UTC on others."""
+    if context.get("lang") == "ko":
+        words = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
+    else:
+        words = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), words)
+
+
+@pass_context
+def percent(context: Context, share: float) -> str:
+    """A share as a percentage with at most one decimal."""
+    return str(format_percent(share, "0.#%", locale=context.get("lang", "ko")))
+
+
+@pass_context
+def figure(context: Context, number: int) -> str:
+    """A number, with its thousands parted."""
+    return str(format_decimal(number, locale=context.get("lang", "ko")))
+
+
+@pass_context
+def tongue(context: Context, language: str) -> str:
+    """A language by its name: `en` is 영어 on Korean pages, English on English ones."""
+    try:
+        return Locale.parse(language, sep="-").get_language_name(context.get("lang", "ko")) or language
+    except (ValueError, UnknownLocaleError):
+        return language
+
+
+class Pages:
+    """The templates, once for each language."""
+
+    def __init__(self, folder: Path = TEMPLATES) -> None:
+        self.assets = Assets(folder / "static")
+        self.words = {lang: catalogue(folder / "locale", lang) for lang in LANGS}
+        self._environments = {lang: self._environment(folder, lang) for lang in LANGS}
+
+    def render(self, template: str, lang: Lang, context: Mapping[str, object]) -> str:
+        """The HTML of a page."""
+        return self._environments[lang].get_template(template).render({**FRAME, **context, "lang": lang})
+
+    def _environment(self, folder: Path, lang: Lang) -> Environment:
+        environment = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=True,
+            extensions=["jinja2.ext.i18n"],
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        words = self.words[lang]
+        cast("Any", environment).install_gettext_callables(words.ugettext, words.ungettext, newstyle=True)
+        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
+        environment.filters |= {"figure": figure, "tongue": tongue}
+        environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
+        return environment
+
+
+def page(
+    request: Request,
+    template: str,
+    status: int = 200,
+    /,
+    *,
+    headers: Mapping[str, str] | None = None,
+    **context: object,
+) -> HTMLResponse:
+    """A page in the visitor's language; the frame (voices, admin, flash, form token) is added here."""
+    pages: Pages = request.app.state.pages
+    voices, admin = _frame(request)
+    here = request.path_params.get("voice")
+    frame: dict[str, object] = {
+        "voices": voices,
+        "voice": next((v for v in voices if v.slug == here), None),
+        "host": met(request, voices),
+        "path": request.url.path,
+        "address": _address(request),
+        "origin": origin_of(request),
+        "csrf": keys_of(request).sign_form(visitor_of(request).id),
+        "admin": admin,
+        "flash": _flash(request),
+    }
+    told = frame | context
+    lang = language_of(request, cast("VoiceReport | None", told["voice"]))
+    html = pages.render(template, lang, told)
+    return HTMLResponse(html, status, headers={"Content-Language": lang, **(headers or {})})
+
+
+def feed(request: Request, template: str, **context: object) -> Response:
+    """A feed: the same words and addresses as the pages, without their frame."""
+    pages: Pages = request.app.state.pages
+    told = {"path": request.url.path, "origin": origin_of(request)}
+    lang = language_of(request, cast("VoiceReport | None", context.get("voice")))
+    xml = pages.render(template, lang, told | context)
+    return Response(xml, media_type="application/atom+xml")
+
+
+def say(request: Request, text: str, *, voice: VoiceReport | None = None, **names: object) -> str:
+    """A sentence of the catalogue in the visitor's language, for what is no page. *voice*: whose poem it is about."""
+    pages: Pages = request.app.state.pages
+    return pages.words[language_of(request, voice)].ugettext(text) % names
+
+
+def mark(request: Request, voice: VoiceReport, number: int) -> str:
+    """What everything kept is marked with: that a machine wrote it, and which."""
+    return f"{say(request, 'AI 생성', voice=voice)} · {voice.title} {say(request, '판 %(n)s', voice=voice, n=number)}"
+
+
+def origin_of(request: Request) -> str:
+    """Where this site is, as others reach it: behind TLS in production, whatever the last hop spoke."""
+    scheme = "https" if settings_of(request).env == "production" else request.url.scheme
+    return f"{scheme}://{request.url.netloc}"
+
+
+def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:
+    """Every page's voices and admin; a page that says the database is away must do without."""
+    try:
+        with request.app.state.bot.reading() as session:
+            return Voices(session).all(), admin_of(request, session)
+    except AWAY:
+        return (), None
+
+
+def _address(request: Request) -> str:
+    """Where to come back to; what answers a form has no address, so the page it was sent from, or nearly."""
+    if request.method not in ("GET", "HEAD"):
+        return f"/{request.path_params.get('voice', '')}"
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def set_flash(request: Request, code: str) -> None:
+    """One sentence for the next page that is shown."""
+    set_cookie(request, FLASH, code, life=60)
+
+
+def _flash(request: Request) -> str | None:
+    code = request.cookies.get(FLASH, "")
+    if not code or is_quiet(request):
+        return None
+    set_cookie(request, FLASH, "", life=0)
+    return code if _FLASH.fullmatch(code) else None

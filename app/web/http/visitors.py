@@ -1,0 +1,132 @@
+"""Visitors: who sent this request, as far as we want to know.
+
+A random id in a signed cookie, and a keyed hash of the address. Crawlers, link previews, prefetches and
+HEAD requests are quiet: they get no cookie and leave nothing behind.
+"""
+
+import ipaddress
+import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.settings import Settings
+from app.web.http.keys import Keys
+
+COOKIE = "visitor"
+COOKIE_LIFE = 400 * 24 * 3600
+"""Seconds; browsers keep no cookie longer."""
+_ID = re.compile(r"[0-9a-f]{32}")
+_CRAWLER = re.compile(
+    r"(?<!cu)bots?\b|crawl|spider|slurp|preview|facebookexternalhit|whatsapp|kakaotalk-scrap|kakaostory-og|"
+    r"yeti/|daum/|embedly|archiver|lighthouse|pingdom|uptime|monitor",
+    re.IGNORECASE,
+)
+"""Crawlers and link previews by their own words; `cubot` is a telephone."""
+_AHEAD = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who sent a request."""
+
+    id: str
+    returned: bool
+    """Did the cookie come back with this request?"""
+    address: str
+    """Keyed hash of the address, of this day."""
+
+
+@dataclass(slots=True)
+class Visit:
+    """What the edge keeps for one request; `request.state.visit`."""
+
+    request_id: str
+    head: bool
+    """Was it a HEAD request, answered as the GET it stands for?"""
+    cookies: list[str] = field(default_factory=list)
+    """`Set-Cookie` values that leave with the answer, whoever makes it."""
+    visitor: Visitor | None = None
+    draft: object = None
+    """What was typed into a form, so that an error page can give it back."""
+
+
+def visit_of(request: Request) -> Visit:
+    """The visit of a request."""
+    return cast("Visit", request.state.visit)
+
+
+def settings_of(request: Request) -> Settings:
+    """The settings of the site that was asked."""
+    return cast("Settings", request.app.state.bot.settings)
+
+
+def keys_of(request: Request) -> Keys:
+    """The keys of the site that was asked."""
+    return cast("Keys", request.app.state.keys)
+
+
+def is_quiet(request: Request) -> bool:
+    """Is this somebody who does not read: HEAD, a crawler, a link preview, a prefetch?"""
+    headers = request.headers
+    ahead = " ".join(headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz"))
+    return visit_of(request).head or bool(_AHEAD.search(ahead)) or bool(_CRAWLER.search(headers.get("user-agent", "")))
+
+
+def visitor_of(request: Request) -> Visitor:
+    """The visitor of this request; a new one takes a cookie home, unless he is quiet."""
+    visit = visit_of(request)
+    if visit.visitor is None:
+        visit.visitor = _recognise(request)
+        if not visit.visitor.returned and not is_quiet(request):
+            set_cookie(request, COOKIE, keys_of(request).sign_visitor(visit.visitor.id))
+    return visit.visitor
+
+
+def _recognise(request: Request) -> Visitor:
+    keys = keys_of(request)
+    known = keys.read_visitor(request.cookies.get(COOKIE, ""))
+    returned = known is not None and _ID.fullmatch(known) is not None
+    address = keys.hide(client_of(request), datetime.now(UTC))
+    return Visitor(known if returned and known else secrets.token_hex(16), returned, address)
+
+
+def set_cookie(request: Request, name: str, value: str, *, life: int = COOKIE_LIFE, path: str = "/") -> None:
+    """Have a cookie leave with the answer: HttpOnly, SameSite=Lax, and Secure in production. *life* 0 deletes it."""
+    carrier = Response()
+    secure = settings_of(request).env == "production"
+    carrier.set_cookie(name, value, max_age=life, path=path, secure=secure, httponly=True, samesite="lax")
+    visit_of(request).cookies.append(carrier.headers["set-cookie"])
+
+
+def client_of(request: Request) -> str:
+    """The address a request came from; `X-Forwarded-For` is believed only as far as the proxies are trusted.
+
+    IPv6 addresses are cut to their /64: a home or a server has that many of its own.
+    """
+    trusted = [part.strip() for part in settings_of(request).trusted_proxies.split(",") if part.strip()]
+    client = request.client.host if request.client else ""
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for"))  # a proxy may add a header of its own
+    for hop in reversed([part.strip() for part in forwarded.split(",")]):
+        if not _among(client, trusted) or not hop:
+            break
+        client = hop
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client[:64]
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+    return str(address)
+
+
+def _among(client: str, networks: list[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(client)
+        return any(address in ipaddress.ip_network(network, strict=False) for network in networks)
+    except ValueError:
+        return client in networks

@@ -1,0 +1,129 @@
+"""Operations: is it alive, is it ready, how much of everything. For machines; no visitor comes here."""
+
+import asyncio
+import itertools
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.concurrency import run_in_threadpool
+
+from app.bootstrap import Bot, now
+from app.engine.engine import Engine
+from app.store.cache import forget_pruned
+from app.store.pulses import Pulse, Pulses
+from app.store.voices import Voices
+from app.web.http.deps import AWAY, BotDep, EngineDep
+from app.web.ops.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+router = APIRouter(include_in_schema=False)
+BEAT_EVERY = 5.0
+"""Seconds between a web process' signs of life."""
+TIDY_BEATS = 720
+"""Beats between two looks at the copies of versions: an hour."""
+FRESH = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What one voice of one web process serves, and what would not load."""
+
+    voice: str
+    number: int | None
+    """Of the version that serves; None: nothing does."""
+    wanted: int
+    error: str | None
+
+
+@router.get("/healthz")
+def alive() -> JSONResponse:
+    """The process answers."""
+    return JSONResponse({"alive": True}, headers=FRESH)
+
+
+@router.get("/readyz")
+def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
+    """The process can serve readers: the database answers, and every voice has a version that writes.
+
+    A version that will not load leaves the old one serving: that is said, and is no reason to send readers away.
+    """
+    serving = {one.voice: one for one in _serving(engine)}
+    try:
+        with bot.reading() as session:
+            voices = [voice.slug for voice in Voices(session).all()]
+            workers = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "worker"]
+        database: str | None = None
+    except AWAY as error:
+        voices, workers, database = list(serving), [], type(error).__name__
+    writing = bool(voices) and all(slug in serving and serving[slug].number is not None for slug in voices)
+    body = {
+        "ready": database is None and writing,
+        "database": {"ok": database is None, "error": database},
+        "voices": {
+            slug: {"serving": one.number, "wanted": one.wanted, "error": one.error} for slug, one in serving.items()
+        },
+        "worker": {"alive": len(workers), "seen": max((p.at.isoformat() for p in workers), default=None)},
+    }
+    return JSONResponse(body, 200 if body["ready"] else 503, headers=FRESH)
+
+
+@router.get("/metrics")
+def metrics(request: Request, engine: EngineDep) -> Response:
+    """For Prometheus."""
+    counted: Metrics = request.app.state.metrics
+    for one in _serving(engine):
+        counted.serving(one.voice, -1 if one.number is None else one.number, broken=one.error is not None)
+    return PlainTextResponse(counted.text(), media_type=CONTENT_TYPE_LATEST, headers=FRESH)
+
+
+def statuses(pulses: Iterable[Pulse]) -> list[Serving]:
+    """What the web processes said in their pulses, each thing once."""
+    said: dict[Serving, None] = {}
+    for pulse in pulses:
+        told = pulse.detail.get("voices")
+        for one in told if pulse.kind == "web" and isinstance(told, list) else ():
+            said[Serving(one["voice"], one["number"], one["wanted"], one["error"])] = None
+    return list(said)
+
+
+async def beat(bot: Bot, engine: Engine) -> None:
+    """Tell the database every few seconds that this process is alive and what it serves; until cancelled."""
+    name = f"web {socket.gethostname()} {os.getpid()}"
+    for beats in itertools.count():
+        await run_in_threadpool(_beat_once, bot, engine, name)
+        if beats % TIDY_BEATS == 0:
+            await run_in_threadpool(_tidy_cache, bot)
+        await asyncio.sleep(BEAT_EVERY)
+
+
+def _tidy_cache(bot: Bot) -> None:
+    """Where the shelf is an object store, forget this machine's copies of what was taken off it."""
+    try:
+        with bot.reading() as session:
+            forget_pruned(bot.shelf, session)
+    except AWAY as error:
+        log.warning("cache.untidied", error=str(error))
+
+
+def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
+    detail: Mapping[str, object] = {
+        "voices": [asdict(one) for one in _serving(engine)],
+        "broken_trials": engine.broken_trials(),
+        "secret": bot.settings.secret_mark(),
+        "live": sorted(engine.in_memory()),  # no version is taken off the shelf under a poem: `worker/tidy.py`
+    }
+    try:
+        with bot.transaction() as session:
+            Pulses(session).beat(name, "web", detail, now())
+    except AWAY as error:
+        log.warning("pulse.unheard", error=str(error))
+
+
+def _serving(engine: Engine) -> list[Serving]:
+    return [Serving(status.voice, status.number, status.wanted, status.error) for status in engine.status().values()]

@@ -1,0 +1,1 @@
+"""The readers' pages. All of them work without JavaScript."""

@@ -1,0 +1,66 @@
+"""How a character network works, shown on the live one: what it expects as it reads, and its first lesson."""
+
+from itertools import islice
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from app.engine.reader import Reading
+from app.store.voices import Voices
+from app.web.http.deps import BotDep, ReaderDep, VisitorDep
+from app.web.http.page import page
+from app.web.http.rate_limits import READINGS, take
+from app.web.readers.greeting import met
+from models import byhand
+
+router = APIRouter(include_in_schema=False)
+MOST_READ = 200
+"""Characters of a text that the network reads for a visitor."""
+SHADES = 6
+"""Steps of surprise that are told apart by colour."""
+BITS_A_SHADE = 2.5
+SEEDS = 1000
+
+
+@router.get("/learn")
+def learn(
+    *, request: Request, bot: BotDep, reader: ReaderDep, visitor: VisitorDep, text: str = "", voice: str = ""
+) -> HTMLResponse:
+    """How a character RNN works, and what the champion makes of a text."""
+    with bot.reads(Voices) as voices:
+        known = voices.all()
+    chosen = next((one for one in known if one.slug == voice), met(request, known))
+    asked = " ".join(text.encode("utf-8", "replace").decode().split())[:MOST_READ]
+    reading: Reading | None = None
+    if chosen is not None:
+        if asked:
+            take(request, READINGS, visitor)
+        reading = reader.read(chosen.slug, asked)
+    return page(request, "learn.html", reading=reading, asked=asked, chosen=chosen, shade=_shade, **_lesson(0, 0))
+
+
+@router.get("/learn/hello")
+def hello(request: Request, seed: str = "", step: str = "") -> HTMLResponse:
+    """The first lesson after so many steps of training."""
+    return page(request, "hello.html", **_lesson(_number(seed) % SEEDS, min(_number(step), byhand.MOST_STEPS)))
+
+
+def _lesson(seed: int, step: int) -> dict[str, Any]:
+    heard = list(islice(byhand.lesson(seed), step + 1))
+    return {
+        "heard": heard[-1],
+        "seed": seed,
+        "another": (seed + 1) % SEEDS,
+        "letters": byhand.LETTERS,
+        "rows": list(zip(byhand.READ, byhand.WANTED, heard[-1].odds, strict=True)),
+    }
+
+
+def _number(typed: str) -> int:
+    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 6 else 0
+
+
+def _shade(bits: float, characters: int) -> int:
+    """A step of surprise, per character, from 0 (foreseen) on."""
+    return min(SHADES - 1, int(bits / max(1, characters) / BITS_A_SHADE))

@@ -1,0 +1,46 @@
+"""Privacy: what is kept and why, and a visitor's own: to take away, and to have forgotten."""
+
+import json
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from app.bootstrap import now
+from app.domain.errors import Unfit
+from app.store.privacy import Privacy
+from app.web.http.deps import BotDep, VisitorDep
+from app.web.http.forms import GenuineForm
+from app.web.http.page import page, set_flash
+from app.web.http.visitors import COOKIE, set_cookie
+from app.web.readers.greeting import COOKIE as VOICE_COOKIE
+from app.web.readers.pages import see_other
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/privacy")
+def privacy(request: Request, bot: BotDep) -> HTMLResponse:
+    """What is kept and why."""
+    return page(request, "privacy.html", days=bot.settings.keep_visitors)
+
+
+@router.get("/me/export")
+def export(bot: BotDep, visitor: VisitorDep) -> Response:
+    """Everything kept of this visitor, as a file."""
+    with bot.reads(Privacy) as store:
+        kept = store.export(visitor.id, now())
+    headers = {"Content-Disposition": 'attachment; filename="poem-bot.json"', "Cache-Control": "no-store"}
+    return Response(json.dumps(kept, ensure_ascii=False, indent=1), media_type="application/json", headers=headers)
+
+
+@router.post("/me/erase")
+def erase(request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Forget this visitor, cookie and all."""
+    if form.text("confirm") != "yes":
+        raise Unfit("unconfirmed", "erasing must be confirmed")
+    with bot.transaction() as session:
+        Privacy(session).erase(visitor.id, now())
+    for cookie in (COOKIE, VOICE_COOKIE):
+        set_cookie(request, cookie, "", life=0)
+    set_flash(request, "erased")
+    return see_other("/me")

@@ -1,0 +1,100 @@
+"""The teach box and what becomes of it: a submission, and its author's private page."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from app.actions import submissions as deeds
+from app.bootstrap import Bot, now
+from app.domain.errors import AlreadyTaught, Unfit
+from app.domain.submission import Submission
+from app.store.guesses import Guesses
+from app.store.learned import Learnings
+from app.store.submissions import Submissions
+from app.store.voices import Voices
+from app.web.http.deps import BotDep, Slug, Token, VisitorDep, greet
+from app.web.http.errors import FormExpired
+from app.web.http.forms import AnyForm, GenuineForm
+from app.web.http.page import page, set_flash
+from app.web.http.rate_limits import SUBMISSIONS, Limited, take
+from app.web.http.visitors import Visitor
+from app.web.readers.pages import see_other
+from app.web.readers.poem_page import teach_again
+
+router = APIRouter(include_in_schema=False)
+PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+def teach(
+    bot: Bot,
+    voice: str,
+    visitor: Visitor,
+    *,
+    text: str,
+    title: str | None,
+    author: str | None,
+    consent: bool,
+    quotable: bool = False,
+) -> tuple[Submission, bool]:
+    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice.
+
+    *quotable*: single lines of it may be shown in the guessing game.
+    """
+    with bot.reads(Voices) as voices:
+        voices.check(voice)
+    offer = deeds.examine(text, title, author, consent=consent)
+    with bot.transaction() as session:
+        greet(session, visitor)
+        given, new = deeds.teach(
+            offer,
+            voice,
+            visitor.id,
+            address=visitor.address,
+            auto_approve=bot.settings.auto_approve,
+            submissions=Submissions(session),
+            now=now(),
+        )
+        if quotable:
+            Guesses(session).allow(given.id)
+        return given, new
+
+
+@router.post("/{voice}/submissions")
+def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Teach a poem."""
+    title, author, draft = form.text("title") or None, form.text("author") or None, form.draft
+    try:
+        form.must_be_genuine()
+        take(request, SUBMISSIONS, visitor)
+        given, new = teach(
+            bot,
+            voice,
+            visitor,
+            text=form.text("text"),
+            title=title,
+            author=author,
+            consent=draft.consent,
+            quotable=draft.quotable,
+        )
+    except (FormExpired, Limited, Unfit, AlreadyTaught) as error:
+        return teach_again(request, voice, visitor, error, draft)
+    set_flash(request, "taught" if new else "known")
+    return see_other(f"/submissions/{given.token}")
+
+
+@router.get("/submissions/{token}")
+def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
+    """What became of a submission, for who has its address."""
+    with bot.reading() as session:
+        given = Submissions(session).by_token(token)
+        voice = Voices(session).one(given.voice)
+        learned = Learnings(session).of("poem", [given.id]).get(given.id)
+    return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice, learned=learned)
+
+
+@router.post("/submissions/{token}/withdraw")
+def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) -> Response:
+    """Take it back: the next lesson is without it."""
+    with bot.transaction() as session:
+        Submissions(session).withdraw(token, now())
+    set_flash(request, "withdrawn")
+    return see_other(f"/submissions/{token}")

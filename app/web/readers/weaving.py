@@ -1,0 +1,123 @@
+"""엮기: lines that a visitor ticked, arranged by him into a piece, which others read once it has been approved."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from app.actions import pieces as deeds
+from app.bootstrap import now
+from app.domain.errors import Unfit, UnknownLine
+from app.domain.piece import MOST
+from app.domain.submission import SubmissionStatus
+from app.store.pieces import Pieces
+from app.store.voices import Voices
+from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
+from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
+from app.web.http.forms import AnyForm, Form, GenuineForm
+from app.web.http.page import page, say, set_flash
+from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
+from app.web.http.visitors import Visitor
+from app.web.readers.card import card
+from app.web.readers.pages import see_other
+from app.web.readers.take_away import SHOWN_ELSEWHERE
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/{voice}/weave")
+def loom(voice: Slug, request: Request, visitor: VisitorDep) -> HTMLResponse:
+    """The lines there are, and a place for each."""
+    return _loom(request, voice, visitor, None, None)
+
+
+@router.post("/{voice}/pieces")
+def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Make a piece of them."""
+    try:
+        form.must_be_genuine()
+        take(request, SUBMISSIONS, visitor)
+        with bot.transaction() as session:
+            Voices(session).one(voice)
+            greet(session, visitor)
+            piece = deeds.weave(
+                [line for _, line in sorted(_placed(form))],
+                voice,
+                visitor.id,
+                title=form.text("title"),
+                author=form.text("author"),
+                auto_approve=bot.settings.auto_approve,
+                pieces=Pieces(session),
+                now=now(),
+            )
+    except (FormExpired, Limited, Unfit, UnknownLine) as error:
+        return _loom(request, voice, visitor, form, error)
+    set_flash(request, "woven")
+    return see_other(f"/pieces/{piece}")
+
+
+@router.get("/{voice}/pieces")
+def browse(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
+    """What readers wove."""
+    with bot.reading() as session:
+        Voices(session).one(voice)
+        pieces = Pieces(session).of_voice(voice, visitor.id)
+    return page(request, "pieces.html", pieces=pieces)
+
+
+@router.get("/pieces/{piece}.png")
+def as_picture(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
+    """A piece as a picture; one that is not approved is its maker's alone, in whatever keeps copies too."""
+    take(request, READINGS, visitor)
+    with bot.reading() as session:
+        found = Pieces(session).one(piece, visitor.id)
+        voice = Voices(session).one(found.voice)
+    lines = tuple(line.text for line in found.lines)
+    versions = say(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
+    drawn = card(lines, found.title, versions, f"{say(request, 'AI 생성', voice=voice)} · {voice.title} {versions}")
+    shown = SHOWN_ELSEWHERE if found.status is SubmissionStatus.APPROVED else {"Cache-Control": "no-store"}
+    return Response(drawn, media_type="image/png", headers=shown)
+
+
+@router.get("/pieces/{piece}")
+def piece(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
+    """A piece at its address."""
+    with bot.reading() as session:
+        found = Pieces(session).one(piece, visitor.id)
+        voice = Voices(session).one(found.voice)
+    return page(request, "piece.html", piece=found, voice=voice)
+
+
+@router.post("/pieces/{piece}/withdraw")
+def withdraw(piece: PoemId, request: Request, _form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Its maker takes it back."""
+    with bot.transaction() as session:
+        Pieces(session).withdraw(piece, visitor.id, now())
+    set_flash(request, "unwoven")
+    return see_other("/me")
+
+
+def _placed(form: Form) -> list[tuple[int, int]]:
+    """(place, line) of the lines that were given a place; the form's fields are `place-LINE`."""
+    placed = []
+    for name in form.fields:
+        place = form.text(name)
+        kind, _, line = name.partition("-")
+        if kind == "place" and line.isdecimal() and len(line) < 10 and place.isdecimal() and 0 < int(place[:3]) <= MOST:
+            placed.append((int(place[:3]), int(line)))
+    return placed
+
+
+def _loom(request: Request, voice: str, visitor: Visitor, form: Form | None, error: Exception | None) -> HTMLResponse:
+    with request.app.state.bot.reading() as session:
+        Voices(session).one(voice)
+        lines = Pieces(session).material(voice, visitor.id)
+    wait = retry_after_of(error) if error else None
+    return page(
+        request,
+        "weave.html",
+        status_of(error) if error else 200,
+        headers={"Retry-After": str(wait)} if wait else {},
+        lines=lines,
+        places={line: place for place, line in _placed(form)} if form else {},
+        draft=form.draft if form else None,
+        errors=[code_of(error)] if error else [],
+    )

@@ -1,0 +1,232 @@
+"""`bench decode`: steps a second of the engine, sampling and all, beside eager torch with the same weights.
+
+A step is one symbol for each of B texts. The engine's are counted from outside while it
+writes poems without end, so everything it does for a poem is in them.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from app.domain.poem import Wish
+from app.engine.engine import Engine
+from app.settings import Settings
+from app.store.voices import Serving
+from lab.bench import charts, limit, machine, report
+from models import checkpoint
+from models.checkpoint import Checkpoint
+from models.corpus import read_poems
+from models.graph import width
+from models.sample import Rules
+from models.step import Step, free
+from models.vocabulary import END
+
+BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
+SIZES = (128, 256, 512, 1024)
+"""Of two LSTM layers; the ancestor's were 128."""
+ENDLESS = 10**9
+PATIENCE = 20.0
+Measure = Callable[[float], float]
+"""Seconds to measure -> steps a second."""
+
+
+@dataclass(frozen=True)
+class Ring:
+    """One version folder, and how it is measured."""
+
+    version: Checkpoint
+    threads: int
+    seconds: float
+    """For each contender at each B."""
+
+    def contest(self, rows: int, *, rounds: int = 3, without: Sequence[str] = ()) -> dict[str, float]:
+        """Steps a second of all contenders at B = *rows*, in turns."""
+        import torch  # the baseline's; what is measured does without
+
+        from lab.bench.eager import Cells, Whole, network_of
+
+        torch.set_num_threads(self.threads)
+        network, temperature = network_of(self.version), self.version.meta.style.temperature
+        contenders: dict[str, Measure] = {"engine": partial(self.engine, rows), "onnx_step": partial(self.bare, rows)}
+        for name, spelling in (("torch_lstm", Whole), ("torch_cell", Cells)):
+            contenders[name] = partial(_rate_of, spelling(network, rows, temperature=temperature).step)
+        chosen = {name: measure for name, measure in contenders.items() if name not in without}
+        return machine.in_turns(chosen, seconds=self.seconds, rounds=rounds)
+
+    def engine(self, rows: int, seconds: float) -> float:
+        """The engine's rate while *rows* poems are under way."""
+        with _writing(self.version.folder, rows, threads=self.threads) as engine:
+            done, began = _steps(engine), time.perf_counter()
+            time.sleep(seconds)
+            return (_steps(engine) - done) / (time.perf_counter() - began)
+
+    def bare(self, rows: int, seconds: float) -> float:
+        """The rate of the network alone: one run of the graph after the other."""
+        style, symbols = self.version.meta.style, self.version.vocabulary
+        rules = Rules.of(symbols, banned=style.banned, spell=style.spell)
+        step = Step(self.version.build_graph("int8"), rules=rules.forbidden, rows=rows, threads=self.threads)
+        step.ids[:] = np.arange(rows) % len(symbols)
+        return _rate_of(partial(step.run, rows), seconds)
+
+    def ceiling(self, rows: int, engine: float) -> dict[str, float]:
+        """The machine's int8 rate for these shapes, the steps a second that would allow, and the engine's share."""
+        multiply = limit.products(self.version.meta.architecture, rows, precision="int8", threads=self.threads)
+        steps = machine.rate(multiply, seconds=self.seconds / 3)
+        operations = limit.operations(self.version.meta.architecture)
+        return {"b": rows, "int8_gops": steps * rows * operations / 1e9, "steps_per_s": steps, "share": engine / steps}
+
+
+def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
+    """The contract's figures."""
+    version = checkpoint.read(folder)
+    ring, architecture = Ring(version, threads, seconds), version.meta.architecture
+    figures: dict[str, Any] = {
+        "machine": machine.describe(),
+        "voice": version.meta.voice,
+        "layers": architecture["layers"],
+        "size": architecture["size"],
+        "vocab": architecture["symbols"],
+        "threads": threads,
+    }
+    for rows in (1, 64):
+        tell(f"B = {rows}")
+        figures[f"b{rows}"] = _compared(ring.contest(rows))
+    tell("B = 1 … 256")
+    figures["curve"] = [_point(ring, rows) for rows in BATCHES]
+    figures["limit"] = [ring.ceiling(rows, figures[f"b{rows}"]["engine"]) for rows in (1, 64)]
+    figures["sizes"] = list(_sizes(ring, tell))
+    tell("int8 against fp32 on the holdout")
+    figures["int8_bits_delta"] = bits(version, "int8") - bits(version, "fp32")
+    return figures
+
+
+def _compared(rates: Mapping[str, float]) -> dict[str, float]:
+    """The rates, the ratio to the faster of torch's two, and what the engine adds to the network, as a share."""
+    eager = max(rates["torch_lstm"], rates["torch_cell"])
+    return {**rates, "ratio": rates["engine"] / eager, "overhead": rates["onnx_step"] / rates["engine"] - 1}
+
+
+def _point(ring: Ring, rows: int) -> dict[str, float]:
+    slow = replace(ring, seconds=ring.seconds / 3)
+    rates = slow.contest(rows, rounds=1, without=["torch_lstm"])
+    return {"b": rows, "steps_per_s": rates.pop("engine"), **rates}
+
+
+def _sizes(ring: Ring, tell: Callable[[str], None]) -> Iterator[dict[str, float]]:
+    """The same contest for untrained networks of other sizes, the ancestor's among them."""
+    for size in SIZES:
+        tell(f"2 × {size}")
+        with TemporaryDirectory(prefix="poembot-bench-") as place:
+            other = replace(ring, version=_untrained(ring.version, size, Path(place) / "v"), seconds=ring.seconds / 2)
+            for rows in (1, 64):
+                yield {"layers": 2, "size": size, "b": rows, **_compared(other.contest(rows))}
+
+
+def _untrained(like: Checkpoint, size: int, folder: Path) -> Checkpoint:
+    """A version of another size with random weights, and the vocabulary and style of a real one."""
+    from models.network import Architecture, CharNetwork
+
+    architecture = Architecture(len(like.vocabulary), "lstm", 2, size, min(256, size))
+    meta = replace(like.meta, architecture=architecture.as_dict(), files={}, fingerprint={})
+    checkpoint.write(folder, meta, like.vocabulary, CharNetwork(architecture).arrays())
+    return checkpoint.read(folder)
+
+
+@contextmanager
+def _writing(folder: Path, rows: int, *, threads: int) -> Iterator[Engine]:
+    """An engine that is writing so many poems without end."""
+    serving = Serving("bench", 0, 0, "folder", "bench")
+    settings = Settings.model_validate({"slots": rows, "queue": rows, "engine_threads": threads})
+    engine = Engine(champions=lambda: [serving], fetch=lambda _key: folder, settings=settings)
+    try:
+        engine.start()
+        for seed in range(rows):
+            engine.submit("bench", Wish(lines=ENDLESS, seed=seed), lambda _event: None, visitor=str(seed))
+        deadline = time.monotonic() + PATIENCE
+        while engine.load()[0] < rows and time.monotonic() < deadline:
+            time.sleep(0.005)
+        yield engine
+    finally:
+        engine.close()
+
+
+def _steps(engine: Engine) -> int:
+    return sum(engine.tally.batches.counts)
+
+
+def _rate_of(deed: Callable[[], object], seconds: float) -> float:
+    return machine.rate(deed, seconds=seconds)
+
+
+def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:
+    """Bits a character of the base's holdout in that precision, its poems read side by side, each from silence."""
+    symbols = version.vocabulary
+    poems = read_poems(version.folder / "holdout.txt")
+    step = Step(version.build_graph(precision), rules=free(len(symbols), width(len(symbols))), rows=rows)
+    nats, chars = 0.0, sum(len(poem) + 2 for poem in poems)
+    for start in range(0, len(poems), rows):
+        nats += _surprise(step, [[END, *symbols.encode(poem + "\n"), END] for poem in poems[start : start + rows]])
+    return nats / chars / math.log(2)
+
+
+def _surprise(step: Step, texts: Sequence[Sequence[int]]) -> float:
+    """Nats of these texts' symbols, each after those before it."""
+    step.silence()
+    rows, nats = np.arange(len(texts)), 0.0
+    for at in range(max(map(len, texts)) - 1):
+        here = np.array([text[at] if at < len(text) else END for text in texts])
+        following = np.array([text[at + 1] if at + 1 < len(text) else -1 for text in texts])
+        step.ids[rows] = here
+        step.run(len(texts))
+        counts = following >= 0
+        nats -= float(step.logprobs[rows[counts], following[counts]].sum())
+        step.turn()
+    return nats
+
+
+def draw(figures: Mapping[str, Any], folder: Path) -> Path:
+    """Steps a second over B."""
+    curve = figures["curve"]
+    names = {"engine": "steps_per_s", "onnx_step": "onnx_step", "torch_cell": "torch_cell"}
+    return charts.draw(
+        folder / "decode.svg",
+        "Steps a second by texts written together",
+        steps=[point["b"] for point in curve],
+        lines={name: [point[key] for point in curve] for name, key in names.items()},
+        x_title="texts written together (B)",
+        y_title="steps a second, each a symbol for all B",
+    )
+
+
+def rows(figures: Mapping[str, Any]) -> list[report.Row]:
+    """For the table."""
+    told: list[report.Row] = []
+    for b, must, aim in ((1, 20, 35), (64, 8, 12)):
+        found = figures[f"b{b}"]
+        told += [(f"B={b}: {name}, steps/s", found[name], "") for name in _NAMES]
+        told.append(
+            (
+                f"B={b}: engine over eager torch",
+                found["ratio"],
+                report.verdict(found["ratio"], must=must, aim=aim, least=True),
+            )
+        )
+        told.append((f"B={b}: what the engine adds to the network", f"{found['overhead']:.0%}", ""))
+    for ceiling in figures["limit"]:
+        told.append((f"B={ceiling['b']:.0f}: int8 products alone, Gop/s", ceiling["int8_gops"], ""))
+        told.append((f"B={ceiling['b']:.0f}: engine's share of that limit", f"{ceiling['share']:.0%}", ""))
+    for found in figures["sizes"]:
+        told.append((f"2×{found['size']}, B={found['b']}: engine over eager torch", found["ratio"], ""))
+    delta = figures["int8_bits_delta"]
+    return [*told, ("int8 − fp32, bits a character", delta, report.verdict(delta, must=0.01, aim=0.002, least=False))]
+
+
+_NAMES = ("engine", "onnx_step", "torch_lstm", "torch_cell")

@@ -1,0 +1,109 @@
+"""A run when readers have ticked very much: how long does it take?
+
+    python -m lab.bench.lesson [--voice sibot --ticks 10000]
+
+Invented readers (`lab/simulate/audience.py`) are shown the base's poems until they have ticked so many lines; then
+one run, with a deployment's default settings, is carried out as the worker does. Held to: five minutes of two cores.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from app.actions import poems
+from app.bootstrap import now
+from app.domain.poem import Wish, Writing
+from app.settings import Settings
+from app.store.poems import Poems
+from app.store.runs import Runs
+from app.store.ticks import Ticks
+from app.store.visitors import Visitors
+from lab.bench import machine
+from lab.simulate import audience
+from lab.simulate.town import Town, town
+
+BASES = Path(__file__).parents[2] / "models" / "base"
+PATIENT = 20
+"""Poems that a reader reads."""
+MOST_MINUTES = 5.0
+
+
+@dataclass
+class Ready:
+    """A writer whose poems lie in a drawer."""
+
+    drawer: Iterator[Writing]
+
+    def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
+        """The next."""
+        return next(self.drawer)
+
+
+def read_on(here: Town, ticks: int) -> tuple[int, int]:
+    """Have readers come until so many lines are ticked; how many lines they were shown, and how many they ticked."""
+    coming, shown, ticked = audience.audience(here.voice, here.rng), 0, 0
+    writer = Ready(here.engine.write_all(here.voice, iter(Wish, None)))
+    while ticked < ticks:
+        reader = next(coming)
+        with here.bot.writes(Visitors) as visitors:
+            visitors.greet(reader.id, cookie_came_back=True, address=reader.address, now=now())
+        for _ in range(PATIENT):
+            marks = _read(here, writer, reader)
+            shown, ticked = shown + len(marks), ticked + sum(marks)
+    return shown, ticked
+
+
+def _read(here: Town, writer: Ready, reader: audience.Visitor) -> list[bool]:
+    """One poem, and what he ticks of it."""
+    reading, storing = partial(here.bot.reads, Poems), partial(here.bot.writes, Poems)
+    number = poems.write(Wish(), here.voice, reader.id, reading=reading, storing=storing, writer=writer, now=now())
+    with here.bot.reads(Poems) as store:
+        lines = store.one(number, reader.id).lines
+    marks = reader.read([line.text for line in lines])
+    chosen = {line.id for line, mark in zip(lines, marks, strict=True) if mark}
+    with here.bot.writes(Ticks) as store:
+        store.replace(number, reader.id, chosen, address=reader.address, now=now())
+    return marks
+
+
+def measure(voice: str, ticks: int, home: Path) -> dict[str, object]:
+    """The figures."""
+    with town(home, BASES / voice, Settings(), 1) as here:
+        shown, ticked = read_on(here, ticks)
+        print(f"{ticked:,} of {shown:,} lines ticked; the run begins", file=sys.stderr, flush=True)
+        clock, processor = time.monotonic(), time.process_time()
+        state = here.run()
+        minutes, core = (time.monotonic() - clock) / 60, (time.process_time() - processor) / 60
+        with here.bot.reads(Runs) as runs:
+            log = runs.one(runs.of_voice(voice, 1)[0].run).log
+    return {
+        "machine": machine.describe(),
+        "voice": voice,
+        "shown": shown,
+        "ticked": ticked,
+        "state": state,
+        "log": list(log),
+        "minutes": round(minutes, 2),
+        "core_minutes": round(core, 2),
+        "held": minutes <= MOST_MINUTES,
+    }
+
+
+def main() -> None:
+    """Print the figures as one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--voice", default="sibot")
+    parser.add_argument("--ticks", type=int, default=10_000)
+    args = parser.parse_args()
+    with TemporaryDirectory(prefix="poembot-bench-") as home:
+        print(json.dumps(measure(args.voice, args.ticks, Path(home)), ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

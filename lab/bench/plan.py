@@ -1,0 +1,94 @@
+"""The plan of docs/scale.md, worked out from what the benches found: `python -m lab.bench.plan` writes it there.
+
+What readers do is assumed, and said; what a core does is measured (`make bench`, `make soak`).
+"""
+
+import json
+import math
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.bench.report import RESULTS
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "scale.md"
+BEGIN, END = "<!-- python -m lab.bench.plan -->", "<!-- /python -m lab.bench.plan -->"
+
+POEMS, TICKS = 4, 3
+"""A reader's, a day."""
+PEAK = 0.10
+"""Share of a day's readers in its busiest hour."""
+HEADROOM = 1.5
+"""The busiest minute over the mean of its hour, and room for a web to be replaced."""
+BYTES_A_POEM = 2_700
+"""Rows and indexes of a poem of five lines in Postgres, with its impressions; measured over 2,000 poems."""
+BUSIEST = 0.6
+"""Share of what a web can do that is asked of it: beyond, waiting grows."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the benches say of one core."""
+
+    poems_per_s: float
+    """Stored, over HTTP, by one web on one core."""
+    steps_per_s: float
+    """Of the engine with 64 lines."""
+    chars_per_s: float
+    """Of a training."""
+    web_mb: float
+    """Memory of a web under load."""
+
+
+def measured(folder: Path = RESULTS) -> Measured:
+    """From the files that `make bench` and `make soak` leave. FileNotFoundError for one that is missing."""
+    decode, serve, train, soak = (_read(folder / f"{name}.json") for name in ("decode", "serve", "train", "soak"))
+    poems = serve["one_web_poems_per_s"] or serve["poems_per_s"]
+    return Measured(poems, decode["b64"]["engine"], train["chars_per_s"], soak["memory_mb"]["last"] / soak["webs"])
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def plan(readers: int, core: Measured) -> dict[str, str]:
+    """What so many readers a day ask for, and what carries them."""
+    poems = readers * POEMS
+    peak = poems * PEAK / 3600 * HEADROOM
+    webs = max(2, math.ceil(peak / (core.poems_per_s * BUSIEST)))
+    return {
+        "readers a day": f"{readers:,}",
+        "poems a day": f"{poems:,}",
+        "poems/s in the busiest minute": f"{peak:.0f}",
+        "webs of one core": f"{webs}",
+        "their memory": f"{webs * core.web_mb / 1000:.1f} GB",
+        "writes/s to Postgres (poems, ticks, cookies)": f"{peak * (1 + TICKS / POEMS + 0.5):.0f}",
+        "rows a day": f"{poems * 16 + readers * TICKS:,}",
+        "growth of Postgres, a day": f"{poems * BYTES_A_POEM / 1e9:.1f} GB",
+        "connections to Postgres, at most": f"{webs * 30 + 60}",
+    }
+
+
+def table(core: Measured) -> str:
+    """The section, in Markdown."""
+    small, large = plan(100_000, core), plan(1_000_000, core)
+    rows = [f"| {name} | {small[name]} | {large[name]} |" for name in small]
+    told = (
+        f"One core: **{core.poems_per_s:,.0f} poems/s** stored by one web; {core.steps_per_s:,.0f} steps/s of "
+        f"the engine with 64 lines; {core.chars_per_s:,.0f} characters/s of a training; {core.web_mb:,.0f} MB a web."
+    )
+    return "\n".join((told, "", "| | | |", "|---|---|---|", *rows))
+
+
+def main() -> int:
+    """Write the section anew."""
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(measured())}\n{END}{after}", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

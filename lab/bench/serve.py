@@ -1,0 +1,263 @@
+"""`bench serve`: poems a second over HTTP, stored, beside a server as the ancestor's was.
+
+Readers in a closed loop, in this process; the site in its own, with its default settings but
+for limits. All of them share the machine's processors.
+"""
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from app.bootstrap import build, build_engine
+from app.domain.run import Phase, RunReport, RunState
+from app.settings import Settings
+from app.store.runs import Runs
+from app.store.shelf import SHIPPED
+from lab.bench import charts, machine, report
+from lab.bench.crowd import Deed, Tally, crowd, percentile
+from lab.bench.site import HOST, Site, environment, port_of, process, site
+from lab.bench.wire import Heard, Reader
+
+READERS = 64
+CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+NAIVE_AT = (1, 8, 64)
+ALONE = 60
+"""Poems read by one reader alone, one after the other."""
+TICKING = 12
+"""Readers who tick two lines of a few poems each, so that there is something to learn."""
+PATIENCE = 180.0
+"""Seconds within which a worker must have begun to teach."""
+Say = Callable[[str], None]
+
+
+def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
+    """The contract's figures; each thing is measured for so many *seconds*."""
+    writes, streams = partial(Reader.write, voice=voice), partial(Reader.stream, voice=voice)
+    figures: dict[str, Any] = {"machine": machine.describe(), "voice": voice, "readers": READERS}
+    with site() as it:
+        figures["candidates"] = _candidates(it)
+        tell("one reader alone")
+        alone = asyncio.run(_alone(it.port, streams))
+        tell(f"{READERS} readers")
+        told = _crowd(it.port, READERS, seconds, writes)
+        read_along = _crowd(it.port, READERS, seconds, streams)
+        tell("1 … 512 readers")
+        curve = [_point(it.port, readers, seconds / 2, writes) for readers in CURVE]
+        tell("while training")
+        training = _while_training(it, voice, seconds, streams)
+    tell("a server as the ancestor's was")
+    naive = {
+        name: _naive(voice, name, seconds, NAIVE_AT if name == "whole" else [READERS]) for name in ("whole", "cells")
+    }
+    tell("two webs on Postgres and Redis")
+    webs = _two_webs(seconds, writes)
+    slow, quick = naive["whole"][-1]["poems_per_s"], naive["cells"][-1]["poems_per_s"]
+    return figures | {
+        "poems_per_s": told.poems_per_s,
+        "naive_poems_per_s": slow,
+        "ratio": over(told.poems_per_s, slow),
+        "naive_cells_poems_per_s": quick,
+        "ratio_to_cells": over(told.poems_per_s, quick),
+        "streamed_poems_per_s": read_along.poems_per_s,
+        "chars_per_poem": _length(told.heard),
+        "first_char_p95_ms": percentile([heard.first_char for heard in read_along.heard], 95),
+        "first_line_p95_ms": percentile([heard.first_line for heard in read_along.heard], 95),
+        "poem_p95_ms": percentile([heard.took for heard in told.heard], 95),
+        "alone_first_char_p95_ms": percentile([heard.first_char for heard in alone], 95),
+        "alone_first_char_p50_ms": percentile([heard.first_char for heard in alone], 50),
+        **training,
+        **webs,
+        "errors": told.errors + read_along.errors + sum(point["errors"] for point in curve) + webs["two_webs_errors"],
+        "curve": curve,
+        "naive_curve": naive["whole"],
+    }
+
+
+def over(one: float | None, other: float | None) -> float | None:
+    """How many times the other; None where that cannot be said."""
+    return one / other if one is not None and other else None
+
+
+def _candidates(it: Site) -> int:
+    """K, as this site's engine has it."""
+    bot = build(it.settings)
+    try:
+        return build_engine(bot).candidates
+    finally:
+        bot.close()
+
+
+def _crowd(port: int, readers: int, seconds: float, deed: Deed) -> Tally:
+    return asyncio.run(crowd(HOST, port, readers=readers, seconds=seconds, deed=deed))
+
+
+async def _alone(port: int, deed: Callable[[Reader], Awaitable[Heard]]) -> list[Heard]:
+    """One reader's poems but for the first, whose connection was new."""
+    async with Reader(HOST, port) as reader:
+        return [await deed(reader) for _ in range(ALONE + 1)][1:]
+
+
+def _point(port: int, readers: int, seconds: float, deed: Deed) -> dict[str, float]:
+    tally = _crowd(port, readers, seconds, deed)
+    return {
+        "readers": readers,
+        "poems_per_s": tally.poems_per_s,
+        "p95_ms": percentile([heard.took for heard in tally.heard], 95) or 0.0,
+        "turned_away": tally.turned_away,
+        "errors": tally.errors,
+    }
+
+
+def _length(heard: Sequence[Heard]) -> float:
+    """Characters of a poem, line ends counted, on the average."""
+    poems = [one.poem for one in heard if one.poem]
+    return sum(len(line["text"]) + 1 for poem in poems for line in poem["lines"]) / max(1, len(poems))
+
+
+def _while_training(it: Site, voice: str, seconds: float, deed: Deed) -> dict[str, float | None]:
+    """The first line's p95 while a worker teaches on the same processors, over that of the same crowd just before."""
+    asyncio.run(_tick_some(it.port, voice))
+    idle = _crowd(it.port, READERS, seconds, deed)
+    with process([sys.executable, "-m", "app.cli", "worker"], it.home, environment(it.settings), "worker"):
+        it.poembot("retrain", "--voice", voice)
+        run = _until_taught(it, voice)
+        busy = _crowd(it.port, READERS, seconds, deed)
+        still = _is_learning(it, run)
+        it.poembot("cancel", str(run))
+    before, during = (percentile([heard.first_line for heard in tally.heard], 95) for tally in (idle, busy))
+    ratio = over(during, before) if still else None
+    return {
+        "idle_first_line_p95_ms": before,
+        "training_first_line_p95_ms": during,
+        "training_p95_ratio": ratio,
+        "training_poems_ratio": over(busy.poems_per_s, idle.poems_per_s),
+    }
+
+
+async def _tick_some(port: int, voice: str) -> None:
+    for _ in range(TICKING):
+        async with Reader(HOST, port) as reader:
+            for heard in [await reader.write(voice) for _ in range(4)]:
+                for line in heard.poem["lines"][:2] if heard.poem else ():
+                    await reader.tick(line["id"])
+
+
+def _until_taught(it: Site, voice: str) -> int:
+    """Wait until a run learns; its id."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for run in _runs(it, voice):
+            if run.state is RunState.RUNNING and run.step > 0:
+                return run.run
+        time.sleep(0.1)
+    raise TimeoutError("no run began to learn")
+
+
+def _is_learning(it: Site, run: int) -> bool:
+    bot = build(it.settings)
+    try:
+        with bot.reads(Runs) as runs:
+            return runs.one(run).phase is Phase.TRAINING
+    finally:
+        bot.close()
+
+
+def _runs(it: Site, voice: str) -> Sequence[RunReport]:
+    bot = build(it.settings)
+    try:
+        with bot.reads(Runs) as runs:
+            return runs.of_voice(voice)
+    finally:
+        bot.close()
+
+
+def _naive(voice: str, spelling: str, seconds: float, at: Sequence[int]) -> list[dict[str, float]]:
+    """The ancestor's way, for some numbers of readers."""
+    with TemporaryDirectory(prefix="poembot-bench-") as place:
+        command = [sys.executable, "-m", "lab.bench.naive", str(SHIPPED / voice), spelling, "1"]
+        with process(command, Path(place), environment(Settings()), "naive") as log:
+            port = port_of(log)
+            return [_point(port, readers, seconds, partial(Reader.write, voice=voice)) for readers in at]
+
+
+def _two_webs(seconds: float, deed: Deed) -> dict[str, Any]:
+    """Two web processes over one, on Postgres and Redis; both measured here, in turns."""
+    nothing = {"one_web_poems_per_s": None, "two_webs_poems_per_s": None, "two_webs_ratio": None, "two_webs_errors": 0}
+    with _servers() as servers:
+        if servers is None:
+            return nothing
+        found: dict[int, Tally] = {}
+        for webs in (1, 2):
+            urls = {"database_url": servers.postgres.url(servers.postgres.create()), "broker_url": servers.redis.url()}
+            with site(webs=webs, **urls) as it:
+                found[webs] = _crowd(it.port, READERS, seconds, deed)
+    one, two = found[1].poems_per_s, found[2].poems_per_s
+    return {
+        "one_web_poems_per_s": one,
+        "two_webs_poems_per_s": two,
+        "two_webs_ratio": over(two, one),
+        "two_webs_errors": found[1].errors + found[2].errors,
+    }
+
+
+@contextmanager
+def _servers() -> Iterator[Any]:
+    """The tests' Postgres and Redis; None where they are not installed."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))  # they lie beside us, and are installed nowhere
+    try:
+        from tests.support.servers import servers
+    except ImportError:
+        yield None
+        return
+    finally:
+        sys.path.pop(0)
+    with servers() as both:
+        yield both
+
+
+def draw(figures: Mapping[str, Any], folder: Path) -> Path:
+    """Poems a second over readers."""
+    naive = {point["readers"]: point["poems_per_s"] for point in figures["naive_curve"]}
+    curve = figures["curve"]
+    return charts.draw(
+        folder / "serve.svg",
+        "Poems a second by readers",
+        steps=[point["readers"] for point in curve],
+        lines={
+            "poem-bot": [point["poems_per_s"] for point in curve],
+            "one at a time, eager torch": [naive.get(point["readers"]) for point in curve],
+        },
+        x_title="readers, each asking for the next poem when he has the last",
+        y_title="poems of five lines a second",
+    )
+
+
+def rows(figures: Mapping[str, Any]) -> list[report.Row]:
+    """For the table."""
+    wanted = {
+        "ratio": ("poems/s over the ancestor's way", 25, 60, True),
+        "first_line_p95_ms": (f"first line, p95 at {READERS} readers, ms", 400, 150, False),
+        "alone_first_char_p95_ms": ("first character, p95 of one reader alone, ms", 30, 10, False),
+        "training_p95_ratio": ("first line's p95 while training over before", 2.0, 1.3, False),
+        "two_webs_ratio": ("two webs over one, Postgres and Redis", 0.9, 1.5, True),
+        "errors": ("errors", 0, 0, False),
+    }
+    plain = {
+        "candidates": "candidates for a line, K",
+        "poems_per_s": f"poems/s, stored, {READERS} readers",
+        "streamed_poems_per_s": "the same, read as they are written",
+        "naive_poems_per_s": "the ancestor's way, the network as trained",
+        "naive_cells_poems_per_s": "the ancestor's way, spelled out in cells",
+        "ratio_to_cells": "poems/s over that",
+        "chars_per_poem": "characters a poem",
+    }
+    told: list[report.Row] = [(what, figures[name], "") for name, what in plain.items()]
+    for name, (what, must, aim, least) in wanted.items():
+        told.append((what, figures[name], report.verdict(figures[name], must=must, aim=aim, least=least)))
+    return told

@@ -1,0 +1,211 @@
+"""`bench soak`: does it stay well? Mixed readers for ten minutes, training and swapping every minute, two webs.
+
+Held to: no answer of 5xx but an honest 503, no connection that breaks off, memory of the webs flat (at most 5 % more at
+the end than after the warm-up), file handles flat, runs that end well, and as many swaps as were meant. Every reader
+has an address of his own, so that the limits are on as they are for strangers. `poembot bench soak`.
+"""
+
+import asyncio
+import itertools
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import psutil
+
+from app.bootstrap import build, now
+from app.store.admins import Admins
+from app.store.runs import Runs
+from lab.bench import machine, report
+from lab.bench.mixed import Met, read_on
+from lab.bench.serve import _servers
+from lab.bench.site import HOST, Site, environment, process, site
+from lab.bench.swap import add_version
+
+WARM_UP = 0.25
+"""Share of the time in which caches fill; what is measured afterwards ought to be flat."""
+WINDOW = 0.2
+"""Share of the time over which a level is taken, at the beginning and at the end."""
+MOST_GROWTH = 0.05
+LOOSE_HANDLES = 8
+"""Handles that may come and go with the readers of the moment."""
+SETTINGS = {"limits": "on", "trusted_proxies": HOST}
+"""The readers' addresses come as from a proxy."""
+LESSON = {"lesson_steps": 8, "dreams": 40, "samples": 20, "trial_share": 0, "swap": "auto", "keep_versions": 4}
+"""So that a run fits into its minute, an admitted version serves at once, and old ones leave the shelf meanwhile."""
+MADE = ("admitted", "rejected", "undecided")
+"""What a run ends as that has made a version."""
+LOOK_EVERY = 1.0
+
+
+@dataclass
+class Levels:
+    """What the webs took, moment by moment: seconds since the beginning, bytes, handles; summed over all of them."""
+
+    taken: list[tuple[float, float, float]] = field(default_factory=list)
+
+    def growth(self, of: int, seconds: float) -> tuple[float, float]:
+        """The level after the warm-up and at the end; NaN where nothing was looked at."""
+        first = [look[of] for look in self.taken if WARM_UP <= look[0] / seconds <= WARM_UP + WINDOW]
+        last = [look[of] for look in self.taken if look[0] / seconds >= 1 - WINDOW]
+        return (statistics.median(first or [float("nan")]), statistics.median(last or [float("nan")]))
+
+
+def measure(
+    voice: str, *, seconds: float, readers: int, webs: int, scaled: bool, every: float = 60.0
+) -> dict[str, Any]:
+    """The figures; *scaled*: on Postgres and Redis."""
+    command = [sys.executable, "-m", "app.cli", "worker"]
+    with _place(webs, scaled=scaled) as it, process(command, it.home, environment(it.settings), "worker"):
+        bot = build(it.settings)
+        add_version(bot, voice)  # there is something to swap to before the first run has ended
+        met, levels, worker, swaps = asyncio.run(_soak(it, voice, seconds, readers, every))
+        with bot.reads(Runs) as runs:
+            states = Counter(run.state.value for run in runs.of_voice(voice, 1000))
+        bot.close()
+    (memory, memory_end), (handles, handles_end) = (levels.growth(of, seconds) for of in (1, 2))
+    figures = {
+        "machine": machine.describe(),
+        "voice": voice,
+        "seconds": seconds,
+        "readers": readers,
+        "webs": webs,
+        "database": "postgres" if scaled else "sqlite",
+        "requests": sum(met.by_status.values()),
+        "poems": met.poems,
+        "left_half_way": met.left,
+        "by_status": {str(status): count for status, count in sorted(met.by_status.items())},
+        "honest_503": met.honest_503,
+        "failed": sum(met.failed.values()),
+        "failures": dict(met.failed),
+        "runs": dict(states),
+        "swaps": swaps,
+        "swaps_meant": int(seconds / every),
+        "memory_mb": {"first": memory / 1e6, "last": memory_end / 1e6},
+        "memory_growth": memory_end / memory - 1,
+        "worker_mb": dict(zip(("first", "last"), (level / 1e6 for level in worker.growth(1, seconds)), strict=True)),
+        "handles": {"first": handles, "last": handles_end},
+        "levels": [[at, used / 1e6, opened] for at, used, opened in levels.taken[:: max(1, len(levels.taken) // 120)]],
+    }
+    return figures | {"held": held(figures)}
+
+
+def held(figures: Mapping[str, Any]) -> bool:
+    """Did it stay well?"""
+    handles = figures["handles"]
+    return bool(
+        figures["failed"] == 0
+        and figures["memory_growth"] <= MOST_GROWTH
+        and handles["last"] <= handles["first"] + LOOSE_HANDLES * figures["webs"]
+        and figures["swaps"] >= max(1, figures["swaps_meant"] - 1)
+        and figures["runs"].get("failed", 0) == 0
+        and sum(figures["runs"].get(state, 0) for state in MADE) >= max(1, figures["swaps_meant"] // 2)
+    )
+
+
+@contextmanager
+def _place(webs: int, *, scaled: bool) -> Iterator[Site]:
+    with ExitStack() as stack:
+        urls: dict[str, object] = {}
+        if scaled:
+            servers = stack.enter_context(_servers())
+            urls = {"database_url": servers.postgres.url(servers.postgres.create()), "broker_url": servers.redis.url()}
+        yield stack.enter_context(site(webs=webs, **SETTINGS, **LESSON, **urls))
+
+
+async def _soak(it: Site, voice: str, seconds: float, readers: int, every: float) -> tuple[Met, Levels, Levels, int]:
+    address, met, levels, worker = f"http://{HOST}:{it.port}", Met(), Levels(), Levels()
+    crowd = [asyncio.create_task(read_on(address, voice, seed, met)) for seed in range(readers)]
+    keeper = asyncio.create_task(_keep_swapping(address, voice, _token(it), every))
+    webs, workers, began = _ours(it, "web"), _ours(it, "worker"), time.monotonic()
+    while (at := time.monotonic() - began) < seconds:
+        levels.taken.append((at, *_taken_by(webs)))
+        worker.taken.append((at, *_taken_by(workers)))
+        for task in (*crowd, keeper):
+            if task.done():
+                task.result()
+        await asyncio.sleep(LOOK_EVERY)
+    for task in (*crowd, keeper):
+        task.cancel()
+    ended = await asyncio.gather(*crowd, keeper, return_exceptions=True)
+    for end in ended:
+        if isinstance(end, Exception):
+            raise end
+    return met, levels, worker, await _moves(address, voice, _token(it))
+
+
+def _token(it: Site) -> str:
+    bot = build(it.settings)
+    try:
+        with bot.transaction() as session:
+            Admins(session).create("soak", "!", now())
+            return Admins(session).new_token("soak", now())
+    finally:
+        bot.close()
+
+
+def _ours(it: Site, kind: str) -> Sequence[psutil.Process]:
+    """The processes of that site that are webs, or workers."""
+    mine = psutil.Process().children(recursive=True)
+    return [child for child in mine if child.cwd() == str(it.home) and kind in child.cmdline()[3:4]]
+
+
+def _taken_by(processes: Sequence[psutil.Process]) -> tuple[float, float]:
+    """Bytes and handles of all of them."""
+    return sum(p.memory_info().rss for p in processes), sum(p.num_fds() for p in processes)
+
+
+async def _keep_swapping(address: str, voice: str, token: str, every: float) -> None:
+    """Every so often ask for a run, and have another version serve than does."""
+    admin = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(
+        base_url=f"{address}/api/v1/admin/voices/{voice}", headers=admin, timeout=60
+    ) as client:
+        for turn in itertools.count():
+            await asyncio.sleep(every / 4 if turn == 0 else every)
+            versions = (await client.get(f"{address}/api/v1/voices/{voice}/versions")).json()
+            serving = next(
+                v["version"] for v in (await client.get(f"{address}/api/v1/voices")).json() if v["slug"] == voice
+            )
+            others = [v["number"] for v in versions if v["number"] != serving and v["status"] != "pruned"]
+            if others:
+                body = {"version": others[0], "override": True, "reason": "soak"}
+                (await client.post("/promote", json=body)).raise_for_status()
+            (await client.post("/runs")).raise_for_status()
+
+
+async def _moves(address: str, voice: str, token: str) -> int:
+    """How often the champion changed."""
+    async with httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=60) as client:
+        return len((await client.get(f"/api/v1/admin/voices/{voice}/history")).json()) - 1
+
+
+def rows(figures: Mapping[str, Any]) -> list[report.Row]:
+    """For the table."""
+    handles = figures["handles"]
+    return [
+        ("requests", figures["requests"], ""),
+        ("poems", figures["poems"], ""),
+        ("readers who left half-way", figures["left_half_way"], ""),
+        ("honest 503", figures["honest_503"], ""),
+        ("5xx that were not, and broken connections", figures["failed"], "0"),
+        ("runs", ", ".join(f"{count} {state}" for state, count in figures["runs"].items()), ""),
+        ("swaps", figures["swaps"], f"≥ {max(1, figures['swaps_meant'] - 1)}"),
+        ("memory of the webs after warm-up, MB", figures["memory_mb"]["first"], ""),
+        ("its growth to the end, %", 100 * figures["memory_growth"], f"≤ {100 * MOST_GROWTH:g}"),
+        (
+            "memory of the worker after warm-up, MB; not held to: a run may be under way",
+            figures["worker_mb"]["first"],
+            "",
+        ),
+        ("memory of the worker at the end, MB", figures["worker_mb"]["last"], ""),
+        ("file handles after warm-up", handles["first"], ""),
+        ("file handles at the end", handles["last"], f"≤ {handles['first'] + LOOSE_HANDLES * figures['webs']:g}"),
+        ("held", figures["held"], "True"),
+    ]

@@ -1,0 +1,154 @@
+"""`bench swap`: what readers notice of a new version: nothing, one hopes.
+
+Readers stream poems in a closed loop while the champion changes again and again. Each poem is
+afterwards written once more, by its seed, with the version it names: a poem that two versions had
+written would not come out the same.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from app.bootstrap import Bot, build, build_engine, now
+from app.domain.poem import Wish
+from app.domain.version import VersionStatus
+from app.store.versions import Versions
+from lab.bench import machine, report
+from lab.bench.crowd import Tally, crowd, percentile
+from lab.bench.site import HOST, Site, site
+from lab.bench.wire import Heard, Reader
+from models import checkpoint
+
+READERS = 32
+REWRITTEN = 200
+"""Poems that are written once more."""
+NOISE = 0.02
+"""How far the other version's weights are from the base's, in their own spread."""
+KEY = "bench-1"
+PATIENCE = 20.0
+Say = Callable[[str], None]
+
+
+def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
+    """The contract's figures."""
+    with site() as it:
+        bot = build(it.settings)
+        try:
+            add_version(bot, voice)
+            streams = partial(Reader.stream, voice=voice)
+            tell(f"{READERS} readers, {swaps} swaps")
+            swapping = partial(_swap, it, bot, voice, swaps)
+            during = asyncio.run(crowd(HOST, it.port, readers=READERS, deed=streams, until=swapping))
+            tell("the same without")
+            seconds = max(5.0, during.seconds / 3)
+            calm = asyncio.run(crowd(HOST, it.port, readers=READERS, seconds=seconds, deed=streams))
+            tell(f"{min(REWRITTEN, len(during.heard))} of the poems once more")
+            mixed = _mixed(during.heard, bot, voice)
+        finally:
+            bot.close()
+    return {
+        "machine": machine.describe(),
+        "voice": voice,
+        "swaps": swaps,
+        "readers": READERS,
+        "poems": len(during.heard),
+        "failed": during.errors + during.turned_away,
+        "mixed": mixed,
+        "gap_p99_ms": _gap(during, 99),
+        "gap_p99_ms_no_swap": _gap(calm, 99),
+        "gap_most_ms": _gap(during, 100),
+        "gap_most_ms_no_swap": _gap(calm, 100),
+    }
+
+
+def add_version(bot: Bot, voice: str) -> None:
+    """Put a version 1 on the shelf that speaks a little otherwise than the base."""
+    with bot.reads(Versions) as versions:
+        base = versions.champion(voice)
+    found = checkpoint.read(bot.shelf.fetch(base.folder))
+    dice = np.random.default_rng(0)
+    weights = {name: w + dice.normal(size=w.shape) * w.std() * NOISE for name, w in found.weights.items()}
+    folder = bot.shelf.scratch() / KEY
+    checkpoint.write(folder, replace(found.meta, files={}, fingerprint={}), found.vocabulary, weights)
+    bot.shelf.place(folder, KEY)
+    with bot.writes(Versions) as versions:
+        versions.add(
+            voice,
+            folder=KEY,
+            status=VersionStatus.ADMITTED,
+            lesson=found.meta.lesson,
+            metrics={},
+            verdict=None,
+            run=None,
+            now=now(),
+        )
+
+
+async def _swap(it: Site, bot: Bot, voice: str, swaps: int) -> None:
+    """So many swaps, there and back; each begins when the last is seen to serve."""
+    for swap in range(swaps):
+        number = 1 - swap % 2
+        await asyncio.to_thread(_promote, bot, voice, number)
+        await _serves(it, voice, number)
+
+
+def _promote(bot: Bot, voice: str, number: int) -> None:
+    with bot.writes(Versions) as versions:
+        versions.promote(voice, number, by="bench", reason="bench swap", now=now())
+
+
+async def _serves(it: Site, voice: str, number: int) -> None:
+    """Wait until a web serves that version."""
+    deadline = time.monotonic() + PATIENCE
+    async with Reader(HOST, it.port) as reader:
+        while time.monotonic() < deadline:
+            told = await reader.read("/readyz")
+            if told["voices"][voice]["serving"] == number:
+                return
+            await asyncio.sleep(0.02)
+    raise TimeoutError(f"version {number} does not serve")
+
+
+def _mixed(heard: Sequence[Heard], bot: Bot, voice: str) -> int:
+    """How many poems name two versions, or, of some, are not what their version alone writes from their seed."""
+    poems = [one.poem for one in heard if one.poem]
+    odd: int = sum(len({poem["version"], *(line["version"] for line in poem["lines"])}) > 1 for poem in poems)
+    odd += sum(one.poem is not None and one.version != one.poem["version"] for one in heard)
+    some = poems[:: max(1, len(poems) // REWRITTEN)][:REWRITTEN]
+    for number in (0, 1):
+        _promote(bot, voice, number)
+        engine = build_engine(bot)
+        try:
+            engine.start()
+            for poem in some:
+                if poem["version"] == number:
+                    again = engine.write(voice, Wish(seed=poem["seed"], temperature=poem["temperature"]))
+                    odd += [line.text for line in again.lines] != [line["text"] for line in poem["lines"]]
+        finally:
+            engine.close()
+    return odd
+
+
+def _gap(tally: Tally, share: float) -> float | None:
+    return percentile([gap for heard in tally.heard for gap in heard.gaps], share)
+
+
+def rows(figures: Mapping[str, Any]) -> list[report.Row]:
+    """For the table."""
+    more = None
+    if figures["gap_p99_ms"] is not None and figures["gap_p99_ms_no_swap"] is not None:
+        more = figures["gap_p99_ms"] - figures["gap_p99_ms_no_swap"]
+    return [
+        ("swaps", figures["swaps"], ""),
+        ("poems read meanwhile", figures["poems"], ""),
+        ("requests that failed", figures["failed"], report.verdict(figures["failed"], must=0, aim=0, least=False)),
+        ("poems of two versions", figures["mixed"], report.verdict(figures["mixed"], must=0, aim=0, least=False)),
+        ("gap between characters, p99, ms", figures["gap_p99_ms"], ""),
+        ("the same without swaps, ms", figures["gap_p99_ms_no_swap"], ""),
+        ("more with swaps than without, ms", more, report.verdict(more, must=20, aim=5, least=False)),
+    ]

@@ -1,0 +1,141 @@
+"""`bench train`: symbols a second that a network learns, beside a plain loop with the same network and batches.
+
+Ours is `models.train`, as it trains a base; the plain one is what a tutorial writes: float32,
+`nn.LSTM`, cross entropy, AdamW. Neither is asked what it has learned.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lab.bench import machine, report
+from lab.bench.eager import network_of
+from models import checkpoint
+from models.corpus import Batch, Stream, read_poems
+from models.device import bf16_pays
+from models.make import LANES, STEPS
+from models.network import CharNetwork, State
+from models.shapes import GATES
+from models.train import Plan, Progress, Training
+
+BACKWARD = 3
+"""Forward and backward cost three times the forward products: once for the sums, once each for inputs and weights."""
+
+
+class _EnoughError(Exception):
+    """The time is up."""
+
+
+def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
+    """The contract's figures; *seconds* for each of the two."""
+    version = checkpoint.read(folder)
+    torch.set_num_threads(threads)
+    corpus = Stream(read_poems(*sorted((folder / "verse").glob("*.txt"))), version.vocabulary, lanes=LANES, steps=STEPS)
+    network = network_of(version)
+    tell("ours and the plain loop, in turns")
+    rates = machine.in_turns(
+        {"ours": lambda share: _ours(network, corpus, share), "plain": lambda share: _plain(network, corpus, share)},
+        seconds=seconds,
+    )
+    tell("products alone")
+    gflops, operations = _products(network, seconds / 4), _operations(network)
+    return {
+        "machine": machine.describe(),
+        "voice": version.meta.voice,
+        "threads": threads,
+        "bf16": bf16_pays("cpu"),
+        "chars_per_s": rates["ours"],
+        "plain_chars_per_s": rates["plain"],
+        "ratio": rates["ours"] / rates["plain"],
+        "gemm_gflops": gflops,
+        "achieved_gflops": rates["ours"] * operations * BACKWARD / 1e9,
+        "plain_gflops": rates["plain"] * operations * BACKWARD / 1e9,
+    }
+
+
+def _ours(network: CharNetwork, corpus: Stream, seconds: float) -> float:
+    """Symbols a second of `models.train`, its first step left out: it finds its kernels."""
+    began, first = 0.0, 0
+
+    def watch(at: Progress) -> None:
+        nonlocal began, first
+        if at.step == 1:
+            began = time.perf_counter()
+        elif time.perf_counter() - began >= seconds:
+            first = at.step
+            raise _EnoughError
+
+    plan = Plan(minutes=60.0, bf16=bf16_pays("cpu"), average=0.999)
+    training = Training(deepcopy(network), corpus, plan)
+    try:
+        training.run(watch)
+    except _EnoughError:
+        return (first - 1) * LANES * STEPS / (time.perf_counter() - began)
+    raise RuntimeError("the hour was up first")
+
+
+def _plain(network: CharNetwork, corpus: Stream, seconds: float) -> float:
+    """Symbols a second of the loop that everybody writes first."""
+    network = deepcopy(network).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
+    state: State | None = None
+    began, done = 0.0, 0
+    for batch in _batches(corpus):
+        logits, state = network(torch.from_numpy(batch.inputs.copy()), None if batch.fresh else state)
+        loss = nn.functional.cross_entropy(logits.flatten(0, 1), torch.from_numpy(batch.targets.copy()).flatten())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        state = [tuple(part.detach() for part in layer) for layer in state]
+        now = time.perf_counter()
+        if not began:
+            began = now
+        else:
+            done += LANES * STEPS
+            if now - began >= seconds:
+                break
+    return done / (time.perf_counter() - began)
+
+
+def _batches(corpus: Stream) -> Iterator[Batch]:
+    """Whole batches, pass after pass."""
+    rng = np.random.default_rng(0)
+    while True:
+        for batch in corpus.batches(rng):
+            if batch.inputs.shape[1] == STEPS:
+                yield batch
+
+
+def _operations(network: CharNetwork) -> int:
+    """Multiplications and additions of one symbol, forward."""
+    a = network.architecture
+    layers = [(a.embedding if i == 0 else a.size) + a.size for i in range(a.layers)]
+    return 2 * (
+        sum(width * GATES[a.cell] * a.size for width in layers) + a.size * a.embedding + a.embedding * a.symbols
+    )
+
+
+def _products(network: CharNetwork, seconds: float) -> float:
+    """Gflop/s of the largest product of a step, in the precision that training uses."""
+    kind = torch.bfloat16 if bf16_pays("cpu") else torch.float32
+    size, gates = network.architecture.size, GATES[network.architecture.cell] * network.architecture.size
+    x, weight = torch.randn(LANES * STEPS, size, dtype=kind), torch.randn(size, gates, dtype=kind)
+    with torch.inference_mode():
+        return machine.rate(lambda: x @ weight, seconds=seconds) * 2 * LANES * STEPS * size * gates / 1e9
+
+
+def rows(figures: Mapping[str, Any]) -> list[report.Row]:
+    """For the table."""
+    return [
+        ("characters a second, ours", figures["chars_per_s"], ""),
+        ("characters a second, the plain loop", figures["plain_chars_per_s"], ""),
+        ("ours over plain", figures["ratio"], ""),
+        ("products alone, Gflop/s", figures["gemm_gflops"], ""),
+        ("achieved in training, Gflop/s", figures["achieved_gflops"], ""),
+    ]

@@ -1,0 +1,145 @@
+"""The bell's other end: a Celery worker that looks for runs when it rings, and the beat that sweeps.
+
+A message says "look", no more. The worker also looks by itself, at its start and now and
+then, so that a dead broker delays a run by seconds and never loses it.
+"""
+
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+import structlog
+from celery import Celery, signals
+from celery.exceptions import SecurityWarning
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.actions import runs
+from app.bootstrap import Bot, announcer
+from app.doorbell import BELL, SWEEP, SWEEP_EVERY, TIDY, celery_config
+from app.store.clock import told_by
+from app.store.feedback import FeedbackStore
+from app.store.runs import Runs
+from app.store.trials import Trials
+from app.store.versions import Versions
+from app.store.voices import Voices
+from worker import tasting, tidy, trials
+from worker.pulse import pulse
+from worker.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+LEAVING = 10.0
+"""Seconds that a run at work gets to be put back into the queue when the worker must go."""
+
+
+def celery_of(bot: Bot, runner: Runner) -> Celery:
+    """The Celery app: three tasks over *bot*, all safe to repeat."""
+    celery = Celery("poembot")
+    celery.conf.update(celery_config(bot.settings))
+
+    @celery.task(name=BELL)
+    def bell(voice: str) -> None:
+        """Somebody rang for *voice*. Whether there is work, and for whom, only the table knows."""
+        log.debug("bell.heard", voice=voice)
+        runner.work()
+
+    @celery.task(name=SWEEP)
+    def look_around() -> None:
+        """Start what is due and ring for what nobody took up; weigh trials, learn tastes, prune the shelf."""
+        sweep(bot)
+        trials.look(bot)
+        tasting.look(bot)
+        tidy.prune(bot)
+
+    @celery.task(name=TIDY)
+    def clear_away() -> None:
+        """Remove what killed workers left on the shelf; forget visitors who are long gone."""
+        tidy.clear(bot)
+        tidy.forget(bot)
+
+    return celery
+
+
+def sweep(bot: Bot) -> None:
+    """Start the runs that are due, and ring for those that wait: bells that went unheard, leases that ran out."""
+    hours = bot.settings.retrain_every
+    with bot.transaction() as session:
+        runs.sweep(
+            every=timedelta(hours=hours) if hours else None,
+            after=bot.settings.retrain_after,
+            runs=Runs(session),
+            voices=Voices(session),
+            versions=Versions(session),
+            feedback=FeedbackStore(session),
+            on_trial={one.voice for one in Trials(session).under_way()},
+            announce=announcer(session),
+            now=told_by(session),
+        )
+
+
+def work(bot: Bot) -> int:
+    """Be a worker until told to go; the exit status."""
+    runner = Runner(bot)
+    celery = celery_of(bot, runner)
+    signals.setup_logging.connect(_leave_the_log_alone)
+
+    def leave(**_: object) -> None:
+        """SIGTERM or Ctrl-C: the run at work goes back into the queue at its next step."""
+        runner.going.set()
+
+    signals.worker_shutting_down.connect(leave)
+    # Celery warns root of what pickled messages could do; ours are JSON.
+    warnings.simplefilter("ignore", SecurityWarning)
+    with pulse(bot, "worker"), _looking(runner, every=min(SWEEP_EVERY, bot.settings.lease)):
+        log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
+        consumer = celery.Worker(
+            pool="solo",
+            concurrency=1,
+            quiet=True,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+        )
+        consumer.start()
+    log.info("worker.gone")
+    return int(consumer.exitcode or 0)
+
+
+def beat(bot: Bot) -> None:
+    """Be the beat until told to go: ring for a sweep every few seconds."""
+    celery = celery_of(bot, Runner(bot))
+    signals.setup_logging.connect(_leave_the_log_alone)
+    with pulse(bot, "beat"):
+        log.info("beat.ready")
+        celery.Beat(quiet=True).run()
+
+
+@contextmanager
+def _looking(runner: Runner, *, every: float) -> Iterator[None]:
+    """Have a thread look for runs by itself, *every* few seconds; in the end it gets `LEAVING` seconds to let go."""
+
+    def look() -> None:
+        while True:
+            try:
+                if not runner.busy:
+                    runner.work()
+            except SQLAlchemyError as error:  # the database is away; the next look may find it again
+                log.warning("look.failed", error=str(error).splitlines()[0])
+            if runner.going.wait(every):
+                return
+
+    thread = threading.Thread(target=look, name="look", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        runner.going.set()
+        thread.join(LEAVING)
+
+
+def _leave_the_log_alone(**_: object) -> None:
+    """Connected to `setup_logging`, which keeps Celery from replacing our log."""
+    sys.stderr.flush()
