@@ -1,7 +1,8 @@
 """Pages: templates, words and the frame that all of them share. Knows no route."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,22 +14,24 @@ from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from app.domain.errors import UnknownVoice
 from app.domain.version import VoiceReport
 from app.store.voices import Voices
 from app.web.http.admins import admin_of
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.language import LANGS, Lang, catalogue, josa_filter, language_of, voice_for
 from app.web.http.static import Assets
-from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visitor_of
+from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 FLASH = "flash"
 _FLASH = re.compile(r"[a-z_]{1,30}")
 KOREA = timezone(timedelta(hours=9), "KST")
-FRAME: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
+DEFAULTS: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
 """What a template may ask for though its route had nothing to say."""
 
 
@@ -44,6 +47,23 @@ class Draft:
     prime: str = ""
     own: str = ""
     temperature: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page shows around its own content."""
+
+    voices: tuple[VoiceReport, ...]
+    """Every voice that serves."""
+    admin: str | None
+    """Who is logged in to the desk."""
+
+    def voice(self, slug: str) -> VoiceReport:
+        """The voice of that slug. Raises UnknownVoice."""
+        found = next((voice for voice in self.voices if voice.slug == slug), None)
+        if found is None:
+            raise UnknownVoice(slug)
+        return found
 
 
 @pass_context
@@ -87,7 +107,7 @@ class Pages:
 
     def render(self, template: str, lang: Lang, context: Mapping[str, object]) -> str:
         """The HTML of a page."""
-        return self._environments[lang].get_template(template).render({**FRAME, **context, "lang": lang})
+        return self._environments[lang].get_template(template).render({**DEFAULTS, **context, "lang": lang})
 
     def _environment(self, folder: Path, lang: Lang) -> Environment:
         environment = Environment(
@@ -117,17 +137,17 @@ def page(
 ) -> HTMLResponse:
     """A page in the visitor's language; the frame (voices, admin, flash, form token) is added here."""
     pages: Pages = request.app.state.pages
-    voices, admin = _frame(request)
+    around = _frame_if_there(request)
     here = request.path_params.get("voice")
     frame: dict[str, object] = {
-        "voices": voices,
-        "voice": next((v for v in voices if v.slug == here), None),
-        "host": voice_for(request, voices),
+        "voices": around.voices,
+        "voice": next((v for v in around.voices if v.slug == here), None),
+        "host": voice_for(request, around.voices),
         "path": request.url.path,
         "address": _address(request),
         "origin": origin_of(request),
         "csrf": keys_of(request).sign_form(visitor_of(request).id),
-        "admin": admin,
+        "admin": around.admin,
         "flash": _flash(request),
     }
     told = frame | context
@@ -162,13 +182,21 @@ def origin_of(request: Request) -> str:
     return f"{scheme}://{request.url.netloc}"
 
 
-def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:
-    """Every page's voices and admin; a page that says the database is away must do without."""
+def frame_of(request: Request, session: Session | None = None) -> Frame:
+    """The frame of a request's pages, read once: in *session* if there is one, else in a transaction of its own."""
+    visit = visit_of(request)
+    if not isinstance(visit.frame, Frame):
+        with nullcontext(session) if session is not None else request.app.state.bot.reading() as reading:
+            visit.frame = Frame(tuple(Voices(reading).all()), admin_of(request, reading))
+    return visit.frame
+
+
+def _frame_if_there(request: Request) -> Frame:
+    """An error page that says the database is away must do without."""
     try:
-        with request.app.state.bot.reading() as session:
-            return Voices(session).all(), admin_of(request, session)
+        return frame_of(request)
     except TRANSIENT_DB_ERRORS:
-        return (), None
+        return Frame((), None)
 
 
 def _address(request: Request) -> str:

@@ -51,6 +51,8 @@ class Visit:
     cookies: list[str] = field(default_factory=list)
     """`Set-Cookie` values that leave with the answer, whoever makes it."""
     visitor: Visitor | None = None
+    frame: object = None
+    """What every page shows around its own, once it has been read: `page.frame_of`."""
     draft: object = None
     """What was typed into a form, so that an error page can give it back."""
 
