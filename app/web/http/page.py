@@ -1,4 +1,4 @@
-"""Pages: templates, words and the frame that all of them share. Knows no route."""
+"""Pages: templates, translations, filters, and the frame that all pages share. Knows no route."""
 
 import re
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ FLASH = "flash"
 _FLASH = re.compile(r"[a-z_]{1,30}")
 KOREA = timezone(timedelta(hours=9), "KST")
 DEFAULTS: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
-"""What a template may ask for though its route had nothing to say."""
+"""Values of names that a template may use although its route did not give them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,10 @@ class Frame:
 def moment(context: Context, at: datetime) -> Markup:
     """A date and a time: Korea's on Korean pages, UTC on others."""
     if context.get("lang") == "ko":
-        words = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
+        shown = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
     else:
-        words = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), words)
+        shown = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
 
 
 @pass_context
@@ -84,13 +84,13 @@ def percent(context: Context, share: float) -> str:
 
 @pass_context
 def figure(context: Context, number: int) -> str:
-    """A number, with its thousands parted."""
+    """A number with separators of thousands."""
     return str(format_decimal(number, locale=context.get("lang", "ko")))
 
 
 @pass_context
 def tongue(context: Context, language: str) -> str:
-    """A language by its name: `en` is 영어 on Korean pages, English on English ones."""
+    """The name of a language: `en` is 영어 on Korean pages, English on English ones."""
     try:
         return Locale.parse(language, sep="-").get_language_name(context.get("lang", "ko")) or language
     except (ValueError, UnknownLocaleError):
@@ -102,7 +102,7 @@ class Pages:
 
     def __init__(self, folder: Path = TEMPLATES) -> None:
         self.assets = Assets(folder / "static")
-        self.words = {lang: catalogue(folder / "locale", lang) for lang in LANGS}
+        self.translations = {lang: catalogue(folder / "locale", lang) for lang in LANGS}
         self._environments = {lang: self._environment(folder, lang) for lang in LANGS}
 
     def render(self, template: str, lang: Lang, context: Mapping[str, object]) -> str:
@@ -118,8 +118,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        words = self.words[lang]
-        cast("Any", environment).install_gettext_callables(words.ugettext, words.ungettext, newstyle=True)
+        found = self.translations[lang]
+        cast("Any", environment).install_gettext_callables(found.ugettext, found.ungettext, newstyle=True)
         environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
         environment.filters |= {"figure": figure, "tongue": tongue}
         environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
@@ -150,34 +150,35 @@ def page(
         "admin": around.admin,
         "flash": _flash(request),
     }
-    told = frame | context
-    lang = language_of(request, cast("VoiceReport | None", told["voice"]))
-    html = pages.render(template, lang, told)
+    values = frame | context
+    lang = language_of(request, cast("VoiceReport | None", values["voice"]))
+    html = pages.render(template, lang, values)
     return HTMLResponse(html, status, headers={"Content-Language": lang, **(headers or {})})
 
 
 def feed(request: Request, template: str, **context: object) -> Response:
     """A feed: the same words and addresses as the pages, without their frame."""
     pages: Pages = request.app.state.pages
-    told = {"path": request.url.path, "origin": origin_of(request)}
+    values = {"path": request.url.path, "origin": origin_of(request)}
     lang = language_of(request, cast("VoiceReport | None", context.get("voice")))
-    xml = pages.render(template, lang, told | context)
+    xml = pages.render(template, lang, values | context)
     return Response(xml, media_type="application/atom+xml")
 
 
-def say(request: Request, text: str, *, voice: VoiceReport | None = None, **names: object) -> str:
-    """A sentence of the catalogue in the visitor's language, for what is no page. *voice*: whose poem it is about."""
+def translate(request: Request, text: str, *, voice: VoiceReport | None = None, **names: object) -> str:
+    """A text of the catalogue in the visitor's language, for what is no page. *voice*: whose poem it is about."""
     pages: Pages = request.app.state.pages
-    return pages.words[language_of(request, voice)].ugettext(text) % names
+    return pages.translations[language_of(request, voice)].ugettext(text) % names
 
 
-def mark(request: Request, voice: VoiceReport, number: int) -> str:
-    """What everything kept is marked with: that a machine wrote it, and which."""
-    return f"{say(request, 'AI 생성', voice=voice)} · {voice.title} {say(request, '판 %(n)s', voice=voice, n=number)}"
+def ai_label(request: Request, voice: VoiceReport, number: int) -> str:
+    """The label of everything that leaves the site: that a machine wrote it, and which version."""
+    made_by, version = translate(request, "AI 생성", voice=voice), translate(request, "판 %(n)s", voice=voice, n=number)
+    return f"{made_by} · {voice.title} {version}"
 
 
 def origin_of(request: Request) -> str:
-    """Where this site is, as others reach it: behind TLS in production, whatever the last hop spoke."""
+    """Scheme and host of this site as others reach it: https in production, whatever the last proxy spoke."""
     scheme = "https" if settings_of(request).env == "production" else request.url.scheme
     return f"{scheme}://{request.url.netloc}"
 
@@ -200,14 +201,14 @@ def _frame_if_there(request: Request) -> Frame:
 
 
 def _address(request: Request) -> str:
-    """Where to come back to; what answers a form has no address, so the page it was sent from, or nearly."""
+    """Where to come back to: this page, or for the answer to a form, which has no address, the voice's page."""
     if request.method not in ("GET", "HEAD"):
         return f"/{request.path_params.get('voice', '')}"
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def set_flash(request: Request, code: str) -> None:
-    """One sentence for the next page that is shown."""
+    """Show one message, named by *code*, on the next page."""
     set_cookie(request, FLASH, code, life=60)
 
 
