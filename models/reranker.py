@@ -62,9 +62,9 @@ class Reranker:
 def graph(weights: Mapping[str, NDArray[Any]]) -> bytes:
     """The ONNX model of a trained reranker, its *weights* named as in `models.rerank.Network.state_dict()`.
 
-        inputs   ids (N, T) int64       symbols, filled up on the right
-                 lengths (N,) int32     how many of them count
-        outputs  scores (N, 1) float    log-odds, up to a constant
+    inputs   ids (N, T) int64       symbols, filled up on the right
+             lengths (N,) int32     how many of them count
+    outputs  scores (N, 1) float    log-odds, up to a constant
     """
     half = {name: np.asarray(value, np.float16) for name, value in weights.items()}
     size = half["reader.recurrent.weight_hh_l0"].shape[1]

@@ -25,8 +25,12 @@ SELDOM = 40
 def lyrics(corpus: Path) -> list[str]:
     """Short poems in plain words, of four centuries; drawn at random, always the same."""
     text = (corpus / "en-poems-more" / "pdp_lyric_plain.txt").read_text(encoding="utf-8")
-    poems = ["\n".join(" ".join(line.split()) for line in poem.splitlines() if line.strip()) for poem in text.split("\n\n\n")]
-    short = [p for p in poems if SHORTEST_LYRIC <= len(p) <= LONGEST_LYRIC and max(map(len, p.splitlines())) <= LONGEST_LINE]
+    poems = [
+        "\n".join(" ".join(line.split()) for line in poem.splitlines() if line.strip()) for poem in text.split("\n\n\n")
+    ]
+    short = [
+        p for p in poems if SHORTEST_LYRIC <= len(p) <= LONGEST_LYRIC and max(map(len, p.splitlines())) <= LONGEST_LINE
+    ]
     random.Random(1).shuffle(short)
     some, chars = [], 0
     for poem in short:

@@ -58,7 +58,9 @@ def groups(live: LiveVersion, poems: Sequence[Sequence[str]], *, seed: int) -> I
     for poem, slot in asked:
         near, far = (poems[int(i)] for i in rng.integers(len(poems), size=STRANGE))
         strange = [near[min(slot, len(near) - 1)], far[int(rng.integers(len(far)))]]
-        lines = dict.fromkeys([poem[slot], *written[poem[:slot]].popleft(), *strange])  # the poet's own again is no rival
+        lines = dict.fromkeys(
+            [poem[slot], *written[poem[:slot]].popleft(), *strange]
+        )  # the poet's own again is no rival
         yield Group(poem[:slot], slot == len(poem) - 1, tuple(lines))
 
 

@@ -66,7 +66,7 @@ def keep(vocabulary: Vocabulary, work: Path) -> Vocabulary:
     return vocabulary
 
 
-def plan(**settings: float | int) -> Plan:
+def plan(**settings: float) -> Plan:
     """A plan whose weights are averaged, in bfloat16 where that pays."""
     return Plan(**settings, average=0.999, bf16=bf16_pays("cpu"))  # type: ignore[arg-type]
 
