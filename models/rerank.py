@@ -73,7 +73,10 @@ def train(
     seed: int = 0,
     watch: Callable[[int, int, float], None] = lambda _step, _of, _loss: None,
 ) -> Outcome:
-    """A reranker of those groups; *watch* hears the step, of how many, and the running loss. ValueError for no groups."""
+    """A reranker of those groups; *watch* hears the step, of how many, and the running loss.
+
+    ValueError for no groups.
+    """
     if not groups:
         raise ValueError("no groups to learn from")
     torch.manual_seed(seed)

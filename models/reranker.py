@@ -77,7 +77,7 @@ def graph(weights: Mapping[str, NDArray[Any]]) -> bytes:
         return name
 
     def both(stem: str) -> NDArray[np.float16]:
-        """A weight of either direction: (2, 3 H, …), gates in ONNX's order: update, reset, new (torch has reset first)."""
+        """A weight of either direction: (2, 3 H, …), gates in ONNX's order, update first (torch has reset first)."""
         sides = [half[f"reader.recurrent.{stem}_l0{side}"] for side in ("", "_reverse")]
         reset, update, new = (np.stack(part) for part in zip(*(np.split(side, 3) for side in sides), strict=True))
         return np.concatenate([update, reset, new], axis=1)

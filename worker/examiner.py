@@ -96,7 +96,12 @@ def sample(
     wanted = settings.samples if most is None else most
     voice = version.meta.voice
     serving = Serving(voice, 0, 0, "candidate", version.meta.base)
-    engine = Engine(champions=lambda: [serving], fetch=lambda _key: version.folder, settings=settings)
+    engine = Engine(
+        champions=lambda: [serving],
+        fetch=lambda _key: version.folder,
+        settings=settings,
+        candidates=settings.candidates,
+    )
     wishes = [Wish(lines=LINES, seed=seed) for seed in range(-(-wanted // LINES))]
     lines: list[str] = []
     try:

@@ -112,7 +112,7 @@ def write_down(
         files={},
         fingerprint={},
     )
-    checkpoint.write(folder, meta, base.vocabulary, network.arrays())
+    checkpoint.write(folder, meta, base.vocabulary, network.arrays(), reranker=base.reranker)
     return checkpoint.read(folder)
 
 

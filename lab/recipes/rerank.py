@@ -9,9 +9,9 @@ import numpy as np
 
 from app.domain.poem import Quotation, Wish
 from app.engine.batcher import Batcher
-from app.engine.choose import Candidate, Choice, Place
-from app.engine.engine import write_all
+from app.engine.choose import Candidate, Choice, Context
 from app.engine.live import LiveVersion, load
+from app.engine.whole import write_all
 from app.store.voices import Serving
 from models import rerank, reranker
 from models.rerank import Group
@@ -68,8 +68,8 @@ def _written(live: LiveVersion, begun: Sequence[tuple[str, ...]]) -> dict[tuple[
     """By a poem's lines so far: what the voice would write next, `OWN` lines each time it is asked."""
     found: dict[tuple[str, ...], deque[list[str]]] = defaultdict(deque)
 
-    def note(place: Place, candidates: Sequence[Candidate], _number: float) -> Choice:
-        found[place.before].append([candidate.text for candidate in candidates])
+    def note(context: Context, candidates: Sequence[Candidate], _number: float) -> Choice:
+        found[context.before].append([candidate.text for candidate in candidates])
         return Choice(0, 1.0)
 
     batcher = Batcher(lambda _voice: live, rows=ROWS, queue=2 * ROWS, candidates=OWN, choose=note)
