@@ -14,7 +14,7 @@ from app.actions.ports import Bell
 from app.doorbell import CeleryBell
 from app.engine.engine import Engine
 from app.engine.reader import Reader
-from app.engine.taste_policy import Palate
+from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store import session as units
 from app.store.releases import Releases
@@ -147,7 +147,7 @@ def build_engine(bot: Bot, *, dice: Callable[[], int] | None = None) -> Engine:
         spare=bot.spare,
         challengers=bot.challengers,
         dice=dice,
-        palate=Palate(
+        taste_policy=TastePolicy(
             newest=bot.tastes,
             fetch=bot.taste,
             candidates=bot.settings.candidates,
