@@ -36,7 +36,7 @@ def retrain(
     from app.store.audit import Audit
     from app.store.runs import Runs
     from app.store.voices import Voices
-    from app.web.api.admin_shapes import run_out
+    from app.web.api.schemas import run_out
 
     with opened() as bot:
         with bot.transaction() as session:
@@ -100,7 +100,7 @@ def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")]
     from app.bootstrap import now
     from app.store.audit import Audit
     from app.store.runs import Runs
-    from app.web.api.admin_shapes import run_out
+    from app.web.api.schemas import run_out
 
     with opened() as bot, bot.transaction() as session:
         if Runs(session).one(run).state.ended:
@@ -120,7 +120,7 @@ def list_runs(
     """List a voice's runs, newest first."""
     from app.store.runs import Runs
     from app.store.voices import Voices
-    from app.web.api.admin_shapes import run_out
+    from app.web.api.schemas import run_out
 
     with opened() as bot, bot.reading() as session:
         Voices(session).one(voice)

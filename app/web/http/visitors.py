@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.settings import Settings
-from app.web.http.keys import Keys
+from app.web.http.signing import Keys
 
 COOKIE = "visitor"
 COOKIE_LIFE = 400 * 24 * 3600
