@@ -62,7 +62,7 @@ class Ring:
         return machine.in_turns(chosen, seconds=self.seconds, rounds=rounds)
 
     def engine(self, rows: int, seconds: float) -> float:
-        """The engine's rate while *rows* poems are under way, over *seconds*, or until its first step on a busy machine."""
+        """The engine's rate while *rows* poems are under way: for *seconds*, or until its first step."""
         with _writing(self.version.folder, rows, threads=self.threads) as engine:
             done, began = _steps(engine), time.perf_counter()
             time.sleep(seconds)
