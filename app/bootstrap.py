@@ -1,4 +1,4 @@
-"""Bootstrap: the one place that chooses. Settings in, a `Bot` out: database, bell and shelf, ready to use."""
+"""Bootstrap: the one place that chooses. Settings in, a `Bot` out: database, queue and shelf, ready to use."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -10,11 +10,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.actions.ports import Bell
-from app.doorbell import CeleryBell
+from app.actions.ports import Queue
 from app.engine.engine import Engine
 from app.engine.reader import Reader
-from app.engine.taste_policy import Palate
+from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store import session as units
 from app.store.releases import Releases
@@ -23,6 +22,7 @@ from app.store.tastes import Tastes
 from app.store.trials import OnTrial, Trials
 from app.store.versions import Versions
 from app.store.voices import Serving, Voices
+from app.task_queue import CeleryQueue
 from models import checkpoint
 
 Store = TypeVar("Store")
@@ -40,12 +40,12 @@ class Bot:
     settings: Settings
     database: Database
     sessions: sessionmaker[Session]
-    bell: Bell
+    queue: Queue
     shelf: Shelf
 
-    def transaction(self, ring: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
-        """One unit of work; *ring* announces its runs after the commit (default: the bell, at once)."""
-        return units.transaction(self.sessions, ring or self.bell.ring)
+    def transaction(self, announce: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
+        """One unit of work; *announce* is told of its runs after the commit (default: the queue)."""
+        return units.transaction(self.sessions, announce or self.queue.announce)
 
     def reading(self) -> AbstractContextManager[Session]:
         """A look that keeps nothing."""
@@ -94,22 +94,22 @@ class Bot:
 
 
 def announcer(session: Session) -> Callable[[str], None]:
-    """Notes a voice whose bell rings once this session's work is kept."""
+    """Notes a voice that is announced once this session's work is committed."""
 
     def announce(voice: str) -> None:
-        session.info.setdefault(units.TO_RING, set()).add(voice)
+        session.info.setdefault(units.TO_ANNOUNCE, set()).add(voice)
 
     return announce
 
 
-def build(settings: Settings | None = None, *, bell: Bell | None = None, shipped: Path = SHIPPED) -> Bot:
+def build(settings: Settings | None = None, *, queue: Queue | None = None, shipped: Path = SHIPPED) -> Bot:
     """The bot of these settings (default: of the environment). Opens nothing yet."""
     settings = settings or Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     database = units.open_database(settings.database)
     sessions = sessionmaker(database, expire_on_commit=False)
     shelf = Shelf(settings.shelf, home=settings.home.absolute(), shipped=shipped)
-    return Bot(settings, database, sessions, bell or CeleryBell(settings), shelf)
+    return Bot(settings, database, sessions, queue or CeleryQueue(settings), shelf)
 
 
 def install_voices(bot: Bot, shipped: Path = SHIPPED) -> None:
@@ -149,7 +149,8 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
         spare=bot.spare if only is None else lambda _voice: None,
         challengers=bot.challengers if only is None else tuple,
         dice=dice,
-        palate=Palate(
+        candidates=bot.settings.candidates,
+        taste_policy=TastePolicy(
             newest=bot.tastes,
             fetch=bot.taste,
             candidates=bot.settings.candidates,

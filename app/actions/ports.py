@@ -5,11 +5,11 @@ from typing import Protocol
 from app.domain.poem import Wish, Writing
 
 
-class Bell(Protocol):
+class Queue(Protocol):
     """Announces that there may be work."""
 
-    def ring(self, voice: str) -> None:
-        """Say "look". Never raises and never waits long: the sweep finds what went unheard."""
+    def announce(self, voice: str) -> None:
+        """Say that *voice* may have a run. Never raises and never waits long: the sweep finds what was lost."""
 
 
 class Writer(Protocol):

@@ -49,7 +49,7 @@ class FeedbackStore(Protocol):
 
 
 Announce = Callable[[str], None]
-"""Have the bell of a voice rung once this unit of work is kept."""
+"""Announce a voice once this unit of work is committed."""
 
 
 def request(

@@ -67,7 +67,7 @@ def end(world: World, state: RunState) -> None:
 
 
 def test_a_request_starts_a_run_and_rings(world: World) -> None:
-    """The second finds the first, and rings again: the first bell may not have been heard."""
+    """The second finds the first, and announces again: the first message may have been lost."""
     world.voice()
     for expected in (True, False):
         with world.transaction() as session:
@@ -80,8 +80,8 @@ def test_a_request_starts_a_run_and_rings(world: World) -> None:
                 now=world.clock.now,
             )
             assert (report.state, new) == (RunState.QUEUED, expected)
-            assert world.rung == ([] if expected else ["sibot"])
-    assert world.rung == ["sibot", "sibot"]
+            assert world.announced == ([] if expected else ["sibot"])
+    assert world.announced == ["sibot", "sibot"]
 
 
 def test_an_unknown_voice_is_not_trained(world: World) -> None:
@@ -95,7 +95,7 @@ def test_an_unknown_voice_is_not_trained(world: World) -> None:
             announce=announcer(session),
             now=world.clock.now,
         )
-    assert world.rung == []
+    assert world.announced == []
 
 
 def test_enough_feedback_starts_a_run(world: World) -> None:
@@ -110,7 +110,7 @@ def test_enough_feedback_starts_a_run(world: World) -> None:
     for _ in range(3):
         (run,) = sweep(world, after=3)
         assert (run.cause, run.state) == (Cause.COUNT, RunState.QUEUED)
-    assert world.rung == ["sibot"] * 3
+    assert world.announced == ["sibot"] * 3
 
 
 def test_a_voice_on_trial_waits(world: World) -> None:
@@ -172,19 +172,19 @@ def test_nothing_starts_by_itself_where_that_is_off(world: World) -> None:
 
 
 def test_unheard_bells_are_rung_again(world: World) -> None:
-    """A run whose bell nobody heard, or whose worker died, is announced at each sweep until somebody takes it."""
+    """A run whose message was lost, or whose worker died, is announced at each sweep until somebody takes it."""
     world.voice()
     with world.transaction() as session:
         Runs(session).start("sibot", Cause.ADMIN, world.clock.now)
     sweep(world)
-    assert world.rung == ["sibot"]
+    assert world.announced == ["sibot"]
     with world.transaction() as session:
         Runs(session).claim(world.clock.now, timedelta(seconds=60))
     sweep(world)
-    assert world.rung == ["sibot"]
+    assert world.announced == ["sibot"]
     world.clock.forward(seconds=61)
     sweep(world)
-    assert world.rung == ["sibot", "sibot"]
+    assert world.announced == ["sibot", "sibot"]
 
 
 @pytest.mark.parametrize(("trusting", "status"), [(True, SubmissionStatus.APPROVED), (False, SubmissionStatus.WAITING)])

@@ -40,11 +40,11 @@ class World:
 
     sessions: sessionmaker[Session]
     clock: Clock = field(default_factory=Clock)
-    rung: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
 
     def transaction(self) -> AbstractContextManager[Session]:
-        """One unit of work; bells that ring are written down."""
-        return units.transaction(self.sessions, self.rung.append)
+        """One unit of work; what is announced is noted."""
+        return units.transaction(self.sessions, self.announced.append)
 
     def reading(self) -> AbstractContextManager[Session]:
         """A look."""
