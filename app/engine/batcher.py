@@ -113,17 +113,18 @@ class Batcher:
         rows: int,
         queue: int,
         candidates: int,
-        choose: Chooser,
+        choose: Chooser | None = None,
         metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*current*: the version that serves a voice; *rows*: lines written at once; *queue*: poems that may wait;
-        *candidates*, *choose*: how a voice without a taste writes; *taste_policy*: the others; *dice*: seeds.
+        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes (None:
+        each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
         """
         self._current = current
-        self._without_taste = Way(candidates, choose)
+        self._without_taste = None if choose is None else Way(candidates, choose)
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
         self._challengers = challengers or Challengers()
         self._metrics = metrics or EngineMetrics()
@@ -288,7 +289,7 @@ class Batcher:
             return
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
-        way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste)
+        way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste or live.way)
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))

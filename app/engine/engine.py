@@ -15,7 +15,7 @@ from pathlib import Path
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher, Ticket
 from app.engine.challengers import Challenger, Challengers
-from app.engine.choose import Chooser, within_band
+from app.engine.choose import Chooser
 from app.engine.live import Champion, LiveVersion, load
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear
@@ -39,20 +39,22 @@ class Engine:
         fetch: Callable[[str], Path],
         settings: Settings,
         candidates: int = 1,
-        choose: Chooser = within_band,
+        choose: Chooser | None = None,
         spare: Callable[[str], Champion | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
-        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: ways each
-        line is drawn, one of which *choose* takes, where *taste_policy* has no taste that does;
+        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
+        most ways a line is drawn, one of which *choose* takes (None: the version's own way), where *taste_policy* has
+        no taste that does;
         *dice*: seeds for poems whose reader names none.
         """
         self.metrics = EngineMetrics()
         """What this engine has done so far."""
         self._settings = settings
+        self._candidates = candidates
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
         # One poem needs as many rows as it has candidates, whatever the setting says.
         self._rows = max(settings.slots, candidates, self._taste_policy.candidates)
@@ -193,6 +195,7 @@ class Engine:
             precision=self._settings.precision,
             rows=self._rows,
             threads=self._settings.engine_threads,
+            candidates=self._candidates,
         )
 
 
