@@ -7,7 +7,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from app.bootstrap import Bot
-from app.domain.poem import Poem
+from app.domain.errors import PoemBotError
+from app.domain.poem import Poem, boldness
+from app.engine.engine import Engine
 from app.store.learned import Learnings
 from app.store.poems import Poems
 from app.store.voices import Voices
@@ -78,8 +80,18 @@ def _render(
         learned=learned,
         home=home,
         draft=draft,
+        boldness=_boldness(request, poem.voice),
         **told,
     )
+
+
+def _boldness(request: Request, voice: str) -> tuple[float, float]:
+    """The calm and the bold temperature of the version that serves."""
+    engine: Engine = request.app.state.engine
+    try:
+        return boldness(engine.temperature(voice))
+    except PoemBotError:  # nothing serves the voice at the moment; its poems are still there to be read
+        return boldness(1.0)
 
 
 def _poem(request: Request, poem: str, visitor: Visitor) -> Poem:
