@@ -5,12 +5,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.actions.ports import Bell
 from app.doorbell import CeleryBell
 from app.engine.engine import Engine
 from app.engine.reader import Reader
@@ -33,15 +32,24 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Bell(Protocol):
+    """Announces that there may be work: the broker, or in a simulation nobody."""
+
+    def ring(self, voice: str) -> None:
+        """Say "look". Never raises and never waits long: the sweep finds what went unheard."""
+
+
 @dataclass(frozen=True)
 class Bot:
-    """Everything a process needs; built once by `build`."""
+    """Everything a process needs; built once by `build`. What can be done with it: `app/actions`."""
 
     settings: Settings
     database: Database
     sessions: sessionmaker[Session]
     bell: Bell
     shelf: Shelf
+    clock: Callable[[], datetime] = now
+    """Tells this moment; a test has one of its own."""
 
     def transaction(self, ring: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
         """One unit of work; *ring* announces its runs after the commit (default: the bell, at once)."""
@@ -91,15 +99,6 @@ class Bot:
     def close(self) -> None:
         """Let go of the database's connections."""
         self.database.dispose()
-
-
-def announcer(session: Session) -> Callable[[str], None]:
-    """Notes a voice whose bell rings once this session's work is kept."""
-
-    def announce(voice: str) -> None:
-        session.info.setdefault(units.TO_RING, set()).add(voice)
-
-    return announce
 
 
 def build(settings: Settings | None = None, *, bell: Bell | None = None, shipped: Path = SHIPPED) -> Bot:

@@ -17,20 +17,19 @@ from typing import TYPE_CHECKING
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.actions import lessons, rollout
-from app.actions.rollout import Candidate
+from app.actions import lessons
+from app.actions.versions import Candidate, publish
 from app.bootstrap import Bot, now
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
 from app.domain.heldout import ReadLine, choosers, split
 from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, RunState
 from app.domain.verdict import Scorecard, Verdict
-from app.domain.version import VersionReport
+from app.domain.version import Version
 from app.store.clock import told_by
 from app.store.feedback import FeedbackStore
 from app.store.readings import Readings
 from app.store.runs import Runs
-from app.store.trials import Trials
 from app.store.versions import Versions
 from worker.lease import Hold, ToldToGo
 
@@ -65,8 +64,8 @@ class _Desk:
     """What lies ready before a training begins."""
 
     lesson: Lesson
-    base: VersionReport
-    champion: VersionReport
+    base: Version
+    champion: Version
     held_out: tuple[ReadLine, ...]
     """What readers chose, and passed over, whom neither candidate nor champion was taught."""
 
@@ -172,7 +171,7 @@ class Runner:
             self._bot.shelf.remove(self._key(claim, desk.base.base, fence))
         return desk
 
-    def _read(self, version: VersionReport) -> "Checkpoint":
+    def _read(self, version: Version) -> "Checkpoint":
         from models import checkpoint
 
         return checkpoint.read(self._bot.shelf.fetch(version.folder))
@@ -252,17 +251,7 @@ class Runner:
         shelf = self._bot.shelf
         shelf.place(folder, candidate.folder)
         try:
-            with self._bot.transaction() as session:
-                state, number = rollout.publish(
-                    claim,
-                    candidate,
-                    swap=self._bot.settings.swap,
-                    trial_share=self._bot.settings.trial_share,
-                    versions=Versions(session),
-                    runs=Runs(session),
-                    trials=Trials(session),
-                    now=now(),
-                )
+            state, number = publish(self._bot, claim, candidate)
         except LeaseLost:
             shelf.remove(candidate.folder)
             raise

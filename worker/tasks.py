@@ -9,7 +9,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import structlog
 from celery import Celery, signals
@@ -17,14 +16,8 @@ from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.actions import runs
-from app.bootstrap import Bot, announcer
+from app.bootstrap import Bot
 from app.doorbell import BELL, SWEEP, SWEEP_EVERY, TIDY, celery_config
-from app.store.clock import told_by
-from app.store.feedback import FeedbackStore
-from app.store.runs import Runs
-from app.store.trials import Trials
-from app.store.versions import Versions
-from app.store.voices import Voices
 from worker import tasting, tidy, trials
 from worker.pulse import pulse
 from worker.runner import Runner
@@ -49,7 +42,7 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     @celery.task(name=SWEEP)
     def look_around() -> None:
         """Start what is due and ring for what nobody took up; weigh trials, learn tastes, prune the shelf."""
-        sweep(bot)
+        runs.start_due(bot)
         trials.look(bot)
         tasting.look(bot)
         tidy.prune(bot)
@@ -61,23 +54,6 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
         tidy.forget(bot)
 
     return celery
-
-
-def sweep(bot: Bot) -> None:
-    """Start the runs that are due, and ring for those that wait: bells that went unheard, leases that ran out."""
-    hours = bot.settings.retrain_every
-    with bot.transaction() as session:
-        runs.sweep(
-            every=timedelta(hours=hours) if hours else None,
-            after=bot.settings.retrain_after,
-            runs=Runs(session),
-            voices=Voices(session),
-            versions=Versions(session),
-            feedback=FeedbackStore(session),
-            on_trial={one.voice for one in Trials(session).under_way()},
-            announce=announcer(session),
-            now=told_by(session),
-        )
 
 
 def work(bot: Bot) -> int:

@@ -11,15 +11,14 @@ from datetime import timedelta
 
 import structlog
 
+from app.actions import versions
 from app.bootstrap import Bot, now
-from app.domain import retention
 from app.store.cache import forget_pruned
 from app.store.privacy import Privacy
 from app.store.pulses import Pulse, Pulses
 from app.store.retention import Retention
 from app.store.runs import Runs
 from app.store.visitors import Visitors
-from app.store.voices import Voices
 
 log = structlog.get_logger(__name__)
 
@@ -33,15 +32,9 @@ STRAY_AFTER = timedelta(days=1)
 
 def prune(bot: Bot) -> int:
     """Remove the versions past `KEEP_VERSIONS`; how many."""
-    with bot.transaction() as session:
-        live = loaded(Pulses(session).alive(now(), within=LATELY))
-        folders = [
-            folder
-            for voice in Voices(session).all()
-            for folder in retention.prune(
-                voice.slug, keep=bot.settings.keep_versions, live=live, store=Retention(session), now=now()
-            )
-        ]
+    with bot.reads(Pulses) as pulses:
+        live = loaded(pulses.alive(now(), within=LATELY))
+    folders = versions.prune(bot, live=live)
     for folder in folders:
         bot.shelf.remove(folder)
         log.info("version.pruned", folder=folder)

@@ -4,12 +4,11 @@ from datetime import datetime
 
 import structlog
 
-from app.actions import trials as deeds
+from app.actions.trials import weigh_trial
 from app.bootstrap import Bot, now
 from app.domain.trial import TrialState
 from app.store.pulses import Pulse, Pulses
 from app.store.trials import Trials
-from app.store.versions import Versions
 
 log = structlog.get_logger(__name__)
 
@@ -19,23 +18,13 @@ def look(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialState]:
 
     *at*: as if it were then (default: now); a simulation does not wait for visits to be over.
     """
-    moment = at or now()
     with bot.reading() as session:
         under_way = Trials(session).under_way()
         broken = would_not_load(Pulses(session).alive(now()))
     stand: dict[str, TrialState] = {}
     for one in under_way:
         gone = one.trial in broken or not bot.shelf.exists(one.folder)
-        with bot.transaction() as session:
-            state = deeds.look(
-                one.voice,
-                gone=gone,
-                swap=bot.settings.swap,
-                rules=bot.settings.trial_rules,
-                trials=Trials(session),
-                versions=Versions(session),
-                now=moment,
-            )
+        state = weigh_trial(bot, one.voice, gone=gone, at=at)
         if state is not None:
             stand[one.voice] = state
             if state is not TrialState.RUNNING:

@@ -1,1 +1,10 @@
-"""The deeds of the round trip, one file each. They take their collaborators as keyword arguments."""
+"""What can happen, a function each: `actions.versions.promote(bot, "sibot", 3, by="keeper")`.
+
+An action holds everything that belongs to it: the transaction, the rule it asks (`app/domain`), the entry in the audit
+log, the bell. Pages, JSON, command line, worker and simulation call the same function, and nobody else opens a
+transaction that writes. It commits before it returns.
+"""
+
+from app.actions import lessons, next_line, pieces, poems, runs, submissions, trials, versions
+
+__all__ = ["lessons", "next_line", "pieces", "poems", "runs", "submissions", "trials", "versions"]

@@ -5,10 +5,13 @@ from datetime import datetime
 from typing import Protocol
 
 from app.actions.submissions import one_line, screened
+from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.piece import FEWEST, MOST
+from app.domain.piece import FEWEST, MOST, Piece
 from app.domain.screening import blocked
 from app.domain.submission import SubmissionStatus
+from app.store.audit import Audit
+from app.store.pieces import Pieces
 
 
 class PieceStore(Protocol):
@@ -26,6 +29,15 @@ class PieceStore(Protocol):
         now: datetime,
     ) -> str:
         """Keep a piece; its id. Raises UnknownLine for a line he has not ticked."""
+
+
+def decide(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by: str) -> list[Piece]:
+    """Approve or reject, or put back into the queue; what its maker has withdrawn stays so. Raises UnknownPiece."""
+    with bot.transaction() as session:
+        decided = Pieces(session).decide(ids, status, by=by, now=bot.clock())
+        for piece in decided:
+            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", f"now {piece.status}", bot.clock())
+    return decided
 
 
 def weave(

@@ -8,9 +8,12 @@ from typing import Protocol
 
 import regex
 
+from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.screening import NEAR, blocked, letters, personal_data, sketch
 from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST, Flag, Offer, Submission, SubmissionStatus
+from app.store.audit import Audit
+from app.store.submissions import Submissions
 
 _FORBIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\uFFFD--[\n\r\t]]", regex.VERSION1)
 _DIRECTION = regex.compile(r"[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C]")
@@ -101,6 +104,19 @@ def examine(text: str, title: str | None, author: str | None, *, consent: bool) 
     if not consent:
         raise Unfit("no_consent", "without your consent the poem cannot be learned")
     return Offer(kept, names[0], names[1], fingerprint(kept), sketch(kept), blocked=blocked(whole) is not None)
+
+
+def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -> list[Submission]:
+    """Approve or reject, or put back into the queue; what its author has withdrawn stays so. Raises UnknownSubmission.
+
+    All of them, or none.
+    """
+    with bot.transaction() as session:
+        decided = Submissions(session).decide(ids, status, by=by, now=bot.clock())
+        for given in decided:
+            detail = f"now {given.status}"
+            Audit(session).add(by, f"submission.{status}", f"submission {given.id}", detail, bot.clock())
+    return decided
 
 
 def teach(

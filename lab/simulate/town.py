@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Self
 
 from app.actions import poems, runs, submissions
-from app.bootstrap import Bot, announcer, build, build_engine, install_voice, now
+from app.bootstrap import Bot, build, build_engine, install_voice, now
 from app.domain.errors import AlreadyTaught, Unfit
 from app.domain.poem import Wish, Writing
 from app.domain.run import Cause, RunState
-from app.domain.version import VersionReport
+from app.domain.version import Version
 from app.engine.choose import Chooser
 from app.engine.engine import Engine
 from app.settings import Settings
@@ -28,7 +28,7 @@ from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.versions import Versions
 from app.store.visitors import Visitors
-from app.store.voices import Serving, Voices
+from app.store.voices import Serving
 from lab.simulate.people import Visitor
 from models import checkpoint
 from worker import tasting, trials
@@ -121,21 +121,13 @@ class Town:
         """Have the worker teach a version of all that was given; how that ended. None while a trial is under way."""
         if self.bot.challengers():
             return None
-        with self.bot.transaction() as session:
-            report, _ = runs.request(
-                self.voice,
-                Cause.COUNT,
-                runs=Runs(session),
-                voices=Voices(session),
-                announce=announcer(session),
-                now=now(),
-            )
+        report, _ = runs.request(self.bot, self.voice, Cause.COUNT, by="simulation")
         self.runner.work()
         self.engine.refresh()
         with self.bot.reads(Runs) as store:
             return store.one(report.run).state
 
-    def champion(self) -> VersionReport:
+    def champion(self) -> Version:
         """The version that serves."""
         with self.bot.reads(Versions) as versions:
             return versions.champion(self.voice)

@@ -142,7 +142,7 @@ def versions(voice: Slug, session: Reading) -> list[VersionOut]:
 @router.get("/voices/{voice}/versions/{number}", responses=problems(404))
 def version(voice: Slug, number: Number, session: Reading) -> VersionOut:
     """One version."""
-    return VersionOut.of(Versions(session).one(voice, number))
+    return VersionOut.of(Versions(session).report(voice, number))
 
 
 def wish_of(asked: PoemWish) -> Wish:

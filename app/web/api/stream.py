@@ -22,6 +22,7 @@ from app.actions import poems as deeds
 from app.bootstrap import Bot, now
 from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
+from app.domain.visitor import Visitor
 from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
 from app.store.poems import Poems
 from app.store.voices import Voices
@@ -30,7 +31,6 @@ from app.web.api.shapes import PoemOut, PoemWish
 from app.web.http.deps import AWAY, BotDep, EngineDep, Slug, VisitorDep, storing_poems
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.rate_limits import POEMS, take
-from app.web.http.visitors import Visitor
 from app.web.ops.metrics import Metrics
 from app.web.readers.writing import turn_of
 

@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app import actions
 from app.bootstrap import Bot, now
 from app.domain.errors import NothingToUndo, TurnedAway, Unfit
+from app.domain.run import Cause
 from app.domain.submission import SubmissionStatus
 from app.store.admins import Admins
 from app.store.audit import Audit
@@ -17,7 +19,6 @@ from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.versions import Versions
 from app.store.voices import Voices
-from app.web.desk import deeds
 from app.web.desk.admins import COOKIE, Admin, close_desk, must_be_admin, open_desk
 from app.web.desk.login import log_in
 from app.web.http.deps import LARGEST_ID, BotDep, RunId, Slug, VisitorDep
@@ -78,7 +79,7 @@ def index(request: Request, bot: BotDep) -> HTMLResponse:
 @router.post("/{voice}/runs")
 def start_run(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
     """Start training."""
-    report, new = deeds.start_run(bot, voice, by=admin)
+    report, new = actions.runs.request(bot, voice, Cause.ADMIN, by=admin)
     set_flash(request, "run_started" if new else "run_under_way")
     return see_other(f"/desk/runs/{report.run}")
 
@@ -94,7 +95,7 @@ def run(run: RunId, request: Request, bot: BotDep) -> HTMLResponse:
 @router.post("/runs/{run}/cancel")
 def cancel(run: RunId, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
     """Stop a run."""
-    deeds.cancel_run(bot, run, by=admin)
+    actions.runs.cancel(bot, run, by=admin)
     set_flash(request, "cancelled")
     return see_other(f"/desk/runs/{run}")
 
@@ -117,7 +118,7 @@ def decide(request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Re
     decision, was, ids = form.text("status"), form.text("was"), form.ids("ids")
     if decision not in DECISIONS:
         raise Unfit("invalid", "a submission is approved or rejected, or waits")
-    deeds.decide(bot, ids, SubmissionStatus(decision), by=admin)
+    actions.submissions.decide(bot, ids, SubmissionStatus(decision), by=admin)
     set_flash(request, "decided")
     undo = f"&undo={was}:{','.join(map(str, ids))}" if was in DECISIONS and ids else ""
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}{undo}")
@@ -129,7 +130,7 @@ def decide_pieces(request: Request, admin: Admin, form: GenuineForm, bot: BotDep
     decision, was = form.text("status"), form.text("was")
     if decision not in DECISIONS:
         raise Unfit("invalid", "a piece is approved or rejected, or waits")
-    deeds.decide_pieces(bot, [form.text("ids")], SubmissionStatus(decision), by=admin)
+    actions.pieces.decide(bot, [form.text("ids")], SubmissionStatus(decision), by=admin)
     set_flash(request, "decided")
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}#pieces")
 
@@ -139,7 +140,7 @@ def promote(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot:
     """Have a version serve."""
     override, reason = form.text("override") == "true", form.text("reason")[:LONGEST_REASON]
     try:
-        deeds.promote(bot, voice, _number(form.text("version")), by=admin, override=override, reason=reason)
+        actions.versions.promote(bot, voice, _number(form.text("version")), by=admin, override=override, reason=reason)
     except (TurnedAway, Unfit) as error:
         return _index(request, bot, error)
     set_flash(request, "promoted")
@@ -151,7 +152,7 @@ def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot
     """Have the version before serve again; a second click on the same page goes no further back."""
     serving = _number(form.text("serving")) if form.text("serving") else None
     try:
-        deeds.rollback(bot, voice, by=admin, serving=serving)
+        actions.versions.rollback(bot, voice, by=admin, serving=serving)
     except NothingToUndo as error:
         return _index(request, bot, error)
     set_flash(request, "rolled_back")

@@ -10,11 +10,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot, now
+from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.engine.reader import Reader
 from app.store.poems import Poems
 from app.store.visitors import Visitors
-from app.web.http.visitors import Visitor, visitor_of
+from app.web.http.visitors import visitor_of
 
 Thing = TypeVar("Thing")
 AWAY = (OperationalError, InterfaceError, PoolTimeout)

@@ -16,9 +16,9 @@ from limits.storage import RedisStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 
+from app.domain.visitor import Visitor
 from app.settings import Settings
 from app.web.http.sliding_window import Windows
-from app.web.http.visitors import Visitor
 
 log = structlog.get_logger(__name__)
 PATIENCE = 0.5

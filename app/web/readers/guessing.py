@@ -6,13 +6,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app.bootstrap import now
+from app.domain.visitor import Visitor
 from app.store.guesses import Guesses, Riddle
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, VisitorDep, greet
 from app.web.http.forms import GenuineForm
 from app.web.http.page import page
 from app.web.http.rate_limits import READINGS, take
-from app.web.http.visitors import Visitor, keys_of
+from app.web.http.visitors import keys_of
 from app.web.readers.pages import see_other
 
 router = APIRouter(include_in_schema=False)

@@ -11,6 +11,7 @@ from app.actions import next_line as deeds
 from app.bootstrap import now
 from app.domain.errors import Unfit, UnknownLine
 from app.domain.poem import Quotation, Writing, WrittenLine
+from app.domain.visitor import Visitor
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, EngineDep, PoemId, Slug, VisitorDep, storing_poems
@@ -18,7 +19,7 @@ from app.web.http.errors import FormExpired
 from app.web.http.forms import AnyForm, GenuineForm
 from app.web.http.page import page
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import Visitor, keys_of
+from app.web.http.visitors import keys_of
 from app.web.ops.metrics import Metrics
 from app.web.readers.pages import see_other
 from app.web.readers.poem_page import write_again

@@ -8,12 +8,12 @@ from fastapi.responses import HTMLResponse
 
 from app.bootstrap import Bot
 from app.domain.poem import Poem
+from app.domain.visitor import Visitor
 from app.store.learned import Learnings
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.page import Draft, page
-from app.web.http.visitors import Visitor
 
 
 def sheet(request: Request, poem: str, visitor: Visitor, *, home: bool = False) -> HTMLResponse:

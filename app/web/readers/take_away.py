@@ -6,13 +6,13 @@ from fastapi.responses import PlainTextResponse, Response
 from app.bootstrap import Bot
 from app.domain.poem import Poem
 from app.domain.version import VoiceReport
+from app.domain.visitor import Visitor
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.shapes import PoemOut
 from app.web.http.deps import BotDep, PoemId, VisitorDep
 from app.web.http.page import mark, say
 from app.web.http.rate_limits import READINGS, take
-from app.web.http.visitors import Visitor
 from app.web.readers.card import card
 
 router = APIRouter(include_in_schema=False)

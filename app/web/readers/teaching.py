@@ -7,6 +7,7 @@ from app.actions import submissions as deeds
 from app.bootstrap import Bot, now
 from app.domain.errors import AlreadyTaught, Unfit
 from app.domain.submission import Submission
+from app.domain.visitor import Visitor
 from app.store.guesses import Guesses
 from app.store.learned import Learnings
 from app.store.submissions import Submissions
@@ -16,7 +17,6 @@ from app.web.http.errors import FormExpired
 from app.web.http.forms import AnyForm, GenuineForm
 from app.web.http.page import page, set_flash
 from app.web.http.rate_limits import SUBMISSIONS, Limited, take
-from app.web.http.visitors import Visitor
 from app.web.readers.pages import see_other
 from app.web.readers.poem_page import teach_again
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app import actions
 from app.bootstrap import Bot
 from app.domain.trial import Arm, TrialReport, TrialRules
 from app.domain.version import Rate, wilson
@@ -16,7 +17,6 @@ from app.store.trials import Trials
 from app.store.versions import Versions
 from app.web.api.declared import problems, unsafe_problems
 from app.web.api.trial_shapes import TrialOut
-from app.web.desk import deeds
 from app.web.desk.admins import Admin, must_be_admin
 from app.web.http.deps import BotDep, Reading, Slug
 from app.web.http.forms import GenuineForm
@@ -120,7 +120,7 @@ def evidence(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Re
 @router.post("/desk/{voice}/trial/stop", include_in_schema=False)
 def stop(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
     """End a trial: the champion writes everything again."""
-    deeds.stop_trial(bot, voice, by=admin)
+    actions.trials.stop(bot, voice, by=admin)
     set_flash(request, "trial_stopped")
     return see_other(f"/desk/{voice}/trial")
 
@@ -140,7 +140,7 @@ def trials(voice: Slug, session: Reading) -> list[TrialOut]:
 )
 def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
     """End the trial of a voice; null when none is under way."""
-    ended = deeds.stop_trial(bot, voice, by=admin)
+    ended = actions.trials.stop(bot, voice, by=admin)
     return TrialOut.of(ended) if ended else None
 
 

@@ -8,6 +8,7 @@ from app.bootstrap import now
 from app.domain.errors import Unfit, UnknownLine
 from app.domain.piece import MOST
 from app.domain.submission import SubmissionStatus
+from app.domain.visitor import Visitor
 from app.store.pieces import Pieces
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
@@ -15,7 +16,6 @@ from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, Form, GenuineForm
 from app.web.http.page import page, say, set_flash
 from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
-from app.web.http.visitors import Visitor
 from app.web.readers.card import card
 from app.web.readers.pages import see_other
 from app.web.readers.take_away import SHOWN_ELSEWHERE

@@ -9,13 +9,14 @@ from app.actions import poems as deeds
 from app.bootstrap import Bot, now
 from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
+from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.store.poems import Poems
 from app.store.visitors import Visitors
 from app.store.voices import Voices
 from app.web.http.deps import greet, storing_poems
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import Visitor, is_quiet
+from app.web.http.visitors import is_quiet
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,24 @@
 """Starting runs: when something is due, once, and not for ever."""
 
 import random
-from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
-from app.actions import runs
+from app.actions import runs, trials
 from app.actions.submissions import examine, teach
-from app.bootstrap import announcer
 from app.domain.errors import UnknownVoice
 from app.domain.run import Cause, RunReport, RunState
 from app.domain.submission import SubmissionStatus
-from app.store.feedback import FeedbackStore
 from app.store.runs import Runs
 from app.store.submissions import Submissions
-from app.store.versions import Versions
-from app.store.voices import Voices
+from app.store.trials import Trials
 from tests.support.world import World
 
 
-def sweep(
-    world: World, *, every: timedelta | None = None, after: int = 0, on_trial: Collection[str] = ()
-) -> list[RunReport]:
+def sweep(world: World, *, hours: float = 0, after: int = 0) -> list[RunReport]:
     """What beat does every few seconds; the runs there are afterwards."""
-    with world.transaction() as session:
-        runs.sweep(
-            every=every,
-            after=after,
-            runs=Runs(session),
-            voices=Voices(session),
-            versions=Versions(session),
-            feedback=FeedbackStore(session),
-            announce=announcer(session),
-            now=world.clock.now,
-            on_trial=on_trial,
-        )
+    runs.start_due(world.bot(retrain_every=hours, retrain_after=after), at=world.clock.now)
     with world.reading() as session:
         return Runs(session).of_voice(None)
 
@@ -69,32 +52,16 @@ def end(world: World, state: RunState) -> None:
 def test_a_request_starts_a_run_and_rings(world: World) -> None:
     """The second finds the first, and rings again: the first bell may not have been heard."""
     world.voice()
-    for expected in (True, False):
-        with world.transaction() as session:
-            report, new = runs.request(
-                "sibot",
-                Cause.ADMIN,
-                runs=Runs(session),
-                voices=Voices(session),
-                announce=announcer(session),
-                now=world.clock.now,
-            )
-            assert (report.state, new) == (RunState.QUEUED, expected)
-            assert world.rung == ([] if expected else ["sibot"])
+    for new in (True, False):
+        report, started = runs.request(world.bot(), "sibot", Cause.ADMIN, by="root")
+        assert (report.state, started) == (RunState.QUEUED, new)
     assert world.rung == ["sibot", "sibot"]
 
 
 def test_an_unknown_voice_is_not_trained(world: World) -> None:
     """And leaves no run behind."""
-    with pytest.raises(UnknownVoice), world.transaction() as session:
-        runs.request(
-            "nobody",
-            Cause.SHELL,
-            runs=Runs(session),
-            voices=Voices(session),
-            announce=announcer(session),
-            now=world.clock.now,
-        )
+    with pytest.raises(UnknownVoice):
+        runs.request(world.bot(), "nobody", Cause.SHELL, by="shell")
     assert world.rung == []
 
 
@@ -116,10 +83,14 @@ def test_enough_feedback_starts_a_run(world: World) -> None:
 def test_a_voice_on_trial_waits(world: World) -> None:
     """Readers are still being asked about the last version; the next one comes after."""
     world.voice()
+    challenger, _ = world.version(folder="sibot/1")
+    with world.transaction() as session:
+        Trials(session).start("sibot", challenger, share=0.5, now=world.clock.now)
     world.clock.forward(minutes=1)
     give(world, 5)
 
-    assert sweep(world, after=5, on_trial={"sibot"}) == []
+    assert sweep(world, after=5) == []
+    trials.stop(world.bot(), "sibot", by="root")
     assert len(sweep(world, after=5)) == 1
 
 
@@ -127,10 +98,10 @@ def test_a_schedule_waits_for_something_new(world: World) -> None:
     """A day has passed: a run starts if anybody gave anything, else nothing would be learned."""
     world.voice()
     world.clock.forward(hours=25)
-    assert sweep(world, every=timedelta(hours=24)) == []
+    assert sweep(world, hours=24) == []
 
     give(world, 1)
-    (run,) = sweep(world, every=timedelta(hours=24))
+    (run,) = sweep(world, hours=24)
     assert run.cause is Cause.SCHEDULE
 
 
@@ -139,13 +110,13 @@ def test_a_schedule_counts_from_the_last_run(world: World) -> None:
     world.voice()
     world.clock.forward(hours=25)
     give(world, 1)
-    sweep(world, every=timedelta(hours=24))
+    sweep(world, hours=24)
     end(world, RunState.FAILED)
     world.clock.forward(hours=2)
-    assert len(sweep(world, every=timedelta(hours=24))) == 1
+    assert len(sweep(world, hours=24)) == 1
 
     world.clock.forward(hours=23)
-    assert len(sweep(world, every=timedelta(hours=24))) == 2
+    assert len(sweep(world, hours=24)) == 2
 
 
 def test_a_broken_lesson_does_not_train_for_ever(world: World) -> None:
