@@ -137,14 +137,16 @@ def install_voice(bot: Bot, slug: str, *, title: str, language: str, base: str, 
         return True
 
 
-def build_engine(bot: Bot, *, dice: Callable[[], int] | None = None) -> Engine:
-    """The engine over this bot's champions; `start` it before use. *dice*: seeds for poems, else chance."""
+def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], int] | None = None) -> Engine:
+    """The engine over this bot's champions; `start` it before use. *only*: with this one version and no other;
+    *dice*: seeds for poems, else chance.
+    """
     return Engine(
-        champions=bot.champions,
+        champions=bot.champions if only is None else lambda: [only],
         fetch=bot.shelf.fetch,
         settings=bot.settings,
-        spare=bot.spare,
-        challengers=bot.challengers,
+        spare=bot.spare if only is None else lambda _voice: None,
+        challengers=bot.challengers if only is None else tuple,
         dice=dice,
         palate=Palate(
             newest=bot.tastes,

@@ -14,7 +14,7 @@ from tests.support.loopback import Reached, is_local
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("app", "worker", "models", "migrations")
-LONGEST_FILE = 300
+LONGEST_FILE = 500
 LAYERED_NAMES = {"models.py", "utils.py", "helpers.py", "service.py", "services.py", "manager.py", "handlers.py"}
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
 UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
@@ -76,7 +76,7 @@ def test_files_are_named_after_deeds() -> None:
 
 
 def test_no_file_is_too_long_to_read() -> None:
-    """Three hundred lines at most."""
+    """Five hundred lines at most (DESIGN 3): one thing may be that long, and cutting it by length is worse."""
     long = {
         str(file.relative_to(ROOT)): lines
         for file in sources("app", "worker", "models")

@@ -1,10 +1,11 @@
-"""`lab`: the lecture's experiments."""
+"""`lab`: the lecture's experiments, and people who read blind."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from app.commands import read
 from app.commands.shell import Failed, Json, tell
 
 if TYPE_CHECKING:
@@ -13,15 +14,18 @@ if TYPE_CHECKING:
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into *app*."""
-    group = typer.Typer(help="The lecture's experiments.", no_args_is_help=True, rich_markup_mode=None)
+    group = typer.Typer(
+        help="The lecture's experiments, and blind readers.", no_args_is_help=True, rich_markup_mode=None
+    )
     group.callback()(lab)
     group.command()(hello)
     group.command()(write)
+    read.add_to(group)
     app.add_typer(group, name="lab")
 
 
 def lab() -> None:
-    """Run the lecture's experiments."""
+    """Run the lecture's experiments, or have people read blind."""
 
 
 def hello(

@@ -49,7 +49,7 @@ def list_queue(
 
 def _shape(submission: Submission) -> dict[str, object]:
     """A submission for whoever moderates: without its token, which is the author's alone."""
-    from app.web.api.shapes import SubmissionOut
+    from app.web.api.schemas import SubmissionOut
 
     return SubmissionOut.of(submission).model_dump(mode="json", exclude={"token", "url"}) | {
         "flags": list(submission.flags)

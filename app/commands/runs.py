@@ -32,7 +32,7 @@ def retrain(
     """Start a run, or find the one under way; a worker takes it up."""
     from app import actions
     from app.domain.run import Cause, RunState
-    from app.web.api.admin_shapes import run_out
+    from app.web.api.schemas import run_out
 
     with opened() as bot:
         run, new = actions.runs.request(bot, voice, Cause.SHELL, by=SHELL)
@@ -90,7 +90,7 @@ def _ending(run: "RunReport") -> str:
 def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")], as_json: Json = False) -> None:
     """Stop a run: a waiting one at once, one at work at its next step."""
     from app import actions
-    from app.web.api.admin_shapes import run_out
+    from app.web.api.schemas import run_out
 
     with opened() as bot:
         report, stopped = actions.runs.cancel(bot, run, by=SHELL)
@@ -109,7 +109,7 @@ def list_runs(
     """List a voice's runs, newest first."""
     from app.store.runs import Runs
     from app.store.voices import Voices
-    from app.web.api.admin_shapes import run_out
+    from app.web.api.schemas import run_out
 
     with opened() as bot, bot.reading() as session:
         Voices(session).one(voice)

@@ -1,16 +1,18 @@
 """`sample`: lines on stdout, by the site's own engine and settings."""
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import BadUse, Json, opened, settings_of_environment, tell
+from app.commands.shell import BadUse, Json, opened, settings_of_environment, tell, with_settings
 
 if TYPE_CHECKING:
+    from app.bootstrap import Bot
     from app.domain.poem import Wish
     from app.engine.engine import Engine
     from app.settings import Settings
@@ -45,7 +47,7 @@ def sample(
     shape = poems.check(Wish(lines=size, prime=prime, temperature=temperature))
     wishes = [_wish(shape, first + i) for i in range(-(-lines // size))]
     written: list[str] = []
-    with _engine(voice, version, folder) as (engine, serving):
+    with writer(voice, version, folder) as (engine, serving):
         for writing in engine.write_all(serving.voice, wishes):
             fresh = [line.text for line in writing.lines][: lines - len(written)]
             written += fresh
@@ -59,45 +61,60 @@ def first_poem(folder: Path) -> list[str]:
     """Five lines of the version in *folder*, always the same."""
     from app.domain.poem import Wish
 
-    with _engine(None, None, folder) as (engine, serving):
+    with writer(None, None, folder) as (engine, serving):
         return [line.text for line in engine.write(serving.voice, Wish(seed=1)).lines]
 
 
 def _wish(shape: "Wish", seed: int) -> "Wish":
-    from dataclasses import replace
-
     return replace(shape, seed=seed)
 
 
 @contextmanager
-def _engine(voice: str | None, version: int | None, folder: Path | None) -> "Iterator[tuple[Engine, Serving]]":
-    """An engine with one version in it."""
-    from app.engine.engine import Engine
+def writer(
+    voice: str | None,
+    version: int | None,
+    folder: Path | None,
+    *,
+    changed: Mapping[str, str] | None = None,
+    dice: Callable[[], int] | None = None,
+) -> "Iterator[tuple[Engine, Serving]]":
+    """The site's engine with one version in it. *changed*: settings that shall differ; *dice*: seeds, else chance.
 
-    settings, serving, place = _asked_for(voice, version, folder)
-    engine = Engine(champions=lambda: [serving], fetch=lambda _key: place, settings=settings)
-    engine.start()
-    try:
-        yield engine, serving
-    finally:
-        engine.close()
-
-
-def _asked_for(voice: str | None, version: int | None, folder: Path | None) -> "tuple[Settings, Serving, Path]":
-    from app.store.versions import Versions
-    from app.store.voices import Serving, Voices
-    from models import checkpoint
-
+    Raises BadUse, UnknownVoice, UnknownVersion.
+    """
     if (voice is None) == (folder is None):
         raise BadUse("name a voice with --voice, or a folder with --folder")
-    if folder is not None:
-        meta = checkpoint.read(folder).meta
-        return settings_of_environment(), Serving(meta.voice, 0, 0, str(folder), meta.base), folder
-    assert voice is not None  # noqa: S101 - one of the two was given
-    with opened() as bot:
-        with bot.reading() as session:
-            Voices(session).one(voice)
-            versions = Versions(session)
-            report = versions.champion(voice) if version is None else versions.one(voice, version)
-        serving = Serving(voice, report.id, report.number, report.folder, report.base)
-        return bot.settings, serving, bot.shelf.fetch(report.folder)
+    with ExitStack() as stack:
+        if folder is not None:
+            engine, serving = _of_folder(folder, with_settings(settings_of_environment(), changed), dice)
+        else:
+            bot = stack.enter_context(opened())
+            engine, serving = _of_voice(
+                replace(bot, settings=with_settings(bot.settings, changed)), str(voice), version, dice
+            )
+        stack.callback(engine.close)
+        engine.start()
+        yield engine, serving
+
+
+def _of_folder(folder: Path, settings: "Settings", dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
+    from app.engine.engine import Engine
+    from app.store.voices import Serving
+    from models import checkpoint
+
+    meta = checkpoint.read(folder).meta
+    serving = Serving(meta.voice, 0, 0, str(folder), meta.base)
+    return Engine(champions=lambda: [serving], fetch=lambda _key: folder, settings=settings, dice=dice), serving
+
+
+def _of_voice(bot: "Bot", voice: str, version: int | None, dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
+    from app.bootstrap import build_engine
+    from app.store.versions import Versions
+    from app.store.voices import Serving, Voices
+
+    with bot.reading() as session:
+        Voices(session).one(voice)
+        versions = Versions(session)
+        report = versions.champion(voice) if version is None else versions.one(voice, version)
+    serving = Serving(voice, report.id, report.number, report.folder, report.base)
+    return build_engine(bot, only=serving, dice=dice), serving

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import ValidationError
+
     from app.bootstrap import Bot
     from app.settings import Settings
 
@@ -49,10 +51,26 @@ def settings_of_environment(*, loud: bool = False) -> "Settings":
     try:
         settings = Settings()
     except ValidationError as error:
-        told = "; ".join(_complaint(detail) for detail in error.errors())
-        raise BadUse(told) from None
+        raise BadUse(_complaints(error)) from None
     log.configure(settings.env, level=logging.INFO if loud else logging.WARNING)
     return settings
+
+
+def with_settings(settings: "Settings", changed: Mapping[str, str] | None) -> "Settings":
+    """The same settings but for *changed*, by name. BadUse for one that there is not, or that cannot be so."""
+    from pydantic import ValidationError
+
+    names = type(settings).model_fields
+    if unknown := [name for name in changed or {} if name not in names]:
+        raise BadUse(f"{unknown[0]} is no setting; .env.example has them all, there with POEMBOT_ before the name")
+    try:
+        return type(settings)(**settings.model_dump() | dict(changed or {}))
+    except ValidationError as error:
+        raise BadUse(_complaints(error)) from None
+
+
+def _complaints(error: "ValidationError") -> str:
+    return "; ".join(_complaint(detail) for detail in error.errors())
 
 
 def _complaint(detail: Any) -> str:

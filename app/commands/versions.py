@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 def list_versions(voice: Slug, as_json: Json = False) -> None:
     """List a voice's versions, newest first."""
     from app.store.versions import Versions
-    from app.web.api.shapes import VersionOut
+    from app.web.api.schemas import VersionOut
 
     with opened() as bot, bot.reads(Versions) as versions:
         reports = versions.of_voice(voice)
@@ -80,7 +80,7 @@ def rollback(
 def history(voice: Slug, as_json: Json = False) -> None:
     """Tell which version was live from when, newest first."""
     from app.store.versions import Versions
-    from app.web.api.admin_shapes import HistoryOut
+    from app.web.api.schemas import HistoryOut
 
     with opened() as bot, bot.reads(Versions) as versions:
         moves = versions.history(voice)

@@ -13,40 +13,26 @@ from starlette.concurrency import run_in_threadpool
 from app.bootstrap import Bot, build_reader
 from app.engine.engine import Engine
 from app.web.api import admin as admin_api
-from app.web.api import docs, stream
-from app.web.api import readers as api
-from app.web.desk import pages as desk
+from app.web.api import openapi, stream
+from app.web.api import readers as readers_api
+from app.web.desk import login, moderation, overview, rollout, runs
 from app.web.http import errors
-from app.web.http.edge import Edge
-from app.web.http.keys import Keys
+from app.web.http.middleware import RequestMiddleware
 from app.web.http.page import Pages
 from app.web.http.rate_limits import Limits
 from app.web.http.security import HEADERS, ONLY_TLS, Guard
+from app.web.http.signing import Keys
 from app.web.http.static import CachedFiles
-from app.web.ops import health
-from app.web.ops.gauges import DeploymentGauges, EngineGauges
-from app.web.ops.metrics import Metrics
-from app.web.readers import anthology, guessing, learning, pages, privacy, teaching, weaving
-from app.web.readers import next_line as nextline
-from app.web.readers import take_away as keeping
-from app.web.readers import versions_page as proof
+from app.web.ops import health, metrics
+from app.web.ops.metrics import DeploymentGauges, EngineGauges, Metrics
+from app.web.readers import anthology, guess, home, learn, me, next_line, pieces, poems, share, submissions, versions
 
-ROOMS = (
-    health,
-    docs,
-    stream,
-    api,
-    admin_api,
-    desk,
-    teaching,
-    nextline,
-    keeping,
-    weaving,
-    anthology,
-    privacy,
-    proof,
-    learning,
-    guessing,
+ROUTES = (
+    *(health, metrics),
+    *(openapi, stream, readers_api, admin_api),
+    *(login, overview, runs, rollout, moderation),
+    *(home, me, submissions, next_line, share, pieces, anthology, versions, learn, guess),
+    poems,  # last: GET /{voice} matches every single word
 )
 SPARE_THREADS = 40
 """Threads beside those that wait for the engine: pages, the database, files."""
@@ -54,7 +40,7 @@ SPARE_THREADS = 40
 
 def create_app(bot: Bot, engine: Engine) -> FastAPI:
     """The application; its lifespan starts and stops the engine, and says every few seconds that it is alive."""
-    metrics, site_pages = Metrics(EngineGauges(engine), DeploymentGauges(bot, engine)), Pages()
+    counted, site_pages = Metrics(EngineGauges(engine), DeploymentGauges(bot, engine)), Pages()
     headers = HEADERS | (ONLY_TLS if bot.settings.env == "production" else {})
     app = FastAPI(
         title="poem-bot",
@@ -62,26 +48,25 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
         version="1",
         docs_url=None,
         redoc_url=None,
-        openapi_url=docs.OPENAPI,
+        openapi_url=openapi.OPENAPI,
         redirect_slashes=False,
         lifespan=_lifespan,
         middleware=[
-            Middleware(Edge, metrics=metrics, answer=errors.answer_outside, headers=headers),
+            Middleware(RequestMiddleware, metrics=counted, answer=errors.answer_outside, headers=headers),
             Middleware(Guard, answer=errors.answer_outside, hosts=bot.settings.names),
         ],
     )
     app.state.bot, app.state.engine, app.state.reader = bot, engine, build_reader(bot)
-    app.state.metrics, app.state.pages = metrics, site_pages
+    app.state.metrics, app.state.pages = counted, site_pages
     app.state.keys = Keys(bot.settings.secret())
     app.state.limits = Limits(bot.settings)
     errors.install(app)
     app.mount("/static", CachedFiles(directory=site_pages.assets.folder), name="static")
-    docs.mount(app)
+    openapi.mount(app)
     icon = site_pages.assets.url("icon.svg")
     app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)
-    # pages last: GET /{voice} takes every single word
-    for room in (*ROOMS, pages):
-        app.include_router(room.router)
+    for module in ROUTES:
+        app.include_router(module.router)
     return app
 
 

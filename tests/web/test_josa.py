@@ -3,7 +3,7 @@
 import jinja2
 import pytest
 
-from app.web.http.josa import josa, josa_filter
+from app.web.http.language import josa, josa_filter
 
 
 @pytest.mark.parametrize(

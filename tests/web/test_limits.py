@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from app.bootstrap import Bot
 from app.settings import Settings
 from app.web.desk import login
-from app.web.http.rate_limits import LOGINS, SUBMISSIONS, Limited, Limits, Rule
-from app.web.http.sliding_window import Windows
+from app.web.http.rate_limits import LOGINS, SUBMISSIONS, Limited, Limits, MemoryWindows, Rule
 from tests.support.databases import Databases
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
@@ -84,8 +83,8 @@ def test_an_address_that_is_through_shuts_nobody_out(settings: Settings) -> None
 
 def test_what_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of visitors later the memory is as small as before, and asking costs what it cost."""
-    monkeypatch.setattr("app.web.http.sliding_window.SWEEP", 0.0)
-    memory = Windows()
+    monkeypatch.setattr("app.web.http.rate_limits.SWEEP_EVERY", 0.0)
+    memory = MemoryWindows()
     for n in range(3000):
         assert memory.acquire_entry(f"who {n}", 2, expiry=0)
     assert memory.acquire_entry("who comes last", 2, expiry=60)
@@ -97,11 +96,11 @@ def test_what_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_clock_that_goes_back_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was done "tomorrow" does not count; what was done a day ago, by a clock that jumped ahead, neither."""
-    memory, real = Windows(), time.time
+    memory, real = MemoryWindows(), time.time
     assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
 
     for jump in (-2 * 86400, 2 * 86400):
-        monkeypatch.setattr("app.web.http.sliding_window.time.time", lambda jump=jump: real() + jump)
+        monkeypatch.setattr("app.web.http.rate_limits.time.time", lambda jump=jump: real() + jump)
         assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
 
 

@@ -7,8 +7,8 @@ from app.bootstrap import Bot
 from app.store.audit import Audit
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Form, Reader, form, forms
-from tests.web.test_keeping import ticked
-from tests.web.test_weaving import woven
+from tests.web.test_pieces import woven
+from tests.web.test_share import ticked
 
 
 @pytest.fixture

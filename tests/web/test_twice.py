@@ -9,12 +9,12 @@ from app.bootstrap import Bot
 from app.store.audit import Audit
 from app.store.counts import Counts
 from app.store.pieces import Pieces
-from app.web.http.keys import Keys
 from app.web.http.rate_limits import Rule
+from app.web.http.signing import Keys
 from tests.support import versions
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form, lines
-from tests.web.test_keeping import ticked
+from tests.web.test_share import ticked
 from tests.web.test_writing import CANDIDATE
 
 

@@ -15,11 +15,11 @@ from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.versions import Versions
 from app.store.voices import Voices
-from app.web.api.admin_shapes import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, run_out
-from app.web.api.declared import problems, unsafe_problems
-from app.web.api.shapes import SubmissionOut
-from app.web.desk.admins import Admin, must_be_admin
-from app.web.http.deps import AWAY, LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
+from app.web.api.openapi import problems, unsafe_problems
+from app.web.api.schemas import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, SubmissionOut, TrialOut, run_out
+from app.web.http.admins import Admin, must_be_admin
+from app.web.http.database_away import TRANSIENT_DB_ERRORS
+from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
 from app.web.http.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])
@@ -72,7 +72,7 @@ async def watch(
         await asyncio.sleep(LOOK_EVERY)
         try:
             newer = await run_in_threadpool(_look, run, bot)
-        except AWAY:  # whoever watches waits with us
+        except TRANSIENT_DB_ERRORS:  # whoever watches waits with us
             continue
         if newer != report:
             yield _progress(newer)
@@ -96,6 +96,13 @@ def promote(voice: Slug, body: Promotion, admin: Admin, bot: BotDep) -> Champion
 def rollback(voice: Slug, admin: Admin, bot: BotDep) -> ChampionOut:
     """Have the version before serve again."""
     return ChampionOut(champion=actions.versions.rollback(bot, voice, by=admin))
+
+
+@router.post("/voices/{voice}/trial/stop", responses=unsafe_problems(401, 404))
+def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
+    """End the trial of a voice; null when none is under way."""
+    ended = actions.trials.stop(bot, voice, by=admin)
+    return TrialOut.of(ended) if ended else None
 
 
 @router.get("/voices/{voice}/history", responses=problems(401, 404))

@@ -9,10 +9,21 @@ from app.domain.poem import Wish
 from app.store.poems import Poems
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
+from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
-from app.web.api.declared import problems, unsafe_problems
-from app.web.api.shapes import PoemOut, PoemsOut, PoemWish, SubmissionIn, SubmissionOut, TickOut, VersionOut, VoiceOut
+from app.web.api.openapi import problems, unsafe_problems
+from app.web.api.schemas import (
+    PoemOut,
+    PoemsOut,
+    PoemWish,
+    SubmissionIn,
+    SubmissionOut,
+    TickOut,
+    TrialOut,
+    VersionOut,
+    VoiceOut,
+)
 from app.web.http.deps import (
     LARGEST_ID,
     BotDep,
@@ -27,7 +38,7 @@ from app.web.http.deps import (
     greet,
 )
 from app.web.http.rate_limits import SUBMISSIONS, TICKS, take
-from app.web.readers.teaching import teach
+from app.web.readers.submissions import teach
 from app.web.readers.writing import compose, meet
 
 router = APIRouter(prefix="/api/v1", tags=["readers"])
@@ -143,6 +154,13 @@ def versions(voice: Slug, session: Reading) -> list[VersionOut]:
 def version(voice: Slug, number: Number, session: Reading) -> VersionOut:
     """One version."""
     return VersionOut.of(Versions(session).report(voice, number))
+
+
+@router.get("/voices/{voice}/trials", responses=problems(404))
+def trials(voice: Slug, session: Reading) -> list[TrialOut]:
+    """The trials of a voice, newest first."""
+    Versions(session).history(voice)
+    return [TrialOut.of(one) for one in Trials(session).of_voice(voice)]
 
 
 def wish_of(asked: PoemWish) -> Wish:

@@ -27,8 +27,9 @@ from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.readers import wish_of
-from app.web.api.shapes import PoemOut, PoemWish
-from app.web.http.deps import AWAY, BotDep, EngineDep, Slug, VisitorDep, storing_poems
+from app.web.api.schemas import PoemOut, PoemWish
+from app.web.http.database_away import TRANSIENT_DB_ERRORS
+from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep, storing_poems
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.rate_limits import POEMS, take
 from app.web.ops.metrics import Metrics
@@ -141,7 +142,7 @@ async def stream(
                     poem = await run_in_threadpool(_store, bot, visitor, pen.wish, event.writing)
                     metrics.poem(voice)
                     yield ServerSentEvent(event="done", data=poem)
-    except (PoemBotError, *AWAY) as error:
+    except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))
         yield ServerSentEvent(event="error", data=_told(error))
 

@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Path, Request
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot, now
@@ -18,8 +16,6 @@ from app.store.visitors import Visitors
 from app.web.http.visitors import visitor_of
 
 Thing = TypeVar("Thing")
-AWAY = (OperationalError, InterfaceError, PoolTimeout)
-"""What is raised when the database is away, or too busy to answer."""
 LARGEST_ID = 2**31 - 1
 """Ids are 32-bit integers in the database."""
 

@@ -17,8 +17,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Match
 
 from app.domain import errors
-from app.web.desk.admins import NotAdmin, OnlyReads
-from app.web.http.deps import AWAY
+from app.web.http.admins import NotAdmin, OnlyReads
+from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.page import page
 from app.web.http.rate_limits import Limited
 from app.web.http.visitors import visit_of
@@ -64,21 +64,21 @@ class FormExpired(Exception):
 
 def install(app: FastAPI) -> None:
     """Have the site answer these errors."""
-    known = (*STATUSES, errors.PoemBotError, FormExpired, *AWAY)
+    known = (*STATUSES, errors.PoemBotError, FormExpired, *TRANSIENT_DB_ERRORS)
     for kind in (*known, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _handle)
 
 
 def code_of(error: Exception) -> str:
     """The word by which pages and programs know an error."""
-    return "unavailable" if isinstance(error, AWAY) else str(getattr(error, "code", "error"))
+    return "unavailable" if isinstance(error, TRANSIENT_DB_ERRORS) else str(getattr(error, "code", "error"))
 
 
 def status_of(error: Exception) -> int:
     """The HTTP status of an error."""
     if isinstance(error, FormExpired):
         return 403
-    if isinstance(error, AWAY):
+    if isinstance(error, TRANSIENT_DB_ERRORS):
         return 503
     return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 500)
 
@@ -87,7 +87,7 @@ def retry_after_of(error: Exception) -> int | None:
     """After how many seconds it is worth asking again; None where that changes nothing."""
     if isinstance(error, errors.EngineFull | Limited):
         return int(error.retry_after)
-    return SHORT_WAIT if isinstance(error, (errors.EngineFailed, errors.BrokenFolder, *AWAY)) else None
+    return SHORT_WAIT if isinstance(error, (errors.EngineFailed, errors.BrokenFolder, *TRANSIENT_DB_ERRORS)) else None
 
 
 def _handle(request: Request, error: Exception) -> Response:
@@ -97,9 +97,9 @@ def _handle(request: Request, error: Exception) -> Response:
         code = error.detail if error.detail in CODES.values() else CODES.get(error.status_code, "error")
         headers = {"Allow": ", ".join(allowed(request))} if error.status_code == 405 else error.headers
         return answer(request, error.status_code, code, headers=headers)
-    if isinstance(error, AWAY):
+    if isinstance(error, TRANSIENT_DB_ERRORS):
         log.error("database.away", error=str(error))
-    detail = None if isinstance(error, AWAY) else _clean(str(error))
+    detail = None if isinstance(error, TRANSIENT_DB_ERRORS) else _clean(str(error))
     return answer(request, status_of(error), code_of(error), retry_after=retry_after_of(error), detail=detail)
 
 

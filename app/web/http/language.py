@@ -1,28 +1,37 @@
-"""Languages: which one a page is in, and where its words come from.
+"""Languages: the language of a page, the voice that greets a visitor, the translations, and Korean particles.
 
-The words in the templates are Korean; `templates/locale/*/LC_MESSAGES/messages.po` holds the others and is read at
+The texts in the templates are Korean; `templates/locale/*/LC_MESSAGES/messages.po` holds the others and is read at
 start-up. The language of a page and the voice that writes on it are independent.
 """
 
 import io
+import unicodedata
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, cast, get_args
 
+from babel.core import negotiate_locale
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from starlette.requests import Request
 
 from app.domain.version import VoiceReport
+from app.web.http.visitors import settings_of
 
 Lang = Literal["ko", "en"]
 LANGS: tuple[Lang, ...] = get_args(Lang)
 SOURCE: Lang = "ko"
 COOKIE = "lang"
+VOICE_COOKIE = "voice"
+"""The voice that a visitor read last."""
 
 
 def accepted(header: str) -> list[str]:
-    """Primary language tags of an Accept-Language header, most wanted first; refused ones (q=0) are left out."""
+    """Parse an Accept-Language header: primary language tags, most wanted first, without refused ones (q=0)."""
     wanted: list[tuple[float, str]] = []
     for entry in header.split(",")[:50]:
         tag, _, parameters = entry.partition(";")
@@ -42,18 +51,17 @@ def accepted(header: str) -> list[str]:
 def language_of(request: Request, voice: VoiceReport | None = None) -> Lang:
     """The language of the page: the visitor's choice, else his browser's.
 
-    Who says nothing, as link previews and crawlers do, is spoken to in the language of the *voice*, else in Korean.
+    A client that names no language (link previews, crawlers) gets the language of the *voice*, else Korean.
     """
     chosen = request.cookies.get(COOKIE)
     if chosen in LANGS:
         return chosen
     wanted = accepted(request.headers.get("accept-language", ""))
-    for tag in wanted:
-        if tag == "*":
-            return language_of_voice(voice)
-        if tag in LANGS:
-            return tag
-    return "en" if wanted else language_of_voice(voice)
+    named = takewhile(lambda tag: tag != "*", wanted)
+    found = negotiate_locale(named, LANGS)
+    if found is not None:
+        return cast("Lang", found)
+    return "en" if wanted and "*" not in wanted else language_of_voice(voice)
 
 
 def language_of_voice(voice: VoiceReport | None) -> Lang:
@@ -62,8 +70,25 @@ def language_of_voice(voice: VoiceReport | None) -> Lang:
     return own if own in LANGS else "en"
 
 
+def voice_for(request: Request, voices: Sequence[VoiceReport]) -> VoiceReport | None:
+    """The voice where the address names none: the one read last, else one of the visitor's language, else the default.
+
+    None where the deployment has no voice.
+    """
+    by_slug = {voice.slug: voice for voice in voices}
+    last = by_slug.get(request.cookies.get(VOICE_COOKIE, ""))
+    if last is not None:
+        return last
+    # reversed: of several voices in one language the oldest wins
+    by_language = {voice.language.split("-")[0].lower(): voice for voice in reversed(voices)}
+    found = negotiate_locale(accepted(request.headers.get("accept-language", "")), by_language)
+    if found in by_language:
+        return by_language[found]
+    return by_slug.get(settings_of(request).default_voice) or next(iter(voices), None)
+
+
 def catalogue(folder: Path, lang: Lang) -> NullTranslations:
-    """The words of a language from its .po file; without one, the templates' own."""
+    """The translations of a language from its .po file; without one, the templates' own texts."""
     file = folder / lang / "LC_MESSAGES" / "messages.po"
     if not file.exists():
         return NullTranslations()
@@ -72,3 +97,49 @@ def catalogue(folder: Path, lang: Lang) -> NullTranslations:
         write_mo(compiled, read_po(source, locale=lang))
     compiled.seek(0)
     return Translations(compiled)
+
+
+# Korean particles (조사). `{{ word|josa('은/는') }}` writes the word with the particle that its last sound takes. It
+# knows Hangul, digits and Latin letters as Koreans read them aloud; for another script it writes both, as newspapers
+# do: "詩은(는)".
+
+FIRST_SYLLABLE, LAST_SYLLABLE, FINALS = 0xAC00, 0xD7A3, 28
+RIEUL = 8
+"""The final ㄹ, which takes 로 and not 으로."""
+DIGITS: Mapping[str, int] = dict(zip("0123456789", (21, 8, 0, 16, 0, 0, 1, 8, 8, 0), strict=True))
+"""Finals of 영 일 이 삼 사 오 육 칠 팔 구."""
+TENS = (21, 17, 1, 4, 4)
+"""Finals of 영, 십, 백, 천, 만: a number that ends in no, one, two, three, or four and more noughts."""
+LETTERS: Mapping[str, int] = {"l": 8, "m": 16, "n": 4, "r": 8}
+"""Letters whose Korean name ends in a consonant: 엘, 엠, 엔, 알."""
+
+
+def final(word: str) -> int | None:
+    """Number of the final consonant that *word* ends in when spoken: 0 for none, None when that can't be told."""
+    spoken = "".join(c for c in unicodedata.normalize("NFC", word) if c.isalnum())
+    if not spoken:
+        return None
+    last = spoken[-1]
+    if FIRST_SYLLABLE <= ord(last) <= LAST_SYLLABLE:
+        return (ord(last) - FIRST_SYLLABLE) % FINALS
+    if last in DIGITS:
+        digits = spoken[len(spoken.rstrip("0123456789")) :]
+        noughts = len(digits) - len(digits.rstrip("0"))
+        return TENS[min(noughts, 4)] if noughts and digits.strip("0") else DIGITS[last]
+    return LETTERS.get(last.lower(), 0) if last.isascii() else None
+
+
+def josa(word: object, pair: str) -> str:
+    """*word* with the right one of a *pair*, written consonant first: 은/는, 이/가, 을/를, 과/와, 으로/로, 이라/라."""
+    after_consonant, after_vowel = pair.split("/")
+    sound = final(str(word))
+    if sound is None:
+        return f"{word}{after_consonant}({after_vowel})"
+    open_ = sound == 0 or (sound == RIEUL and after_consonant.startswith("으로"))
+    return f"{word}{after_vowel if open_ else after_consonant}"
+
+
+@pass_context
+def josa_filter(context: Context, word: Any, pair: str) -> str:
+    """The template filter: a particle on Korean pages, the bare word on others."""
+    return josa(word, pair) if context.get("lang", "ko") == "ko" else str(word)

@@ -14,17 +14,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from app.domain.version import VoiceReport
 from app.store.voices import Voices
-from app.web.desk.admins import admin_of
-from app.web.http.deps import AWAY
-from app.web.http.josa import josa_filter
-from app.web.http.language import LANGS, Lang, catalogue, language_of
+from app.web.http.admins import admin_of
+from app.web.http.database_away import TRANSIENT_DB_ERRORS
+from app.web.http.language import LANGS, Lang, catalogue, josa_filter, language_of, voice_for
 from app.web.http.static import Assets
 from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visitor_of
-from app.web.readers.greeting import met
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 FLASH = "flash"
@@ -124,7 +122,7 @@ def page(
     frame: dict[str, object] = {
         "voices": voices,
         "voice": next((v for v in voices if v.slug == here), None),
-        "host": met(request, voices),
+        "host": voice_for(request, voices),
         "path": request.url.path,
         "address": _address(request),
         "origin": origin_of(request),
@@ -169,7 +167,7 @@ def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:
     try:
         with request.app.state.bot.reading() as session:
             return Voices(session).all(), admin_of(request, session)
-    except AWAY:
+    except TRANSIENT_DB_ERRORS:
         return (), None
 
 
@@ -191,3 +189,8 @@ def _flash(request: Request) -> str | None:
         return None
     set_cookie(request, FLASH, "", life=0)
     return code if _FLASH.fullmatch(code) else None
+
+
+def see_other(path: str) -> RedirectResponse:
+    """Redirect with 303: the browser fetches *path*. The answer to a form."""
+    return RedirectResponse(path, 303)

@@ -1,28 +1,34 @@
-"""How often one visitor, and one address, may ask for something. Knows nothing of what is asked.
+"""Rate limits: how often one visitor, and one address, may do something. Knows nothing of what is done.
 
-A moving window: in memory for one process, in Redis where several share a broker. When Redis is away the limits are
-off rather than the site: the next request says so in the log.
+The tick routes take TICKS, writing takes POEMS, teaching and weaving take SUBMISSIONS, costly reading takes READINGS,
+the desk's login takes LOGINS (`tests/web/test_limits.py` holds every route to its limit).
+
+A moving window: in memory for one process, in Redis where several share a broker. When Redis is away, nothing is
+limited rather than everything refused; each unlimited request is logged.
 """
 
 import math
+import threading
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import structlog
 from limits import parse_many
 from limits.errors import StorageError
-from limits.storage import RedisStorage, Storage
+from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 
 from app.domain.visitor import Visitor
 from app.settings import Settings
-from app.web.http.sliding_window import Windows
 
 log = structlog.get_logger(__name__)
-PATIENCE = 0.5
+REDIS_TIMEOUT = 0.5
 """Seconds a limit may wait for Redis."""
+SWEEP_EVERY = 60.0
+"""Seconds between two looks for empty windows in memory."""
 
 
 class Limited(Exception):
@@ -37,7 +43,7 @@ class Limited(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How often a deed may be done; several measures are parted by `;`, and all of them hold."""
+    """How often something may be done; several limits are parted by `;`, and all of them hold."""
 
     name: str
     each: str
@@ -54,47 +60,103 @@ LOGINS = Rule("logins", each="10/5minute", address="30/5minute")
 
 
 class Limits:
-    """Counts deeds. With `LIMITS=off` everything is allowed."""
+    """Counts what is done. With `LIMITS=off` everything is allowed."""
 
     def __init__(self, settings: Settings) -> None:
         self._on = settings.limits == "on"
         storage = _storage(settings.broker)
         self._limiter = MovingWindowRateLimiter(storage)
-        self.memory = storage if isinstance(storage, Windows) else None
-        """Where windows lie in this process."""
+        self.memory = storage if isinstance(storage, MemoryWindows) else None
+        """The windows of this process; None where Redis keeps them."""
 
     def take(self, rule: Rule, *, who: str | None, address: str) -> None:
-        """Count one deed by *who* (None: nobody we know yet) from *address*. Raises Limited.
+        """Count one act of *who* (None: nobody we know yet) from *address*. Raises Limited.
 
-        From an address that is through for now nothing is counted against anybody: it could shut an admin out of his
-        account for ever, or fill the memory with visitors it made up.
+        The address is tested before anything is counted against *who*: else one exhausted address could lock an admin
+        out of his account for ever, or fill the memory with visitors it makes up.
         """
         if not self._on:
             return
         if who is not None:
-            self._ask(self._limiter.test, rule.address, rule.name, f"address:{address}")
-            self._ask(self._limiter.hit, rule.each, rule.name, f"who:{who}")
-        self._ask(self._limiter.hit, rule.address, rule.name, f"address:{address}")
+            self._check(self._limiter.test, rule.address, rule.name, f"address:{address}")
+            self._check(self._limiter.hit, rule.each, rule.name, f"who:{who}")
+        self._check(self._limiter.hit, rule.address, rule.name, f"address:{address}")
 
-    def _ask(self, how: Callable[..., bool], measures: str, name: str, key: str) -> None:
-        for item in parse_many(measures):
+    def _check(self, test_or_hit: Callable[..., bool], limits: str, name: str, key: str) -> None:
+        for item in parse_many(limits):
             try:
-                if how(item, name, key):
+                if test_or_hit(item, name, key):
                     continue
-                again = self._limiter.get_window_stats(item, name, key).reset_time
+                free_at = self._limiter.get_window_stats(item, name, key).reset_time
             except StorageError as error:
                 log.warning("limits.away", error=str(error))
                 return
-            raise Limited(name, max(1, math.ceil(again - time.time())))
+            raise Limited(name, max(1, math.ceil(free_at - time.time())))
+
+
+def take(request: Request, rule: Rule, visitor: Visitor) -> None:
+    """Count one act of *visitor*. Raises Limited."""
+    limits: Limits = request.app.state.limits
+    limits.take(rule, who=visitor.id if visitor.returned else None, address=visitor.address)
 
 
 def _storage(broker: str) -> Storage:
     if not broker.startswith(("redis://", "rediss://")):
-        return Windows()
-    return RedisStorage(broker, wrap_exceptions=True, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+        return MemoryWindows()
+    return RedisStorage(
+        broker, wrap_exceptions=True, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
+    )
 
 
-def take(request: Request, rule: Rule, visitor: Visitor) -> None:
-    """Count one deed of *visitor*. Raises Limited."""
-    limits: Limits = request.app.state.limits
-    limits.take(rule, who=visitor.id if visitor.returned else None, address=visitor.address)
+class MemoryWindows(MemoryStorage):
+    """Moving windows in the memory of one process: the times of what was done, by key.
+
+    Ours and not the library's, whose memory forgets no key and looks through all of them a hundred times a second:
+    after some ten thousand visitors that is half a processor, for ever. This one sweeps once a minute, and forgets.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._times: dict[str, tuple[float, list[float]]] = {}
+        """By key: the window's length in seconds, and the times, oldest first (a deque weighs ten times as much)."""
+        self._swept = time.monotonic()
+
+    def __len__(self) -> int:
+        """How many keys are remembered."""
+        return len(self._times)
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Note *amount* acts at this moment, unless the window is full."""
+        with self._lock:
+            self._sweep()
+            now = time.time()
+            times = self._window(key, expiry, now)
+            if len(times) + amount > limit:
+                return False
+            times.extend([now] * amount)
+            self._times[key] = (expiry, times)
+            return True
+
+    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """The oldest time in the window, and how many there are."""
+        with self._lock:
+            now = time.time()
+            times = self._window(key, expiry, now)
+            return (times[0] if times else now), len(times)
+
+    def _window(self, key: str, expiry: float, now: float) -> list[float]:
+        """The times of a key that count."""
+        times = self._times.get(key, (expiry, []))[1]
+        del times[: bisect_right(times, now - expiry)]
+        while times and times[-1] > now:  # noted by a clock that has since been set back
+            times.pop()
+        return times
+
+    def _sweep(self) -> None:
+        if time.monotonic() < self._swept + SWEEP_EVERY:
+            return
+        self._swept, now = time.monotonic(), time.time()
+        for key, (expiry, _) in list(self._times.items()):
+            if not self._window(key, expiry, now):
+                del self._times[key]

@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from app.domain.visitor import Visitor
 from app.settings import Settings
-from app.web.http.keys import Keys
+from app.web.http.signing import Keys
 
 COOKIE = "visitor"
 COOKIE_LIFE = 400 * 24 * 3600

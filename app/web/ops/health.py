@@ -8,9 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 import structlog
-from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, PlainTextResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, now
@@ -18,8 +17,8 @@ from app.engine.engine import Engine
 from app.store.cache import forget_pruned
 from app.store.pulses import Pulse, Pulses
 from app.store.voices import Voices
-from app.web.http.deps import AWAY, BotDep, EngineDep
-from app.web.ops.metrics import Metrics
+from app.web.http.database_away import TRANSIENT_DB_ERRORS
+from app.web.http.deps import BotDep, EngineDep
 
 log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
@@ -27,7 +26,7 @@ BEAT_EVERY = 5.0
 """Seconds between a web process' signs of life."""
 TIDY_BEATS = 720
 """Beats between two looks at the copies of versions: an hour."""
-FRESH = {"Cache-Control": "no-store"}
+NO_STORE = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Serving:
 @router.get("/healthz")
 def alive() -> JSONResponse:
     """The process answers."""
-    return JSONResponse({"alive": True}, headers=FRESH)
+    return JSONResponse({"alive": True}, headers=NO_STORE)
 
 
 @router.get("/readyz")
@@ -59,7 +58,7 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
             voices = [voice.slug for voice in Voices(session).all()]
             workers = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "worker"]
         database: str | None = None
-    except AWAY as error:
+    except TRANSIENT_DB_ERRORS as error:
         voices, workers, database = list(serving), [], type(error).__name__
     writing = bool(voices) and all(slug in serving and serving[slug].number is not None for slug in voices)
     body = {
@@ -70,16 +69,7 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
         },
         "worker": {"alive": len(workers), "seen": max((p.at.isoformat() for p in workers), default=None)},
     }
-    return JSONResponse(body, 200 if body["ready"] else 503, headers=FRESH)
-
-
-@router.get("/metrics")
-def metrics(request: Request, engine: EngineDep) -> Response:
-    """For Prometheus."""
-    counted: Metrics = request.app.state.metrics
-    for one in _serving(engine):
-        counted.serving(one.voice, -1 if one.number is None else one.number, broken=one.error is not None)
-    return PlainTextResponse(counted.text(), media_type=CONTENT_TYPE_LATEST, headers=FRESH)
+    return JSONResponse(body, 200 if body["ready"] else 503, headers=NO_STORE)
 
 
 def statuses(pulses: Iterable[Pulse]) -> list[Serving]:
@@ -107,7 +97,7 @@ def _tidy_cache(bot: Bot) -> None:
     try:
         with bot.reading() as session:
             forget_pruned(bot.shelf, session)
-    except AWAY as error:
+    except TRANSIENT_DB_ERRORS as error:
         log.warning("cache.untidied", error=str(error))
 
 
@@ -121,7 +111,7 @@ def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
     try:
         with bot.transaction() as session:
             Pulses(session).beat(name, "web", detail, now())
-    except AWAY as error:
+    except TRANSIENT_DB_ERRORS as error:
         log.warning("pulse.unheard", error=str(error))
 
 

@@ -1,9 +1,50 @@
-"""What Prometheus is told of this process. Counts only; no names, no texts."""
+"""Metrics for Prometheus: counts only, no names, no texts.
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+`Metrics` counts the requests of this process; `EngineGauges` reads its engine; `DeploymentGauges` reads what the
+database knows of the whole deployment, which every web reports alike: take the `max` of those, not the sum.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from app.bootstrap import Bot, now
+from app.engine.engine import Engine
+from app.store.health import Health, Vitals
+from app.web.http.database_away import TRANSIENT_DB_ERRORS
+
+router = APIRouter(include_in_schema=False)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Upper bounds of the buckets for the time to answer."""
+REFRESH_AFTER = 15.0
+"""Seconds for which an answer of the database is reported again."""
+DUTY_FACTOR = 20
+"""A query is repeated after this many times its own duration at the earliest: it must not burden the database."""
+
+
+@router.get("/metrics")
+def metrics(request: Request) -> Response:
+    """The metrics of this process, in Prometheus' text form."""
+    registry = cast("Metrics", request.app.state.metrics).registry
+    return PlainTextResponse(
+        generate_latest(registry), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
+    )
 
 
 class Metrics:
@@ -23,12 +64,6 @@ class Metrics:
         )
         self._poems = Counter("poembot_poems", "Poems written and stored.", ["voice"], registry=self.registry)
         self._refused = Counter("poembot_refused", "Requests turned away, by reason.", ["code"], registry=self.registry)
-        self._serving = Gauge(
-            "poembot_serving_version", "Number of the version that serves.", ["voice"], registry=self.registry
-        )
-        self._broken = Gauge(
-            "poembot_version_broken", "1 while the wanted version would not load.", ["voice"], registry=self.registry
-        )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """A request was answered; status 0: its connection broke off."""
@@ -44,11 +79,110 @@ class Metrics:
         """A request was turned away: limited, engine_full and so on."""
         self._refused.labels(code).inc()
 
-    def serving(self, voice: str, number: int, *, broken: bool) -> None:
-        """What a voice serves, and whether the version it ought to serve would not load."""
-        self._serving.labels(voice).set(number)
-        self._broken.labels(voice).set(1 if broken else 0)
 
-    def text(self) -> bytes:
-        """All of it, in Prometheus' text form."""
-        return generate_latest(self.registry)
+class EngineGauges(Collector):
+    """Reads the engine of this process at every scrape."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """Collect."""
+        batches, swaps = self._engine.tally.batches, self._engine.tally.swaps
+        sizes = batches.cumulative()
+        yield CounterMetricFamily("poembot_engine_steps", "Symbols written, a batch at a time.", value=sizes[-1][1])
+        yield HistogramMetricFamily(
+            "poembot_engine_batch_size", "Lines that a step wrote a symbol of.", buckets=sizes, sum_value=batches.total
+        )
+        writing, waiting = self._engine.load()
+        yield GaugeMetricFamily("poembot_engine_writing", "Poems under way.", value=writing)
+        yield GaugeMetricFamily("poembot_engine_queue", "Poems that wait for a place.", value=waiting)
+        yield HistogramMetricFamily(
+            "poembot_swap_seconds", "Time to load a version.", buckets=swaps.cumulative(), sum_value=swaps.total
+        )
+        yield CounterMetricFamily(
+            "poembot_swap_failures", "Times a version would not load.", value=self._engine.tally.failed_swaps
+        )
+        yield from self._versions()
+
+    def _versions(self) -> Iterator[Metric]:
+        serving = GaugeMetricFamily("poembot_serving_version", "Number of the version that serves.", labels=["voice"])
+        broken = GaugeMetricFamily(
+            "poembot_version_broken", "1 while the wanted version would not load.", labels=["voice"]
+        )
+        for status in self._engine.status().values():
+            serving.add_metric([status.voice], -1 if status.number is None else status.number)
+            broken.add_metric([status.voice], 0 if status.error is None else 1)
+        yield from (serving, broken)
+
+
+class DeploymentGauges(Collector):
+    """Reads the database, for the whole deployment, and the free space where data lives."""
+
+    def __init__(self, bot: Bot, engine: Engine) -> None:
+        self._bot, self._engine = bot, engine
+        self._lock = threading.Lock()
+        self._vitals: Vitals | None = None
+        self._again_at = 0.0
+
+    def collect(self) -> Iterator[Metric]:
+        """Collect; the database is asked only now and then."""
+        with self._lock:
+            vitals = self._query()
+        yield GaugeMetricFamily("poembot_database_up", "1 while the database answers.", value=vitals is not None)
+        yield from self._disk()
+        if vitals is not None:
+            yield from _deployment(vitals)
+
+    def _query(self) -> Vitals | None:
+        began = time.monotonic()
+        if self._vitals is not None and began < self._again_at:
+            return self._vitals
+        try:
+            with self._bot.reading() as session:
+                self._vitals = Health(session).vitals(self._engine.in_memory(), now())
+        except TRANSIENT_DB_ERRORS:
+            self._vitals = None
+        self._again_at = began + max(REFRESH_AFTER, DUTY_FACTOR * (time.monotonic() - began))
+        return self._vitals
+
+    def _disk(self) -> Iterator[Metric]:
+        free = GaugeMetricFamily("poembot_disk_free_bytes", "Room left where data lives.", labels=["place"])
+        places = {"home": self._bot.settings.home, "shelf": Path(self._bot.settings.shelf)}
+        for place, folder in places.items():
+            if folder.is_dir():
+                free.add_metric([place], shutil.disk_usage(folder).free)
+        yield free
+
+
+def _deployment(vitals: Vitals) -> Iterator[Metric]:
+    runs = GaugeMetricFamily("poembot_runs", "Runs so far, by state.", labels=["state"])
+    for state, count in vitals.runs.items():
+        runs.add_metric([state], count)
+    yield runs
+    yield CounterMetricFamily(
+        "poembot_lease_losses", "Times a run was taken from a worker that fell silent.", value=vitals.lease_losses
+    )
+    yield GaugeMetricFamily(
+        "poembot_run_waits_seconds", "How long the oldest run has waited for a worker.", value=vitals.waits_s
+    )
+    yield GaugeMetricFamily(
+        "poembot_submissions_waiting", "Poems that wait for a moderator.", value=vitals.submissions_waiting
+    )
+    alive = GaugeMetricFamily("poembot_alive", "Processes that gave a sign of life.", labels=["kind"])
+    for kind in ("web", "worker", "beat"):
+        alive.add_metric([kind], vitals.alive.get(kind, 0))
+    yield alive
+    names = ["voice", "version"]
+    shown = GaugeMetricFamily(
+        "poembot_version_impressions", "Lines of a live version readers were shown.", labels=names
+    )
+    ticked = GaugeMetricFamily("poembot_version_ticks", "Lines of a live version readers ticked.", labels=names)
+    rate = GaugeMetricFamily("poembot_version_tick_rate", "Share of shown lines that were ticked.", labels=names)
+    for version in vitals.versions:
+        labels = [version.voice, str(version.number)]
+        shown.add_metric(labels, version.impressions)
+        ticked.add_metric(labels, version.ticks)
+        if version.impressions:
+            rate.add_metric(labels, version.ticks / version.impressions)
+    yield from (shown, ticked, rate)

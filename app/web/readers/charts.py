@@ -7,8 +7,10 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from starlette.responses import Response
 
 from app.domain.trial import TrialReport
 from app.domain.version import Rate, VersionReport
@@ -26,6 +28,23 @@ LEAST = 0.01
 """Wealth below this is drawn as this: who has lost so much has lost."""
 LADDER = (0.01, 0.1, 1.0, 10.0, 20.0, 100.0, 1e3, 1e4, 1e6, 1e9, 1e12)
 MEDIA_TYPE = "image/svg+xml"
+TEXTS: Mapping[str, Mapping[str, str]] = {
+    "ko": {
+        "rates": "판마다 고른 비율",
+        "evidence": "내기의 배당",
+        "better": "새 판에 건 몫",
+        "worse": "쓰던 판에 건 몫",
+        "enough": "판가름 나는 곳",
+    },
+    "en": {
+        "rates": "Tick-rate by version",
+        "evidence": "What the bets are worth",
+        "better": "on the new version",
+        "worse": "on the old one",
+        "enough": "enough to decide",
+    },
+}
+"""Of the charts, which are no templates."""
 
 
 def rates(versions: Sequence[VersionReport], *, title: str, narrow: bool = False) -> bytes:
@@ -112,3 +131,8 @@ def _svg(chart: Any) -> bytes:
     drawn: bytes = chart.render()
     bare = re.sub(rb"<script.*?</script>", b"", drawn, flags=re.DOTALL)
     return re.sub(rb' style="([\w-]+): ?([\w.]+);?"', rb' \1="\2"', bare)
+
+
+def response(chart: bytes, headers: Mapping[str, str]) -> Response:
+    """A chart as an image, under a policy of its own."""
+    return Response(chart, media_type=MEDIA_TYPE, headers={**headers, "Content-Security-Policy": policy(chart)})

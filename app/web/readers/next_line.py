@@ -17,11 +17,10 @@ from app.store.voices import Voices
 from app.web.http.deps import BotDep, EngineDep, PoemId, Slug, VisitorDep, storing_poems
 from app.web.http.errors import FormExpired
 from app.web.http.forms import AnyForm, GenuineForm
-from app.web.http.page import page
+from app.web.http.page import page, see_other
 from app.web.http.rate_limits import POEMS, Limited, take
 from app.web.http.visitors import keys_of
 from app.web.ops.metrics import Metrics
-from app.web.readers.pages import see_other
 from app.web.readers.poem_page import write_again
 from app.web.readers.writing import InTurn, temperature_of, turn_of
 

@@ -1,4 +1,4 @@
-"""The sheet: the page with a poem on it, which is also where a form with a mistake comes back to."""
+"""The page with a poem on it, which is also where a form with a mistake comes back to."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -13,10 +13,13 @@ from app.store.learned import Learnings
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.http.errors import code_of, retry_after_of, status_of
+from app.web.http.language import VOICE_COOKIE
 from app.web.http.page import Draft, page
+from app.web.http.visitors import is_quiet, set_cookie
+from app.web.readers.writing import current
 
 
-def sheet(request: Request, poem: str, visitor: Visitor, *, home: bool = False) -> HTMLResponse:
+def poem_page(request: Request, poem: str, visitor: Visitor, *, home: bool = False) -> HTMLResponse:
     """A poem as this visitor sees it. Raises UnknownPoem."""
     return _render(request, _poem(request, poem, visitor), home=home)
 
@@ -93,3 +96,11 @@ def _his_poem(request: Request, voice: str, visitor: Visitor) -> Poem | None:
         poems = Poems(session)
         found = poems.current(voice, visitor.id) or poems.newest(voice)
         return poems.one(found, visitor.id) if found else None
+
+
+def voice_page(request: Request, voice: str, visitor: Visitor) -> HTMLResponse:
+    """The poem that stands before this visitor; a first visit has one written."""
+    poem = current(request, voice, visitor)
+    if request.cookies.get(VOICE_COOKIE) != voice and not is_quiet(request):
+        set_cookie(request, VOICE_COOKIE, voice)
+    return page(request, "about.html") if poem is None else poem_page(request, poem, visitor, home=True)

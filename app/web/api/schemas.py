@@ -1,4 +1,4 @@
-"""The shapes of the JSON API: what CONTRACT.md promises, and what OpenAPI says."""
+"""The schemas of the JSON API: what CONTRACT.md promises, and what OpenAPI says."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -6,8 +6,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
+from app.domain.run import RunReport, RunState
 from app.domain.submission import SHORTEST, Submission, SubmissionStatus
-from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport
+from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
+from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport, wilson
+from app.store.versions import HistoryEntry
 from app.web.http.deps import LARGEST_ID
 
 
@@ -268,4 +271,120 @@ class VersionOut(Out):
             impressions=version.impressions,
             ticks=version.ticks,
             tick_rate=RateOut.of(version.tick_rate),
+        )
+
+
+class RunOut(Out):
+    """A training run."""
+
+    run: int
+    voice: str
+    state: RunState
+    phase: str | None
+    cause: str
+    progress: float
+    step: int
+    of: int
+    loss: float | None
+    seconds_left: float | None
+    log: list[str]
+    error: str | None
+    version: int | None
+    verdict: VerdictOut | None
+    attempt: int
+    cancelling: bool
+    created: datetime
+    started: datetime | None
+    ended: datetime | None
+
+
+def run_out(run: RunReport) -> RunOut:
+    """A run's report, from the domain."""
+    return RunOut.model_validate(run)
+
+
+class RunStarted(Out):
+    """A run that was asked for."""
+
+    run: int
+    state: RunState
+
+
+class Promotion(In):
+    """Which version shall serve."""
+
+    version: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE]
+    override: bool = Field(default=False, description="Though it did not pass its gate; needs a reason.")
+    reason: Annotated[Text, Field(max_length=500)] = ""
+
+
+class ChampionOut(Out):
+    """Which version serves now."""
+
+    champion: int
+
+
+class HistoryOut(Out):
+    """One move of the champion pointer."""
+
+    version: int
+    was: int | None
+    at: datetime
+    by: str
+    reason: str
+
+    @classmethod
+    def from_entry(cls, entry: HistoryEntry) -> "HistoryOut":
+        """From the store."""
+        return cls.model_validate(entry)
+
+
+class ArmOut(Out):
+    """What readers were shown by one of the two."""
+
+    version: int
+    poems: int
+    impressions: int
+    ticks: int
+    tick_rate: RateOut | None
+
+    @classmethod
+    def of(cls, version: int, arm: Arm) -> "ArmOut":
+        """From the domain."""
+        rate = RateOut.of(wilson(arm.ticks, arm.lines))
+        return cls(version=version, poems=arm.poems, impressions=arm.lines, ticks=arm.ticks, tick_rate=rate)
+
+
+class TrialOut(Out):
+    """A version on trial; `better` and `worse` are the wealth of who bets on it and against it, 1 at the start."""
+
+    trial: int
+    voice: str
+    state: TrialState
+    reason: TrialEnd | None
+    share: float
+    started: datetime
+    ended: datetime | None
+    visitors: int
+    better: float
+    worse: float
+    challenger: ArmOut
+    champion: ArmOut
+
+    @classmethod
+    def of(cls, trial: TrialReport) -> "TrialOut":
+        """From the domain."""
+        return cls(
+            trial=trial.id,
+            voice=trial.voice,
+            state=trial.state,
+            reason=trial.reason,
+            share=trial.share,
+            started=trial.started,
+            ended=trial.ended,
+            visitors=trial.visitors,
+            better=trial.better,
+            worse=trial.worse,
+            challenger=ArmOut.of(trial.challenger, trial.challenger_arm),
+            champion=ArmOut.of(trial.champion, trial.champion_arm),
         )

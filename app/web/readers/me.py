@@ -1,4 +1,4 @@
-"""Privacy: what is kept and why, and a visitor's own: to take away, and to have forgotten."""
+"""A visitor's own: what he ticked, wove and taught (`/me`), its export and erasure, and the privacy page."""
 
 import json
 
@@ -7,15 +7,37 @@ from fastapi.responses import HTMLResponse, Response
 
 from app.bootstrap import now
 from app.domain.errors import Unfit
+from app.store.learned import Learnings
+from app.store.pieces import Pieces
 from app.store.privacy import Privacy
+from app.store.submissions import Submissions
+from app.store.ticks import Ticks
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.forms import GenuineForm
-from app.web.http.page import page, set_flash
+from app.web.http.language import COOKIE as VOICE_COOKIE
+from app.web.http.page import page, see_other, set_flash
 from app.web.http.visitors import COOKIE, set_cookie
-from app.web.readers.greeting import COOKIE as VOICE_COOKIE
-from app.web.readers.pages import see_other
 
 router = APIRouter(include_in_schema=False)
+
+
+@router.get("/me")
+def me(request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
+    """What this visitor ticked, wove and taught."""
+    with bot.reading() as session:
+        lines, submissions = Ticks(session).of_visitor(visitor.id), Submissions(session).of_visitor(visitor.id)
+        pieces, learnings = Pieces(session).of_visitor(visitor.id), Learnings(session)
+        learned = learnings.of("line", [line.line for line in lines])
+        learned_poems = learnings.of("poem", [one.id for one in submissions])
+    return page(
+        request,
+        "me.html",
+        lines=lines,
+        submissions=submissions,
+        pieces=pieces,
+        learned=learned,
+        learned_poems=learned_poems,
+    )
 
 
 @router.get("/privacy")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from app.web.http.rate_limits import Rule
-from app.web.readers.card import SIZE, card
+from app.web.readers.share import SIZE, card
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 
@@ -76,7 +76,7 @@ def test_pictures_are_counted(reader: Reader, monkeypatch: pytest.MonkeyPatch) -
     address = re.search(r"/poems/\w+\.png", reader.open("/sibot").text)
     assert address is not None
     reader.open("/sibot")
-    monkeypatch.setattr("app.web.readers.take_away.READINGS", Rule("readings", each="2/minute", address="9/minute"))
+    monkeypatch.setattr("app.web.readers.share.READINGS", Rule("readings", each="2/minute", address="9/minute"))
 
     assert [reader.client.get(address[0]).status_code for _ in range(3)] == [200, 200, 429]
 

@@ -14,11 +14,9 @@ from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, Form, GenuineForm
-from app.web.http.page import page, say, set_flash
+from app.web.http.page import page, say, see_other, set_flash
 from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
-from app.web.readers.card import card
-from app.web.readers.pages import see_other
-from app.web.readers.take_away import SHOWN_ELSEWHERE
+from app.web.readers.share import SHOWN_ELSEWHERE, card
 
 router = APIRouter(include_in_schema=False)
 

@@ -15,9 +15,8 @@ from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, Token, VisitorDep, greet
 from app.web.http.errors import FormExpired
 from app.web.http.forms import AnyForm, GenuineForm
-from app.web.http.page import page, set_flash
+from app.web.http.page import page, see_other, set_flash
 from app.web.http.rate_limits import SUBMISSIONS, Limited, take
-from app.web.readers.pages import see_other
 from app.web.readers.poem_page import teach_again
 
 router = APIRouter(include_in_schema=False)

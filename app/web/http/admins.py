@@ -12,6 +12,8 @@ from app.web.http.security import SAFE
 from app.web.http.visitors import set_cookie
 
 COOKIE = "desk"
+NO_STORE = {"Cache-Control": "no-store"}
+"""For answers to admins: nobody keeps a copy."""
 SESSION_LIFE = 14 * 24 * 3600
 _cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The desk's session.")
 _bearer = HTTPBearer(auto_error=False, description="A token from `poembot admin token`.")
@@ -61,6 +63,8 @@ def must_be_admin(
 
 Admin = Annotated[str, Depends(must_be_admin)]
 """The name of the admin who asks. Raises NotAdmin."""
+ONLY_ADMINS = [Depends(must_be_admin)]
+"""For routes that need an admin, whoever it is."""
 
 
 def open_desk(request: Request, secret: str) -> None:

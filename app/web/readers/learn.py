@@ -9,9 +9,9 @@ from fastapi.responses import HTMLResponse
 from app.engine.reader import Reading
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, ReaderDep, VisitorDep
+from app.web.http.language import voice_for
 from app.web.http.page import page
 from app.web.http.rate_limits import READINGS, take
-from app.web.readers.greeting import met
 from models import byhand
 
 router = APIRouter(include_in_schema=False)
@@ -30,7 +30,7 @@ def learn(
     """How a character RNN works, and what the champion makes of a text."""
     with bot.reads(Voices) as voices:
         known = voices.all()
-    chosen = next((one for one in known if one.slug == voice), met(request, known))
+    chosen = next((one for one in known if one.slug == voice), voice_for(request, known))
     asked = " ".join(text.encode("utf-8", "replace").decode().split())[:MOST_READ]
     reading: Reading | None = None
     if chosen is not None:

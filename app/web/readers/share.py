@@ -1,12 +1,35 @@
-"""The card: a poem as a picture, set in Noto Serif KR, for where its address is shared. Knows no request."""
+"""Sharing: a poem as text, as JSON, as a picture (PNG). Each says that a machine wrote it.
+
+The picture is the one that other sites show for a shared address (Open Graph), set in Noto Serif KR.
+"""
 
 import io
 from collections.abc import Sequence
 from functools import lru_cache
 
+from fastapi import APIRouter, Request
+from fastapi.responses import PlainTextResponse, Response
 from PIL import Image, ImageDraw, ImageFont
 from pylopdf_fonts_ko import serif_path
 
+from app.bootstrap import Bot
+from app.domain.poem import Poem
+from app.domain.version import VoiceReport
+from app.domain.visitor import Visitor
+from app.store.poems import Poems
+from app.store.voices import Voices
+from app.web.api.schemas import PoemOut
+from app.web.http.deps import BotDep, PoemId, VisitorDep
+from app.web.http.page import mark, say
+from app.web.http.rate_limits import READINGS, take
+
+router = APIRouter(include_in_schema=False)
+SHOWN_ELSEWHERE = {
+    "Cache-Control": "public, max-age=3600",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Vary": "Cookie, Accept-Language",
+}
+"""A poem does not change, and its picture is for other people's pages; its mark is in the reader's language."""
 SIZE = WIDTH, HEIGHT = 1200, 630
 """What sites that show Open Graph images ask for."""
 PAPER, LEAF, INK, SOFT, RULE, EDGE, SEAL = "#f3efe4", "#fbf9f2", "#221e1a", "#5f574d", "#e2dacb", "#b7ac9a", "#b3261e"
@@ -19,6 +42,44 @@ TITLE_ROOM = 300
 INDENT = 72
 BIGGEST, SMALLEST = 46, 15
 """Pixels of a letter."""
+
+
+class KeptPoem(PoemOut):
+    """A poem that somebody takes away as data."""
+
+    mark: str
+    """That a machine wrote it, and which: for whoever finds the file."""
+
+
+@router.get("/poems/{poem}.txt")
+def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
+    """A poem to copy."""
+    found, voice = _poem(bot, poem, visitor)
+    return PlainTextResponse(f"{found.text}\n\n{mark(request, voice, found.version)}\n")
+
+
+@router.get("/poems/{poem}.json")
+def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> KeptPoem:
+    """A poem for programs."""
+    found, voice = _poem(bot, poem, visitor)
+    return KeptPoem(**PoemOut.of(found).model_dump(), mark=mark(request, voice, found.version))
+
+
+@router.get("/poems/{poem}.png")
+def as_picture(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
+    """A poem as a picture. To draw one takes as long as to write ten poems: so it is counted."""
+    take(request, READINGS, visitor)
+    found, voice = _poem(bot, poem, visitor)
+    lines = tuple(line.text for line in found.lines)
+    version = say(request, "판 %(n)s", voice=voice, n=found.version)
+    drawn = card(lines, voice.title, version, mark(request, voice, found.version))
+    return Response(drawn, media_type="image/png", headers=SHOWN_ELSEWHERE)
+
+
+def _poem(bot: Bot, poem: str, visitor: Visitor) -> tuple[Poem, VoiceReport]:
+    with bot.reading() as session:
+        found = Poems(session).one(poem, visitor.id)
+        return found, Voices(session).one(found.voice)
 
 
 @lru_cache(maxsize=32)

@@ -10,7 +10,7 @@ from app.domain.submission import SubmissionStatus
 from app.store.pieces import Pieces
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
-from tests.web.test_keeping import ticked
+from tests.web.test_share import ticked
 
 
 def woven(

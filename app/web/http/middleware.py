@@ -26,7 +26,7 @@ QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/static/")
 """Asked every few seconds by machines: logged only when something is wrong."""
 
 
-class Edge:
+class RequestMiddleware:
     """ASGI middleware around everything else.
 
     *headers* leave with every answer, *answer* makes the page for what nobody caught.

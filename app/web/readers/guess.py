@@ -11,10 +11,9 @@ from app.store.guesses import Guesses, Riddle
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, VisitorDep, greet
 from app.web.http.forms import GenuineForm
-from app.web.http.page import page
+from app.web.http.page import page, see_other
 from app.web.http.rate_limits import READINGS, take
 from app.web.http.visitors import keys_of
-from app.web.readers.pages import see_other
 
 router = APIRouter(include_in_schema=False)
 FEWEST = 20

@@ -1,0 +1,99 @@
+"""Poems for readers: the page of a voice, another poem, ticks, browsing."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from app.bootstrap import Bot, now
+from app.domain.errors import Unfit, UnknownLine, UnknownPoem
+from app.domain.poem import LINES, Wish
+from app.store.poems import Poems, Sort
+from app.store.ticks import Ticks
+from app.store.voices import Voices
+from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
+from app.web.http.errors import FormExpired
+from app.web.http.forms import AnyForm, Form
+from app.web.http.page import page, see_other, set_flash
+from app.web.http.rate_limits import TICKS, Limited, take
+from app.web.readers.poem_page import poem_page, tick_again, voice_page, write_again
+from app.web.readers.writing import compose, meet, temperature_of
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/poems/{poem}")
+def permalink(poem: PoemId, request: Request, visitor: VisitorDep) -> HTMLResponse:
+    """A poem at its address."""
+    meet(request, poem, visitor)
+    return poem_page(request, poem, visitor)
+
+
+@router.post("/poems/{poem}/ticks")
+def tick_lines(poem: PoemId, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Save the ticked set of a poem."""
+    ticked = form.ids("lines")
+    try:
+        form.must_be_genuine()
+        take(request, TICKS, visitor)
+    except (FormExpired, Limited) as error:
+        return tick_again(request, poem, visitor, error, ticked)
+    with bot.transaction() as session:
+        greet(session, visitor)
+        Ticks(session).replace(poem, visitor.id, set(ticked), address=visitor.address, now=now())
+    set_flash(request, "ticked")
+    return see_other(f"/poems/{poem}")
+
+
+@router.get("/{voice}")
+def current_poem(voice: Slug, request: Request, visitor: VisitorDep) -> Response:
+    """The poem that stands before this visitor."""
+    return voice_page(request, voice, visitor)
+
+
+@router.post("/{voice}/poems")
+def write(voice: Slug, request: Request, form: AnyForm, visitor: VisitorDep) -> Response:
+    """Another poem."""
+    try:
+        form.must_be_genuine()
+        wish, keep = _wished(request, form, visitor)
+        poem = compose(request, voice, visitor, wish, keep)
+    except (FormExpired, Limited, Unfit, UnknownLine, UnknownPoem) as error:
+        return write_again(request, voice, visitor, error, form.draft)
+    return see_other(f"/poems/{poem}")
+
+
+@router.get("/{voice}/poems")
+def browse(
+    *,
+    voice: Slug,
+    request: Request,
+    bot: BotDep,
+    visitor: VisitorDep,
+    sort: str = "new",
+    version: str = "",
+    cursor: str = "",
+) -> HTMLResponse:
+    """Poems that readers were shown: newest, best-loved, of one version."""
+    order: Sort = "loved" if sort == "loved" else "new"
+    only = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else None
+    with bot.reading() as session:
+        Voices(session).one(voice)
+        poems, following = Poems(session).page(
+            voice, sort=order, version=only, cursor=cursor or None, visitor=visitor.id
+        )
+    of_version = "" if only is None else f"&version={only}"
+    onwards = f"?sort={order}{of_version}&cursor={following}" if following else None
+    return page(request, "poems.html", poems=poems, sort=order, version=only, next=onwards)
+
+
+def _wished(request: Request, form: Form, visitor: VisitorDep) -> tuple[Wish, list[int]]:
+    """What the form asks for, and the lines that stay. A line of one's own stands in a place of a poem."""
+    wish = Wish(prime=form.text("prime"), own=form.text("own"), temperature=temperature_of(form.text("temperature")))
+    if not wish.own.strip():
+        return wish, form.ids("keep")
+    bot: Bot = request.app.state.bot
+    with bot.reads(Poems) as poems:
+        lines = poems.one(form.text("poem"), visitor.id).lines
+    place = next(iter(form.ids("place")), 1)
+    return replace(wish, lines=max(len(lines), LINES)), [line.id for line in lines[: place - 1]]
