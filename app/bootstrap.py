@@ -1,4 +1,4 @@
-"""Bootstrap: the one place that chooses. Settings in, a `Bot` out: database, bell and shelf, ready to use."""
+"""Bootstrap: the one place that chooses. Settings in, a `Bot` out: database, queue and shelf, ready to use."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -10,10 +10,9 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.doorbell import CeleryBell
 from app.engine.engine import Engine
 from app.engine.reader import Reader
-from app.engine.taste_policy import Palate
+from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store import session as units
 from app.store.releases import Releases
@@ -22,6 +21,7 @@ from app.store.tastes import Tastes
 from app.store.trials import OnTrial, Trials
 from app.store.versions import Versions
 from app.store.voices import Serving, Voices
+from app.task_queue import CeleryQueue
 from models import checkpoint
 
 Store = TypeVar("Store")
@@ -32,11 +32,11 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-class Bell(Protocol):
+class Queue(Protocol):
     """Announces that there may be work: the broker, or in a simulation nobody."""
 
-    def ring(self, voice: str) -> None:
-        """Say "look". Never raises and never waits long: the sweep finds what went unheard."""
+    def announce(self, voice: str) -> None:
+        """Say that *voice* may have a run. Never raises and never waits long: the sweep finds what was lost."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,14 @@ class Bot:
     settings: Settings
     database: Database
     sessions: sessionmaker[Session]
-    bell: Bell
+    queue: Queue
     shelf: Shelf
     clock: Callable[[], datetime] = now
     """Tells this moment; a test has one of its own."""
 
-    def transaction(self, ring: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
-        """One unit of work; *ring* announces its runs after the commit (default: the bell, at once)."""
-        return units.transaction(self.sessions, ring or self.bell.ring)
+    def transaction(self, announce: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
+        """One unit of work; *announce* is told of its runs after the commit (default: the queue)."""
+        return units.transaction(self.sessions, announce or self.queue.announce)
 
     def reading(self) -> AbstractContextManager[Session]:
         """A look that keeps nothing."""
@@ -101,14 +101,14 @@ class Bot:
         self.database.dispose()
 
 
-def build(settings: Settings | None = None, *, bell: Bell | None = None, shipped: Path = SHIPPED) -> Bot:
+def build(settings: Settings | None = None, *, queue: Queue | None = None, shipped: Path = SHIPPED) -> Bot:
     """The bot of these settings (default: of the environment). Opens nothing yet."""
     settings = settings or Settings()
     settings.home.mkdir(parents=True, exist_ok=True)
     database = units.open_database(settings.database)
     sessions = sessionmaker(database, expire_on_commit=False)
     shelf = Shelf(settings.shelf, home=settings.home.absolute(), shipped=shipped)
-    return Bot(settings, database, sessions, bell or CeleryBell(settings), shelf)
+    return Bot(settings, database, sessions, queue or CeleryQueue(settings), shelf)
 
 
 def install_voices(bot: Bot, shipped: Path = SHIPPED) -> None:
@@ -148,7 +148,7 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
         spare=bot.spare if only is None else lambda _voice: None,
         challengers=bot.challengers if only is None else tuple,
         dice=dice,
-        palate=Palate(
+        taste_policy=TastePolicy(
             newest=bot.tastes,
             fetch=bot.taste,
             candidates=bot.settings.candidates,

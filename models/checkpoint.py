@@ -28,7 +28,7 @@ from models.export import step_graph
 from models.folder import appearing, files, inside, sha256
 from models.graph import width
 from models.shapes import weight_shapes
-from models.step import Step, fingerprint, free
+from models.step import Step, fingerprint, unrestricted
 from models.vocabulary import Vocabulary
 
 Weights = Mapping[str, NDArray[Any]]
@@ -228,7 +228,7 @@ def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDAr
 def _fingerprints(architecture: Mapping[str, Any], weights: Weights, int8: bytes) -> dict[str, list[float]]:
     symbols = int(architecture["symbols"])
     graphs = {"int8": int8, "fp32": step_graph(architecture, weights, precision="fp32")}
-    rules = free(symbols, width(symbols))
+    rules = unrestricted(symbols, width(symbols))
     return {precision: fingerprint(Step(graph, rules=rules), symbols) for precision, graph in graphs.items()}
 
 

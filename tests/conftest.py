@@ -124,7 +124,7 @@ def shipped(pytestconfig: pytest.Config) -> Path:
 
 @pytest.fixture
 def bot(settings: Settings, shipped: Path) -> "Iterator[Bot]":
-    """A deployment of either scale with the tiny `sibot`; its bell is heard by nobody, but it is written down."""
+    """A deployment of either scale with the tiny `sibot`; what it announces is noted, and nobody reads it."""
     from tests.support import bots
 
     built = bots.build(settings, shipped)

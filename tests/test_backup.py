@@ -35,7 +35,7 @@ from tests.support.world import World
 def deployment(databases: Databases, scale: Scale, home: Path, shipped: Path, *, installed: bool) -> Iterator[Bot]:
     """A deployment of that scale with the tiny voice, or one that has not begun."""
     with databases.settings(scale, home, empty=not installed, secret_key="") as settings:
-        bot = bootstrap.build(settings, bell=bots.NotedBell(), shipped=shipped)
+        bot = bootstrap.build(settings, queue=bots.NotedQueue(), shipped=shipped)
         if installed:
             bootstrap.install_voices(bot, shipped)
             bot.settings.secret()
@@ -254,7 +254,7 @@ def test_what_readers_see_is_what_they_saw(bot: Bot, databases: Databases, shipp
 def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databases, tmp_path: Path) -> None:
     """It is read into the schema it was taken of, and migrated as that release's own database would be."""
     with databases.settings("embedded", tmp_path / "old", empty=True) as settings:
-        old = bootstrap.build(settings, bell=bots.NotedBell())
+        old = bootstrap.build(settings, queue=bots.NotedQueue())
         migrate.upgrade(old.database, "0001")
         with old.database.begin() as connection:
             columns = "slug, title, language, base, created"
@@ -263,7 +263,7 @@ def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databas
         told = backup.take(old, tmp_path / "backup")
         old.close()
     with databases.settings("scaled", tmp_path / "new", empty=True) as settings:
-        new = bootstrap.build(settings, bell=bots.NotedBell())
+        new = bootstrap.build(settings, queue=bots.NotedQueue())
         backup.put_back(new, tmp_path / "backup", replace=False)
         with new.reading() as session:
             titles = list(session.execute(text("SELECT title FROM voices")).scalars())

@@ -113,7 +113,7 @@ HARMS: dict[Callable[[Bot, Path], None], tuple[str, str]] = {
 @pytest.fixture
 def well(bot: Bot, shipped: Path) -> Bot:
     """A deployment with nothing wrong, whose key HOME keeps."""
-    kept = Bot(bot.settings.model_copy(update={"secret_key": ""}), bot.database, bot.sessions, bot.bell, bot.shelf)
+    kept = Bot(bot.settings.model_copy(update={"secret_key": ""}), bot.database, bot.sessions, bot.queue, bot.shelf)
     all_alive(kept, shipped)
     return kept
 

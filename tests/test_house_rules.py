@@ -123,7 +123,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("module", ["torch", "celery", "kombu"])
 def test_a_web_process_starts_without(module: str, tmp_path: Path) -> None:
-    """Torch costs hundreds of megabytes and is never needed; Celery comes with the first bell."""
+    """Torch costs hundreds of megabytes and is never needed; Celery comes with the first announcement."""
     code = (
         "import os, sys\n"
         f"os.environ['POEMBOT_HOME'] = {str(tmp_path)!r}\n"

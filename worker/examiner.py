@@ -1,35 +1,125 @@
-"""The examiner: measures a version on what it has not been taught, and on what it writes.
+"""The examiner: measures a candidate beside the base and the champion, and asks the gate for its verdict.
 
-The lines are written by the site's own engine with the site's own settings. What is
-good enough is the gate's business (`app/domain/gate.py`).
+A version is measured on what it has not been taught, on what it writes, and on what readers chose. Lines are written
+by the site's own engine with the site's own settings. What is good enough is the gate's business
+(`app/domain/gate.py`).
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
+from app.domain import gate
 from app.domain.errors import EngineFailed
+from app.domain.heldout import ReadLine
 from app.domain.lesson import Lesson
 from app.domain.poem import LINES, Wish
 from app.domain.screening import blocked
-from app.domain.verdict import Scorecard
+from app.domain.verdict import Scorecard, Verdict
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.voices import Serving
-from models import checkpoint, seen
-from models.corpus import read_poems
+from models import seen
+from models.checkpoint import Checkpoint
+from models.corpus import Passage, read_poems
 from models.evaluate import surprise_of_poems
+from models.likelihood import nats_of, unwatched
+from models.network import CharNetwork
+from models.vocabulary import Vocabulary
 from worker.trainer import network_of
 
-SOME = 64
-"""Poems of the holdout that are read between two looks at whether to stop."""
 HOLDOUT = "holdout.txt"
+HOLDOUT_CHUNK = 64
+"""Poems of the holdout that are read between two looks at whether to stop."""
 DECILES = (0.1, 0.5, 0.9)
-SHOWN = 3
+SAMPLE_POEMS = 3
 """Poems of each version that are kept to be compared."""
+MAX_GAINS = 20_000
+"""Texts of a lesson whose gain is measured; of more, the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Who is assessed, and beside whom."""
+
+    base: Checkpoint
+    champion: Checkpoint
+    candidate: Checkpoint
+    champion_metrics: Mapping[str, float]
+    """As they were measured when the champion was a candidate: its holdout is the same."""
+    held_out: Sequence[ReadLine]
+    """What readers chose and passed over, whom neither champion nor candidate was taught."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """The figures of base and candidate, and the verdict."""
+
+    base: Scorecard
+    candidate: Scorecard
+    verdict: Verdict
+    readers: int
+    """Held-out readers whose choices were used."""
+    poems: list[list[str]]
+    """A few of the candidate's, and of the base's, of the same seeds."""
+    base_poems: list[list[str]]
+    gains: Mapping[tuple[str, int], float]
+
+    def report(self) -> Iterator[str]:
+        """Lines for the run's log."""
+        for name, card in (("base", self.base), ("candidate", self.candidate)):
+            yield f"{name}: {figures(card)}"
+        if self.readers:
+            yield f"liking of {self.readers} held-out readers: {self.candidate.liking:+.4f} bits/char"
+        if self.verdict.admitted:
+            yield "admitted"
+        elif self.verdict.undecided:
+            yield f"undecided: {', '.join(self.verdict.unmeasured)}"
+        else:
+            yield f"turned away: {', '.join(self.verdict.reasons)}"
+
+
+def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Callable[[float], None]) -> Assessment:
+    """Measure all three and judge; *watch* gets the share done (0 to 1), and what it raises ends it."""
+    examination = Examination.of(subject.base.folder, lesson, settings)
+    base = examination.examine(subject.base, check=lambda done: watch(0.4 * done))
+    card = examination.examine(subject.candidate, check=lambda done: watch(0.4 + 0.4 * done))
+    networks = {id(one): network_of(one) for one in (subject.base, subject.champion, subject.candidate)}
+    vocabulary = subject.base.vocabulary
+
+    def liked(version: Checkpoint) -> float:
+        return liking(networks[id(version)], vocabulary, subject.held_out)
+
+    readers = len({line.visitor for line in subject.held_out})
+    champion = replace(
+        base,
+        bits_per_char=subject.champion_metrics.get("bits_per_char", base.bits_per_char),
+        liking=liked(subject.champion),
+    )
+    card = replace(card, liking=liked(subject.candidate))
+    watch(0.85)
+    verdict = gate.judge(base, card, champion=champion, readers=readers)
+    before, after = networks[id(subject.base)], networks[id(subject.candidate)]
+    gained = gains(before, after, vocabulary, lesson, watch=lambda done: watch(0.85 + 0.15 * done))
+    written = poems(subject.candidate, settings) if card.finite else []
+    return Assessment(base, card, verdict, readers, written, poems(subject.base, settings), gained)
+
+
+def figures(card: Scorecard) -> str:
+    """A scorecard as a line of a log."""
+    return (
+        f"{card.bits_per_char:.4f} bits/char, distinct {card.distinct:.3f}, pairs {card.distinct2:.3f}, "
+        f"copied {card.copied:.3f}, blocked {card.blocked:.3f}, "
+        f"{card.short:.0f}-{card.usual:.0f}-{card.long:.0f} letters, {'finite' if card.finite else 'not finite'}"
+    )
+
+
+# -- What a version writes --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -50,8 +140,8 @@ class Examination:
         taught = frozenset(bare for line in lines if (bare := seen.letters(line)))
         return cls(read_poems(base / HOLDOUT), seen.of_base(base), taught, settings)
 
-    def examine(self, version: checkpoint.Checkpoint, *, check: Callable[[float], None]) -> Scorecard:
-        """The version's figures; *check* hears how far it has come (0 to 1), and what it raises ends it."""
+    def examine(self, version: Checkpoint, *, check: Callable[[float], None]) -> Scorecard:
+        """The version's figures; *check* gets the share done (0 to 1), and what it raises ends it."""
         surprise = self._surprise(version, check)
         try:
             lines = sample(version, self.settings, check=lambda share: check(0.2 + 0.8 * share))
@@ -71,14 +161,14 @@ class Examination:
             blocked=sum(blocked(line) is not None for line in lines) / len(lines),
         )
 
-    def _surprise(self, version: checkpoint.Checkpoint, check: Callable[[float], None]) -> float:
-        """Bits a character of the holdout, a few poems at a time so that a worker told to go goes soon."""
+    def _surprise(self, version: Checkpoint, check: Callable[[float], None]) -> float:
+        """Bits a character of the holdout, a few poems at a time so that a worker that is stopped stops soon."""
         network = network_of(version)
         nats, chars = 0.0, 0
-        for start in range(0, len(self.holdout), SOME):
-            part = surprise_of_poems(network, version.vocabulary, self.holdout[start : start + SOME])
+        for start in range(0, len(self.holdout), HOLDOUT_CHUNK):
+            part = surprise_of_poems(network, version.vocabulary, self.holdout[start : start + HOLDOUT_CHUNK])
             nats, chars = nats + part.nats, chars + part.chars
-            check(0.2 * (start + SOME) / (len(self.holdout) + SOME))
+            check(0.2 * (start + HOLDOUT_CHUNK) / (len(self.holdout) + HOLDOUT_CHUNK))
         return nats / chars / math.log(2) if chars else math.nan
 
     def is_copied(self, line: str) -> bool:
@@ -87,7 +177,7 @@ class Examination:
 
 
 def sample(
-    version: checkpoint.Checkpoint, settings: Settings, *, check: Callable[[float], None], most: int | None = None
+    version: Checkpoint, settings: Settings, *, check: Callable[[float], None], most: int | None = None
 ) -> list[str]:
     """`settings.samples` lines, in poems of five, as the site would write them; the same seeds for every version.
 
@@ -109,9 +199,9 @@ def sample(
     return lines[:wanted]
 
 
-def poems(version: checkpoint.Checkpoint, settings: Settings) -> list[list[str]]:
+def poems(version: Checkpoint, settings: Settings) -> list[list[str]]:
     """A few poems to lay beside other versions' of the same seeds."""
-    lines = sample(version, settings, check=lambda _: None, most=SHOWN * LINES)
+    lines = sample(version, settings, check=lambda _: None, most=SAMPLE_POEMS * LINES)
     return [lines[start : start + LINES] for start in range(0, len(lines), LINES)]
 
 
@@ -124,3 +214,38 @@ def distinct(things: Iterable[str]) -> float:
 def _pairs(lines: Iterable[str]) -> list[str]:
     """Adjacent letters of each line, spaces and marks left out."""
     return [bare[i : i + 2] for line in lines if (bare := seen.letters(line)) for i in range(len(bare) - 1)]
+
+
+# -- What readers chose -----------------------------------------------------------------------------------------------
+
+
+def liking(network: CharNetwork, vocabulary: Vocabulary, read: Sequence[ReadLine]) -> float:
+    """Bits a character by which ticked lines surprise less than those passed over, mean over readers; NaN of none.
+
+    A difference within each reader, so that it does not matter which version wrote what he read.
+    """
+    nats = nats_of(network, vocabulary, [Passage(line.text, before=line.before, ends=False) for line in read])
+    surprise: dict[str, dict[bool, list[float]]] = defaultdict(lambda: {True: [], False: []})
+    for line, cost in zip(read, nats, strict=True):
+        surprise[line.visitor][line.ticked].append(cost / (len(line.text) + 1) / math.log(2))
+    return fmean(fmean(by[False]) - fmean(by[True]) for by in surprise.values()) if surprise else math.nan
+
+
+def gains(
+    base: CharNetwork,
+    version: CharNetwork,
+    vocabulary: Vocabulary,
+    lesson: Lesson,
+    *,
+    watch: Callable[[float], None] = unwatched,
+) -> dict[tuple[str, int], float]:
+    """By kind and source: nats a line by which *version* finds what it was taught likelier than *base* does."""
+    texts = [text for text in lesson.texts[:MAX_GAINS] if text.weight > 0]
+    passages = [Passage(text.text, ends=text.kind == "poem") for text in texts]
+    before = nats_of(base, vocabulary, passages, watch=lambda done: watch(done / 2))
+    after = nats_of(version, vocabulary, passages, watch=lambda done: watch(0.5 + done / 2))
+    found: dict[tuple[str, int], float] = {}
+    for text, was, now in zip(texts, before, after, strict=True):
+        gain = (was - now) / (text.text.count("\n") + 1)
+        found |= {(text.kind, source): gain for source in text.sources if math.isfinite(gain)}
+    return found

@@ -1,7 +1,6 @@
-"""A hold on a run: a thread renews its lease and writes down how far it has come.
+"""The lease on a run: a thread renews it and writes down how far the run has come.
 
-Whoever does the work only looks at a flag, so that a training step never waits
-for the database.
+Whoever does the work only looks at a flag, so that a training step never waits for the database.
 """
 
 import threading
@@ -22,16 +21,16 @@ from app.store.runs import Runs
 
 log = structlog.get_logger(__name__)
 
-OFTEN = 1.0
+REPORT_EVERY = 1.0
 """Seconds between two looks at the row, at most: how soon a cancelled run notices."""
 
 
-class ToldToGo(Exception):
+class Stopping(Exception):
     """The worker is shutting down; the run goes back into the queue."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Where:
+class _Progress:
     phase: Phase
     step: int = 0
     of: int = 0
@@ -39,17 +38,17 @@ class _Where:
     seconds_left: float | None = None
 
 
-class Hold:
-    """The run of *claim* while this worker has it; `going` is set when the worker must leave."""
+class Lease:
+    """The run of *claim* while this worker holds it; `stopping` is set when the worker must shut down."""
 
-    def __init__(self, bot: Bot, claim: Claim, going: threading.Event) -> None:
+    def __init__(self, bot: Bot, claim: Claim, stopping: threading.Event) -> None:
         self.claim = claim
-        self._bot, self._going = bot, going
-        self._where = _Where(Phase.LESSON)
+        self._bot, self._stopping = bot, stopping
+        self._progress = _Progress(Phase.LESSON)
         self._over: LeaseLost | Cancelled | None = None
         self._done = threading.Event()
-        self._lease = bot.settings.lease
-        self._thread = threading.Thread(target=self._keep, name=f"hold-{claim.run}", daemon=True)
+        self._seconds = bot.settings.lease
+        self._thread = threading.Thread(target=self._keep, name=f"lease-{claim.run}", daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -62,13 +61,13 @@ class Hold:
         self._thread.join()
 
     def check(self) -> None:
-        """Cheap enough for every step. Raises LeaseLost, Cancelled, ToldToGo."""
+        """Cheap enough for every step. Raises LeaseLost, Cancelled, Stopping."""
         if self._over is not None:
             raise self._over
-        if self._going.is_set():
-            raise ToldToGo
+        if self._stopping.is_set():
+            raise Stopping
 
-    def at(
+    def report(
         self,
         phase: Phase,
         step: int = 0,
@@ -81,25 +80,25 @@ class Hold:
 
         A new phase is written down at once, a step within a second; a loss stays until there is another.
         """
-        new = phase is not self._where.phase
-        self._where = _Where(phase, step, of, self._where.loss if loss is None else loss, seconds_left)
+        new = phase is not self._progress.phase
+        self._progress = _Progress(phase, step, of, self._progress.loss if loss is None else loss, seconds_left)
         if new:
             self._try_to_write(renewing=False)
         self.check()
 
-    def say(self, text: str) -> None:
+    def log(self, text: str) -> None:
         """Add a line to the run's log."""
         with self._bot.transaction() as session:
             Runs(session).log(self.claim.run, text, datetime.now(UTC))
 
     def _keep(self) -> None:
         renewed = time.monotonic()
-        while not self._done.wait(min(OFTEN, self._lease / 4)):
+        while not self._done.wait(min(REPORT_EVERY, self._seconds / 4)):
             now = time.monotonic()
-            due = now - renewed >= self._lease / 4
+            due = now - renewed >= self._seconds / 4
             if self._try_to_write(renewing=due):
                 renewed = now if due else renewed
-            elif time.monotonic() - renewed > self._lease:  # by now somebody else may have the run
+            elif time.monotonic() - renewed > self._seconds:  # by now another worker may have the run
                 self._over = LeaseLost(self.claim.run)
             if self._over is not None:
                 return
@@ -110,22 +109,22 @@ class Hold:
             self._write(renewing=renewing)
         except (LeaseLost, Cancelled) as error:
             self._over = error
-        except SQLAlchemyError as error:  # the database is away; the next beat tells when it is back
-            log.warning("hold.unkept", error=str(error).splitlines()[0])
+        except SQLAlchemyError as error:  # the database is away; the next attempt tells when it is back
+            log.warning("lease.unwritten", error=str(error).splitlines()[0])
             return False
         return True
 
     def _write(self, *, renewing: bool) -> None:
-        where = self._where
+        progress = self._progress
         with self._bot.transaction() as session:
             runs = Runs(session)
             if renewing:
-                runs.renew(self.claim, told_by(session), timedelta(seconds=self._lease))
+                runs.renew(self.claim, told_by(session), timedelta(seconds=self._seconds))
             runs.report(
                 self.claim,
-                phase=where.phase,
-                step=where.step,
-                of=where.of,
-                loss=where.loss,
-                seconds_left=where.seconds_left,
+                phase=progress.phase,
+                step=progress.step,
+                of=progress.of,
+                loss=progress.loss,
+                seconds_left=progress.seconds_left,
             )

@@ -1,8 +1,8 @@
-"""The runner: takes up a free run, has it taught, examined and published, and records how it ended.
+"""The runner: claims a run, has it trained, examined and published, and records how it ended.
 
 claim ─▶ lesson ─▶ training ─▶ writing ─▶ examining ─▶ publishing
-Every run ends, in every case: what goes wrong is its error; a lost worker's run is
-taken up by another. Knows neither Celery nor torch; loads the school when there is a lesson.
+Every run comes to an end: what goes wrong is its error, and a lost worker's run is taken up by another. Knows neither
+Celery nor torch; the trainer is imported when there is a lesson.
 """
 
 import math
@@ -31,7 +31,7 @@ from app.store.feedback import FeedbackStore
 from app.store.readings import Readings
 from app.store.runs import Runs
 from app.store.versions import Versions
-from worker.lease import Hold, ToldToGo
+from worker.lease import Lease, Stopping
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 
-class TurnedBack(PoemBotError):
-    """The training came to nothing that could be examined: a verdict without a version."""
+class NotFinite(PoemBotError):
+    """The training diverged, and there is nothing to examine: a verdict without a version."""
 
-    code = "turned_back"
+    code = "not_finite"
 
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(f"no version to examine: {', '.join(verdict.reasons)}")
-        self.verdict = verdict
+    def __init__(self) -> None:
+        self.verdict = Verdict(("not_finite",))
+        super().__init__(f"no version to examine: {', '.join(self.verdict.reasons)}")
 
 
 class NothingToLearn(PoemBotError):
@@ -60,8 +60,8 @@ class NothingToLearn(PoemBotError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
-    """What lies ready before a training begins."""
+class _Task:
+    """What a run needs, read before the training begins."""
 
     lesson: Lesson
     base: Version
@@ -71,18 +71,18 @@ class _Desk:
 
 
 class Runner:
-    """Carries out runs, one at a time; `going` is set when the process has been told to go."""
+    """Carries out runs, one at a time; `stopping` is set when the process must shut down."""
 
     def __init__(self, bot: Bot) -> None:
-        self.going = threading.Event()
+        self.stopping = threading.Event()
         self._bot = bot
         self._one_at_a_time = threading.Lock()
 
     def work(self) -> int:
-        """Carry out runs until none is free; how many there were. One that is at work already is waited for."""
+        """Carry out runs until none is free; how many there were. Waits for one that is at work already."""
         done = 0
         with self._one_at_a_time:
-            while not self.going.is_set() and self._next():
+            while not self.stopping.is_set() and self._next():
                 done += 1
         return done
 
@@ -105,22 +105,22 @@ class Runner:
     def _carry_out(self, claim: Claim) -> None:
         """One run from its claim to its end."""
         try:
-            with Hold(self._bot, claim, self.going) as hold:
-                self._teach(claim, hold)
+            with Lease(self._bot, claim, self.stopping) as lease:
+                self._work_on(claim, lease)
         except LeaseLost:
             log.warning("run.lost")
         except Cancelled:
             self._end(claim, RunState.CANCELLED, None)
-        except TurnedBack as error:
+        except NotFinite as error:
             self._end(claim, RunState.REJECTED, str(error), error.verdict)
-        except ToldToGo:
+        except Stopping:
             self._release(claim)
         except SQLAlchemyError:
             # The database failed us, not the lesson: the lease runs out, and the run is taken up anew.
             log.exception("run.dropped")
             raise
         except Exception as error:
-            # Whatever it is, the run has an end and the desk a reason; the log has the rest.
+            # Whatever it is, the run has an end and the task a reason; the log has the rest.
             log.exception("run.failed")
             self._end(claim, RunState.FAILED, plain(error))
 
@@ -138,49 +138,49 @@ class Runner:
             with self._bot.transaction() as session:
                 runs = Runs(session)
                 runs.release(claim)
-                runs.log(claim.run, "worker told to go; back in the queue", now())
+                runs.log(claim.run, "the worker is shutting down; back in the queue", now())
         except LeaseLost:
             log.warning("run.lost")
         else:
             log.info("run.released")
 
-    def _teach(self, claim: Claim, hold: Hold) -> None:
-        desk = self._prepare(claim)
-        base = self._read(desk.base)
+    def _work_on(self, claim: Claim, lease: Lease) -> None:
+        task = self._prepare(claim)
+        base = self._read(task.base)
         scratch = self._bot.shelf.scratch()
         try:
             folder = scratch / "version"
-            self._train(base, desk.lesson, folder, hold)
-            candidate = self._examine(claim, desk, base, folder, hold)
-            hold.at(Phase.PUBLISHING)
+            self._train(base, task.lesson, folder, lease)
+            candidate = self._examine(claim, task, base, folder, lease)
+            lease.report(Phase.PUBLISHING)
             self._publish(claim, candidate, folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _prepare(self, claim: Claim) -> _Desk:
+    def _prepare(self, claim: Claim) -> _Task:
         with self._bot.reading() as session:
             versions, readings = Versions(session), Readings(session)
             champion = versions.champion(claim.voice)
             feedback, held = split(FeedbackStore(session).of(claim.voice), readings.taught(champion.id))
             read = tuple(choosers(readings.of(claim.voice, held)))
-            desk = _Desk(lessons.build(feedback), versions.one(claim.voice, 0), champion, read)
-        if not desk.lesson.texts:
+            task = _Task(lessons.build(feedback), versions.one(claim.voice, 0), champion, read)
+        if not task.lesson.texts:
             raise NothingToLearn
-        # What an earlier taker placed and could not publish; or a later one, before the database was put back.
+        # What an earlier worker placed and could not publish; or a later one, before the database was restored.
         for fence in range(1, claim.fence + 1):
-            self._bot.shelf.remove(self._key(claim, desk.base.base, fence))
-        return desk
+            self._bot.shelf.remove(self._key(claim, task.base.base, fence))
+        return task
 
     def _read(self, version: Version) -> "Checkpoint":
         from models import checkpoint
 
         return checkpoint.read(self._bot.shelf.fetch(version.folder))
 
-    def _train(self, base: "Checkpoint", lesson: Lesson, folder: Path, hold: Hold) -> None:
+    def _train(self, base: "Checkpoint", lesson: Lesson, folder: Path, lease: Lease) -> None:
         from models.train import Diverged  # torch: only once there is something to teach
-        from worker import trainer as school
+        from worker import trainer
 
-        hold.say(
+        lease.log(
             f"lesson {lesson.hash[:12]}: {lesson.ticks} ticks, {lesson.submissions} poems, {lesson.visitors} readers"
         )
 
@@ -190,62 +190,62 @@ class Runner:
             nonlocal last
             last = at
             left = at.seconds_left if math.isfinite(at.seconds_left) else None
-            hold.at(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
+            lease.report(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
 
         try:
-            network = school.teach(
+            network = trainer.train(
                 base,
                 lesson,
                 settings=self._bot.settings,
                 watch=watch,
-                check=lambda done: hold.at(Phase.LESSON, round(100 * done), 100),
+                check=lambda done: lease.report(Phase.LESSON, round(100 * done), 100),
             )
         except Diverged as error:
-            raise TurnedBack(Verdict(("not_finite",))) from error
-        if not school.is_finite(network):
-            raise TurnedBack(Verdict(("not_finite",)))
+            raise NotFinite from error
+        if not trainer.is_finite(network):
+            raise NotFinite
         if last is not None:
-            hold.say(f"taught in {last.step} steps, loss {last.loss:.3f}, {last.chars_per_s:,.0f} char/s")
-        hold.at(Phase.WRITING)
-        school.write_down(folder, network, base, lesson, now=now)
+            lease.log(f"taught in {last.step} steps, loss {last.loss:.3f}, {last.chars_per_s:,.0f} char/s")
+        lease.report(Phase.WRITING)
+        trainer.save(folder, network, base, lesson, now=now)
 
-    def _examine(self, claim: Claim, desk: _Desk, base: "Checkpoint", folder: Path, hold: Hold) -> Candidate:
+    def _examine(self, claim: Claim, task: _Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
         from models import checkpoint
-        from worker.assessment import Subject, assess
+        from worker.examiner import Subject, assess
 
-        hold.at(Phase.EXAMINING)
-        champion, known = self._champion(desk, base, hold)
-        subject = Subject(base, champion, checkpoint.read(folder), known, desk.held_out)
+        lease.report(Phase.EXAMINING)
+        champion, known = self._champion(task, base, lease)
+        subject = Subject(base, champion, checkpoint.read(folder), known, task.held_out)
         found = assess(
             subject,
-            desk.lesson,
+            task.lesson,
             self._bot.settings,
-            watch=lambda done: hold.at(Phase.EXAMINING, round(done * 100), 100),
+            watch=lambda done: lease.report(Phase.EXAMINING, round(done * 100), 100),
         )
         for line in found.report():
-            hold.say(line)
-        if not desk.base.metrics:  # a base is measured once; its figures are shown beside those of what it was taught
+            lease.log(line)
+        if not task.base.metrics:  # a base is measured once; its figures are shown beside those of what it was taught
             with self._bot.transaction() as session:
-                Versions(session).measured(desk.base.id, numbers(found.base), found.base_poems)
+                Versions(session).measured(task.base.id, numbers(found.base), found.base_poems)
         return Candidate(
-            self._key(claim, desk.base.base, claim.fence),
-            desk.lesson,
+            self._key(claim, task.base.base, claim.fence),
+            task.lesson,
             numbers(found.candidate),
             found.verdict,
             found.poems,
             found.gains,
         )
 
-    def _champion(self, desk: _Desk, base: "Checkpoint", hold: Hold) -> "tuple[Checkpoint, Mapping[str, float]]":
+    def _champion(self, task: _Task, base: "Checkpoint", lease: Lease) -> "tuple[Checkpoint, Mapping[str, float]]":
         """What the candidate is compared with, and its figures: the base, where the champion's folder is lost."""
         from models.checkpoint import Broken
 
-        if desk.champion.id != desk.base.id:
+        if task.champion.id != task.base.id:
             try:
-                return self._read(desk.champion), desk.champion.metrics
+                return self._read(task.champion), task.champion.metrics
             except (BrokenFolder, Broken) as error:
-                hold.say(f"compared with the base: version {desk.champion.number} can't be read, {error}")
-        return base, desk.base.metrics
+                lease.log(f"compared with the base: version {task.champion.number} can't be read, {error}")
+        return base, task.base.metrics
 
     def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
         shelf = self._bot.shelf
@@ -259,7 +259,7 @@ class Runner:
 
     @staticmethod
     def _key(claim: Claim, base: str, fence: int) -> str:
-        """Where what this taker makes lies on the shelf: no two takers of a run write to the same place."""
+        """Where the version of this claim lies on the shelf: no two claims of a run write to the same place."""
         return f"{claim.voice}/{base}/run-{claim.run}-{fence}"
 
 

@@ -1,7 +1,7 @@
-"""The bell's other end: a Celery worker that looks for runs when it rings, and the beat that sweeps.
+"""The Celery side: a worker that looks for runs when one is announced, and the beat that has it sweep.
 
-A message says "look", no more. The worker also looks by itself, at its start and now and
-then, so that a dead broker delays a run by seconds and never loses it.
+A message says "look", no more. The worker also looks by itself, at its start and now and then, so that a dead broker
+delays a run by seconds and never loses it.
 """
 
 import sys
@@ -17,15 +17,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.actions import runs
 from app.bootstrap import Bot
-from app.doorbell import BELL, SWEEP, SWEEP_EVERY, TIDY, celery_config
-from worker import tasting, tidy, trials
+from app.task_queue import LOOK, SWEEP, SWEEP_EVERY, TIDY, celery_config
+from worker import upkeep
 from worker.pulse import pulse
 from worker.runner import Runner
 
 log = structlog.get_logger(__name__)
 
-LEAVING = 10.0
-"""Seconds that a run at work gets to be put back into the queue when the worker must go."""
+SHUTDOWN_SECONDS = 10.0
+"""Time for a run at work to be put back into the queue when the worker must stop."""
 
 
 def celery_of(bot: Bot, runner: Runner) -> Celery:
@@ -33,40 +33,40 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     celery = Celery("poembot")
     celery.conf.update(celery_config(bot.settings))
 
-    @celery.task(name=BELL)
-    def bell(voice: str) -> None:
-        """Somebody rang for *voice*. Whether there is work, and for whom, only the table knows."""
-        log.debug("bell.heard", voice=voice)
+    @celery.task(name=LOOK)
+    def look(voice: str) -> None:
+        """Look for runs to claim. Whether there is one, and of which voice, only the table knows."""
+        log.debug("look.asked", voice=voice)
         runner.work()
 
     @celery.task(name=SWEEP)
     def look_around() -> None:
-        """Start what is due and ring for what nobody took up; weigh trials, learn tastes, prune the shelf."""
+        """Start what is due, announce what nobody took up; weigh trials, learn tastes, prune the shelf."""
         runs.start_due(bot)
-        trials.look(bot)
-        tasting.look(bot)
-        tidy.prune(bot)
+        upkeep.weigh_trials(bot)
+        upkeep.learn_tastes(bot)
+        upkeep.prune(bot)
 
     @celery.task(name=TIDY)
-    def clear_away() -> None:
+    def tidy() -> None:
         """Remove what killed workers left on the shelf; forget visitors who are long gone."""
-        tidy.clear(bot)
-        tidy.forget(bot)
+        upkeep.clear(bot)
+        upkeep.forget(bot)
 
     return celery
 
 
 def work(bot: Bot) -> int:
-    """Be a worker until told to go; the exit status."""
+    """Be a worker until stopped; the exit status."""
     runner = Runner(bot)
     celery = celery_of(bot, runner)
-    signals.setup_logging.connect(_leave_the_log_alone)
+    signals.setup_logging.connect(_keep_our_log)
 
-    def leave(**_: object) -> None:
+    def stop(**_: object) -> None:
         """SIGTERM or Ctrl-C: the run at work goes back into the queue at its next step."""
-        runner.going.set()
+        runner.stopping.set()
 
-    signals.worker_shutting_down.connect(leave)
+    signals.worker_shutting_down.connect(stop)
     # Celery warns root of what pickled messages could do; ours are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     with pulse(bot, "worker"), _looking(runner, every=min(SWEEP_EVERY, bot.settings.lease)):
@@ -80,14 +80,14 @@ def work(bot: Bot) -> int:
             without_heartbeat=True,
         )
         consumer.start()
-    log.info("worker.gone")
+    log.info("worker.stopped")
     return int(consumer.exitcode or 0)
 
 
 def beat(bot: Bot) -> None:
-    """Be the beat until told to go: ring for a sweep every few seconds."""
+    """Be the beat until stopped: ask for a sweep every few seconds."""
     celery = celery_of(bot, Runner(bot))
-    signals.setup_logging.connect(_leave_the_log_alone)
+    signals.setup_logging.connect(_keep_our_log)
     with pulse(bot, "beat"):
         log.info("beat.ready")
         celery.Beat(quiet=True).run()
@@ -95,7 +95,7 @@ def beat(bot: Bot) -> None:
 
 @contextmanager
 def _looking(runner: Runner, *, every: float) -> Iterator[None]:
-    """Have a thread look for runs by itself, *every* few seconds; in the end it gets `LEAVING` seconds to let go."""
+    """Have a thread look for runs *every* few seconds; in the end it gets `SHUTDOWN_SECONDS` to put its run back."""
 
     def look() -> None:
         while True:
@@ -104,7 +104,7 @@ def _looking(runner: Runner, *, every: float) -> Iterator[None]:
                     runner.work()
             except SQLAlchemyError as error:  # the database is away; the next look may find it again
                 log.warning("look.failed", error=str(error).splitlines()[0])
-            if runner.going.wait(every):
+            if runner.stopping.wait(every):
                 return
 
     thread = threading.Thread(target=look, name="look", daemon=True)
@@ -112,10 +112,10 @@ def _looking(runner: Runner, *, every: float) -> Iterator[None]:
     try:
         yield
     finally:
-        runner.going.set()
-        thread.join(LEAVING)
+        runner.stopping.set()
+        thread.join(SHUTDOWN_SECONDS)
 
 
-def _leave_the_log_alone(**_: object) -> None:
+def _keep_our_log(**_: object) -> None:
     """Connected to `setup_logging`, which keeps Celery from replacing our log."""
     sys.stderr.flush()

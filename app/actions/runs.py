@@ -20,7 +20,7 @@ from app.store.voices import Voices
 def request(bot: Bot, voice: str, cause: Cause, *, by: str) -> tuple[RunReport, bool]:
     """Start a run of *voice*, or find the one under way; True when it is new. Raises UnknownVoice.
 
-    The bell rings in either case, once this is kept: the first may not have been heard.
+    It is announced in either case, once this is committed: the first announcement may have been lost.
     """
     with bot.transaction() as session:
         Voices(session).one(voice)
@@ -71,5 +71,5 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
 
 
 def _announce(session: Session, voice: str) -> None:
-    """Have the bell of *voice* rung once this transaction is kept."""
-    session.info.setdefault(units.TO_RING, set()).add(voice)
+    """Have *voice* announced to the workers once this transaction is committed."""
+    session.info.setdefault(units.TO_ANNOUNCE, set()).add(voice)

@@ -77,15 +77,15 @@ def web(fd: Annotated[int, typer.Option(help="Number of the listening socket tha
 
 def worker() -> int:
     """Take up runs until told to go."""
-    from worker import tasks as bell
+    from worker import tasks
 
     with opened(loud=True) as bot:
-        return bell.work(bot)
+        return tasks.work(bot)
 
 
 def beat() -> None:
-    """Sweep every few seconds: due schedules, expired leases, unheard bells. One is enough."""
-    from worker import tasks as bell
+    """Sweep every few seconds: due schedules, expired leases, lost announcements. One is enough."""
+    from worker import tasks
 
     with opened(loud=True) as bot:
-        bell.beat(bot)
+        tasks.beat(bot)

@@ -1,4 +1,4 @@
-"""Choosing among candidates: several continuations from one place, one of which the poem goes on with."""
+"""Choosing among candidates: several ways a line could go on from one place, one of which the poem takes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
 RARITY = 3.5
-"""What a nat a symbol of surprise is worth among candidates: it wins back variety that choosing by taste costs, nearly
-for nothing; from 4 on it costs real words (docs/learning.md)."""
+"""Log-odds that a nat a symbol of rarity is worth: it wins back the variety that choosing by taste costs, nearly for
+nothing; from 4 on it costs real words (docs/learning.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +17,29 @@ class Candidate:
 
     text: str
     logprob: float
-    """Nats, the line end included."""
+    """Nats, summed over its symbols, the line end included."""
     symbols: int
-    """Drawn, the line end included."""
+    """How many were drawn, the line end included."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """Nats a symbol: comparable between lines of different length."""
+        return self.logprob / self.symbols
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which candidate it is."""
+    """Which candidate was chosen."""
 
     index: int
-    chance: float
-    """With which it was chosen among them."""
+    propensity: float
+    """Probability with which it was chosen among them, 0 to 1."""
     liking: float | None = None
     """Log-odds of a tick, where a taste was asked."""
 
 
 Chooser = Callable[[Sequence[Candidate], float], Choice]
-"""Candidates and a random number in [0, 1) -> one of them."""
+"""Candidates and a uniform random number in [0, 1) -> one of them."""
 Likings = Callable[[Sequence[str]], Sequence[float]]
 """Lines -> log-odds of a tick for each: a taste."""
 
@@ -50,30 +55,32 @@ class Way:
     """Id of the taste that chooses."""
 
 
-def within_band(candidates: Sequence[Candidate], number: float) -> Choice:
-    """Any of those whose mean log-probability is near the best, with equal chance."""
-    means = [candidate.logprob / candidate.symbols for candidate in candidates]
+def within_band(candidates: Sequence[Candidate], uniform: float) -> Choice:
+    """Any of those whose mean log-probability is near the best, with equal probability."""
+    means = [candidate.mean_logprob for candidate in candidates]
     good = [i for i, mean in enumerate(means) if mean >= max(means) - BAND]
-    return Choice(good[int(number * len(good))], 1 / len(good))
+    return Choice(good[int(uniform * len(good))], propensity=1 / len(good))
 
 
 def by_taste(likings: Likings, temperature: float) -> Chooser:
     """The better liked the likelier, and of lines liked alike the rarer: what everybody likes is soon said again.
 
-    Chances are proportional to exp(liking / temperature + RARITY * surprise), surprise in nats a symbol.
+    A candidate's propensity is proportional to exp(liking / temperature + RARITY * rarity), rarity being minus its
+    mean log-probability.
     """
 
-    def choose(candidates: Sequence[Candidate], number: float) -> Choice:
+    def choose(candidates: Sequence[Candidate], uniform: float) -> Choice:
         liked = likings([candidate.text for candidate in candidates])
-        surprises = [-candidate.logprob / candidate.symbols for candidate in candidates]
-        wanted = [a / temperature + RARITY * b for a, b in zip(liked, surprises, strict=True)]
-        best = max(wanted)
-        odds = [math.exp(each - best) for each in wanted]
-        chances = [each / math.fsum(odds) for each in odds]
-        place, below = 0, chances[0]
-        while below <= number and place < len(chances) - 1:
-            place += 1
-            below += chances[place]
-        return Choice(place, chances[place], liked[place])
+        rarities = [-candidate.mean_logprob for candidate in candidates]
+        scores = [liking / temperature + RARITY * rarity for liking, rarity in zip(liked, rarities, strict=True)]
+        best = max(scores)
+        weights = [math.exp(score - best) for score in scores]  # less the best: exp of 900 is no number
+        propensities = [weight / math.fsum(weights) for weight in weights]
+        # The first whose running sum exceeds the uniform; the last where rounding leaves the sum short of 1.
+        index, cumulative = 0, propensities[0]
+        while cumulative <= uniform and index < len(propensities) - 1:
+            index += 1
+            cumulative += propensities[index]
+        return Choice(index, propensities[index], liked[index])
 
     return choose

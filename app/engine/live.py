@@ -88,4 +88,4 @@ def _warm_up(step: Step) -> None:
     for n in {1, 2, min(8, step.rows), step.rows}:
         if n <= step.rows:
             step.run(n)
-    step.silence()
+    step.reset()

@@ -165,7 +165,7 @@ class Runs:
         return self._reports(self._session.scalars(rows).all())
 
     def waiting(self, now: datetime) -> list[str]:
-        """Voices with a run that nobody holds: bells that went unheard."""
+        """Voices with a run that nobody holds: its announcement was lost, or its worker died."""
         expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
         return list(self._session.scalars(select(RunRow.voice).where(or_(RunRow.state == RunState.QUEUED, expired))))
 

@@ -17,8 +17,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
 Key = TypeVar("Key")
-TO_RING = "to_ring"
-"""Key in `Session.info`: voices whose bell rings once this unit of work is kept."""
+TO_ANNOUNCE = "to_announce"
+"""Key in `Session.info`: voices to announce once this unit of work is committed."""
 _READING = {"poembot_reading": True}
 BUSY_MS = 15_000
 AT_ONCE = 10_000
@@ -54,7 +54,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 @contextmanager
-def transaction(sessions: sessionmaker[Session], ring: Callable[[str], None]) -> Iterator[Session]:
+def transaction(sessions: sessionmaker[Session], announce: Callable[[str], None]) -> Iterator[Session]:
     """One unit of work: everything in it is kept, or none of it is.
 
     Runs are announced only after the commit. A lost announcement costs a
@@ -63,9 +63,9 @@ def transaction(sessions: sessionmaker[Session], ring: Callable[[str], None]) ->
     with _turn(sessions), sessions() as session:
         with session.begin():
             yield session
-        voices = session.info.pop(TO_RING, ())
+        voices = session.info.pop(TO_ANNOUNCE, ())
     for voice in voices:
-        ring(voice)
+        announce(voice)
 
 
 @contextmanager

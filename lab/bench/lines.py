@@ -19,7 +19,7 @@ from app.engine.live import LiveVersion, load
 from app.store.voices import Serving
 from lab.simulate.measures import pieces, real_words
 from models import checkpoint, seen
-from worker.dreams import dream
+from worker.trainer import dream
 
 ROWS = 64
 PIECES = 20_000

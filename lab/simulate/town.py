@@ -31,7 +31,7 @@ from app.store.visitors import Visitors
 from app.store.voices import Serving
 from lab.simulate.people import Visitor
 from models import checkpoint
-from worker import tasting, trials
+from worker import upkeep
 from worker.runner import Runner
 
 SWEEP = 20
@@ -39,9 +39,9 @@ SWEEP = 20
 
 
 class Deaf:
-    """A bell that nobody hears: the town's worker is called by hand."""
+    """A queue that nobody reads: the simulation calls the worker itself."""
 
-    def ring(self, voice: str) -> None:
+    def announce(self, voice: str) -> None:
         """Nothing."""
 
 
@@ -113,8 +113,8 @@ class Town:
 
     def look_around(self) -> None:
         """What the sweep does: learn the taste that is due, weigh the trial; and the engine takes up what is new."""
-        tasting.look(self.bot)
-        trials.look(self.bot, at=now() + self.bot.settings.trial_rules.visit)  # everybody's visit is over
+        upkeep.learn_tastes(self.bot)
+        upkeep.weigh_trials(self.bot, at=now() + self.bot.settings.trial_rules.visit)  # everybody's visit is over
         self.engine.refresh()
 
     def run(self) -> RunState | None:
@@ -141,7 +141,7 @@ class Town:
 def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town]:
     """A town in *home* around the base voice in that folder, with these *settings* but for where things lie."""
     place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off"}
-    bot = build(settings.model_copy(update=place), bell=Deaf(), shipped=base.parent)
+    bot = build(settings.model_copy(update=place), queue=Deaf(), shipped=base.parent)
     try:
         migrate.upgrade(bot.database)
         meta = checkpoint.read(base).meta

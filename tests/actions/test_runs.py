@@ -49,20 +49,20 @@ def end(world: World, state: RunState) -> None:
         Runs(session).end(claim, state, now=world.clock.now)
 
 
-def test_a_request_starts_a_run_and_rings(world: World) -> None:
-    """The second finds the first, and rings again: the first bell may not have been heard."""
+def test_a_request_starts_a_run_and_announces_it(world: World) -> None:
+    """The second finds the first, and announces again: the first message may have been lost."""
     world.voice()
     for new in (True, False):
         report, started = runs.request(world.bot(), "sibot", Cause.ADMIN, by="root")
         assert (report.state, started) == (RunState.QUEUED, new)
-    assert world.rung == ["sibot", "sibot"]
+    assert world.announced == ["sibot", "sibot"]
 
 
 def test_an_unknown_voice_is_not_trained(world: World) -> None:
     """And leaves no run behind."""
     with pytest.raises(UnknownVoice):
         runs.request(world.bot(), "nobody", Cause.SHELL, by="shell")
-    assert world.rung == []
+    assert world.announced == []
 
 
 def test_enough_feedback_starts_a_run(world: World) -> None:
@@ -77,7 +77,7 @@ def test_enough_feedback_starts_a_run(world: World) -> None:
     for _ in range(3):
         (run,) = sweep(world, after=3)
         assert (run.cause, run.state) == (Cause.COUNT, RunState.QUEUED)
-    assert world.rung == ["sibot"] * 3
+    assert world.announced == ["sibot"] * 3
 
 
 def test_a_voice_on_trial_waits(world: World) -> None:
@@ -142,20 +142,20 @@ def test_nothing_starts_by_itself_where_that_is_off(world: World) -> None:
     assert sweep(world) == []
 
 
-def test_unheard_bells_are_rung_again(world: World) -> None:
-    """A run whose bell nobody heard, or whose worker died, is announced at each sweep until somebody takes it."""
+def test_lost_announcements_are_made_again(world: World) -> None:
+    """A run whose message was lost, or whose worker died, is announced at each sweep until somebody takes it."""
     world.voice()
     with world.transaction() as session:
         Runs(session).start("sibot", Cause.ADMIN, world.clock.now)
     sweep(world)
-    assert world.rung == ["sibot"]
+    assert world.announced == ["sibot"]
     with world.transaction() as session:
         Runs(session).claim(world.clock.now, timedelta(seconds=60))
     sweep(world)
-    assert world.rung == ["sibot"]
+    assert world.announced == ["sibot"]
     world.clock.forward(seconds=61)
     sweep(world)
-    assert world.rung == ["sibot", "sibot"]
+    assert world.announced == ["sibot", "sibot"]
 
 
 @pytest.mark.parametrize(("trusting", "status"), [(True, SubmissionStatus.APPROVED), (False, SubmissionStatus.WAITING)])

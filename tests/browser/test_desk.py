@@ -51,7 +51,7 @@ def a_worker(bot: Bot) -> Iterator[None]:
     try:
         yield
     finally:
-        runner.going.set()
+        runner.stopping.set()
         thread.join(60)
 
 

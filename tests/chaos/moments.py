@@ -76,7 +76,7 @@ def catch(storm: Storm, moment: Moment) -> Caught:
 
 
 def _stop_at(storm: Storm, moment: Moment, run: int, worker: psutil.Process, shelf: Shelf) -> bool:
-    deadline = time.monotonic() + 100  # more than a minute: whatever happened to the bell, the worker looks
+    deadline = time.monotonic() + 100  # more than a minute: whatever happened to the message, the worker looks
     while time.monotonic() < deadline:
         if _is_at(storm, moment, run, shelf):
             worker.suspend()

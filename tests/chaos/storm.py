@@ -164,7 +164,7 @@ def begin(folder: Path, voices: Path) -> Iterator[Storm]:
 
 
 def hears(storm: Storm) -> None:
-    """The worker takes up a run because a bell rings, not because a minute has passed."""
+    """The worker takes up a run because it was announced, not because a minute has passed."""
     run = storm.desk.ask()
-    until("the bell is heard", lambda: storm.run(run).state is not RunState.QUEUED, within=20)
+    until("it is taken up", lambda: storm.run(run).state is not RunState.QUEUED, within=20)
     storm.ended(run)

@@ -49,9 +49,9 @@ def test_a_disk_that_fills_under_the_database(house: House, noted: Noted) -> Non
 
 @pytest.mark.chaos
 def test_a_disk_that_fills_under_the_queue(house: House, noted: Noted) -> None:
-    """The bell can't be rung: whoever asked for a run is told that it waits, and the worker finds it by itself."""
+    """It can't be announced: whoever asked for a run is told that it waits, and the worker finds it by itself."""
     with noted("disk", "full under the queue") as found:
-        with house.deployment.bot.transaction() as session:  # this bot's bell is heard by nobody, as a full disk's is
+        with house.deployment.bot.transaction() as session:  # this bot announces nothing, as on a full disk
             run, _ = Runs(session).start("sibot", Cause.SHELL, Storm.now())
         (house.deployment.settings.home / "queue" / "messages" / "0_torn.poembot.msg").write_text('{"body": "bG')
         until("the run ends", lambda: house.run(run).state.ended)

@@ -9,22 +9,22 @@ import pytest
 from celery import Celery
 
 from app.domain.run import Cause, RunState
-from app.doorbell import BELL, celery_config
 from app.store.runs import Runs
+from app.task_queue import LOOK, celery_config
 from tests.chaos.moments import catch
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Fault
 from tests.support.deployment import Started, until
 
-IMPATIENT = "import app.doorbell; app.doorbell.HIDDEN = 1; from app.cli import main; main(['worker'])"
+IMPATIENT = "import app.task_queue; app.task_queue.VISIBILITY_TIMEOUT = 1; from app.cli import main; main(['worker'])"
 """A worker whose broker gives a message to somebody else after one second, not after six hours."""
 
 
 @contextmanager
-def ringing(storm: Storm) -> Iterator[Celery]:
+def sender(storm: Storm) -> Iterator[Celery]:
     """Something that can send what it likes."""
     celery = Celery("storm", set_as_current=False)
-    celery.conf.update(celery_config(storm.deployment.settings, ringing=True))
+    celery.conf.update(celery_config(storm.deployment.settings, sending=True))
     try:
         yield celery
     finally:
@@ -32,12 +32,12 @@ def ringing(storm: Storm) -> Iterator[Celery]:
 
 
 def test_a_message_that_comes_three_times_trains_once(storm: Storm, fault: Fault) -> None:
-    """Doubled bells find nothing more to do."""
+    """Doubled messages find nothing more to do."""
     with fault("message", "thrice") as found:
         caught = catch(storm, "queued")
-        with ringing(storm) as celery:
+        with sender(storm) as celery:
             for _ in range(2):
-                celery.send_task(BELL, args=["sibot"], retry=False)
+                celery.send_task(LOOK, args=["sibot"], retry=False)
         caught.worker.resume()
         report = storm.ended(caught.run)
         found.attempts = report.attempt
@@ -48,9 +48,9 @@ def test_a_message_that_comes_three_times_trains_once(storm: Storm, fault: Fault
 
 @pytest.mark.chaos
 def test_a_message_that_never_comes_delays_a_run_by_a_sweep(storm: Storm, fault: Fault) -> None:
-    """A run whose bell was lost is found by the sweep."""
+    """A run whose message was lost is found by the sweep."""
     with fault("message", "never") as found:
-        with storm.deployment.bot.transaction() as session:  # this bot's bell is heard by nobody
+        with storm.deployment.bot.transaction() as session:  # this bot announces nothing
             run, new = Runs(session).start("sibot", Cause.SHELL, storm.now())
         assert new
         report = storm.ended(run)
@@ -62,7 +62,7 @@ def test_a_message_that_never_comes_delays_a_run_by_a_sweep(storm: Storm, fault:
 
 @pytest.mark.chaos
 def test_a_run_longer_than_the_brokers_patience_is_not_started_again(storm: Storm, fault: Fault) -> None:
-    """Redis gives a bell to another worker after its visibility timeout; the run that it began outlasts that."""
+    """Redis gives a message to another worker after its visibility timeout; the run that it began outlasts that."""
     with fault("message", "redelivered") as found, storm.without_worker():
         workers = [impatient(storm) for _ in range(2)]
         for worker in workers:

@@ -28,7 +28,7 @@ def test_a_minute_without_a_broker(storm: Storm, fault: Fault) -> None:
         storm.kill("redis")
         began = time.monotonic()
         run = storm.desk.ask()
-        assert time.monotonic() - began < 5, "whoever rings does not wait for the bell"
+        assert time.monotonic() - began < 5, "whoever asks does not wait for the broker"
         while time.monotonic() - began < MINUTE:
             assert storm.client.get("/sibot").status_code == 200
             time.sleep(1)

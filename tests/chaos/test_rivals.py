@@ -27,7 +27,7 @@ def extra(storm: Storm, kind: str, **settings: object) -> Iterator[Started]:
 
 @pytest.mark.chaos
 def test_two_workers_and_one_run(storm: Storm, fault: Fault) -> None:
-    """Both are rung, one takes it."""
+    """Both are told, one takes it."""
     with fault("two workers", "one run") as found, extra(storm, "worker"):
         for _ in range(3):
             report = storm.ended(storm.desk.ask())

@@ -14,7 +14,7 @@ import pytest
 from app import bootstrap
 from app.bootstrap import Bot
 from app.settings import Settings
-from tests.support.bots import NotedBell
+from tests.support.bots import NotedQueue
 from tests.support.deployment import checkout
 
 
@@ -75,7 +75,7 @@ class Shell:
 
     def open(self) -> Bot:
         """The bot behind it, to look at the truth; close it."""
-        return bootstrap.build(Settings(_env_file=None, home=self.home), bell=NotedBell())
+        return bootstrap.build(Settings(_env_file=None, home=self.home), queue=NotedQueue())
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ def test_the_better_liked_is_the_likelier(number: float, chosen: int) -> None:
     choice = choose([Candidate(line, -1.0, 1) for line in liked], number)
 
     assert choice.index == chosen
-    assert choice.chance == pytest.approx((0.2, 0.8)[chosen])
+    assert choice.propensity == pytest.approx((0.2, 0.8)[chosen])
     assert choice.liking == list(liked.values())[chosen]
 
 
@@ -42,7 +42,7 @@ def test_of_lines_liked_alike_the_rarer_is_the_likelier() -> None:
     """By so much a nat a symbol; the length of a line does not count."""
     choose = by_taste(lambda lines: [0.0] * len(lines), 0.5)
 
-    assert choose([of_mean(-2.0), of_mean(-4.0, symbols=3)], 0.0).chance == pytest.approx(
+    assert choose([of_mean(-2.0), of_mean(-4.0, symbols=3)], 0.0).propensity == pytest.approx(
         1 / (1 + math.exp(2 * RARITY))
     )
 

@@ -1,4 +1,4 @@
-"""The unit of work: kept whole or not at all, and bells ring only for what was kept."""
+"""The unit of work: kept whole or not at all, and only what was kept is announced."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.store.poems import Poems
-from app.store.session import TO_RING, open_database, transaction
+from app.store.session import TO_ANNOUNCE, open_database, transaction
 from app.store.tables import TickRow
 from app.store.ticks import Ticks
 from app.store.visitors import Visitors
@@ -24,28 +24,28 @@ class Broken(Exception):
 
 
 def test_half_a_unit_of_work_is_none(world: World) -> None:
-    """What was done before the error is undone with it, and no bell rings."""
+    """What was done before the error is undone with it, and nothing is announced."""
     with pytest.raises(Broken), world.transaction() as session:
         Voices(session).add("sibot", title="시봇", language="ko", base="b", now=world.clock.now)
-        session.info[TO_RING] = {"sibot"}
+        session.info[TO_ANNOUNCE] = {"sibot"}
         raise Broken
 
-    assert world.rung == []
+    assert world.announced == []
     with world.reading() as session:
         assert session.execute(text("SELECT count(*) FROM voices")).scalar() == 0
 
 
-def test_bells_ring_after_the_work_is_kept(world: World) -> None:
-    """Whoever hears the bell finds the row, even on another connection."""
+def test_runs_are_announced_after_the_commit(world: World) -> None:
+    """Whoever hears of it finds the row, even on another connection."""
     seen: list[bool] = []
 
-    def ring(_: str) -> None:
+    def announce(_: str) -> None:
         with world.reading() as session:
             seen.append(session.execute(text("SELECT count(*) FROM voices")).scalar() == 1)
 
-    with transaction(world.sessions, ring) as session:
+    with transaction(world.sessions, announce) as session:
         Voices(session).add("sibot", title="시봇", language="ko", base="b", now=world.clock.now)
-        session.info[TO_RING] = {"sibot"}
+        session.info[TO_ANNOUNCE] = {"sibot"}
 
     assert seen == [True]
 

@@ -25,7 +25,7 @@ from app.store.versions import Versions
 from models import checkpoint
 from models.checkpoint import Checkpoint
 from tests.support import bots
-from tests.support.bots import NotedBell
+from tests.support.bots import NotedQueue
 from tests.support.databases import Databases, Scale
 from tests.web.reader import Reader, form, lines
 from worker.runner import Runner
@@ -230,7 +230,7 @@ def trip(
 
 
 @pytest.fixture(scope="session")
-def rung(trip: Trip) -> list[str]:
-    """The bells that have rung."""
-    assert isinstance(trip.bot.bell, NotedBell)
-    return trip.bot.bell.rung
+def announced(trip: Trip) -> list[str]:
+    """The voices that were announced."""
+    assert isinstance(trip.bot.queue, NotedQueue)
+    return trip.bot.queue.announced

@@ -1,4 +1,4 @@
-"""3. The admin asks for a run: a row is written, and then a bell rings."""
+"""3. The admin asks for a run: a row is written, and then it is announced."""
 
 from tests.story.conftest import Trip
 
@@ -9,11 +9,11 @@ def test_the_run_has_a_number_at_once(trip: Trip) -> None:
     assert trip.asked.json()["state"] == "queued"
 
 
-def test_the_bell_has_rung(trip: Trip, rung: list[str]) -> None:
+def test_it_was_announced(trip: Trip, announced: list[str]) -> None:
     """Once the row was kept."""
     assert trip.asked.is_success
 
-    assert rung[0] == "sibot"
+    assert announced[0] == "sibot"
 
 
 def test_it_is_on_the_list(trip: Trip) -> None:

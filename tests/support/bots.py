@@ -23,19 +23,19 @@ PATIENCE = 30.0
 
 
 @dataclass
-class NotedBell:
-    """A bell that nobody hears, but it is written down that it rang."""
+class NotedQueue:
+    """A queue that nobody reads; it notes what was announced."""
 
-    rung: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
 
-    def ring(self, voice: str) -> None:
+    def announce(self, voice: str) -> None:
         """Note it."""
-        self.rung.append(voice)
+        self.announced.append(voice)
 
 
 def build(settings: Settings, shipped: Path) -> Bot:
     """The bot of *settings* with the voices of *shipped* installed."""
-    bot = bootstrap.build(settings, bell=NotedBell(), shipped=shipped)
+    bot = bootstrap.build(settings, queue=NotedQueue(), shipped=shipped)
     bootstrap.install_voices(bot, shipped)
     return bot
 

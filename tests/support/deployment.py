@@ -82,7 +82,7 @@ class Started:
 
 @dataclass
 class Deployment:
-    """Processes over one set of settings; the bot here is for looking at the truth, and rings no bell."""
+    """Processes over one set of settings; the bot here is for looking at the truth, and announces nothing."""
 
     checkout: Path
     settings: Settings
@@ -91,7 +91,7 @@ class Deployment:
     bot: Bot = field(init=False)
 
     def __post_init__(self) -> None:
-        self.bot = bootstrap.build(self.settings, bell=_Silence())
+        self.bot = bootstrap.build(self.settings, queue=_Silence())
 
     @property
     def environment(self) -> dict[str, str]:
@@ -155,9 +155,9 @@ class Deployment:
 
 
 class _Silence:
-    """A bell that nobody hears."""
+    """A queue that nobody reads."""
 
-    def ring(self, voice: str) -> None:
+    def announce(self, voice: str) -> None:
         """Nothing."""
 
 

@@ -44,27 +44,27 @@ class World:
 
     sessions: sessionmaker[Session]
     clock: Clock = field(default_factory=Clock)
-    rung: list[str] = field(default_factory=list)
+    announced: list[str] = field(default_factory=list)
 
-    def ring(self, voice: str) -> None:
-        """A bell that nobody hears."""
-        self.rung.append(voice)
+    def announce(self, voice: str) -> None:
+        """A queue that nobody reads; it notes what was announced."""
+        self.announced.append(voice)
 
     def bot(self, **settings: Any) -> Bot:
-        """A bot over this database, with the world's clock and bell; its shelf is empty, and lies nowhere."""
+        """A bot over this database, with the world's clock and queue; its shelf is empty, and lies nowhere."""
         chosen: dict[str, Any] = {"retrain_every": 0, "retrain_after": 0, "trial_share": 0} | settings
         return Bot(
             settings=Settings(_env_file=None, **chosen),
             database=self.sessions.kw["bind"],
             sessions=self.sessions,
-            bell=self,
+            queue=self,
             shelf=Shelf("nowhere", home=Path("nowhere"), shipped=Path("nowhere")),
             clock=lambda: self.clock.now,
         )
 
     def transaction(self) -> AbstractContextManager[Session]:
-        """One unit of work; bells that ring are written down."""
-        return units.transaction(self.sessions, self.rung.append)
+        """One unit of work; what is announced is noted."""
+        return units.transaction(self.sessions, self.announced.append)
 
     def reading(self) -> AbstractContextManager[Session]:
         """A look."""

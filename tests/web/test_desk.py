@@ -10,7 +10,7 @@ from app.store.admins import Admins
 from app.store.audit import Audit
 from app.store.runs import Runs
 from tests.support import versions
-from tests.support.bots import NotedBell
+from tests.support.bots import NotedQueue
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form, forms
 
@@ -80,14 +80,14 @@ def test_logging_out_closes_the_session_everywhere(keeper: Reader, new_client: N
 
 
 def test_a_button_starts_a_run(keeper: Reader, bot: Bot) -> None:
-    """The run has a row, the bell has rung, and a second click finds the same run."""
+    """The run has a row, it was announced, and a second click finds the same run."""
     page = keeper.send(form(keeper.open("/desk"), "/desk/sibot/runs"))
     again = keeper.send(form(keeper.open("/desk"), "/desk/sibot/runs"))
 
     assert page.url == again.url
     assert "차례를 기다림" in page.text
-    assert isinstance(bot.bell, NotedBell)
-    assert bot.bell.rung[0] == "sibot"
+    assert isinstance(bot.queue, NotedQueue)
+    assert bot.queue.announced[0] == "sibot"
     assert deeds(bot)[0] == ("keeper", "run.start")
     assert [deed for _, deed in deeds(bot)].count("run.start") == 1
 

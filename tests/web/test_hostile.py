@@ -80,7 +80,7 @@ MULTIPART = b'--x\r\nContent-Disposition: form-data; name="text"%s\r\n\r\n%s\r\n
 @pytest.fixture
 def app(bot: Bot) -> FastAPI:
     """A site that refuses nobody for coming too often."""
-    freely = Bot(bot.settings.model_copy(update={"limits": "off"}), bot.database, bot.sessions, bot.bell, bot.shelf)
+    freely = Bot(bot.settings.model_copy(update={"limits": "off"}), bot.database, bot.sessions, bot.queue, bot.shelf)
     return create_app(freely, build_engine(freely))
 
 

@@ -150,7 +150,7 @@ def test_a_site_with_names_answers_to_no_other(bot: Bot) -> None:
     """Whoever leads another name to our address reads nothing; machines ask by address."""
     named = Bot(
         bot.settings.model_copy(update={"hosts": "Poems.example.org, www.example.org"}),
-        bot.database, bot.sessions, bot.bell, bot.shelf,
+        bot.database, bot.sessions, bot.queue, bot.shelf,
     )  # fmt: skip
     with bots.served(create_app(named, build_engine(named))) as site:
         for host, path, status in (

@@ -101,7 +101,7 @@ def test_every_template_is_a_template() -> None:
 
 
 def test_a_web_process_loads_neither_torch_nor_celery(tmp_path: Path) -> None:
-    """They come when they are needed: torch never, celery at the first bell."""
+    """They come when they are needed: torch never, celery at the first announcement."""
     said = subprocess.run(
         [sys.executable, "-c", "import app.asgi, sys, json; print(json.dumps(sorted(sys.modules)))"],
         env={"POEMBOT_HOME": str(tmp_path), "PYTHONPATH": str(TEMPLATES.parent)},

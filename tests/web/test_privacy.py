@@ -12,7 +12,7 @@ from app.store.privacy import Privacy
 from app.web.http.visitors import COOKIE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
-from worker import tidy
+from worker import upkeep
 
 POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
 
@@ -92,8 +92,8 @@ def test_time_erases_too(reader: Reader, bot: Bot, monkeypatch: pytest.MonkeyPat
     give(reader)
     with bot.transaction() as session:
         assert Privacy(session).gone(before=now()) != []
-    assert tidy.forget(bot) == 0
-    monkeypatch.setattr(tidy, "now", lambda: now() + timedelta(days=31))
+    assert upkeep.forget(bot) == 0
+    monkeypatch.setattr(upkeep, "now", lambda: now() + timedelta(days=31))
 
-    assert tidy.forget(bot) == 1
+    assert upkeep.forget(bot) == 1
     assert lesson(bot) == 0

@@ -120,7 +120,7 @@ def test_crawlers_say_so(settings: Settings, headers: Mapping[str, str], *, quie
 def test_in_production_cookies_travel_by_tls_only(bot: Bot) -> None:
     """And browsers are told to keep to it."""
     settings = bot.settings.model_copy(update={"env": "production"})
-    strict = Bot(settings, bot.database, bot.sessions, bot.bell, bot.shelf)
+    strict = Bot(settings, bot.database, bot.sessions, bot.queue, bot.shelf)
     with bots.served(create_app(strict, build_engine(strict))) as site:
         answer = httpx.get(site + "/sibot")
 

@@ -13,8 +13,7 @@ from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
 from models.taste import Report, Taste
-from worker import dreams
-from worker.dreams import MOST, dream, of_lesson, weigh
+from worker.trainer import DREAM_VOICE, MAX_DREAM_WEIGHT, dream, dreams_of, weigh
 
 REPORT = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
 
@@ -69,7 +68,7 @@ def test_what_is_liked_weighs_more_and_all_weighs_nothing() -> None:
     assert np.sum([one.weights for one in weighed]) == pytest.approx(0.0, abs=1e-9)
 
     starry = weigh([*poems, ("별", "꽃")], taste, temperature=1.0)
-    assert max(max(one.weights) for one in starry) <= MOST
+    assert max(max(one.weights) for one in starry) <= MAX_DREAM_WEIGHT
 
 
 def lesson(judged: tuple[Judged, ...]) -> Lesson:
@@ -90,17 +89,17 @@ def test_without_a_taste_nothing_is_dreamt(base: checkpoint.Checkpoint) -> None:
     settings = Settings(dreams=5)
     clear = readings(lambda text: "꽃" in text)
 
-    assert of_lesson(base, lesson(()), settings, seed=1, check=nobody) == []
-    assert of_lesson(base, lesson(readings(lambda _: True)), settings, seed=1, check=nobody) == []
-    assert of_lesson(base, lesson(clear), Settings(dreams=0), seed=1, check=nobody) == []
-    assert len(of_lesson(base, lesson(clear), settings, seed=1, check=nobody)) == 5
+    assert dreams_of(base, lesson(()), settings, seed=1, check=nobody) == []
+    assert dreams_of(base, lesson(readings(lambda _: True)), settings, seed=1, check=nobody) == []
+    assert dreams_of(base, lesson(clear), Settings(dreams=0), seed=1, check=nobody) == []
+    assert len(dreams_of(base, lesson(clear), settings, seed=1, check=nobody)) == 5
 
 
 def test_the_dreams_of_a_lesson_are_its_own(base: checkpoint.Checkpoint) -> None:
     """A run can be repeated: the taste comes from the lesson, the dreams from its seed."""
     settings, clear = Settings(dreams=4), lesson(readings(lambda text: "꽃" in text))
 
-    once, again = (of_lesson(base, clear, settings, seed=9, check=nobody) for _ in range(2))
+    once, again = (dreams_of(base, clear, settings, seed=9, check=nobody) for _ in range(2))
 
     assert once == again
-    assert dreams.VOICE not in {"sibot", "bard"}
+    assert DREAM_VOICE not in {"sibot", "bard"}

@@ -2,7 +2,7 @@
 
 from app.domain.lesson import Lesson, Text
 from models.vocabulary import END, Vocabulary
-from worker.lesson import LEAST_REHEARSAL, LOUDEST, passages
+from worker.trainer import MAX_TEXT_WEIGHT, MIN_REHEARSAL, passages
 
 VERSE = tuple(f"시 {i}\n둘째 줄" for i in range(1000))
 
@@ -37,7 +37,7 @@ def test_weights_are_relative_and_capped() -> None:
     read = passages(lesson(*quiet, Text("모두의 줄", 1000.0, "line")), (), most=1000, seed=0)
 
     loud = next(p for p in read if p.text == "모두의 줄")
-    assert loud.weight == LOUDEST
+    assert loud.weight == MAX_TEXT_WEIGHT
     assert all(0 < p.weight < 1 for p in read if p is not loud)
 
 
@@ -45,7 +45,7 @@ def test_a_small_lesson_is_outweighed_by_rehearsal() -> None:
     """Three ticks must not make the base forget how to write."""
     read = passages(lesson(*(Text(f"줄 {i}", 1.0, "line") for i in range(3))), VERSE, most=10_000, seed=0)
 
-    assert len(read) == 3 + LEAST_REHEARSAL
+    assert len(read) == 3 + MIN_REHEARSAL
     assert len({p.text for p in read}) == len(read)
 
 

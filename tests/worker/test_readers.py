@@ -13,7 +13,7 @@ from models.evaluate import surprise_of_poems
 from models.likelihood import nats_of
 from models.network import CharNetwork
 from models.vocabulary import Vocabulary
-from worker.readers import gains, liking
+from worker.examiner import gains, liking
 from worker.trainer import network_of
 
 LIKELY, STRANGE = "밤이 온다", "뷁쀍쮋 뿕쒧"

@@ -26,7 +26,7 @@ from models import checkpoint
 from tests.support.deployment import until
 from tests.support.world import World
 from tests.worker.conftest import ask, folders, give, report
-from worker import trainer as school
+from worker import trainer
 from worker.runner import Runner
 
 ENDLESS = {"lesson_steps": 100_000}
@@ -41,7 +41,7 @@ def with_settings(bot: Bot, **values: object) -> Bot:
 @pytest.fixture
 def endless(monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]) -> Bot:
     """A bot whose lesson would take many minutes."""
-    monkeypatch.setattr(school, "MOST_PASSES", 10_000)
+    monkeypatch.setattr(trainer, "MAX_PASSES", 10_000)
     return with_settings(bot, **ENDLESS)
 
 
@@ -147,7 +147,7 @@ def test_a_training_that_diverges_is_turned_away(
     monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
 ) -> None:
     """Not failed: the network is at fault, not the machine, and the desk says so in words."""
-    monkeypatch.setattr(school, "RATE", math.inf)
+    monkeypatch.setattr(trainer, "LEARNING_RATE", math.inf)
     run = ask(bot)
 
     Runner(bot).work()
@@ -244,7 +244,7 @@ def test_a_worker_told_to_go_puts_its_run_back(endless: Bot) -> None:
     working = in_background(runner)
     until("it trains", lambda: trains(endless, run))
 
-    runner.going.set()
+    runner.stopping.set()
     working.join(60)
 
     assert not working.is_alive()
@@ -289,7 +289,7 @@ def test_a_heartbeat_keeps_the_lease(endless: Bot) -> None:
     time.sleep(2.5)
     with bot.writes(Runs) as runs:
         assert runs.claim(now(), timedelta(seconds=1)) is None
-    runner.going.set()
+    runner.stopping.set()
     working.join(60)
 
     assert report(bot, run).state is RunState.QUEUED
@@ -340,7 +340,7 @@ def test_a_poem_that_was_approved_is_taught(bot: Bot) -> None:
 
 
 def test_runs_of_all_voices_are_carried_out_one_after_the_other(bot: Bot, feedback: list[int]) -> None:
-    """A worker goes on until nothing is free; two bells at once do not make it two."""
+    """A worker goes on until nothing is free; two messages at once do not make it two."""
     ask(bot)
     runner = Runner(bot)
     counts: list[int] = []

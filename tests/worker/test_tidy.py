@@ -10,14 +10,14 @@ from app import bootstrap
 from app.bootstrap import Bot
 from app.domain.poem import Wish
 from app.engine.engine import Engine
-from app.engine.events import Done, Start
+from app.engine.poem import Done, Start
 from app.settings import Settings
 from app.store.pulses import Pulses
 from app.store.versions import Versions
 from app.web.ops import health
 from tests.support import versions
 from tests.support.databases import Scale
-from worker import tidy
+from worker import upkeep
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ def test_old_folders_leave_the_shelf(bot: Bot, shipped: Path) -> None:
     """Only the newest version, and the champion's, keep their folders; a second sweep finds nothing to do."""
     keys = [publish(bot, shipped, run) for run in (1, 2, 3)]
 
-    assert tidy.prune(bot) == 2
+    assert upkeep.prune(bot) == 2
     assert [bot.shelf.exists(key) for key in keys] == [False, False, True]
-    assert tidy.prune(bot) == 0
+    assert upkeep.prune(bot) == 0
 
 
 def test_a_poem_under_way_holds_its_version(bot: Bot, shipped: Path, engine: Engine) -> None:
@@ -59,7 +59,7 @@ def test_a_poem_under_way_holds_its_version(bot: Bot, shipped: Path, engine: Eng
     engine.refresh()
     health._beat_once(bot, engine, "web here 1")
     with bot.reading() as session:
-        told = tidy.loaded(Pulses(session).alive(bootstrap.now()))
+        told = upkeep.loaded_versions(Pulses(session).alive(bootstrap.now()))
         served = {version.number: version.id for version in Versions(session).of_voice("sibot")}
 
     assert told == {served[0], served[1]}
@@ -75,10 +75,10 @@ def test_what_killed_workers_left_is_cleared_after_a_day(bot: Bot, shipped: Path
     bot.shelf.place(stray, "sibot/sibot-tiny/run-9-1")
     half = bot.shelf.scratch()
 
-    assert tidy.clear(bot) == 0
+    assert upkeep.clear(bot) == 0
     long_ago = time.time() - 2 * 86400
     for folder in (bot.shelf.fetch(key), bot.shelf.fetch("sibot/sibot-tiny/run-9-1"), half):
         os.utime(folder, (long_ago, long_ago))
-    assert tidy.clear(bot) == 2
+    assert upkeep.clear(bot) == 2
     assert [bot.shelf.exists(k) for k in (key, "sibot/sibot-tiny/run-9-1")] == [True, False]
     assert not half.exists()

@@ -13,8 +13,8 @@ from app.store.pulses import Pulses
 from app.store.trials import Trials
 from app.store.versions import Versions
 from tests.support.world import World
-from worker import trials
-from worker.trials import look
+from worker import upkeep
+from worker.upkeep import weigh_trials
 
 
 @pytest.fixture
@@ -36,12 +36,12 @@ def reason(bot: Bot) -> TrialEnd | None:
 
 def test_a_trial_goes_on_while_nothing_is_decided(bot: Bot, challenger: Path) -> None:
     """However often one looks."""
-    assert [look(bot) for _ in range(3)] == [{"sibot": TrialState.RUNNING}] * 3
+    assert [weigh_trials(bot) for _ in range(3)] == [{"sibot": TrialState.RUNNING}] * 3
 
 
 def test_a_look_may_be_at_another_time(bot: Bot, challenger: Path) -> None:
     """Fifteen days on, nothing has been decided."""
-    assert look(bot, at=now() + timedelta(days=15)) == {"sibot": TrialState.UNDECIDED}
+    assert weigh_trials(bot, at=now() + timedelta(days=15)) == {"sibot": TrialState.UNDECIDED}
     assert reason(bot) is TrialEnd.TIME
 
 
@@ -49,8 +49,8 @@ def test_a_folder_that_vanishes_ends_the_trial(bot: Bot, challenger: Path) -> No
     """The champion serves on."""
     shutil.rmtree(challenger)
 
-    assert look(bot) == {"sibot": TrialState.STOPPED}
-    assert look(bot) == {}
+    assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
+    assert weigh_trials(bot) == {}
     assert reason(bot) is TrialEnd.GONE
     with bot.reads(Versions) as versions:
         assert versions.champion("sibot").number == 0
@@ -63,7 +63,7 @@ def test_a_web_that_cannot_load_it_ends_the_trial(bot: Bot, challenger: Path) ->
     with bot.writes(Pulses) as pulses:
         pulses.beat("web here 1", "web", {"voices": [], "broken_trials": [trial], "live": []}, now())
 
-    assert look(bot) == {"sibot": TrialState.STOPPED}
+    assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
     assert reason(bot) is TrialEnd.GONE
 
 
@@ -72,4 +72,4 @@ def test_a_pulse_of_an_older_web_says_nothing(bot: Bot) -> None:
     with bot.writes(Pulses) as pulses:
         pulses.beat("web here 1", "web", {"voices": []}, now())
     with bot.reads(Pulses) as pulses:
-        assert trials.would_not_load(pulses.alive(now())) == set()
+        assert upkeep.broken_trials(pulses.alive(now())) == set()

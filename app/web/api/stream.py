@@ -23,7 +23,7 @@ from app.bootstrap import Bot, now
 from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
-from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
+from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.readers import wish_of

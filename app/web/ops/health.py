@@ -106,13 +106,13 @@ def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
         "voices": [asdict(one) for one in _serving(engine)],
         "broken_trials": engine.broken_trials(),
         "secret": bot.settings.secret_mark(),
-        "live": sorted(engine.in_memory()),  # no version is taken off the shelf under a poem: `worker/tidy.py`
+        "live": sorted(engine.in_memory()),  # no version is taken off the shelf under a poem: `worker/upkeep.py`
     }
     try:
         with bot.transaction() as session:
             Pulses(session).beat(name, "web", detail, now())
     except TRANSIENT_DB_ERRORS as error:
-        log.warning("pulse.unheard", error=str(error))
+        log.warning("pulse.failed", error=str(error))
 
 
 def _serving(engine: Engine) -> list[Serving]:

@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.store.pulses import Pulses
 from tests.support.world import World
-from worker.alive import is_alive
+from worker.pulse import is_alive
 
 
 def beat(world: World, name: str, kind: str, ago: float) -> None:

@@ -1,4 +1,4 @@
-"""The school: a base is taught what its readers like, in its own words, and stays what it was besides."""
+"""The trainer: a base is taught what its readers like, in its own words, and stays what it was besides."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from app.store.voices import Serving
 from models import checkpoint
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
-from worker import trainer as school
-from worker.dreams import dream
+from worker import trainer
 from worker.examiner import HOLDOUT
+from worker.trainer import dream
 
 
 @pytest.fixture
@@ -54,13 +54,13 @@ def likes(network_folder: checkpoint.Checkpoint) -> float:
 def test_it_is_taught_to_say_more_of_what_is_liked(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
     """From likings alone, without a ticked line in the lesson; and it still knows its language."""
     settings = Settings(dreams=300, device="cpu")
-    network = school.teach(base, lesson_of(base), settings=settings, watch=lambda _: None)
-    after = school.write_down(tmp_path / "version", network, base, lesson_of(base), now=moment)
+    network = trainer.train(base, lesson_of(base), settings=settings, watch=lambda _: None)
+    after = trainer.save(tmp_path / "version", network, base, lesson_of(base), now=moment)
 
     assert likes(after) > likes(base) + 0.03
     holdout = read_poems(base.folder / HOLDOUT)
     before, now = (
-        surprise_of_poems(school.network_of(one), one.vocabulary, holdout).bits_per_char for one in (base, after)
+        surprise_of_poems(trainer.network_of(one), one.vocabulary, holdout).bits_per_char for one in (base, after)
     )
     assert now < before + 0.1
 
@@ -69,7 +69,7 @@ def test_the_same_lesson_makes_the_same_version(base: checkpoint.Checkpoint) -> 
     """Bit for bit, on one machine with one thread."""
     settings, lesson = Settings(dreams=40, device="cpu"), lesson_of(base, 60)
 
-    one, other = (school.teach(base, lesson, settings=settings, watch=lambda _: None) for _ in range(2))
+    one, other = (trainer.train(base, lesson, settings=settings, watch=lambda _: None) for _ in range(2))
 
     for name, weights in one.state_dict().items():
         assert torch.equal(weights, other.state_dict()[name])
@@ -82,4 +82,4 @@ def test_who_dreams_can_be_stopped(base: checkpoint.Checkpoint) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        school.teach(base, lesson_of(base, 60), settings=Settings(dreams=40), watch=lambda _: None, check=stop)
+        trainer.train(base, lesson_of(base, 60), settings=Settings(dreams=40), watch=lambda _: None, check=stop)

@@ -1,7 +1,7 @@
-"""The doorbell: tells the workers that there may be a run to take up.
+"""The task queue: announces to the workers that there may be a run to take up.
 
-A bell carries no truth, the table of runs does. It may ring twice, late or never;
-a sweep finds what it did not announce. Celery is imported at the first ring.
+A message carries no truth, the table of runs does. It may come twice, late or never; a sweep finds what was not
+announced (decision 0001). Celery is imported at the first announcement.
 """
 
 import threading
@@ -17,35 +17,35 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-BELL = "bell"
+LOOK = "look"
 """Name of the task that looks for a run."""
 SWEEP = "sweep"
-"""Name of the task that looks for what is due and for bells nobody heard."""
+"""Name of the task that starts what is due and announces again what nobody took up."""
 SWEEP_EVERY = 15.0
 """Seconds."""
 TIDY = "tidy"
 """Name of the task that clears away what killed workers left."""
 TIDY_EVERY = 3600.0
 """Seconds."""
-PATIENCE = 0.5
-"""Seconds that a ring may wait for a socket of the broker."""
-HIDDEN = 6 * 3600
-"""Seconds after which Redis delivers an unacknowledged message again: a solo worker acknowledges after the run."""
+SEND_TIMEOUT = 0.5
+"""Seconds that an announcement may wait for a socket of the broker."""
+VISIBILITY_TIMEOUT = 6 * 3600
+"""Seconds after which Redis delivers an unacknowledged message again."""
 
 
-def celery_config(settings: Settings, *, ringing: bool = False) -> dict[str, Any]:
-    """What Celery needs to know of this deployment; *ringing*: for one who only rings, and can't wait.
+def celery_config(settings: Settings, *, sending: bool = False) -> dict[str, Any]:
+    """What Celery needs to know of this deployment; *sending*: for a process that only sends, and can't wait.
 
     Makes the folders of a `filesystem://` queue in HOME.
     """
     by_folder = settings.broker.startswith("filesystem")
     return {
         "broker_url": "filesystem://localhost" if by_folder else settings.broker,
-        "broker_transport": "app.folder:Transport" if by_folder else None,
-        "broker_transport_options": _filesystem(settings) if by_folder else _redis(ringing),
+        "broker_transport": "app.filesystem_transport:Transport" if by_folder else None,
+        "broker_transport_options": _filesystem(settings) if by_folder else _redis(sending),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,  # a worker outlasts its broker's absence, however long
-        "broker_connection_timeout": PATIENCE if ringing else 4.0,
+        "broker_connection_timeout": SEND_TIMEOUT if sending else 4.0,
         "task_default_queue": "poembot",
         "task_serializer": "json",
         "result_serializer": "json",
@@ -55,7 +55,7 @@ def celery_config(settings: Settings, *, ringing: bool = False) -> dict[str, Any
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
         # Unlimited: a message whose receipt is lost with its broker would else count as taken for ever, and a worker
-        # with a limit of one would hear no bell again. A solo worker takes one at a time all the same.
+        # with a limit of one would get no message again.
         "worker_prefetch_multiplier": 0,
         "worker_send_task_events": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
@@ -83,22 +83,22 @@ def _filesystem(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _redis(ringing: bool) -> dict[str, Any]:
-    options: dict[str, Any] = {"visibility_timeout": HIDDEN, "health_check_interval": 25}
-    if ringing:
+def _redis(sending: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {"visibility_timeout": VISIBILITY_TIMEOUT, "health_check_interval": 25}
+    if sending:
         return options | {
-            "socket_timeout": PATIENCE,
-            "socket_connect_timeout": PATIENCE,
+            "socket_timeout": SEND_TIMEOUT,
+            "socket_connect_timeout": SEND_TIMEOUT,
             "max_retries": 0,
-            "connect_retries_timeout": PATIENCE,
+            "connect_retries_timeout": SEND_TIMEOUT,
         }
     return options | {"socket_timeout": 30.0, "socket_connect_timeout": 4.0, "socket_keepalive": True}
 
 
-class CeleryBell:
-    """Rings by a Celery message, from a thread of its own: whoever rings doesn't wait for the broker.
+class CeleryQueue:
+    """Announces runs by Celery messages, sent from a thread of its own: the caller doesn't wait for the broker.
 
-    The thread isn't a daemon, so that a short command's last ring still gets out before the process ends.
+    The thread isn't a daemon, so that a short command's last message still gets out before the process ends.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -106,43 +106,44 @@ class CeleryBell:
         self._celery: Celery | None = None
         self._lock = threading.Lock()
         self._voices: list[str] = []
-        self._ringer: threading.Thread | None = None
+        self._sender: threading.Thread | None = None
 
-    def ring(self, voice: str) -> None:
+    def announce(self, voice: str) -> None:
         """Announce that *voice* has a run to take up; returns at once and never raises."""
         with self._lock:
             if voice not in self._voices:
                 self._voices.append(voice)
-            if self._ringer is None:
-                self._ringer = threading.Thread(target=self._ring_all, name="bell")
-                self._ringer.start()
+            if self._sender is None:
+                self._sender = threading.Thread(target=self._send_all, name="announce")
+                self._sender.start()
 
-    def quiet(self, timeout: float = 5.0) -> bool:
-        """Wait until all that was rung is out or given up; False when it still is not after *timeout* seconds."""
-        ringer = self._ringer
-        if ringer is not None:
-            ringer.join(timeout)
-        return self._ringer is None
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until every message is sent or given up; False when one still is not after *timeout* seconds."""
+        sender = self._sender
+        if sender is not None:
+            sender.join(timeout)
+        return self._sender is None
 
-    def _ring_all(self) -> None:
+    def _send_all(self) -> None:
         while True:
             with self._lock:
                 if not self._voices:
-                    self._ringer = None
+                    self._sender = None
                     return
                 voice = self._voices.pop(0)
             began = time.monotonic()
             try:
-                self._app().send_task(BELL, args=[voice], retry=False)
+                self._app().send_task(LOOK, args=[voice], retry=False)
             except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: the sweep finds the run
-                log.warning("bell.unheard", voice=voice, error=str(error), seconds=round(time.monotonic() - began, 2))
+                seconds = round(time.monotonic() - began, 2)
+                log.warning("announce.failed", voice=voice, error=str(error), seconds=seconds)
             else:
-                log.info("bell.rung", voice=voice)
+                log.info("announce.sent", voice=voice)
 
     def _app(self) -> "Celery":
         if self._celery is None:
-            from celery import Celery  # lazily: a web process needs it only once somebody rings
+            from celery import Celery  # lazily: a web process needs it only once somebody asks for a run
 
-            self._celery = Celery("poembot-bell", set_as_current=False)
-            self._celery.conf.update(celery_config(self._settings, ringing=True))
+            self._celery = Celery("poembot-sender", set_as_current=False)
+            self._celery.conf.update(celery_config(self._settings, sending=True))
         return self._celery
