@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.domain.submission import SubmissionStatus
 from app.domain.version import Rate, wilson
-from app.store.reader_tables import GuessRow, QuotableRow
 from app.store.session import insert
-from app.store.tables import ImpressionRow, LineRow, PoemRow, SubmissionRow, VisitorRow, VoiceRow
+from app.store.tables import GuessRow, ImpressionRow, LineRow, PoemRow, QuotableRow, SubmissionRow, VisitorRow, VoiceRow
 
 AT_MOST = 400
 """Newest texts of either kind that are asked about."""

@@ -11,8 +11,7 @@ from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.piece import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
 from app.store.poems import new_id
-from app.store.reader_tables import PieceLineRow, PieceRow
-from app.store.tables import LineRow, PoemRow, TickRow, VersionRow
+from app.store.tables import LineRow, PieceLineRow, PieceRow, PoemRow, TickRow, VersionRow
 
 
 class Pieces:

@@ -25,7 +25,7 @@ from app.web.api.schemas import (
     VoiceOut,
 )
 from app.web.http.deps import (
-    LARGEST_ID,
+    LARGEST_NUMBER,
     BotDep,
     LineId,
     Number,
@@ -84,7 +84,7 @@ def browse(
     session: Reading,
     visitor: VisitorDep,
     sort: Literal["new", "loved"] = "new",
-    version: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    version: Annotated[int | None, Query(ge=0, le=LARGEST_NUMBER)] = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> PoemsOut:
     """Poems that readers were shown."""

@@ -15,7 +15,7 @@ from app.store.trials import Trials
 from app.store.versions import Versions
 from app.web.desk.overview import overview
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
-from app.web.http.deps import LARGEST_ID, BotDep, Slug
+from app.web.http.deps import LARGEST_NUMBER, BotDep, Slug
 from app.web.http.forms import GenuineForm
 from app.web.http.language import language_of
 from app.web.http.page import page, see_other, set_flash
@@ -120,6 +120,6 @@ def _newest(bot: Bot, voice: str) -> TrialReport | None:
 
 
 def _number(typed: str) -> int:
-    if not (typed.isascii() and typed.isdigit() and len(typed) <= 10 and int(typed) <= LARGEST_ID):
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 10 and int(typed) <= LARGEST_NUMBER):
         raise Unfit("invalid", "a version is a number")
     return int(typed)

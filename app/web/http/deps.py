@@ -16,8 +16,10 @@ from app.store.visitors import Visitors
 from app.web.http.visitors import visitor_of
 
 Thing = TypeVar("Thing")
-LARGEST_ID = 2**31 - 1
-"""Ids are 32-bit integers in the database."""
+LARGEST_ID = 2**53 - 1
+"""Of a line or a submission: 64 bits in the database, and up to here every JSON reader has it exactly."""
+LARGEST_NUMBER = 2**31 - 1
+"""Of a run, a version, or a seed: 32 bits."""
 
 
 def bot_of(request: Request) -> Bot:
@@ -68,12 +70,12 @@ Reading = Annotated[Session, Depends(_reading, scope="function")]
 Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
 PoemId = Annotated[str, Path(pattern=r"^[a-z2-7]+$", max_length=16, description="A poem.")]
 LineId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A line.")]
-RunId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A run.")]
+RunId = Annotated[int, Path(ge=1, le=LARGEST_NUMBER, description="A run.")]
 SubmissionId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A submission.")]
 Token = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_-]+$", max_length=40, description="Its author's key to a submission.")
 ]
-Number = Annotated[int, Path(ge=0, le=LARGEST_ID, description="A version of the voice's present base.")]
+Number = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="A version of the voice's present base.")]
 
 
 def greet(session: Session, visitor: Visitor) -> None:

@@ -13,7 +13,7 @@ from app.store.pieces import Pieces
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
-from app.web.http.forms import AnyForm, Form, GenuineForm
+from app.web.http.forms import AnyForm, Form, GenuineForm, is_id
 from app.web.http.page import page, say, see_other, set_flash
 from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.readers.share import SHOWN_ELSEWHERE, card
@@ -99,7 +99,7 @@ def _placed(form: Form) -> list[tuple[int, int]]:
     for name in form.fields:
         place = form.text(name)
         kind, _, line = name.partition("-")
-        if kind == "place" and line.isdecimal() and len(line) < 10 and place.isdecimal() and 0 < int(place[:3]) <= MOST:
+        if kind == "place" and is_id(line) and place.isdecimal() and 0 < int(place[:3]) <= MOST:
             placed.append((int(place[:3]), int(line)))
     return placed
 
