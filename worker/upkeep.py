@@ -86,7 +86,7 @@ def learn_tastes(bot: Bot) -> list[str]:
 def refresh_taste(bot: Bot, voice: str) -> bool:
     """Learn a voice's taste from what readers judged so far; False when another worker did meanwhile."""
     with bot.reads(Tastes) as tastes:
-        before, judged = tastes.newest(voice), tastes.judged(voice)
+        before, judged = tastes.newest(voice), tastes.judged(voice, newest=MAX_READINGS)
     began = time.monotonic()
     content, serves = _learned(judged)
     with bot.transaction() as session:

@@ -97,7 +97,11 @@ class Guesses:
             select(GuessRow.kind, GuessRow.source_id, GuessRow.row).where(GuessRow.visitor_id == visitor)
         )
         done = {tuple(row) for row in guessed}
-        shown = set(self._session.scalars(select(ImpressionRow.line_id).where(ImpressionRow.visitor_id == visitor)))
+        lines = [one.source for one in riddles if not one.human]
+        seen = select(ImpressionRow.line_id).where(
+            ImpressionRow.visitor_id == visitor, ImpressionRow.line_id.in_(lines)
+        )
+        shown = set(self._session.scalars(seen))
         own = set(self._session.scalars(select(SubmissionRow.id).where(SubmissionRow.visitor_id == visitor)))
         return {
             one
