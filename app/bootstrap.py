@@ -148,6 +148,7 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
         spare=bot.spare if only is None else lambda _voice: None,
         challengers=bot.challengers if only is None else tuple,
         dice=dice,
+        candidates=bot.settings.candidates,
         taste_policy=TastePolicy(
             newest=bot.tastes,
             fetch=bot.taste,

@@ -231,7 +231,7 @@ def save(
         files={},
         fingerprint={},
     )
-    checkpoint.write(folder, meta, base.vocabulary, network.arrays())
+    checkpoint.write(folder, meta, base.vocabulary, network.arrays(), reranker=base.reranker)
     return checkpoint.read(folder)
 
 

@@ -13,7 +13,7 @@ from app.domain.poem import Wish, Writing
 from app.engine import whole
 from app.engine.batcher import Batcher, Ticket
 from app.engine.challengers import Challenger, Challengers
-from app.engine.choose import Chooser, within_band
+from app.engine.choose import Chooser
 from app.engine.live import Champion, LiveVersion, load
 from app.engine.memory import give_back
 from app.engine.poem import Done, Event, Failed, Hear
@@ -37,15 +37,16 @@ class Engine:
         fetch: Callable[[str], Path],
         settings: Settings,
         candidates: int = 1,
-        choose: Chooser = within_band,
+        choose: Chooser | None = None,
         spare: Callable[[str], Champion | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
-        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: ways each
-        line is drawn, one of which *choose* takes, where *taste_policy* has no taste that does;
+        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
+        most ways a line is drawn, one of which *choose* takes (None: the version's own way), where *taste_policy* has
+        no taste that does;
         *dice*: seeds for poems whose reader names none.
         """
         self.tally = Tally()
@@ -183,4 +184,11 @@ class Engine:
 
     def _load(self, champion: Champion, folder: Path) -> LiveVersion:
         chosen = self._settings
-        return load(champion, folder, precision=chosen.precision, rows=self._rows, threads=chosen.engine_threads)
+        return load(
+            champion,
+            folder,
+            precision=chosen.precision,
+            rows=self._rows,
+            threads=chosen.engine_threads,
+            candidates=self.candidates,
+        )

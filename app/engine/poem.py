@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from app.domain.errors import PoemBotError
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
-from app.engine.choose import Candidate, Choice, Way
+from app.engine.choose import Candidate, Choice, Context, Way
 from app.engine.live import LiveVersion
 from app.engine.table import Draft, Opening, Outcome, Place, Table
 from models.sample import key, uniform
@@ -259,7 +259,8 @@ class Poem:
         ended = [self._ended[i] for i in range(self.candidates)]
         self._ended.clear()
         number = uniform(self._seed, len(self._lines), WHICH_CANDIDATE)
-        choice = self._way.choose([one.candidate for one in ended], number)
+        context = Context(tuple(line.text for line in self._lines), ends=len(self._lines) == self._wish.lines - 1)
+        choice = self._way.choose(context, [one.candidate for one in ended], number)
         return ended[choice.index], choice
 
     def _finish(self, line: WrittenLine) -> None:

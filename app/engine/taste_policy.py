@@ -5,12 +5,13 @@ noted all the same. A taste that will not load leaves the older one. Knows no da
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Chooser, Way, by_taste
+from app.engine.choose import Way, by_taste, noting, rarity
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -52,9 +53,9 @@ class TastePolicy:
         if known is None or wish.seed is not None:
             return without
         number, taste = known
-        choose: Chooser = by_taste(taste.likings, self._temperature)
         if uniform(seed, IGNORES) >= self._share:
-            return Way(1, choose)
+            return replace(without, choose=noting(taste.likings, without.choose))
+        choose = by_taste(taste.likings, self._temperature, beside=without.score or rarity)
         return Way(self.candidates, choose, number)
 
     def refresh(self) -> None:

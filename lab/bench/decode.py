@@ -62,10 +62,12 @@ class Ring:
         return machine.in_turns(chosen, seconds=self.seconds, rounds=rounds)
 
     def engine(self, rows: int, seconds: float) -> float:
-        """The engine's rate while *rows* poems are under way."""
+        """The engine's rate while *rows* poems are under way: for *seconds*, or until its first step."""
         with _writing(self.version.folder, rows, threads=self.threads) as engine:
             done, began = _steps(engine), time.perf_counter()
             time.sleep(seconds)
+            while _steps(engine) == done and engine.load()[0]:
+                time.sleep(seconds)
             return (_steps(engine) - done) / (time.perf_counter() - began)
 
     def bare(self, rows: int, seconds: float) -> float:

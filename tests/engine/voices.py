@@ -77,6 +77,7 @@ def engine_of(
             {"slots": slots, "queue": queue, "precision": precision, "engine_threads": threads}
         ),
         candidates=candidates,
+        choose=within_band,
     )
     try:
         yield engine

@@ -16,7 +16,6 @@ from models import checkpoint
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
 from worker import trainer
-from worker.examiner import HOLDOUT
 from worker.trainer import dream
 
 
@@ -58,7 +57,7 @@ def test_it_is_taught_to_say_more_of_what_is_liked(base: checkpoint.Checkpoint, 
     after = trainer.save(tmp_path / "version", network, base, lesson_of(base), now=moment)
 
     assert likes(after) > likes(base) + 0.03
-    holdout = read_poems(base.folder / HOLDOUT)
+    holdout = read_poems(base.folder / "holdout.txt")
     before, now = (
         surprise_of_poems(trainer.network_of(one), one.vocabulary, holdout).bits_per_char for one in (base, after)
     )
