@@ -53,6 +53,17 @@ def test_nobody_commits() -> None:
     assert [place for place, node in nodes(*ROOMS) if called(node) == "commit"] == []
 
 
+def test_only_actions_open_transactions_that_write() -> None:
+    """What can happen has one place: a page, a task or a command that wrote by itself would go past rule and audit."""
+    opened = [
+        place
+        for place, node in nodes("app", "worker", "lab")
+        if isinstance(node, ast.Call) and re.search(r"(bot|units)\.(transaction|writes)$", ast.unparse(node.func))
+    ]
+    assert [place for place in opened if not place.startswith(("app/actions/", "app/bootstrap.py:"))] == []
+    assert opened
+
+
 def test_nothing_is_unpickled_or_evaluated() -> None:
     """A version folder from elsewhere must not be able to run code here."""
     loads = [place for place, node in nodes(*ROOMS) if imported(node) & UNSAFE_MODULES]

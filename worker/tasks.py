@@ -15,7 +15,7 @@ from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.actions import runs
+from app import actions
 from app.bootstrap import Bot
 from app.task_queue import LOOK, SWEEP, SWEEP_EVERY, TIDY, celery_config
 from worker import upkeep
@@ -42,9 +42,9 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     @celery.task(name=SWEEP)
     def look_around() -> None:
         """Start what is due, announce what nobody took up; weigh trials, learn tastes, prune the shelf."""
-        runs.start_due(bot)
+        actions.runs.start_due(bot)
         upkeep.weigh_trials(bot)
-        upkeep.learn_tastes(bot)
+        actions.tastes.learn_due(bot)
         upkeep.prune(bot)
 
     @celery.task(name=TIDY)

@@ -5,6 +5,34 @@ log, the bell. Pages, JSON, command line, worker and simulation call the same fu
 transaction that writes. It commits before it returns.
 """
 
-from app.actions import lessons, next_line, pieces, poems, runs, submissions, trials, versions
+from app.actions import (
+    admins,
+    guesses,
+    lessons,
+    pieces,
+    poems,
+    pulses,
+    runs,
+    submissions,
+    tastes,
+    ticks,
+    trials,
+    versions,
+    visitors,
+)
 
-__all__ = ["lessons", "next_line", "pieces", "poems", "runs", "submissions", "trials", "versions"]
+__all__ = [
+    "admins",
+    "guesses",
+    "lessons",
+    "pieces",
+    "poems",
+    "pulses",
+    "runs",
+    "submissions",
+    "tastes",
+    "ticks",
+    "trials",
+    "versions",
+    "visitors",
+]

@@ -1,12 +1,16 @@
-"""Runs: one is asked for, by an admin, from the shell, by the count or by the clock; one is cancelled."""
+"""Runs: one is asked for, by an admin, from the shell, by the count or by the clock; a worker takes it up and ends it.
+
+Every write of a worker names its claim: one that has lost the run writes nothing.
+"""
 
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
-from app.domain.run import Cause, RunReport
+from app.domain.run import Cause, Claim, Progress, RunReport, RunState
 from app.domain.schedule import Schedule
+from app.domain.verdict import Verdict
 from app.store import session as units
 from app.store.audit import Audit
 from app.store.clock import told_by
@@ -41,6 +45,49 @@ def cancel(bot: Bot, run: int, *, by: str) -> tuple[RunReport, bool]:
         report = runs.cancel(run, bot.clock())
         Audit(session).add(by, "run.cancel", f"{report.voice} run {run}", "", bot.clock())
         return report, True
+
+
+def claim(bot: Bot) -> Claim | None:
+    """Take the oldest run that nobody holds, for `LEASE` seconds; None if there is none."""
+    with bot.transaction() as session:
+        lease = timedelta(seconds=bot.settings.lease)
+        return Runs(session).claim(told_by(session), lease, attempts=bot.settings.attempts)
+
+
+def report(bot: Bot, claim: Claim, progress: Progress, *, renew: bool) -> None:
+    """Write down how far a run has come; *renew*: and that its worker lives. Raises LeaseLost, Cancelled."""
+    with bot.transaction() as session:
+        runs = Runs(session)
+        if renew:
+            runs.renew(claim, told_by(session), timedelta(seconds=bot.settings.lease))
+        runs.report(
+            claim,
+            phase=progress.phase,
+            step=progress.step,
+            of=progress.of,
+            loss=progress.loss,
+            seconds_left=progress.seconds_left,
+        )
+
+
+def say(bot: Bot, run: int, text: str) -> None:
+    """Add a line to a run's log."""
+    with bot.transaction() as session:
+        Runs(session).log(run, text, bot.clock())
+
+
+def end(bot: Bot, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None) -> None:
+    """The run is over without a version; *verdict*: why. Raises LeaseLost."""
+    with bot.transaction() as session:
+        Runs(session).end(claim, state, error=error, verdict=verdict, now=bot.clock())
+
+
+def give_back(bot: Bot, claim: Claim) -> None:
+    """Put a run back into the queue, unfinished: its worker must stop. The attempt does not count. Raises LeaseLost."""
+    with bot.transaction() as session:
+        runs = Runs(session)
+        runs.release(claim)
+        runs.log(claim.run, "the worker is shutting down; back in the queue", bot.clock())
 
 
 def start_due(bot: Bot, *, at: datetime | None = None) -> None:

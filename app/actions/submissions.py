@@ -1,19 +1,21 @@
-"""Teaching a poem: is the text fit, and may it be learned?"""
+"""A submission: a visitor teaches a poem, takes it back; a moderator decides. And: is the text fit to be learned?"""
 
 import hashlib
 import unicodedata
-from collections.abc import Collection, Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Sequence
 
 import regex
 
+from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.screening import NEAR, blocked, letters, personal_data, sketch
 from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST, Flag, Offer, Submission, SubmissionStatus
+from app.domain.visitor import Visitor
 from app.store.audit import Audit
+from app.store.guesses import Guesses
 from app.store.submissions import Submissions
+from app.store.voices import Voices
 
 _FORBIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\uFFFD--[\n\r\t]]", regex.VERSION1)
 _DIRECTION = regex.compile(r"[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C]")
@@ -23,24 +25,57 @@ _FLOOD = regex.compile(r"\p{M}{5,}")
 _LETTER = regex.compile(r"\p{L}")
 
 
-class SubmissionStore(Protocol):
-    """Where submissions are kept: `store.submissions.Submissions`."""
+def teach(
+    bot: Bot,
+    voice: str,
+    *,
+    by: Visitor,
+    text: str,
+    title: str | None = None,
+    author: str | None = None,
+    consent: bool,
+    quotable: bool = False,
+) -> tuple[Submission, bool]:
+    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice.
 
-    def add(
-        self,
-        offer: Offer,
-        voice: str,
-        visitor: str,
-        *,
-        address: str,
-        status: SubmissionStatus,
-        now: datetime,
-        flags: Sequence[str],
-    ) -> tuple[Submission, bool]:
-        """Take an offer; is it new?"""
+    It waits for a moderator, or, where the deployment trusts its checks (`AUTO_APPROVE`), goes straight into the
+    lesson; what the screen has flagged waits in either case. *quotable*: single lines of it may be shown in the
+    guessing game.
+    """
+    with bot.reads(Voices) as voices:
+        voices.check(voice)
+    offer = examine(text, title, author, consent=consent)
+    with bot.transaction() as session:
+        greet(session, bot, by)
+        submissions = Submissions(session)
+        twin = submissions.has_twin(offer.sketch, voice, share=NEAR)
+        flags = [flag for flag, up in ((Flag.BLOCKED, offer.blocked), (Flag.TWIN, twin)) if up]
+        status = SubmissionStatus.APPROVED if bot.settings.auto_approve and not flags else SubmissionStatus.WAITING
+        given, new = submissions.add(
+            offer, voice, by.id, address=by.address, status=status, now=bot.clock(), flags=flags
+        )
+        if quotable:
+            Guesses(session).allow(given.id)
+        return given, new
 
-    def has_twin(self, sketch: Collection[int], voice: str, *, share: float) -> bool:
-        """Is there another that has *share* of the sketch?"""
+
+def withdraw(bot: Bot, token: str) -> Submission:
+    """Its author takes it back: the next lesson is without it. Raises UnknownSubmission."""
+    with bot.transaction() as session:
+        return Submissions(session).withdraw(token, bot.clock())
+
+
+def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -> list[Submission]:
+    """Approve or reject, or put back into the queue; what its author has withdrawn stays so. Raises UnknownSubmission.
+
+    All of them, or none.
+    """
+    with bot.transaction() as session:
+        decided = Submissions(session).decide(ids, status, by=by, now=bot.clock())
+        for given in decided:
+            detail = f"now {given.status}"
+            Audit(session).add(by, f"submission.{status}", f"submission {given.id}", detail, bot.clock())
+    return decided
 
 
 def graphemes(text: str) -> int:
@@ -104,36 +139,3 @@ def examine(text: str, title: str | None, author: str | None, *, consent: bool) 
     if not consent:
         raise Unfit("no_consent", "without your consent the poem cannot be learned")
     return Offer(kept, names[0], names[1], fingerprint(kept), sketch(kept), blocked=blocked(whole) is not None)
-
-
-def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -> list[Submission]:
-    """Approve or reject, or put back into the queue; what its author has withdrawn stays so. Raises UnknownSubmission.
-
-    All of them, or none.
-    """
-    with bot.transaction() as session:
-        decided = Submissions(session).decide(ids, status, by=by, now=bot.clock())
-        for given in decided:
-            detail = f"now {given.status}"
-            Audit(session).add(by, f"submission.{status}", f"submission {given.id}", detail, bot.clock())
-    return decided
-
-
-def teach(
-    offer: Offer,
-    voice: str,
-    visitor: str,
-    *,
-    address: str,
-    auto_approve: bool,
-    submissions: SubmissionStore,
-    now: datetime,
-) -> tuple[Submission, bool]:
-    """Take the offer into the queue, or, where the deployment trusts its checks, straight into the lesson.
-
-    What the screen has flagged waits for a moderator in either case.
-    """
-    twin = submissions.has_twin(offer.sketch, voice, share=NEAR)
-    flags = [flag for flag, up in ((Flag.BLOCKED, offer.blocked), (Flag.TWIN, twin)) if up]
-    status = SubmissionStatus.APPROVED if auto_approve and not flags else SubmissionStatus.WAITING
-    return submissions.add(offer, voice, visitor, address=address, status=status, now=now, flags=flags)

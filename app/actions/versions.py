@@ -73,6 +73,29 @@ def publish(bot: Bot, claim: Claim, candidate: Candidate) -> tuple[RunState, int
     return state, number
 
 
+def bring(bot: Bot, voice: str, folder: str, *, lesson: Mapping[str, object], items: Sequence[LessonItem] = ()) -> int:
+    """Record a version that no run has made and no gate has examined, as admitted; its number. For the lab."""
+    with bot.transaction() as session:
+        _, number = Versions(session).add(
+            voice,
+            folder=folder,
+            status=VersionStatus.ADMITTED,
+            lesson=lesson,
+            metrics={},
+            verdict=None,
+            run=None,
+            now=bot.clock(),
+            items=items,
+        )
+    return number
+
+
+def note_base(bot: Bot, base: int, metrics: Mapping[str, float], poems: Sequence[Sequence[str]]) -> None:
+    """Keep what was measured of a base (row id) and poems it wrote: once per release, beside its first candidate."""
+    with bot.transaction() as session:
+        Versions(session).measured(base, metrics, poems)
+
+
 def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = False, reason: str = "") -> int:
     """Have version *number* serve; its number.
 

@@ -1,7 +1,7 @@
 """Retention: which versions leave the shelf to save room. Their rows, poems and figures stay.
 
 Never the champion, nor what it can be rolled back to, nor what served a moment ago, nor what is on trial, nor what a
-web process still has in memory for a poem under way. A pure rule; `app/actions/upkeep.py` carries it out.
+web process still has in memory for a poem under way. A pure rule; `app/actions/versions.py` carries it out.
 """
 
 from collections.abc import Collection, Sequence

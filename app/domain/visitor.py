@@ -12,3 +12,8 @@ class Visitor:
     """Did the cookie come back with this request?"""
     address: str
     """Keyed hash of the address, of this day."""
+
+    @property
+    def turn(self) -> str:
+        """Who takes turns with others when many wait for a poem: visitors, and addresses that bring no cookie."""
+        return self.id if self.returned else self.address

@@ -31,7 +31,7 @@ class Voices:
     def all(self) -> list[VoiceReport]:
         """Every voice that serves, oldest first."""
         rows = self._session.execute(_serving().order_by(VoiceRow.created, VoiceRow.slug))
-        return [_report(*row) for row in rows]
+        return [_report(voice, champion, versions) for voice, champion, versions in rows]
 
     def check(self, slug: str) -> None:
         """Raises UnknownVoice for a slug that no voice which serves has."""
@@ -43,7 +43,8 @@ class Voices:
         row = self._session.execute(_serving().where(VoiceRow.slug == slug)).one_or_none()
         if row is None:
             raise UnknownVoice(slug)
-        return _report(*row)
+        voice, champion, versions = row
+        return _report(voice, champion, versions)
 
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
         """A new voice, or a new release of its base; False when it is known as it is.

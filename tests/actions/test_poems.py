@@ -1,186 +1,140 @@
-"""Poems: what a visitor may wish for, and where the lines he keeps go."""
+"""Poems: written outside of every transaction, stored whole or not at all; and the next line."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from app.actions.poems import check, keeping, write
+from app.actions import poems as actions
+from app.actions.poems import CANDIDATES
+from app.bootstrap import Bot
 from app.domain.errors import EngineFull, Unfit, UnknownLine
-from app.domain.poem import MOST_LINES, MOST_PRIME, Quotation, Wish, Writing, WrittenLine
+from app.domain.poem import MOST_LINES, Poem, Quotation, Wish, Writing, WrittenLine
+from app.domain.visitor import Visitor
+from app.store.poems import Poems
+from tests.support.world import World
 
-NOW = datetime(2026, 11, 24, tzinfo=UTC)
-
-
-@dataclass
-class Shown:
-    """A visitor's memory: where each line he was shown stood; and what was stored for him."""
-
-    stood: dict[int, int]
-    kept: list[Writing] = field(default_factory=list)
-    open: int = 0
-
-    def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:
-        """The lines as he knows them."""
-        for line in lines:
-            if line not in self.stood:
-                raise UnknownLine(line)
-        return [Quotation(line, f"line {line}") for line in lines]
-
-    def slots(self, lines: Sequence[int], visitor: str) -> dict[int, int]:
-        """Where they stood."""
-        return {line: self.stood[line] for line in lines}
-
-    def keep(self, writing: Writing, visitor: str, *, prime: str, fixed_seed: bool, now: datetime) -> str:
-        """Store a poem."""
-        self.kept.append(writing)
-        return f"{visitor}'s poem, {prime!r}, {'fixed' if fixed_seed else 'free'}"
-
-    @contextmanager
-    def opened(self) -> Iterator["Shown"]:
-        """A unit of work."""
-        self.open += 1
-        yield self
-        self.open -= 1
+ANN = Visitor("ann", returned=True, address="home")
 
 
 @dataclass
 class Poet:
-    """Writes without a network; can be asked to be full."""
+    """Writes without a network, the same few lines again and again; can be asked to be full."""
 
-    store: Shown
+    bot: Bot
+    version: int
+    says: Sequence[str] = ("행",)
     full: bool = False
     wished: list[Wish] = field(default_factory=list)
+    turns: list[str] = field(default_factory=list)
 
-    def write(self, voice: str, wish: Wish) -> Writing:
+    def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
         """A poem of as many lines as were wished for."""
-        assert self.store.open == 0, "the database waits while a poem is written"
+        assert self.bot.database.pool.checkedout() == 0, "the database waits while a poem is written"  # type: ignore[attr-defined]
         if self.full:
             raise EngineFull(3)
+        said = self.says[len(self.wished) % len(self.says)]
         self.wished.append(wish)
-        lines = tuple(WrittenLine(slot, "행", -1.0, 1.0) for slot in range(wish.lines))
-        return Writing(voice, 1, 7, 0.8, lines)
+        self.turns.append(visitor)
+        keep = [*wish.keep, *[None] * (wish.lines - len(wish.keep))]
+        lines = [
+            WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) if q else WrittenLine(slot, said, -1.0, 1.0)
+            for slot, q in enumerate(keep)
+        ]
+        return Writing(voice, self.version, 7, 0.8, tuple(lines))
 
 
-@pytest.mark.parametrize(
-    ("wish", "code"),
-    [
-        (Wish(lines=0), "bad_lines"),
-        (Wish(lines=MOST_LINES + 1), "bad_lines"),
-        (Wish(temperature=0.0), "bad_temperature"),
-        (Wish(temperature=99.0), "bad_temperature"),
-        (Wish(temperature=float("nan")), "bad_temperature"),
-        (Wish(prime="가" * (MOST_PRIME + 1)), "prime_too_long"),
-        (Wish(prime="봄\x00"), "not_text"),
-        (Wish(prime="봄\u202e비"), "not_text"),
-        (Wish(own="가" * (MOST_PRIME + 1)), "prime_too_long"),
-        (Wish(own="봄\x00"), "not_text"),
-    ],
-)
-def test_a_wish_that_cannot_be_fulfilled_is_refused(wish: Wish, code: str) -> None:
-    """With the reason, before the network is asked."""
-    with pytest.raises(Unfit) as refused:
-        check(wish)
-
-    assert refused.value.code == code
+@pytest.fixture
+def poet(world: World) -> Poet:
+    """A voice's poet."""
+    return Poet(world.bot(), world.voice())
 
 
-def test_a_beginning_is_one_line() -> None:
-    """White space in it is evened, so that it cannot end the line it begins."""
-    assert check(Wish(prime="  봄비가\n 온다 ")).prime == "봄비가 온다"
+def read(poet: Poet, poem: str) -> Poem:
+    """The poem as Ann sees it."""
+    with poet.bot.reads(Poems) as poems:
+        return poems.one(poem, ANN.id)
 
 
-def test_kept_lines_stay_where_they_stood() -> None:
-    """The rest is written anew around them."""
-    store = Shown({11: 0, 13: 2})
+def test_a_poem_is_written_between_two_units_of_work(poet: Poet) -> None:
+    """No transaction is open while the network writes; what she keeps stands where it stood; it is her turn."""
+    first = read(poet, actions.write(poet.bot, poet, "sibot", Wish(), by=ANN))
+    kept = first.lines[1].id
 
-    wish = keeping(Wish(lines=4), [13, 11], "ann", store=store)
+    second = read(poet, actions.write(poet.bot, poet, "sibot", Wish(prime="봄"), by=ANN, keep=[kept, kept]))
 
-    assert wish.keep == (Quotation(11, "line 11"), None, Quotation(13, "line 13"), None)
-
-
-def test_lines_from_two_poems_find_a_place() -> None:
-    """Two lines that stood in the same place end up beside each other, and one from a longer poem still fits."""
-    store = Shown({1: 0, 2: 0, 3: 9})
-
-    wish = keeping(Wish(lines=3), [1, 2, 3], "ann", store=store)
-
-    assert wish.keep == (Quotation(1, "line 1"), Quotation(2, "line 2"), Quotation(3, "line 3"))
+    assert poet.wished[1].keep[1] == Quotation(kept, "행")
+    assert (second.prime, second.lines[1].id, second.mine) == ("봄", kept, True)
+    assert poet.turns == ["ann", "ann"]
 
 
-def test_a_line_of_ones_own_follows_what_is_kept() -> None:
-    """In the order given, wherever the kept lines stood; and at least one line follows it."""
-    store = Shown({11: 4, 13: 2})
+def test_who_brings_no_cookie_waits_with_his_address(poet: Poet) -> None:
+    """Else a new cookie for each request would be a place in every turn."""
+    newcomer = Visitor("somebody", returned=False, address="home")
 
-    wish = keeping(Wish(lines=2, own="내 행"), [11, 13], "ann", store=store)
+    actions.write(poet.bot, poet, "sibot", Wish(), by=newcomer)
 
-    assert wish.keep == (Quotation(11, "line 11"), Quotation(13, "line 13"), Quotation(None, "내 행"))
-    assert wish.lines == 4
-
-
-def test_a_line_of_ones_own_may_be_the_first() -> None:
-    """Nothing is kept, and the rest of the poem follows it."""
-    wish = keeping(check(Wish(own="  내\n행 ")), [], "ann", store=Shown({}))
-
-    assert (wish.keep, wish.lines) == ((Quotation(None, "내 행"),), 5)
+    assert poet.turns == ["home"]
 
 
-def test_after_a_line_of_ones_own_there_must_be_room() -> None:
-    """A poem has sixteen lines at most."""
-    with pytest.raises(Unfit) as refused:
-        keeping(Wish(own="내 행"), range(1, MOST_LINES), "ann", store=Shown(dict.fromkeys(range(1, MOST_LINES), 0)))
+def test_a_poem_with_a_seed_of_the_visitors_makes_no_impressions(poet: Poet) -> None:
+    """It can be had again and again: no tick on it tells anything."""
+    fixed, free = (read(poet, actions.write(poet.bot, poet, "sibot", Wish(seed=seed), by=ANN)) for seed in (5, None))
 
-    assert refused.value.code == "too_many_kept"
-
-
-@given(st.dictionaries(st.integers(1, 99), st.integers(0, MOST_LINES), max_size=8), st.integers(1, MOST_LINES))
-def test_every_kept_line_is_in_the_poem_once(stood: dict[int, int], lines: int) -> None:
-    """Whatever stood where: none is lost, none is doubled, and the poem gets no longer."""
-    store, asked = Shown(stood), list(stood) * 2  # named twice, as a doubled form field would
-    if len(stood) > lines:
-        with pytest.raises(Unfit):
-            keeping(Wish(lines=lines), asked, "ann", store=store)
-        return
-
-    kept = [q.line or 0 for q in keeping(Wish(lines=lines), asked, "ann", store=store).keep if q is not None]
-
-    assert sorted(kept) == sorted(stood)
+    assert [line.tickable for line in fixed.lines] == [False] * 5
+    assert [line.tickable for line in free.lines] == [True] * 5
 
 
-def test_a_poem_is_written_between_two_units_of_work() -> None:
-    """No transaction is open while the network writes."""
-    store = Shown({11: 1})
-    poet = Poet(store)
-
-    poem = write(
-        Wish(prime="봄"), "sibot", "ann", keep=[11], reading=store.opened, storing=store.opened, writer=poet, now=NOW
-    )
-
-    assert poem == "ann's poem, '봄', free"
-    assert poet.wished[0].keep[1] == Quotation(11, "line 11")
-    assert len(store.kept) == 1
-
-
-def test_a_seed_of_the_visitors_is_noted() -> None:
-    """The store must know, so that the poem makes no impressions."""
-    store = Shown({})
-
-    poem = write(Wish(seed=5), "sibot", "ann", reading=store.opened, storing=store.opened, writer=Poet(store), now=NOW)
-
-    assert poem.endswith("fixed")
-
-
-def test_a_full_engine_stores_nothing() -> None:
+def test_a_full_engine_stores_nothing(poet: Poet) -> None:
     """Who was turned away left no half poem behind."""
-    store = Shown({})
+    poet.full = True
 
     with pytest.raises(EngineFull):
-        write(
-            Wish(), "sibot", "ann", reading=store.opened, storing=store.opened, writer=Poet(store, full=True), now=NOW
-        )
+        actions.write(poet.bot, poet, "sibot", Wish(), by=ANN)
 
-    assert store.kept == []
+    with poet.bot.reads(Poems) as poems:
+        assert poems.newest("sibot") is None
+
+
+def test_nobody_keeps_a_line_he_was_never_shown(poet: Poet) -> None:
+    """Before the network is asked."""
+    with pytest.raises(UnknownLine):
+        actions.write(poet.bot, poet, "sibot", Wish(), by=ANN, keep=[1])
+
+    assert poet.wished == []
+
+
+def test_three_ways_to_go_on(poet: Poet) -> None:
+    """Each follows the whole poem, and no two are the same, though the poet repeats himself."""
+    lines = [line.id for line in read(poet, actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN)).lines]
+    poet.says, poet.wished = ["가", "가", "나", "다", "라"], []
+
+    ways = actions.propose(poet.bot, poet, "sibot", lines, by=ANN, temperature=0.6)
+
+    assert [way.lines[-1].text for way in ways] == ["가", "나", "다"]
+    assert all([q and q.line for q in wish.keep] == lines for wish in poet.wished)
+    assert all((wish.lines, wish.temperature) == (3, 0.6) for wish in poet.wished)
+
+
+def test_a_poet_of_few_words_offers_fewer(poet: Poet) -> None:
+    """Whoever always says the same is not asked for ever."""
+    assert 1 == len(actions.propose(poet.bot, poet, "sibot", [], by=ANN)) < CANDIDATES
+
+
+def test_the_line_that_is_picked_makes_a_poem_once(poet: Poet) -> None:
+    """With the lines before it; a second click finds that poem."""
+    lines = [line.id for line in read(poet, actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN)).lines]
+    picked = Writing("sibot", poet.version, 7, 0.8, (WrittenLine(0, "다음 행", -3.0, 1.0),))
+
+    first, again = (actions.pick(poet.bot, lines, picked, by=ANN) for _ in range(2))
+
+    assert first == again
+    assert [line.text for line in read(poet, first).lines] == ["행", "행", "다음 행"]
+
+
+def test_a_full_poem_has_no_next_line(poet: Poet) -> None:
+    """Sixteen lines are the most."""
+    with pytest.raises(Unfit) as refused:
+        actions.propose(poet.bot, poet, "sibot", range(1, MOST_LINES + 1), by=ANN)
+
+    assert refused.value.code == "too_many_kept"

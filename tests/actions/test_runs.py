@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 
 from app.actions import runs, trials
-from app.actions.submissions import examine, teach
+from app.actions.submissions import teach
 from app.domain.errors import UnknownVoice
 from app.domain.run import Cause, RunReport, RunState
 from app.domain.submission import SubmissionStatus
+from app.domain.visitor import Visitor
 from app.store.runs import Runs
-from app.store.submissions import Submissions
 from app.store.trials import Trials
 from tests.support.world import World
 
@@ -25,20 +25,11 @@ def sweep(world: World, *, hours: float = 0, after: int = 0) -> list[RunReport]:
 
 def give(world: World, count: int, voice: str = "sibot") -> None:
     """So many approved poems."""
-    ann = world.visitor("ann")
+    ann = Visitor("ann", returned=True, address="")
     for n in range(count):
         dice = random.Random(f"{world.clock.now} {n}")  # no two alike, or the second would wait
         text = " ".join("".join(dice.choices("가나다라마바사아자차카타파하", k=3)) for _ in range(8))
-        with world.transaction() as session:
-            teach(
-                examine(text, None, None, consent=True),
-                voice,
-                ann,
-                address="",
-                auto_approve=True,
-                submissions=Submissions(session),
-                now=world.clock.now,
-            )
+        teach(world.bot(auto_approve=True), voice, by=ann, text=text, consent=True)
 
 
 def end(world: World, state: RunState) -> None:
@@ -162,14 +153,6 @@ def test_lost_announcements_are_made_again(world: World) -> None:
 def test_a_deployment_chooses_who_approves(world: World, trusting: bool, status: SubmissionStatus) -> None:
     """The queue, or the automatic checks alone."""
     world.voice()
-    with world.transaction() as session:
-        taught, _ = teach(
-            examine("봄비가 온다 창을 닫는다", None, None, consent=True),
-            "sibot",
-            world.visitor("ann"),
-            address="",
-            auto_approve=trusting,
-            submissions=Submissions(session),
-            now=world.clock.now,
-        )
+    ann, text = Visitor("ann", returned=True, address=""), "봄비가 온다 창을 닫는다"
+    taught, _ = teach(world.bot(auto_approve=trusting), "sibot", by=ann, text=text, consent=True)
     assert taught.status is status

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from app.actions import submissions as deed
+from app.actions import submissions
 from app.bootstrap import Bot, now
 from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
 from app.domain.version import VersionStatus
+from app.domain.visitor import Visitor
 from app.store.learned import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
@@ -326,11 +327,9 @@ def test_what_a_dead_worker_left_on_the_shelf_is_cleared(bot: Bot, feedback: lis
 def test_a_poem_that_was_approved_is_taught(bot: Bot) -> None:
     """A submission alone makes a lesson, and its author can see which version learned it."""
     World(bot.sessions).visitor("author")
-    offer = deed.examine("밤비가 지나간 골목에\n우산 하나 남아 있다", None, None, consent=True)
-    with bot.transaction() as session:
-        store = Submissions(session)
-        given, _ = deed.teach(offer, "sibot", "author", address="", auto_approve=False, submissions=store, now=now())
-        store.decide([given.id], SubmissionStatus.APPROVED, by="admin", now=now())
+    text, author = "밤비가 지나간 골목에\n우산 하나 남아 있다", Visitor("author", returned=True, address="")
+    given, _ = submissions.teach(bot, "sibot", by=author, text=text, consent=True)
+    submissions.decide(bot, [given.id], SubmissionStatus.APPROVED, by="admin")
     ask(bot)
 
     Runner(bot).work()

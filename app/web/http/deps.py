@@ -1,18 +1,15 @@
 """What routes ask for. One unit of work a request, kept before the answer leaves."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.engine.reader import Reader
-from app.store.poems import Poems
-from app.store.visitors import Visitors
 from app.web.http.visitors import visitor_of
 
 Thing = TypeVar("Thing")
@@ -52,11 +49,6 @@ ReaderDep = Annotated[Reader, Depends(_at_once(reader_of))]
 VisitorDep = Annotated[Visitor, Depends(_at_once(visitor_of))]
 
 
-def _transaction(bot: BotDep) -> Iterator[Session]:
-    with bot.transaction() as session:
-        yield session
-
-
 def _reading(bot: BotDep) -> Iterator[Session]:
     with bot.reading() as session:
         yield session
@@ -64,7 +56,6 @@ def _reading(bot: BotDep) -> Iterator[Session]:
 
 # scope="function": the commit happens before the response leaves. FastAPI's
 # default would say 200 first and find out afterwards.
-Transaction = Annotated[Session, Depends(_transaction, scope="function")]
 Reading = Annotated[Session, Depends(_reading, scope="function")]
 
 Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
@@ -76,16 +67,3 @@ Token = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_-]+$", max_length=40, description="Its author's key to a submission.")
 ]
 Number = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="A version of the voice's present base.")]
-
-
-def greet(session: Session, visitor: Visitor) -> None:
-    """Note in the database that this visitor is here; needed before anything can be stored for him."""
-    Visitors(session).greet(visitor.id, cookie_came_back=visitor.returned, address=visitor.address, now=now())
-
-
-@contextmanager
-def storing_poems(bot: Bot, visitor: Visitor) -> Iterator[Poems]:
-    """The poems, to add one for *visitor*."""
-    with bot.transaction() as session:
-        greet(session, visitor)
-        yield Poems(session)

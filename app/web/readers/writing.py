@@ -1,39 +1,17 @@
 """Having a poem written for a visitor: his current one, or a new one. What pages and JSON share."""
 
-from dataclasses import dataclass
-from functools import partial
-
 from fastapi import Request
 
-from app.actions import poems as deeds
-from app.bootstrap import Bot, now
+from app import actions
+from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.poem import Wish, Writing
+from app.domain.poem import Wish
 from app.domain.visitor import Visitor
-from app.engine.engine import Engine
 from app.store.poems import Poems
 from app.store.visitors import Visitors
 from app.store.voices import Voices
-from app.web.http.deps import greet, storing_poems
 from app.web.http.rate_limits import POEMS, Limited, take
 from app.web.http.visitors import is_quiet
-
-
-@dataclass(frozen=True, slots=True)
-class InTurn:
-    """The engine, told whose turn it is when many wait (`loop.ports.Writer`)."""
-
-    engine: Engine
-    turn: str
-
-    def write(self, voice: str, wish: Wish) -> Writing:
-        """A poem."""
-        return self.engine.write(voice, wish, visitor=self.turn)
-
-
-def turn_of(visitor: Visitor) -> str:
-    """Who takes turns with others when many wait: visitors, and addresses that bring no cookie."""
-    return visitor.id if visitor.returned else visitor.address
 
 
 def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> str:
@@ -45,16 +23,7 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
     with bot.reads(Voices) as voices:
         voices.check(voice)
     take(request, POEMS, visitor)
-    poem = deeds.write(
-        wish,
-        voice,
-        visitor.id,
-        keep=keep,
-        reading=partial(bot.reads, Poems),
-        storing=partial(storing_poems, bot, visitor),
-        writer=InTurn(engine, turn_of(visitor)),
-        now=now(),
-    )
+    poem = actions.poems.write(bot, engine, voice, wish, by=visitor, keep=keep)
     metrics.poem(voice)
     return poem
 
@@ -75,7 +44,7 @@ def current(request: Request, voice: str, visitor: Visitor) -> str | None:
         return mine or newest
     if mine is not None:
         if not returned:
-            note_return(bot, visitor)
+            actions.visitors.come_back(bot, visitor)
         return mine
     try:
         return compose(request, voice, visitor, Wish(), [])
@@ -85,25 +54,10 @@ def current(request: Request, voice: str, visitor: Visitor) -> str | None:
         return newest
 
 
-def note_return(bot: Bot, visitor: Visitor) -> None:
-    """His cookie has come back: from now on his impressions count."""
-    with bot.transaction() as session:
-        greet(session, visitor)
-
-
 def meet(request: Request, poem: str, visitor: Visitor) -> None:
     """A reader opens a poem by its address: the lines he had not seen make impressions. Raises UnknownPoem."""
-    bot: Bot = request.app.state.bot
-    if is_quiet(request):
-        return
-    with bot.reading() as session:
-        seen = Poems(session).one(poem, visitor.id)
-        returned = Visitors(session).has_returned(visitor.id)
-    new = not seen.mine and not all(line.tickable or line.primed or line.quoted for line in seen.lines)
-    if new or (visitor.returned and not returned):
-        with bot.transaction() as session:
-            greet(session, visitor)
-            Poems(session).show(poem, visitor.id, now())
+    if not is_quiet(request):
+        actions.poems.show(request.app.state.bot, poem, to=visitor)
 
 
 def temperature_of(typed: str) -> float | None:
