@@ -17,9 +17,9 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import actions
-from app.actions import lessons
 from app.actions.versions import Candidate
 from app.bootstrap import Bot, now
+from app.domain import lesson as lessons
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
 from app.domain.heldout import ReadLine, choosers, split
 from app.domain.lesson import Lesson

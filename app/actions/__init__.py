@@ -8,7 +8,6 @@ transaction that writes. It commits before it returns.
 from app.actions import (
     admins,
     guesses,
-    lessons,
     pieces,
     poems,
     pulses,
@@ -24,7 +23,6 @@ from app.actions import (
 __all__ = [
     "admins",
     "guesses",
-    "lessons",
     "pieces",
     "poems",
     "pulses",

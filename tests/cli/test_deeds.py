@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.actions import submissions as deed
 from app.bootstrap import Bot, now
+from app.domain import submission as deed
 from app.domain.submission import SubmissionStatus
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus

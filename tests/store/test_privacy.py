@@ -6,9 +6,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import MetaData, inspect, select, text
 
-from app.actions import lessons
-from app.actions.submissions import examine
-from app.domain.submission import SubmissionStatus
+from app.domain import lesson as lessons
+from app.domain.submission import SubmissionStatus, examine
 from app.store.feedback import FeedbackStore
 from app.store.guesses import Guesses, Riddle
 from app.store.poems import Poems

@@ -5,10 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app import actions
-from app.actions.submissions import examine
 from app.domain.errors import AlreadyTaught, UnknownSubmission
 from app.domain.screening import NEAR
-from app.domain.submission import Offer, Submission, SubmissionStatus
+from app.domain.submission import Offer, Submission, SubmissionStatus, examine
 from app.domain.visitor import Visitor
 from app.store.feedback import FeedbackStore
 from app.store.submissions import Submissions
