@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownVoice
@@ -30,8 +30,7 @@ class Voices:
 
     def all(self) -> list[VoiceReport]:
         """Every voice that serves, oldest first."""
-        rows = self._session.execute(_serving().order_by(VoiceRow.created, VoiceRow.slug))
-        return [_report(voice, champion, versions) for voice, champion, versions in rows]
+        return self._reports()
 
     def check(self, slug: str) -> None:
         """Raises UnknownVoice for a slug that no voice which serves has."""
@@ -40,11 +39,22 @@ class Voices:
 
     def one(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
-        row = self._session.execute(_serving().where(VoiceRow.slug == slug)).one_or_none()
-        if row is None:
+        found = self._reports(VoiceRow.slug == slug)
+        if not found:
             raise UnknownVoice(slug)
-        voice, champion, versions = row
-        return _report(voice, champion, versions)
+        return found[0]
+
+    def _reports(self, *which: ColumnElement[bool]) -> list[VoiceReport]:
+        """Voices that serve, each with its champion and the number of versions of its present base."""
+        of_base = aliased(VersionRow)
+        versions = select(func.count()).where(of_base.voice == VoiceRow.slug, of_base.base == VoiceRow.base)
+        rows = self._session.execute(
+            select(VoiceRow, VersionRow, versions.correlate(VoiceRow).scalar_subquery())
+            .join(VersionRow, VersionRow.id == VoiceRow.champion_id)
+            .where(*which)
+            .order_by(VoiceRow.created, VoiceRow.slug)
+        )
+        return [_report(voice, champion, count) for voice, champion, count in rows]
 
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
         """A new voice, or a new release of its base; False when it is known as it is.
@@ -78,18 +88,6 @@ class Voices:
             .order_by(VoiceRow.created, VoiceRow.slug)
         )
         return [Serving(*row) for row in rows]
-
-
-def _serving() -> Select[tuple[VoiceRow, VersionRow, int]]:
-    """Voices that serve, each with its champion and the number of versions of its present base."""
-    of_base = aliased(VersionRow)
-    versions = (
-        select(func.count())
-        .where(of_base.voice == VoiceRow.slug, of_base.base == VoiceRow.base)
-        .correlate(VoiceRow)
-        .scalar_subquery()
-    )
-    return select(VoiceRow, VersionRow, versions).join(VersionRow, VersionRow.id == VoiceRow.champion_id)
 
 
 def _report(row: VoiceRow, champion: VersionRow, versions: int) -> VoiceReport:
