@@ -13,7 +13,7 @@ from app.commands.shell import BadUse, Json, opened, settings_of_environment, te
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
-    from app.domain.poem import Wish, check
+    from app.domain.poem import Wish
     from app.engine.engine import Engine
     from app.settings import Settings
     from app.store.voices import Serving
@@ -39,7 +39,7 @@ def sample(
 
     Up to sixteen lines are one poem; more are poems of five.
     """
-    from app.domain.poem import LINES, MOST_LINES, Wish
+    from app.domain.poem import LINES, MOST_LINES, Wish, check
 
     first = secrets.randbelow(2**31) if seed is None else seed
     size = lines if lines <= MOST_LINES else LINES

@@ -101,7 +101,7 @@ def test_the_candidate_must_please_more_than_the_champion(
     """Than the version that serves, that is: to please more than the base is not enough."""
     shutil.copytree(base.folder, tmp_path / "champion")
     champion = checkpoint.read(tmp_path / "champion")
-    champion.weights["embedding.weight"] += 1.0  # known by it in what follows
+    champion.weights["embedding.weight"] = champion.weights["embedding.weight"] + 1.0  # known by it in what follows
     read = [ReadLine(f"reader {n}", "밤이 온다", "", ticked=ticked) for n in range(8) for ticked in (True, False)]
 
     def by_heart(network: CharNetwork, _vocabulary: object, _read: object) -> float:
