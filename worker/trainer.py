@@ -27,7 +27,6 @@ from app.domain.poem import LINES, Wish
 from app.engine.batcher import Batcher
 from app.engine.choose import within_band
 from app.engine.live import LiveVersion, load
-from app.engine.whole import write_all
 from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
@@ -196,7 +195,7 @@ def dream(live: LiveVersion, poems: int, *, seed: int, check: Callable[[float], 
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
     dreams: list[Dream] = []
     try:
-        for writing in write_all(batcher, DREAM_VOICE, wishes, at_once=2 * rows):
+        for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):
             dreams.append(tuple(line.text for line in writing.lines))
             check(len(dreams) / poems)
     finally:

@@ -11,7 +11,6 @@ from app.domain.poem import Quotation, Wish
 from app.engine.batcher import Batcher
 from app.engine.choose import Candidate, Choice, Context
 from app.engine.live import LiveVersion, load
-from app.engine.whole import write_all
 from app.store.voices import Serving
 from models import rerank, reranker
 from models.rerank import Group
@@ -78,7 +77,7 @@ def _written(live: LiveVersion, begun: Sequence[tuple[str, ...]]) -> dict[tuple[
         for seed, before in enumerate(begun)
     )
     try:
-        for done, _ in enumerate(write_all(batcher, live.voice, wishes, at_once=ROWS), 1):
+        for done, _ in enumerate(batcher.write_all(live.voice, wishes, at_once=ROWS), 1):
             if done % 2000 == 0:
                 print(f"rerank: {done:,} of {len(begun):,} places written", file=sys.stderr, flush=True)
     finally:

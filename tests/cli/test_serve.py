@@ -81,6 +81,12 @@ def served(poembot: Shell, tmp_path: Path) -> Iterator[Served]:
                 process.kill()
 
 
+def test_a_webs_threads_share_two_heaps(served: Served) -> None:
+    """Glibc is told so before the process begins; a worker, which has few threads, is left alone."""
+    assert served.child("web").environ()["MALLOC_ARENA_MAX"] == "2"
+    assert "MALLOC_ARENA_MAX" not in served.child("worker").environ()
+
+
 def test_sigterm_leaves_nobody_behind(served: Served) -> None:
     """It is told to go, and within seconds all of it has gone; it had said how to make an admin."""
     assert any("poembot admin create NAME" in line for line in served.lines())
