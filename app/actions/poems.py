@@ -10,7 +10,7 @@ from typing import Protocol
 from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.poem import MOST_LINES, Quotation, Wish, Writing, WrittenLine, arrange, check
+from app.domain.poem import MOST_LINES, Poem, Quotation, Wish, Writing, WrittenLine, arrange, check
 from app.domain.visitor import Visitor
 from app.store.poems import Poems
 from app.store.visitors import Visitors
@@ -28,8 +28,8 @@ class Writer(Protocol):
         """A poem; *visitor*: whose turn it is. Raises EngineFull, EngineFailed, UnknownVoice."""
 
 
-def write(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> str:
-    """Write a poem and store it with the impressions it makes; its id.
+def write(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Poem:
+    """Write a poem and store it with the impressions it makes.
 
     *keep*: lines of earlier poems that stay. Raises Unfit, UnknownLine, UnknownVoice, EngineFull, EngineFailed.
     """
@@ -47,11 +47,13 @@ def wished(bot: Bot, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Wi
         return arrange(wish, quoted, poems.slots(keep, by.id))
 
 
-def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> str:
-    """Store a poem that was written, with the impressions it makes; its id. One with a seed of his own makes none."""
+def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> Poem:
+    """Store a poem that was written, with the impressions it makes. One with a seed of his own makes none."""
     with bot.transaction() as session:
         greet(session, bot, by)
-        return Poems(session).keep(writing, by.id, prime=wish.prime, fixed_seed=wish.seed is not None, now=bot.clock())
+        poems = Poems(session)
+        poem = poems.keep(writing, by.id, prime=wish.prime, fixed_seed=wish.seed is not None, now=bot.clock())
+        return poems.one(poem, by.id)
 
 
 def show(bot: Bot, poem: str, *, to: Visitor) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownVoice
@@ -22,6 +22,18 @@ class Serving:
     base: str
 
 
+_TAUGHT = aliased(VersionRow)
+_REPORTS = select(
+    VoiceRow,
+    VersionRow,
+    select(func.count())
+    .where(_TAUGHT.voice == VoiceRow.slug, _TAUGHT.base == VoiceRow.base)
+    .correlate(VoiceRow)
+    .scalar_subquery(),
+).join(VersionRow, VersionRow.id == VoiceRow.champion_id)
+"""A row a voice that serves: itself, its champion, how many versions its present base has."""
+
+
 class Voices:
     """Queries for voices."""
 
@@ -30,7 +42,8 @@ class Voices:
 
     def all(self) -> list[VoiceReport]:
         """Every voice that serves, oldest first."""
-        return self._reports()
+        rows = self._session.execute(_REPORTS.order_by(VoiceRow.created, VoiceRow.slug))
+        return [_report(*row) for row in rows]
 
     def check(self, slug: str) -> None:
         """Raises UnknownVoice for a slug that no voice which serves has."""
@@ -39,22 +52,10 @@ class Voices:
 
     def one(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
-        found = self._reports(VoiceRow.slug == slug)
-        if not found:
+        row = self._session.execute(_REPORTS.where(VoiceRow.slug == slug)).one_or_none()
+        if row is None:
             raise UnknownVoice(slug)
-        return found[0]
-
-    def _reports(self, *which: ColumnElement[bool]) -> list[VoiceReport]:
-        """Voices that serve, each with its champion and the number of versions of its present base."""
-        of_base = aliased(VersionRow)
-        versions = select(func.count()).where(of_base.voice == VoiceRow.slug, of_base.base == VoiceRow.base)
-        rows = self._session.execute(
-            select(VoiceRow, VersionRow, versions.correlate(VoiceRow).scalar_subquery())
-            .join(VersionRow, VersionRow.id == VoiceRow.champion_id)
-            .where(*which)
-            .order_by(VoiceRow.created, VoiceRow.slug)
-        )
-        return [_report(voice, champion, count) for voice, champion, count in rows]
+        return _report(*row)
 
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
         """A new voice, or a new release of its base; False when it is known as it is.
@@ -90,13 +91,13 @@ class Voices:
         return [Serving(*row) for row in rows]
 
 
-def _report(row: VoiceRow, champion: VersionRow, versions: int) -> VoiceReport:
+def _report(voice: VoiceRow, champion: VersionRow, versions: int) -> VoiceReport:
     lesson = champion.lesson
     return VoiceReport(
-        slug=row.slug,
-        title=row.title,
-        language=row.language,
-        base=row.base,
+        slug=voice.slug,
+        title=voice.title,
+        language=voice.language,
+        base=voice.base,
         champion=champion.number,
         champion_id=champion.id,
         versions=versions,

@@ -19,7 +19,6 @@ from app import actions
 from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
 from app.settings import Settings
-from app.store.poems import Poems
 from app.store.runs import Runs
 from lab.bench import machine
 from lab.simulate import audience
@@ -57,12 +56,10 @@ def read_on(here: Town, ticks: int) -> tuple[int, int]:
 def _read(here: Town, writer: Ready, reader: audience.Visitor) -> list[bool]:
     """One poem, and what he ticks of it."""
     known = Visitor(reader.id, returned=True, address=reader.address)
-    number = actions.poems.write(here.bot, writer, here.voice, Wish(), by=known)
-    with here.bot.reads(Poems) as store:
-        lines = store.one(number, reader.id).lines
-    marks = reader.read([line.text for line in lines])
-    chosen = {line.id for line, mark in zip(lines, marks, strict=True) if mark}
-    actions.ticks.tick_lines(here.bot, number, chosen, by=known)
+    poem = actions.poems.write(here.bot, writer, here.voice, Wish(), by=known)
+    marks = reader.read([line.text for line in poem.lines])
+    chosen = {line.id for line, mark in zip(poem.lines, marks, strict=True) if mark}
+    actions.ticks.tick_lines(here.bot, poem.id, chosen, by=known)
     return marks
 
 

@@ -23,7 +23,6 @@ from app.engine.choose import Chooser
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store import migrate
-from app.store.poems import Poems
 from app.store.runs import Runs
 from app.store.versions import Versions
 from app.store.voices import Serving
@@ -72,13 +71,11 @@ class Town:
     def visit(self, visitor: Visitor) -> Visit:
         """He comes, gets a poem, ticks what he likes, and may teach one; now and then the worker looks around."""
         reader = Reader(visitor.id, returned=True, address=visitor.address)
-        number = actions.poems.write(self.bot, self.engine, self.voice, Wish(), by=reader)
-        with self.bot.reads(Poems) as store:
-            poem = store.one(number, visitor.id)
+        poem = actions.poems.write(self.bot, self.engine, self.voice, Wish(), by=reader)
         texts = [line.text for line in poem.lines]
         ticks = visitor.read(texts)
         ticked = {line.id for line, tick in zip(poem.lines, ticks, strict=True) if tick}
-        actions.ticks.tick_lines(self.bot, number, ticked, by=reader)
+        actions.ticks.tick_lines(self.bot, poem.id, ticked, by=reader)
         self._teach(visitor, reader)
         self._visits += 1
         if self._visits % SWEEP == 0:

@@ -9,7 +9,7 @@ from app.actions import poems as actions
 from app.actions.poems import CANDIDATES
 from app.bootstrap import Bot
 from app.domain.errors import EngineFull, Unfit, UnknownLine
-from app.domain.poem import MOST_LINES, Poem, Quotation, Wish, Writing, WrittenLine
+from app.domain.poem import MOST_LINES, Quotation, Wish, Writing, WrittenLine
 from app.domain.visitor import Visitor
 from app.store.poems import Poems
 from tests.support.world import World
@@ -50,18 +50,12 @@ def poet(world: World) -> Poet:
     return Poet(world.bot(), world.voice())
 
 
-def read(poet: Poet, poem: str) -> Poem:
-    """The poem as Ann sees it."""
-    with poet.bot.reads(Poems) as poems:
-        return poems.one(poem, ANN.id)
-
-
 def test_a_poem_is_written_between_two_units_of_work(poet: Poet) -> None:
     """No transaction is open while the network writes; what she keeps stands where it stood; it is her turn."""
-    first = read(poet, actions.write(poet.bot, poet, "sibot", Wish(), by=ANN))
+    first = actions.write(poet.bot, poet, "sibot", Wish(), by=ANN)
     kept = first.lines[1].id
 
-    second = read(poet, actions.write(poet.bot, poet, "sibot", Wish(prime="봄"), by=ANN, keep=[kept, kept]))
+    second = actions.write(poet.bot, poet, "sibot", Wish(prime="봄"), by=ANN, keep=[kept, kept])
 
     assert poet.wished[1].keep[1] == Quotation(kept, "행")
     assert (second.prime, second.lines[1].id, second.mine) == ("봄", kept, True)
@@ -79,7 +73,7 @@ def test_who_brings_no_cookie_waits_with_his_address(poet: Poet) -> None:
 
 def test_a_poem_with_a_seed_of_the_visitors_makes_no_impressions(poet: Poet) -> None:
     """It can be had again and again: no tick on it tells anything."""
-    fixed, free = (read(poet, actions.write(poet.bot, poet, "sibot", Wish(seed=seed), by=ANN)) for seed in (5, None))
+    fixed, free = (actions.write(poet.bot, poet, "sibot", Wish(seed=seed), by=ANN) for seed in (5, None))
 
     assert [line.tickable for line in fixed.lines] == [False] * 5
     assert [line.tickable for line in free.lines] == [True] * 5
@@ -106,7 +100,7 @@ def test_nobody_keeps_a_line_he_was_never_shown(poet: Poet) -> None:
 
 def test_three_ways_to_go_on(poet: Poet) -> None:
     """Each follows the whole poem, and no two are the same, though the poet repeats himself."""
-    lines = [line.id for line in read(poet, actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN)).lines]
+    lines = [line.id for line in actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN).lines]
     poet.says, poet.wished = ["가", "가", "나", "다", "라"], []
 
     ways = actions.propose(poet.bot, poet, "sibot", lines, by=ANN, temperature=0.6)
@@ -123,13 +117,15 @@ def test_a_poet_of_few_words_offers_fewer(poet: Poet) -> None:
 
 def test_the_line_that_is_picked_makes_a_poem_once(poet: Poet) -> None:
     """With the lines before it; a second click finds that poem."""
-    lines = [line.id for line in read(poet, actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN)).lines]
+    lines = [line.id for line in actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN).lines]
     picked = Writing("sibot", poet.version, 7, 0.8, (WrittenLine(0, "다음 행", -3.0, 1.0),))
 
     first, again = (actions.pick(poet.bot, lines, picked, by=ANN) for _ in range(2))
 
     assert first == again
-    assert [line.text for line in read(poet, first).lines] == ["행", "행", "다음 행"]
+    with poet.bot.reads(Poems) as poems:
+        lines_of_it = poems.one(first, ANN.id).lines
+    assert [line.text for line in lines_of_it] == ["행", "행", "다음 행"]
 
 
 def test_a_full_poem_has_no_next_line(poet: Poet) -> None:

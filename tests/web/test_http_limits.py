@@ -73,7 +73,7 @@ def test_small_chunks_are_no_attack(site: str) -> None:
 @pytest.mark.parametrize("said", [b"", b"GET /about HT", BEGINNING, CHUNKED, CHUNKED + b"5\r\n{}"])
 def test_who_does_not_go_on_is_hung_up_on(site: str, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """He holds no connection for ever by saying nothing; whoever has asked may wait as long as it takes."""
-    monkeypatch.setattr("app.web.http.http_limits.PATIENCE", 0.3)
+    monkeypatch.setattr("app.web.http.http_limits.REQUEST_TIMEOUT", 0.3)
     with call(site) as mine:
         mine.sendall(said)
         began = time.monotonic()

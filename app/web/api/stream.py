@@ -24,7 +24,6 @@ from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
 from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
-from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.readers import wish_of
 from app.web.api.schemas import PoemOut, PoemWish
@@ -149,6 +148,4 @@ def _told(error: Exception) -> dict[str, object]:
 
 
 def _store(bot: Bot, visitor: Visitor, wish: Wish, writing: Writing) -> PoemOut:
-    poem = actions.poems.store(bot, wish, writing, by=visitor)
-    with bot.reads(Poems) as poems:
-        return PoemOut.of(poems.one(poem, visitor.id))
+    return PoemOut.of(actions.poems.store(bot, wish, writing, by=visitor))
