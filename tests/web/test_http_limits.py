@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.web.http.http_limits import LARGEST_HEAD, open_many_files
+from tests.support.patience import PATIENCE
 
 BEGINNING = b"GET /about HTTP/1.1\r\nHost: here\r\n"
 CHUNKED = (
@@ -27,7 +28,7 @@ ENDLESS = {
 def call(site: str) -> socket.socket:
     """A connection."""
     address = urlsplit(site)
-    return socket.create_connection((address.hostname or "", address.port or 0), timeout=20)
+    return socket.create_connection((address.hostname or "", address.port or 0), timeout=PATIENCE)
 
 
 def poured(mine: socket.socket, most: int) -> int:
@@ -81,7 +82,7 @@ def test_who_does_not_go_on_is_hung_up_on(site: str, said: bytes, monkeypatch: p
             pass
 
     assert time.monotonic() - began < 10
-    assert httpx.post(f"{site}/api/v1/voices/sibot/poems", json={"lines": 16}, timeout=30).status_code == 201
+    assert httpx.post(f"{site}/api/v1/voices/sibot/poems", json={"lines": 16}, timeout=PATIENCE).status_code == 201
 
 
 def test_a_process_takes_as_many_handles_as_it_may() -> None:
