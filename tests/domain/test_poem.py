@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import Unfit
-from app.domain.poem import MOST_LINES, MOST_PRIME, Poem, Quotation, ShownLine, Wish, arrange, check
+from app.domain.poem import MOST_LINES, MOST_PRIME, Poem, Quotation, ShownLine, Wish, arrange, boldness, check
 
 
 def quoted(*lines: int) -> list[Quotation]:
@@ -123,3 +123,11 @@ def test_every_kept_line_is_in_the_poem_once(stood: dict[int, int], lines: int) 
     kept = [q.line or 0 for q in arrange(Wish(lines=lines), quoted(*stood), stood).keep if q is not None]
 
     assert sorted(kept) == sorted(stood)
+
+
+@pytest.mark.parametrize(
+    ("usual", "told"), [(0.6, (0.42, 0.84)), (1.0, (0.7, 1.4)), (1.4, (0.98, 1.5)), (0.3, (0.3, 0.42))]
+)
+def test_calm_and_bold_follow_from_the_voice(usual: float, told: tuple[float, float]) -> None:
+    """Cooler and hotter than its own temperature, within what a visitor may ask for."""
+    assert boldness(usual) == told

@@ -8,7 +8,10 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
+from app.domain.errors import PoemBotError
+from app.domain.poem import boldness
 from app.domain.visitor import Visitor
+from app.engine.engine import Engine
 from app.store.poems import Poems
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.language import VOICE_COOKIE
@@ -81,8 +84,18 @@ def _render(
         learned=shown.learned,
         home=home,
         draft=draft,
+        boldness=_boldness(request, shown.poem.voice),
         **told,
     )
+
+
+def _boldness(request: Request, voice: str) -> tuple[float, float]:
+    """The calm and the bold temperature of the version that serves."""
+    engine: Engine = request.app.state.engine
+    try:
+        return boldness(engine.temperature(voice))
+    except PoemBotError:  # nothing serves the voice at the moment; its poems are still there to be read
+        return boldness(1.0)
 
 
 def _read(request: Request, poem: str, visitor: Visitor) -> ShownPoem:
