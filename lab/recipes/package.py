@@ -1,10 +1,9 @@
-"""Make a base voice of what a recipe has trained.
+"""Make a base voice of what a recipe has trained, or write one anew from what is in it.
 
-    python -m lab.recipes.package --voice sibot --release sibot-2026.11 --work FOLDER --stage verse
-    python -m lab.recipes.package --voice sibot --renew
+    python -m lab.recipes.package --voice sibot
 
-Writes `models/base/{voice}` whole, with the holdout and the verse that lie there kept;
-what was there before goes only when the new one is complete.
+The recipes package by themselves; the command is for another style, or a better graph. Writes `models/base/{voice}`
+whole, with the holdouts and the verse that lie there kept; what was there before goes only when the new one is complete.
 """
 
 import argparse
@@ -50,8 +49,12 @@ def _english(character: str) -> bool:
 
 
 VOICES = {
-    "sibot": Voice("시봇", "ko", _korean, Style(temperature=1.0, nucleus=0.9, shortest=4, longest=32, spell=False)),
-    "bard": Voice("Bard", "en", _english, Style(temperature=0.9, nucleus=0.9, shortest=8, longest=64, spell=False)),
+    "sibot": Voice(
+        "시봇", "ko", _korean, Style(temperature=0.6, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=8)
+    ),
+    "bard": Voice(
+        "Bard", "en", _english, Style(temperature=0.5, nucleus=0.9, shortest=8, longest=64, spell=False, candidates=8)
+    ),
 }
 
 
@@ -96,10 +99,11 @@ def package(
 
 
 def renew(voice: str, *, bases: Path = BASES) -> Meta:
-    """Write the base of *voice* once more, from what is in it: after the export has learned a better graph."""
+    """Write the base of *voice* once more, from what is in it: for a better graph, or another style."""
     place, fresh = bases / voice, bases / f".{voice}.new"
     old = checkpoint.read(place)
-    whole = checkpoint.write(fresh, old.meta, old.vocabulary, old.weights, extras=place, reranker=old.reranker)
+    meta = replace(old.meta, style=_with_bans(VOICES[voice], old.vocabulary))
+    whole = checkpoint.write(fresh, meta, old.vocabulary, old.weights, extras=place, reranker=old.reranker)
     take_place(place, fresh)
     return whole
 
@@ -127,25 +131,11 @@ def _with_bans(decided: Voice, symbols: Vocabulary) -> Style:
 
 
 def main() -> None:
-    """Package one voice."""
+    """Write one voice's graph and style anew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voice", choices=sorted(VOICES), required=True)
-    parser.add_argument("--renew", action="store_true", help="only write its graph anew, from its own weights")
-    parser.add_argument("--release", help="name of the base, e.g. sibot-2026.11")
-    parser.add_argument("--work", type=Path, help="the recipe's work folder")
-    parser.add_argument("--stage", default="verse", help="which of its stages")
-    parser.add_argument("--read", type=Path, nargs="*", default=(), help="verse it read: any run of ten is a copy")
-    parser.add_argument("--skimmed", type=Path, nargs="*", default=(), help="prose it read: runs of it, to save room")
-    args = parser.parse_args()
-    if args.renew:
-        meta = renew(args.voice)
-    elif args.release and args.work:
-        weights, vocabulary = args.work / f"{args.stage}.safetensors", args.work / "vocabulary.json"
-        read = {"read": args.read, "skimmed": args.skimmed}
-        meta = package(args.voice, release=args.release, weights=weights, vocabulary=vocabulary, **read)
-    else:
-        parser.error("a new base wants --release and --work")
-    print(f"{args.voice}: {meta.base}, {len(meta.files)} files sealed")
+    meta = renew(parser.parse_args().voice)
+    print(f"{meta.voice}: {meta.base}, {len(meta.files)} files sealed")
 
 
 if __name__ == "__main__":
