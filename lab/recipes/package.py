@@ -3,7 +3,7 @@
     python -m lab.recipes.package --voice sibot
 
 The recipes package by themselves; the command is for another style, or a better graph. Writes `models/base/{voice}`
-whole, with the holdouts and the verse that lie there kept; what was there before goes only when the new one is complete.
+whole, with the holdouts and the verse that lie there kept; what was there before goes when the new one is complete.
 """
 
 import argparse
