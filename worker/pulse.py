@@ -40,7 +40,7 @@ def pulse(bot: "Bot", kind: str) -> Iterator[None]:
         while True:
             try:
                 with bot.transaction() as session:
-                    Pulses(session).beat(name, kind, {}, datetime.now(UTC))
+                    Pulses(session).beat(name, kind, datetime.now(UTC))
             except SQLAlchemyError as error:  # the database is away; the next beat tells when it is back
                 log.warning("pulse.failed", error=str(error).splitlines()[0])
             if stopping.wait(EVERY):

@@ -81,8 +81,7 @@ def weigh_trials(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialStat
 
 def broken_trials(pulses: Iterable[Pulse]) -> set[int]:
     """Trials whose challenger a web process could not load."""
-    told = [pulse.detail.get("broken_trials") for pulse in pulses if pulse.kind == "web"]
-    return {trial for trials in told if isinstance(trials, list) for trial in trials}
+    return {trial for pulse in pulses for trial in pulse.web.broken_trials}
 
 
 # -- Taste ------------------------------------------------------------------------------------------------------------
@@ -154,8 +153,7 @@ def prune(bot: Bot) -> int:
 
 def loaded_versions(pulses: Iterable[Pulse]) -> set[int]:
     """Ids of the versions that web processes have in memory, those that only finish their poems too."""
-    told = [pulse.detail.get("live") for pulse in pulses if pulse.kind == "web"]
-    return {version for live in told if isinstance(live, list) for version in live}
+    return {version for pulse in pulses for version in pulse.web.live}
 
 
 def clear(bot: Bot) -> int:

@@ -9,9 +9,11 @@ import pytest
 from app.bootstrap import Bot, now
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.version import VersionStatus
-from app.store.pulses import Pulses
+from app.store.pulses import Pulses, WebReport
 from app.store.trials import Trials
 from app.store.versions import Versions
+from app.web.ops import health
+from tests.support import bots
 from tests.support.world import World
 from worker import upkeep
 from worker.upkeep import weigh_trials
@@ -61,7 +63,18 @@ def test_a_web_that_cannot_load_it_ends_the_trial(bot: Bot, challenger: Path) ->
     with bot.reads(Trials) as store:
         trial = store.under_way()[0].trial
     with bot.writes(Pulses) as pulses:
-        pulses.beat("web here 1", "web", {"voices": [], "broken_trials": [trial], "live": []}, now())
+        pulses.beat("web here 1", "web", now(), WebReport(broken_trials=(trial,)))
+
+    assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
+    assert reason(bot) is TrialEnd.GONE
+
+
+def test_a_web_with_a_torn_challenger_tells_the_worker(bot: Bot, challenger: Path) -> None:
+    """From a real engine that could not load it, through the row, to the end of the trial."""
+    (challenger / "meta.json").write_text("{", encoding="utf-8")
+
+    with bots.engine(bot) as engine:
+        health._beat_once(bot, engine, "web here 1")
 
     assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
     assert reason(bot) is TrialEnd.GONE
@@ -69,7 +82,7 @@ def test_a_web_that_cannot_load_it_ends_the_trial(bot: Bot, challenger: Path) ->
 
 def test_a_pulse_of_an_older_web_says_nothing(bot: Bot) -> None:
     """Webs and workers are not updated at the same moment."""
-    with bot.writes(Pulses) as pulses:
-        pulses.beat("web here 1", "web", {"voices": []}, now())
+    with bot.transaction() as session:
+        Pulses(session).beat("web here 1", "web", now())
     with bot.reads(Pulses) as pulses:
         assert upkeep.broken_trials(pulses.alive(now())) == set()
