@@ -92,6 +92,8 @@ class _Clock:
     symbols: int = 0
     loss: float = math.nan
     passes_done: int = 0
+    batches: int = 0
+    """Of the pass under way."""
     _since: float = 0.0
 
     def start(self) -> None:
@@ -102,6 +104,7 @@ class _Clock:
         self.seconds += now - self._since
         self._since = now
         self.step += 1
+        self.batches += 1
         self.symbols += batch.count
         self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
 
@@ -188,16 +191,23 @@ class Training:
         return network
 
     def _batches(self) -> Iterator[Batch]:
-        """Pass after pass; each shuffled by its own number, so that a resume replays none."""
+        """Pass after pass; each shuffled by its own number, so that a resume replays none.
+
+        Of a pass that was interrupted, batches that begin in silence are not trained on twice; a stream begins anew.
+        """
         while True:
             if self.plan.passes is not None and self._clock.passes_done >= self.plan.passes:
                 return
             rng = np.random.default_rng((self.plan.seed, self._clock.passes_done))
-            for batch in self.corpus.batches(rng):
+            done = self._clock.batches
+            for number, batch in enumerate(self.corpus.batches(rng)):
                 if self._clock.fraction(self.plan, self._steps) >= 1:
                     return
+                if number < done and batch.fresh:
+                    continue
                 yield batch
             self._clock.passes_done += 1
+            self._clock.batches = 0
 
     def _step(self, batch: Batch, state: State | None) -> tuple[float, State]:
         self._set_rate()
@@ -254,7 +264,7 @@ class Training:
         (folder / "training.tmp").replace(folder / "training.safetensors")
 
     def resume(self, folder: Path) -> bool:
-        """Go on from what `save` wrote there; False when there is nothing. The pass under way begins anew."""
+        """Go on from what `save` wrote there; False when there is nothing. A pass of a stream begins anew."""
         file = folder / "training.safetensors"
         if not file.exists():
             return False

@@ -86,6 +86,14 @@ class Lease:
             self._try_to_write(renewing=False)
         self.check()
 
+    def advanced(self) -> None:
+        """The run has got further than any attempt before, and what it did is saved. Raises LeaseLost, Cancelled."""
+        try:
+            with self._bot.transaction() as session:
+                Runs(session).advanced(self.claim)
+        except SQLAlchemyError as error:  # the database is away; the next save says it again
+            log.warning("lease.unwritten", error=str(error).splitlines()[0])
+
     def log(self, text: str) -> None:
         """Add a line to the run's log."""
         with self._bot.transaction() as session:

@@ -31,6 +31,8 @@ from worker.runner import Runner
 
 log = structlog.get_logger(__name__)
 
+THREADS = 2
+"""One for a run, one for what must go on while it trains: trials end, tastes are learned, runs come due."""
 SHUTDOWN_SECONDS = 10.0
 """Time for a run at work to be put back into the queue when the worker must stop."""
 
@@ -39,6 +41,7 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     """The Celery app: three tasks over *bot*, all safe to repeat."""
     celery = Celery("poembot")
     celery.conf.update(celery_config(bot.settings))
+    sweeping = threading.Lock()
 
     @celery.task(name=LOOK)
     def look(voice: str) -> None:
@@ -49,10 +52,15 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     @celery.task(name=SWEEP)
     def look_around() -> None:
         """Start what is due, announce what nobody took up; weigh trials, learn tastes, prune the shelf."""
-        sweep(bot)
-        upkeep.weigh_trials(bot)
-        upkeep.learn_tastes(bot)
-        upkeep.prune(bot)
+        if not sweeping.acquire(blocking=False):  # one that takes longer than the time between two
+            return
+        try:
+            sweep(bot)
+            upkeep.weigh_trials(bot)
+            upkeep.learn_tastes(bot)
+            upkeep.prune(bot)
+        finally:
+            sweeping.release()
 
     @celery.task(name=TIDY)
     def tidy() -> None:
@@ -91,13 +99,14 @@ def work(bot: Bot) -> int:
         runner.stopping.set()
 
     signals.worker_shutting_down.connect(stop)
+    upkeep.clear_killed(bot)
     # Celery warns root of what pickled messages could do; ours are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     with pulse(bot, "worker"), _looking(runner, every=min(SWEEP_EVERY, bot.settings.lease)):
         log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
         consumer = celery.Worker(
-            pool="solo",
-            concurrency=1,
+            pool="threads",
+            concurrency=THREADS,
             quiet=True,
             without_gossip=True,
             without_mingle=True,
@@ -124,8 +133,7 @@ def _looking(runner: Runner, *, every: float) -> Iterator[None]:
     def look() -> None:
         while True:
             try:
-                if not runner.busy:
-                    runner.work()
+                runner.work()
             except SQLAlchemyError as error:  # the database is away; the next look may find it again
                 log.warning("look.failed", error=str(error).splitlines()[0])
             if runner.stopping.wait(every):

@@ -4,15 +4,18 @@
     learn_tastes   learn anew what readers of a voice like, once enough of them have ticked
     prune          take versions past `KEEP_VERSIONS` off the shelf
     clear, forget  remove what killed workers left behind; forget visitors who are long gone
+    clear_killed   the part of it that need not wait, when a worker starts
 
 All of it is safe to repeat, and safe with several workers at once. Where a folder is removed the table is told first:
 a worker killed in between leaves a stray folder, never a version without one.
 """
 
 import secrets
+import shutil
 import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -156,8 +159,21 @@ def loaded_versions(pulses: Iterable[Pulse]) -> set[int]:
     return {version for pulse in pulses for version in pulse.web.live}
 
 
+def trainings(home: Path) -> Path:
+    """The folder of the trainings that are under way, or were cut off, on this machine."""
+    return home / "trainings"
+
+
+def clear_killed(bot: Bot) -> int:
+    """Remove the scratch folders of processes that were killed; how many. The living are told by the locks they hold."""
+    removed = bot.shelf.sweep_dead()
+    if removed:
+        log.info("scratch.removed", folders=removed)
+    return removed
+
+
 def clear(bot: Bot) -> int:
-    """Remove folders that no version knows of, and half-made ones, once they are a day old; how many.
+    """Remove folders that no version knows of, half-made ones and trainings cut off, once a day old; how many.
 
     Not while a run is under way: the next hour will do.
     """
@@ -172,7 +188,10 @@ def clear(bot: Bot) -> int:
     for key in strays:
         bot.shelf.remove(key)
         log.info("stray.removed", folder=key)
-    return len(strays) + bot.shelf.sweep_scratch(before)
+    cut_off = [folder for folder in trainings(bot.settings.home).glob("*") if folder.stat().st_mtime < before.timestamp()]
+    for folder in cut_off:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(strays) + len(cut_off) + bot.shelf.sweep_scratch(before)
 
 
 def forget(bot: Bot) -> int:
