@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from app.actions.ports import Queue
 from app.engine.engine import Engine
 from app.engine.reader import Reader
-from app.engine.taste_policy import Palate
+from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store import session as units
 from app.store.releases import Releases
@@ -149,7 +149,8 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
         spare=bot.spare if only is None else lambda _voice: None,
         challengers=bot.challengers if only is None else tuple,
         dice=dice,
-        palate=Palate(
+        candidates=bot.settings.candidates,
+        taste_policy=TastePolicy(
             newest=bot.tastes,
             fetch=bot.taste,
             candidates=bot.settings.candidates,

@@ -3,15 +3,16 @@
 Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.
 """
 
+import importlib
 import os
 import sys
+from pathlib import Path
 
 import typer
 from typer.exceptions import TyperException
 
 from app.commands import (
     admin,
-    bench,
     evaluate,
     keep,
     lab,
@@ -20,7 +21,6 @@ from app.commands import (
     runs,
     sample,
     serve,
-    simulate,
     train,
     versions,
     voice,
@@ -47,12 +47,12 @@ for room in (
     versions,
     moderate,
     lab,
-    bench,
-    simulate,
     admin,
     keep,
 ):
     room.add_to(app)
+if (Path(__file__).parents[1] / "lab").is_dir():  # a checkout; no wheel and no image has the laboratory
+    importlib.import_module("lab.commands").add_to(app)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -29,13 +29,13 @@ class Heard:
     step: int
     loss: float
     """Nats a letter."""
-    odds: tuple[tuple[float, ...], ...]
+    probabilities: tuple[tuple[float, ...], ...]
     """For each letter that is read: the probability of h, e, l and o to come next."""
 
     @property
     def said(self) -> str:
         """The likeliest letter each time."""
-        return "".join(LETTERS[int(np.argmax(row))] for row in self.odds)
+        return "".join(LETTERS[int(np.argmax(row))] for row in self.probabilities)
 
     @property
     def learned(self) -> bool:
@@ -48,8 +48,8 @@ def lesson(seed: int = 0) -> Iterator[Heard]:
     weights = dice(seed)
     means, squares = ({name: np.zeros_like(w) for name, w in weights.items()} for _ in range(2))
     for step in range(MOST_STEPS + 1):
-        loss, odds, slopes = look(weights)
-        heard = Heard(step, loss, tuple(tuple(map(float, row)) for row in odds))
+        loss, probabilities, slopes = look(weights)
+        heard = Heard(step, loss, tuple(tuple(map(float, row)) for row in probabilities))
         yield heard
         if heard.learned:
             return
@@ -70,7 +70,7 @@ def dice(seed: int) -> Weights:
 
 
 def look(weights: Weights) -> tuple[float, Floats, Weights]:
-    """Loss, odds (T, V) and the loss' slope at each weight, for one reading of `hell`."""
+    """Loss, probabilities (T, V) and the loss' slope at each weight, for one reading of `hell`."""
     x = np.eye(len(LETTERS))[[LETTERS.index(c) for c in READ]]  # (T, V)
     y = np.eye(len(LETTERS))[[LETTERS.index(c) for c in WANTED]]
     h = [np.zeros(UNITS)]
@@ -78,10 +78,10 @@ def look(weights: Weights) -> tuple[float, Floats, Weights]:
         h.append(np.tanh(weights["in"] @ letter + weights["again"] @ h[-1] + weights["bias"]))
     states = np.array(h[1:])  # (T, H)
     logits = states @ weights["out"].T + weights["rest"]
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    odds /= odds.sum(axis=1, keepdims=True)
-    loss = float(-np.log((odds * y).sum(axis=1)).mean())
-    wrong = (odds - y) / len(x)  # of the softmax and its cross-entropy together
+    probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    loss = float(-np.log((probabilities * y).sum(axis=1)).mean())
+    wrong = (probabilities - y) / len(x)  # of the softmax and its cross-entropy together
     slopes = {name: np.zeros_like(w) for name, w in weights.items()}
     slopes["out"], slopes["rest"] = wrong.T @ states, wrong.sum(axis=0)
     later = np.zeros(UNITS)  # what the steps after this one say of its state: backpropagation through time
@@ -91,4 +91,4 @@ def look(weights: Weights) -> tuple[float, Floats, Weights]:
         slopes["again"] += np.outer(inner, h[t])
         slopes["bias"] += inner
         later = inner @ weights["again"]
-    return loss, odds, slopes
+    return loss, probabilities, slopes

@@ -4,6 +4,7 @@
     vocabulary.json       its characters, then its words
     weights.safetensors   float16
     step.onnx             int8, one step
+    reranker.onnx         which of several lines follows; where there is one
 
 Base voices bring more files along (`holdout.txt`, `verse/`), which are sealed too.
 No pickle, no torch, and nothing is believed before its hash is.
@@ -27,8 +28,9 @@ from models.corpus import Reading
 from models.export import step_graph
 from models.folder import appearing, files, inside, sha256
 from models.graph import width
+from models.reranker import FILE as RERANKER
 from models.shapes import weight_shapes
-from models.step import Step, fingerprint, free
+from models.step import Step, fingerprint, unrestricted
 from models.vocabulary import Vocabulary
 
 Weights = Mapping[str, NDArray[Any]]
@@ -36,6 +38,7 @@ Weights = Mapping[str, NDArray[Any]]
 FORMAT = 1
 META, VOCABULARY, WEIGHTS, STEP = "meta.json", "vocabulary.json", "weights.safetensors", "step.onnx"
 CARD = "MODEL_CARD.md"
+MOST_CANDIDATES = 64
 UNSEALED = frozenset({META, CARD})
 """Files that carry no hash; the card may be rewritten at any time."""
 
@@ -61,6 +64,8 @@ class Style:
     """Characters that are never written."""
     spell: bool = True
     """May it write characters that have no symbol of their own, byte by byte?"""
+    candidates: int = 1
+    """Ways each line is drawn, of which the version's reranker takes the best."""
 
     def __post_init__(self) -> None:
         """ValueError for a style nobody can write in."""
@@ -68,6 +73,8 @@ class Style:
             raise ValueError("temperature, nucleus or repetition out of range")
         if not 1 <= self.shortest <= self.longest <= 1000:
             raise ValueError("shortest and longest do not fit together")
+        if not 1 <= self.candidates <= MOST_CANDIDATES:
+            raise ValueError(f"a line has 1 to {MOST_CANDIDATES} candidates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +158,11 @@ class Checkpoint:
         """The ONNX model: the stored one for `int8`, one built from the weights for `fp32`. Raises Broken."""
         return self.bytes(STEP) if precision == "int8" else self.build_graph(precision)
 
+    @property
+    def reranker(self) -> bytes | None:
+        """The ONNX model that chooses among candidates (`models.reranker`); None without one. Raises Broken."""
+        return self.bytes(RERANKER) if RERANKER in self.meta.files else None
+
     def build_graph(self, precision: str) -> bytes:
         """The ONNX model, built from the weights. Raises Broken."""
         return step_graph(self.meta.architecture, self.weights, precision=precision)
@@ -193,10 +205,12 @@ def write(
     *,
     step_onnx: bytes | None = None,
     extras: Path | None = None,
+    reranker: bytes | None = None,
 ) -> Meta:
     """Write a version; the folder appears whole or not at all. Returns the meta with hashes and fingerprint.
 
-    *step_onnx*: the int8 graph; None: built here. *extras*: a folder whose other files come along.
+    *step_onnx*: the int8 graph; None: built here. *extras*: a folder whose other files come along;
+    *reranker*: what chooses among candidates.
     Raises FileExistsError when *folder* is there, ValueError for weights that are not finite or not of the
     architecture, OSError (disk full, …) with nothing left behind.
     """
@@ -208,6 +222,8 @@ def write(
         (fresh / VOCABULARY).write_text(json.dumps(vocabulary.pieces, ensure_ascii=False), encoding="utf-8")
         (fresh / WEIGHTS).write_bytes(safetensors.numpy.save(half))
         (fresh / STEP).write_bytes(step_onnx)
+        if reranker is not None:
+            (fresh / RERANKER).write_bytes(reranker)
         hashes = {name: sha256(fresh / name) for name in files(fresh) if name not in UNSEALED}
         whole = replace(meta, files=hashes, fingerprint=_fingerprints(meta.architecture, half, step_onnx))
         (fresh / META).write_text(json.dumps(whole.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
@@ -228,7 +244,7 @@ def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDAr
 def _fingerprints(architecture: Mapping[str, Any], weights: Weights, int8: bytes) -> dict[str, list[float]]:
     symbols = int(architecture["symbols"])
     graphs = {"int8": int8, "fp32": step_graph(architecture, weights, precision="fp32")}
-    rules = free(symbols, width(symbols))
+    rules = unrestricted(symbols, width(symbols))
     return {precision: fingerprint(Step(graph, rules=rules), symbols) for precision, graph in graphs.items()}
 
 
@@ -249,6 +265,6 @@ def _json(file: Path) -> Any:
 def _bring(source: Path, target: Path) -> None:
     """Copy what a base has beside the four files."""
     for name in files(source):
-        if name not in (META, VOCABULARY, WEIGHTS, STEP):
+        if name not in (META, VOCABULARY, WEIGHTS, STEP, RERANKER):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)

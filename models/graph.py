@@ -2,6 +2,10 @@
 
 `Fp32` computes as torch does; `Int8` with static scales. Knows numpy and ONNX,
 neither torch nor what the network looks like: that is `export`.
+
+Tensors are named by strings; a method takes the names of its inputs, adds a node and returns the name of its output.
+Letters of shapes: B texts, K and N columns in and out, V symbols, W symbols padded to whole lanes, E width of an
+embedding, H units of a layer.
 """
 
 from abc import ABC, abstractmethod
@@ -15,25 +19,31 @@ from onnx import TensorProto, helper, numpy_helper
 Floats = NDArray[np.float32]
 
 LANE = 32
-"""Symbols to a lane: a draw finds the lane first, then the symbol in it."""
+"""Symbols to a lane: a draw finds the lane first, then the symbol in it, and so sums W / 32 + 32 numbers, not W."""
 LEVELS = 127
 """Steps of int8 on each side of zero. Hidden states lie in [-1, 1]: one step is 1/127."""
 MIDDLE = 128
 """uint8 for zero. Activations are uint8 because MLAS has no fast int8 x int8 kernel on AVX512 (35 times slower)."""
-SURPLUS = -50.0
-"""Bias of the symbols that only fill a lane: none has a chance, and none is so far off that its odds are no number."""
+PADDING_BIAS = -50.0
+"""Logit of the symbols that only fill a lane: none has a chance, and none is so unlikely that it underflows."""
 OPSET, CONTRIB, IR = 17, 1, 8
+"""Versions of ONNX's operators, of Microsoft's, and of the file format: old ones, which every runtime reads."""
 
 
 def width(symbols: int) -> int:
-    """*symbols* rounded up to whole lanes."""
+    """W: *symbols* rounded up to whole lanes."""
     return -(-symbols // LANE) * LANE
 
 
 class Graph(ABC):
-    """Nodes and constants so far. Subclasses say how numbers are multiplied."""
+    """Nodes and constants so far. Subclasses say how numbers are multiplied.
+
+    What is to be multiplied has a *reach*: it lies in [-reach, reach], known beforehand and not measured, so that its
+    int8 scale is static and no text's numbers depend on the others in the batch.
+    """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
+        """*weights*: named as in `CharNetwork.state_dict()`."""
         self.weights = weights
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
@@ -74,7 +84,7 @@ class Graph(ABC):
 
     @abstractmethod
     def read(self) -> tuple[str, float]:
-        """The embedding of `ids`, as `times` takes it, and its reach."""
+        """The embedding (B, E) of `ids`, as `times` takes it, and its reach."""
 
     @abstractmethod
     def prepare(self, x: str, reach: float = 1.0) -> str:
@@ -88,15 +98,20 @@ class Graph(ABC):
         """
 
     @abstractmethod
-    def surprise(self, x: str, reach: float) -> str:
-        """The logits (B, W) of what the top of the stack says, prepared with that reach."""
+    def logits(self, x: str, reach: float) -> str:
+        """The logits (B, W) from the topmost layer's output x (B, H), prepared with that reach."""
 
     def _padded(self, rows: Floats, fill: float = 0.0) -> Floats:
+        """(V, …) -> (W, …)."""
         surplus = width(len(rows)) - len(rows)
         return np.pad(rows, [(0, surplus)] + [(0, 0)] * (rows.ndim - 1), constant_values=fill)
 
     def model(self, symbols: int, after: Sequence[str], widths: Sequence[int]) -> bytes:
-        """Everything, as a file's bytes; *after*: the parts of the state after the step, of these *widths*."""
+        """Everything, as a file's bytes.
+
+        *symbols*: W; *after*: the parts of the state after the step, and *widths*: of each. The names and shapes below
+        are what `models.step.Step` binds, and what `models.export` explains: a file format.
+        """
         for i, part in enumerate(after):
             self._rename(part, f"after{i}")
         number, whole = TensorProto.FLOAT, TensorProto.INT64
@@ -104,19 +119,19 @@ class Graph(ABC):
         inputs = [
             _port("ids", whole, "B"),
             *(_port(f"state{i}", number, "B", size) for i, size in parts),
-            _port("heat", number, "B", 1),
+            _port("inverse_temperature", number, "B", 1),
             _port("rule", whole, "B"),
             _port("rules", number, "R", symbols),
-            _port("luck", number, "B", 1),
+            _port("uniform", number, "B", 1),
             _port("nucleus", number, "B", 1),
         ]
         outputs = [
             _port("logprobs", number, "B", symbols),
-            _port("odds", number, "B", symbols),
+            _port("probabilities", number, "B", symbols),
             *(_port(f"after{i}", number, "B", size) for i, size in parts),
             _port("drawn", whole, "B", 1),
-            _port("told", number, "B", 1),
-            _port("fits", TensorProto.BOOL, "B", 1),
+            _port("drawn_logprob", number, "B", 1),
+            _port("in_nucleus", TensorProto.BOOL, "B", 1),
         ]
         graph = helper.make_graph(self._nodes, "step", inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", CONTRIB)]
@@ -130,6 +145,7 @@ class Graph(ABC):
 
 
 def _port(name: str, kind: int, *shape: int | str) -> Any:
+    """An input or output of the graph."""
     return helper.make_tensor_value_info(name, kind, shape)
 
 
@@ -148,15 +164,19 @@ class Fp32(Graph):
         """Exact, whatever the reach."""
         return self.exact(x, weight, bias)
 
-    def surprise(self, x: str, reach: float) -> str:
-        """Projection, then the tied embedding."""
+    def logits(self, x: str, reach: float) -> str:
+        """Projection (H -> E), then the tied embedding (E -> W)."""
         narrow = self.exact(x, self.weights["project.weight"], self.weights["project.bias"])
         table, bias = self.weights["embedding.weight"], self.weights["bias"]
-        return self.exact(narrow, self._padded(table), self._padded(bias, SURPLUS))
+        return self.exact(narrow, self._padded(table), self._padded(bias, PADDING_BIAS))
 
 
 class Int8(Graph):
-    """uint8 activations with one scale for all, int8 weights with a scale a column, float sums."""
+    """uint8 activations with one scale for all, int8 weights with a scale a column, float sums.
+
+    With  x = step_x * (u - MIDDLE)  and  weight = step_w * i,  x @ weight.T = step_x * step_w * ((u - MIDDLE) @ i.T):
+    a sum of integers is exact, and so the same in any order and any batch.
+    """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
         super().__init__(weights)
@@ -165,8 +185,8 @@ class Int8(Graph):
         self._reach = float(np.abs(weights["embedding.weight"]).max()) or 1.0
 
     def read(self) -> tuple[str, float]:
-        """In steps of a 127th of the farthest weight."""
-        steps = np.rint(self.weights["embedding.weight"] * (LEVELS / self._reach)) + MIDDLE
+        """In steps of a 127th of the farthest weight: quantised here, once, and looked up as uint8."""
+        steps = np.rint(self.weights["embedding.weight"] * (LEVELS / self._reach)) + MIDDLE  # (V, E)
         return self.one("Gather", self.constant(steps.astype(np.uint8)), "ids"), self._reach
 
     def prepare(self, x: str, reach: float = 1.0) -> str:
@@ -175,22 +195,27 @@ class Int8(Graph):
         return self.one("QuantizeLinear", x, step, self._zero)
 
     def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
-        """In integers; all columns count in the same steps, and their reach goes into the weights."""
-        columns = np.ones(weight.shape[1], np.float32)
+        """In integers. All columns of x count in steps of 1/127: where their reach is another, the weights make up."""
+        columns = np.ones(weight.shape[1], np.float32)  # (K,)
         start = 0
         for count, reach in reaches:
             columns[start : start + count] = reach
             start += count
-        scaled = weight * columns
+        scaled = weight * columns  # (N, K)
+        # A scale for each column of the result; at least 1e-12, since a column may be all zero.
         scale = np.maximum(np.abs(scaled).max(axis=1), np.float32(1e-12)) / LEVELS  # (N,)
         steps = np.rint(scaled / scale[:, None]).astype(np.int8)
-        constants = [self.constant(c) for c in (steps.T, scale.astype(np.float32), bias)]
-        inputs = (x, constants[0], self._step, constants[1], self._zero, "", constants[2])
+        weight_steps, weight_scale, offset = (
+            self.constant(value) for value in (steps.T, scale.astype(np.float32), bias)
+        )
+        no_zero = ""  # the weights' int8 has its zero at zero
+        inputs = (x, weight_steps, self._step, weight_scale, self._zero, no_zero, offset)
         return self.one("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
 
-    def surprise(self, x: str, reach: float) -> str:
+    def logits(self, x: str, reach: float) -> str:
         """Projection and tied embedding in one matrix: what lies between them has no bound to scale by."""
         table = self.weights["embedding.weight"]
         folded = table @ self.weights["project.weight"]  # (V, E) @ (E, H) -> (V, H)
-        bias = table @ self.weights["project.bias"] + self.weights["bias"]
-        return self.times(x, self._padded(folded), self._padded(bias, SURPLUS), reaches=[(folded.shape[1], reach)])
+        bias = table @ self.weights["project.bias"] + self.weights["bias"]  # (V,)
+        reaches = [(folded.shape[1], reach)]
+        return self.times(x, self._padded(folded), self._padded(bias, PADDING_BIAS), reaches=reaches)

@@ -1,8 +1,8 @@
-"""Sampling: from odds to symbols, for many texts at once.
+"""Sampling: from probabilities to symbols, for many texts at once.
 
-`Rules` say what may be written next, `luck` gives each text random numbers of its
-own, `draw` takes a symbol from the nucleus. What a text gets depends on its own
-odds and luck, never on its neighbours. Numpy only.
+`Rules` say what may be written next, `uniforms` gives each text random numbers of
+its own, `draw` takes a symbol from the nucleus. What a text gets depends on its own
+probabilities and random numbers, never on its neighbours. Numpy only.
 """
 
 import unicodedata
@@ -33,9 +33,8 @@ JOINERS = "\u200c\u200d"
 """Invisible, and spelling: Persian words and families of emoji are written with them. Only between two characters."""
 _STRAY_LEADS = (0xC2, 0xCC, 0xCD, 0xEE, 0xEF, 0xF3, 0xF4)
 """First bytes of controls, combining marks, private use and specials: never spelled, so a line stays one clean row."""
-
-
 _GAMMA, _ONE, _TWO, _WORD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 2**64 - 1
+"""Splitmix64's increment and multipliers, and the mask that makes Python's integers 64 bits wide."""
 
 
 @dataclass(frozen=True)
@@ -59,13 +58,17 @@ class Rules:
         *banned*: characters, and words with one of them; *spell*: characters without a symbol too; *longest*: words of
         more characters might not fit into a line, and never come.
         """
-        grammar, symbols = vocabulary.grammar, len(vocabulary)
-        newline, space = vocabulary.encode("\n")[0], vocabulary.encode(" ")[0]
+        grammar = vocabulary.grammar
+        symbols = len(vocabulary)
+        newline = vocabulary.encode("\n")[0]
+        space = vocabulary.encode(" ")[0]
         spaced = [space, *_words_where(vocabulary, lambda word: word[0] == " ")]
         never = [END, *_strays(vocabulary), *_symbols_of(vocabulary, banned)]
         never += [FIRST_BYTE + lead for lead in _STRAY_LEADS] if spell else range(FIRST_BYTE, FIRST_CHARACTER)
         never += _words_where(vocabulary, lambda word: len(word) > longest or not set(banned).isdisjoint(word))
         between = list(WHOLE[:-1])
+
+        # What may come next: the grammar's ten states, then the two more.
         allowed = np.zeros((STATES, width(symbols)), np.bool_)
         allowed[:AFTER_SPACE, :symbols] = grammar.allowed
         allowed[np.ix_(between, never)] = False
@@ -74,12 +77,16 @@ class Rules:
         joiners = vocabulary.ids_of(JOINERS)
         allowed[AFTER_SPACE, [newline, *spaced, *joiners]] = False
         allowed[AFTER_E2, FIRST_BYTE + 0x82 : FIRST_BYTE + 0xC0] = True
+
+        # And which state it leads to.
         follows = np.zeros((STATES, width(symbols)), np.int64)
         follows[:AFTER_SPACE, :symbols] = grammar.follows
         follows[between, FIRST_BYTE + 0xE2] = AFTER_E2
         follows[AFTER_E2] = LAST_BYTE
         follows[AFTER_SPACE] = follows[BETWEEN]
         follows[:, [newline, space, *joiners]] = AFTER_SPACE
+
+        # The same rules once more for lines that are too short to end: no line end.
         short = allowed.copy()
         short[:, newline] = False
         if not short[list(WHOLE)].any(axis=1).all():
@@ -123,7 +130,7 @@ def key(*parts: int) -> int:
     return mixed
 
 
-def luck(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
+def uniforms(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
     """Random numbers *start* … *start* + *count* of each key (N,), in [0, 1): (N, count).
 
     Counter-based (splitmix64, Steele et al. 2014): any number can be had without those before it.
@@ -136,7 +143,7 @@ def luck(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
     return np.asarray(top.astype(np.float32) * np.float32(2**-24))
 
 
-def chance(*parts: int) -> float:
+def uniform(*parts: int) -> float:
     """The first random number of the key of *parts*, in [0, 1)."""
     return (_mix(key(*parts) + _GAMMA) >> 40) * 2.0**-24
 
@@ -149,49 +156,52 @@ def _mix(z: int) -> int:
     return z ^ (z >> 31)
 
 
-def draw(odds: Floats, numbers: Floats, nucleus: Floats) -> Ids:
-    """A symbol for each row: odds (N, W), random numbers (N, DRAWS), nucleus (N,) -> (N,).
+def draw(probabilities: Floats, numbers: Floats, nucleus: Floats) -> Ids:
+    """A symbol for each row: probabilities (N, W), random numbers (N, DRAWS), nucleus (N,) -> (N,).
 
     Nucleus sampling (Holtzman et al. 2020) without a sort: draw from all, and draw again when the symbols likelier
     than the one drawn have the nucleus' probability already. A row refused three times is sorted after all. A row of
     NaN gets some symbol.
     """
-    lanes = odds.reshape(len(odds), LANE, -1).sum(axis=1)  # (N, W / LANE); summed down a column: the same for any N
-    ladder = lanes.cumsum(axis=1)
-    limit = nucleus * ladder[:, -1]
-    chosen, fits = _try(odds, lanes, ladder, numbers[:, 0], limit)
-    left = np.flatnonzero(~fits)
+    # Sums of lanes (N, W / LANE), down a column, where numpy adds up in the same order for any N.
+    lanes = probabilities.reshape(len(probabilities), LANE, -1).sum(axis=1)
+    cumulative = lanes.cumsum(axis=1)
+    limit = nucleus * cumulative[:, -1]  # (N,): a row's sum need not be 1
+    drawn, inside = _try(probabilities, lanes, cumulative, numbers[:, 0], limit)
+    left = np.flatnonzero(~inside)
     for turn in range(1, DRAWS - 1):
         if not left.size:
-            return chosen
-        chosen[left], fits = _try(odds[left], lanes[left], ladder[left], numbers[left, turn], limit[left])
-        left = left[~fits]
+            return drawn
+        drawn[left], inside = _try(probabilities[left], lanes[left], cumulative[left], numbers[left, turn], limit[left])
+        left = left[~inside]
     if left.size:
-        chosen[left] = _sorted(odds[left], numbers[left, -1], limit[left])
-    return chosen
+        drawn[left] = _draw_sorted(probabilities[left], numbers[left, -1], limit[left])
+    return drawn
 
 
-def _try(odds: Floats, lanes: Floats, ladder: Floats, numbers: Floats, limit: Floats) -> tuple[Ids, NDArray[np.bool_]]:
-    """Draw from all: the lane first, then the symbol in it. And does it lie in the nucleus?"""
-    rows = np.arange(len(odds))
-    target = numbers * ladder[:, -1]
-    lane = np.minimum((ladder <= target[:, None]).sum(axis=1), lanes.shape[1] - 1)
-    rest = target - (ladder[rows, lane] - lanes[rows, lane])
-    inner = odds.reshape(len(odds), LANE, -1)[rows, :, lane].cumsum(axis=1)  # (N, LANE)
+def _try(
+    probabilities: Floats, lanes: Floats, cumulative: Floats, numbers: Floats, limit: Floats
+) -> tuple[Ids, NDArray[np.bool_]]:
+    """Draw from all: the lane first, then the symbol in it. And does it lie in the nucleus? (N,), (N,)."""
+    rows = np.arange(len(probabilities))
+    target = numbers * cumulative[:, -1]
+    lane = np.minimum((cumulative <= target[:, None]).sum(axis=1), lanes.shape[1] - 1)
+    rest = target - (cumulative[rows, lane] - lanes[rows, lane])  # what is left of the target within the lane
+    inner = probabilities.reshape(len(probabilities), LANE, -1)[rows, :, lane].cumsum(axis=1)  # (N, LANE)
     place = np.minimum((inner <= rest[:, None]).sum(axis=1), LANE - 1)
-    chosen = place * lanes.shape[1] + lane
-    mine = odds[rows, chosen]
-    likelier = np.multiply(odds, odds > mine[:, None]).sum(axis=1)
-    return chosen, (likelier < limit) & (mine > LEAST)
+    drawn = place * lanes.shape[1] + lane
+    mine = probabilities[rows, drawn]
+    likelier = np.multiply(probabilities, probabilities > mine[:, None]).sum(axis=1)
+    return drawn, (likelier < limit) & (mine > LEAST)
 
 
-def _sorted(odds: Floats, numbers: Floats, limit: Floats) -> Ids:
+def _draw_sorted(probabilities: Floats, numbers: Floats, limit: Floats) -> Ids:
     """Draw from the nucleus itself, the likeliest first: slower, and never refused."""
-    order = np.argsort(-odds, axis=1, kind="stable")
-    falling = np.take_along_axis(odds, order, axis=1)
-    ladder = falling.cumsum(axis=1)
-    size = np.maximum(((ladder - falling) < limit[:, None]).sum(axis=1), 1)
-    rows = np.arange(len(odds))
-    target = numbers * ladder[rows, size - 1]
-    place = np.minimum((ladder <= target[:, None]).sum(axis=1), size - 1)
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    falling = np.take_along_axis(probabilities, order, axis=1)
+    cumulative = falling.cumsum(axis=1)
+    size = np.maximum(((cumulative - falling) < limit[:, None]).sum(axis=1), 1)  # (N,) symbols in the nucleus
+    rows = np.arange(len(probabilities))
+    target = numbers * cumulative[rows, size - 1]
+    place = np.minimum((cumulative <= target[:, None]).sum(axis=1), size - 1)
     return np.asarray(order[rows, place], np.int64)

@@ -19,7 +19,17 @@ Ids = NDArray[np.int64]
 PROBE = 24
 """Symbols that a fingerprint reads."""
 ABSOLUTE, RELATIVE = 0.05, 0.01
-"""How far a fingerprint may be off: other processors round otherwise, wrong kernels are off by whole nats."""
+"""Nats, and share, by which a fingerprint may be off: other processors round otherwise, wrong kernels are off by whole
+nats."""
+OLD_NAMES = {
+    "inverse_temperature": "heat",
+    "uniform": "luck",
+    "probabilities": "odds",
+    "drawn_logprob": "told",
+    "in_nucleus": "fits",
+}
+"""What graphs call their inputs and outputs that were stored before 2026-11-25: those of the shipped bases, and of
+versions on deployments' shelves. Nothing else about them differs."""
 
 
 class OldGraph(ValueError):
@@ -29,96 +39,115 @@ class OldGraph(ValueError):
 class Step:
     """Rows 0 … n-1 of a few arrays, one row a text, advanced together by `run(n)`.
 
-    Write `ids`, `state`, `heat`, `rule`, `luck` and `nucleus`; read `logprobs`, `odds`, `after`, `drawn`, `told` and
-    `fits`; `turn` makes the new state the state. All arrays have *rows* rows; which n of them a run covers changes
-    nothing in a row's result.
+    Write the inputs, `run`, read the outputs; `swap_state` makes the new state the state. Every array has R = *rows*
+    rows; which n of them a run covers changes nothing in a row's result. `models.export` says what each one means.
     """
 
     def __init__(self, model: bytes, *, rules: Floats, rows: int = 1, threads: int = 1) -> None:
+        """*rules*: (rules, W), the last input, the same at every step."""
         self._session = ort.InferenceSession(model, exact_options(threads), providers=["CPUExecutionProvider"])
         widths = {port.name: port.shape[-1] for port in [*self._session.get_inputs(), *self._session.get_outputs()]}
-        if not {"state0", "luck", "drawn"} <= set(widths):
+        old = OLD_NAMES["uniform"] in widths
+        self._names = OLD_NAMES if old else {}
+        if not {"state0", self._name("uniform"), "drawn"} <= set(widths):
             raise OldGraph("the graph is one of an older release")
         if rules.shape[1] != widths["rules"]:
             raise ValueError(f"rules for {rules.shape[1]} symbols, but the graph has {widths['rules']}")
-        self.rows, self.width = rows, int(widths["logprobs"])
+        self.rows = rows
+        self.width = int(widths["logprobs"])  # W
         parts = [int(widths[f"state{i}"]) for i in range(sum(name.startswith("state") for name in widths))]
+        # Inputs.
         self.ids: Ids = np.zeros(rows, np.int64)
-        self.state = [np.zeros((rows, part), np.float32) for part in parts]
-        self.after = [np.zeros_like(part) for part in self.state]
-        self.heat: Floats = np.ones((rows, 1), np.float32)
+        self.state = [np.zeros((rows, part), np.float32) for part in parts]  # (R, S) each
+        self.inverse_temperature: Floats = np.ones((rows, 1), np.float32)
         self.rule: Ids = np.zeros(rows, np.int64)
-        self.luck: Floats = np.zeros((rows, 1), np.float32)
+        self.uniform: Floats = np.zeros((rows, 1), np.float32)
         self.nucleus: Floats = np.ones((rows, 1), np.float32)
-        self.logprobs: Floats = np.zeros((rows, self.width), np.float32)
-        self.odds: Floats = np.zeros((rows, self.width), np.float32)
-        self.drawn: Ids = np.zeros((rows, 1), np.int64)
-        self.told: Floats = np.zeros((rows, 1), np.float32)
-        self.fits: NDArray[np.bool_] = np.zeros((rows, 1), np.bool_)
         self._rules = np.ascontiguousarray(rules, np.float32)
-        self._turned = False
+        # Outputs.
+        self.logprobs: Floats = np.zeros((rows, self.width), np.float32)
+        self.probabilities: Floats = np.zeros((rows, self.width), np.float32)
+        self.after = [np.zeros_like(part) for part in self.state]  # (R, S) each
+        self.drawn: Ids = np.zeros((rows, 1), np.int64)
+        self.drawn_logprob: Floats = np.zeros((rows, 1), np.float32)
+        self.in_nucleus: NDArray[np.bool_] = np.zeros((rows, 1), np.bool_)
+        # A binding holds addresses, and `swap_state` exchanges two sets of them: one for each n and each side.
+        self._swapped = False
         self._bindings: dict[tuple[int, bool], Any] = {}
 
     def run(self, n: int) -> None:
         """Advance rows 0 … n-1. Raises what ONNX Runtime raises."""
-        key = (n, self._turned)
+        key = (n, self._swapped)
         binding = self._bindings.get(key)
         if binding is None:
             binding = self._bindings[key] = self._bind(n)
         self._session.run_with_iobinding(binding)
 
-    def turn(self) -> None:
-        """What was `after` is `state` now."""
+    def swap_state(self) -> None:
+        """What was `after` is `state` now. Exchanged, not copied: the states are the most of what a step writes."""
         self.state, self.after = self.after, self.state
-        self._turned = not self._turned
+        self._swapped = not self._swapped
 
-    def silence(self) -> None:
+    def reset(self) -> None:
         """Forget what all rows have read."""
         for part in self.state:
             part[:] = 0
 
     def _bind(self, n: int) -> Any:
+        """The addresses of all arrays' first n rows, as ONNX Runtime takes them."""
+        inputs: dict[str, NDArray[Any]] = {
+            "ids": self.ids,
+            "inverse_temperature": self.inverse_temperature,
+            "rule": self.rule,
+            "uniform": self.uniform,
+            "nucleus": self.nucleus,
+            **{f"state{i}": part for i, part in enumerate(self.state)},
+        }
+        outputs: dict[str, NDArray[Any]] = {
+            "logprobs": self.logprobs,
+            "probabilities": self.probabilities,
+            "drawn": self.drawn,
+            "drawn_logprob": self.drawn_logprob,
+            "in_nucleus": self.in_nucleus,
+            **{f"after{i}": part for i, part in enumerate(self.after)},
+        }
         binding = self._session.io_binding()
-        inputs: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _INPUTS}
-        outputs: dict[str, NDArray[Any]] = {name: getattr(self, name) for name in _OUTPUTS}
-        inputs |= {f"state{i}": part for i, part in enumerate(self.state)}
-        outputs |= {f"after{i}": part for i, part in enumerate(self.after)}
         binding.bind_input("rules", "cpu", 0, np.float32, self._rules.shape, self._rules.ctypes.data)
-        for side, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
-            for name, array in side.items():
-                bind(name, "cpu", 0, array.dtype.type, (n, *array.shape[1:]), array.ctypes.data)
+        for arrays, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
+            for name, array in arrays.items():
+                bind(self._name(name), "cpu", 0, array.dtype.type, (n, *array.shape[1:]), array.ctypes.data)
         return binding
 
+    def _name(self, name: str) -> str:
+        """What this graph calls an input or output."""
+        return self._names.get(name, name)
 
-_INPUTS = ("ids", "heat", "rule", "luck", "nucleus")
-_OUTPUTS = ("logprobs", "odds", "drawn", "told", "fits")
 
-
-def free(symbols: int, width: int) -> Floats:
-    """One rule that forbids nothing but the surplus: (1, W)."""
+def unrestricted(symbols: int, width: int) -> Floats:
+    """One rule that forbids nothing but the padding: (1, W)."""
     rules = np.full((1, width), FORBIDDEN, np.float32)
     rules[0, :symbols] = 0
     return rules
 
 
 def read_along(step: Step, ids: Sequence[int]) -> Floats:
-    """Let row 0 read *ids* from silence; the log-probabilities after each of them: (T, W)."""
-    step.silence()
+    """Let row 0 read *ids* from zero state; the log-probabilities of what comes after each of them: (T, W)."""
+    step.reset()
     rows = []
     for symbol in ids:
         step.ids[0] = symbol
         step.run(1)
         rows.append(step.logprobs[0].copy())
-        step.turn()
+        step.swap_state()
     return np.array(rows)
 
 
 def fingerprint(step: Step, symbols: int) -> list[float]:
-    """What a network says to a fixed text: the log-probability of each next symbol, and the last 16 outlooks."""
+    """What a network says to a fixed text, in nats: each next symbol's log-probability, and 16 of the last step's."""
     ids = [i * 7919 % symbols for i in range(PROBE + 1)]
-    outlook = read_along(step, ids[:-1])
-    told = [float(row[i]) for row, i in zip(outlook, ids[1:], strict=True)]
-    return [round(x, 4) for x in told + outlook[-1, : min(16, symbols)].tolist()]
+    logprobs = read_along(step, ids[:-1])  # (T, W)
+    each = [float(row[i]) for row, i in zip(logprobs, ids[1:], strict=True)]
+    return [round(x, 4) for x in each + logprobs[-1, : min(16, symbols)].tolist()]
 
 
 def alike(one: Sequence[float], other: Sequence[float]) -> bool:

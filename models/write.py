@@ -11,7 +11,7 @@ import numpy as np
 from models.checkpoint import Checkpoint
 from models.export import FORBIDDEN
 from models.graph import width
-from models.sample import DRAWS, Floats, draw, key, luck
+from models.sample import DRAWS, Floats, draw, key, uniforms
 from models.step import Step
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, SPELLING, Vocabulary
 
@@ -25,7 +25,7 @@ def write_on(
     vocabulary = version.vocabulary
     grammar = vocabulary.grammar
     step = Step(version.step_graph("int8"), rules=_rules(vocabulary))
-    step.heat[:] = 1 / temperature
+    step.inverse_temperature[:] = 1 / temperature
     keys, share = np.array([key(seed)], np.uint64), np.array([nucleus], np.float32)
     given, state, part, at = vocabulary.encode(beginning), 0, list[int](), 0
     step.ids[0] = END
@@ -35,8 +35,8 @@ def write_on(
         if at < len(given):
             symbol = given[at]
         else:
-            symbol = int(draw(step.odds[:1], luck(keys, np.array([at * DRAWS]), DRAWS), share)[0])
-        step.turn()
+            symbol = int(draw(step.probabilities[:1], uniforms(keys, np.array([at * DRAWS]), DRAWS), share)[0])
+        step.swap_state()
         step.ids[0] = symbol
         at += 1
         state = int(grammar.follows[state, symbol])

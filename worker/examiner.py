@@ -33,7 +33,7 @@ from models.network import CharNetwork
 from models.vocabulary import Vocabulary
 from worker.trainer import network_of
 
-HOLDOUT = "holdout.txt"
+HOLDOUTS = "holdout*.txt"
 HOLDOUT_CHUNK = 64
 """Poems of the holdout that are read between two looks at whether to stop."""
 DECILES = (0.1, 0.5, 0.9)
@@ -138,7 +138,10 @@ class Examination:
         """The examination for versions of the base in that folder. FileNotFoundError without a holdout."""
         lines = (line for text in lesson.texts for line in text.text.splitlines())
         taught = frozenset(bare for line in lines if (bare := seen.letters(line)))
-        return cls(read_poems(base / HOLDOUT), seen.of_base(base), taught, settings)
+        holdouts = sorted(base.glob(HOLDOUTS))
+        if not holdouts:
+            raise FileNotFoundError(base / HOLDOUTS)
+        return cls(read_poems(*holdouts), seen.of_base(base), taught, settings)
 
     def examine(self, version: Checkpoint, *, check: Callable[[float], None]) -> Scorecard:
         """The version's figures; *check* gets the share done (0 to 1), and what it raises ends it."""
@@ -186,7 +189,12 @@ def sample(
     wanted = settings.samples if most is None else most
     voice = version.meta.voice
     serving = Serving(voice, 0, 0, "candidate", version.meta.base)
-    engine = Engine(champions=lambda: [serving], fetch=lambda _key: version.folder, settings=settings)
+    engine = Engine(
+        champions=lambda: [serving],
+        fetch=lambda _key: version.folder,
+        settings=settings,
+        candidates=settings.candidates,
+    )
     wishes = [Wish(lines=LINES, seed=seed) for seed in range(-(-wanted // LINES))]
     lines: list[str] = []
     try:

@@ -115,7 +115,8 @@ class Kept:
 
     folder: Path
     advanced: Callable[[], None]
-    every: float = SAVE_EVERY
+    every: float | None = None
+    """Seconds of training between two saves; None: `SAVE_EVERY`."""
 
     def schedule(self, lesson: Lesson, base: checkpoint.Checkpoint) -> Schedule | None:
         """The schedule that an earlier attempt made of the same lesson and base; a kept one of another is removed."""
@@ -177,9 +178,7 @@ def train(
     least = round(REHEARSAL_PER_DREAM * len(dreamt)) or MIN_REHEARSAL
     texts = passages(lesson, verse, most=schedule.steps * PER_BATCH, seed=seed, least=least)
     corpus = Poems([*dreamt, *texts], base.vocabulary, per_batch=PER_BATCH)
-    plan = replace(
-        _plan(seed, device), passes=schedule.passes, rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE
-    )
+    plan = replace(_plan(seed, device), passes=schedule.passes, rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE)
     torch.manual_seed(seed)
     training = Training(network_of(base, dropout=DROPOUT), corpus, plan, device=device, base=network_of(base))
     network = _run(training, watch, kept) if kept else training.run(watch)
@@ -205,7 +204,7 @@ def _run(training: Training, watch: Watch, kept: Kept) -> CharNetwork:
         nonlocal unsaved
         watch(at)
         unsaved = True
-        if time.monotonic() - saved_at >= kept.every:
+        if time.monotonic() - saved_at >= (SAVE_EVERY if kept.every is None else kept.every):
             save_now()
 
     network = training.run(watch_and_save)
@@ -258,7 +257,9 @@ def make_schedule(
     """Measure the machine, and fit steps, passes and dreams to `RUN_MINUTES`; the dreams are written on the way."""
     budget = _budget(base, verse, settings, device)
     seed = seed_of(lesson)
-    steps = _fit(settings.lesson_steps, lesson, verse, seed=seed, chars=budget.chars() * (LESSON_SHARE if dreaming else 1))
+    steps = _fit(
+        settings.lesson_steps, lesson, verse, seed=seed, chars=budget.chars() * (LESSON_SHARE if dreaming else 1)
+    )
     texts = passages(lesson, verse, most=steps * PER_BATCH, seed=seed)
     chars, batches = _chars(texts), -(-len(texts) // PER_BATCH)
     passes = 1 if dreaming else max(1, min(MAX_PASSES, steps // max(1, batches)))
@@ -424,7 +425,7 @@ def save(
         files={},
         fingerprint={},
     )
-    checkpoint.write(folder, meta, base.vocabulary, taught.network.arrays())
+    checkpoint.write(folder, meta, base.vocabulary, taught.network.arrays(), reranker=base.reranker)
     return checkpoint.read(folder)
 
 

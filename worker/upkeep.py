@@ -165,7 +165,7 @@ def trainings(home: Path) -> Path:
 
 
 def clear_killed(bot: Bot) -> int:
-    """Remove the scratch folders of processes that were killed; how many. The living are told by the locks they hold."""
+    """Remove the scratch folders of processes that were killed; how many. Those that live hold a lock."""
     removed = bot.shelf.sweep_dead()
     if removed:
         log.info("scratch.removed", folders=removed)
@@ -188,7 +188,9 @@ def clear(bot: Bot) -> int:
     for key in strays:
         bot.shelf.remove(key)
         log.info("stray.removed", folder=key)
-    cut_off = [folder for folder in trainings(bot.settings.home).glob("*") if folder.stat().st_mtime < before.timestamp()]
+    cut_off = [
+        folder for folder in trainings(bot.settings.home).glob("*") if folder.stat().st_mtime < before.timestamp()
+    ]
     for folder in cut_off:
         shutil.rmtree(folder, ignore_errors=True)
     return len(strays) + len(cut_off) + bot.shelf.sweep_scratch(before)

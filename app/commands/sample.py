@@ -104,7 +104,14 @@ def _of_folder(folder: Path, settings: "Settings", dice: Callable[[], int] | Non
 
     meta = checkpoint.read(folder).meta
     serving = Serving(meta.voice, 0, 0, str(folder), meta.base)
-    return Engine(champions=lambda: [serving], fetch=lambda _key: folder, settings=settings, dice=dice), serving
+    engine = Engine(
+        champions=lambda: [serving],
+        fetch=lambda _key: folder,
+        settings=settings,
+        dice=dice,
+        candidates=settings.candidates,
+    )
+    return engine, serving
 
 
 def _of_voice(bot: "Bot", voice: str, version: int | None, dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":

@@ -19,13 +19,11 @@ from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish
 from app.engine.challengers import Challengers
 from app.engine.choose import Chooser, Way
-from app.engine.draft import Draft, Outcome
-from app.engine.events import Failed
 from app.engine.live import LiveVersion
-from app.engine.poem import Hear, Poem
-from app.engine.table import Table
+from app.engine.poem import Failed, Hear, Poem
+from app.engine.table import Draft, Outcome, Table
 from app.engine.tally import Tally
-from app.engine.taste_policy import Palate
+from app.engine.taste_policy import TastePolicy
 from app.engine.waiting import Waiting
 
 log = structlog.get_logger(__name__)
@@ -62,18 +60,20 @@ class Batcher:
         rows: int,
         queue: int,
         candidates: int,
-        choose: Chooser,
+        choose: Chooser | None = None,
         tally: Tally | None = None,
         challengers: Challengers | None = None,
-        palate: Palate | None = None,
+        taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
-        """*candidates*, *choose*: how a voice without a taste writes; *palate*: the others."""
+        """*candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes (None:
+        each version's own way); *taste_policy*: how the others are written.
+        """
         self._dice = dice or partial(secrets.randbits, SEED_BITS)
         self._tally, self._challengers = tally or Tally(), challengers or Challengers()
-        self._current, self._plain = current, Way(candidates, choose)
-        self._palate = palate or Palate(candidates=candidates)
-        self._rows, self._most = rows, max(candidates, self._palate.candidates)
+        self._current, self._plain = current, None if choose is None else Way(candidates, choose)
+        self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
+        self._rows, self._most = rows, max(candidates, self._taste_policy.candidates)
         self._places, self._most_waiting = max(1, rows // self._most), queue
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
@@ -185,7 +185,7 @@ class Batcher:
             return
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
-        way = self._palate.way(ticket.voice, wish, seed, without=self._plain)
+        way = self._taste_policy.way(ticket.voice, wish, seed, without=self._plain or live.way)
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))

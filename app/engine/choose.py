@@ -1,14 +1,20 @@
-"""Choosing among candidates: several continuations from one place, one of which the poem goes on with."""
+"""Choosing among candidates: several ways a line could go on from one place, one of which the poem takes."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from models.reranker import Reranker
 
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
+LIKELY = 1.0
+"""Log-odds that a nat a symbol of likelihood is worth beside the reranker's (docs/log.md, 2026-11-25)."""
+PLAUSIBILITY_TEMPERATURE = 0.5
+"""How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
 RARITY = 3.5
-"""What a nat a symbol of surprise is worth among candidates: it wins back variety that choosing by taste costs, nearly
-for nothing; from 4 on it costs real words (docs/learning.md)."""
+"""Log-odds that a nat a symbol of rarity is worth: it wins back the variety that choosing by taste costs, nearly for
+nothing; from 4 on it costs real words (docs/learning.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,24 +23,41 @@ class Candidate:
 
     text: str
     logprob: float
-    """Nats, the line end included."""
+    """Nats, summed over its symbols, the line end included."""
     symbols: int
-    """Drawn, the line end included."""
+    """How many were drawn, the line end included."""
+
+    @property
+    def mean_logprob(self) -> float:
+        """Nats a symbol: comparable between lines of different length."""
+        return self.logprob / self.symbols
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Where in a poem a line is to stand."""
+
+    before: tuple[str, ...] = ()
+    """The poem's lines so far."""
+    ends: bool = False
+    """Is it the poem's last line?"""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which candidate it is."""
+    """Which candidate was chosen."""
 
     index: int
-    chance: float
-    """With which it was chosen among them."""
+    propensity: float
+    """Probability with which it was chosen among them, 0 to 1."""
     liking: float | None = None
     """Log-odds of a tick, where a taste was asked."""
 
 
-Chooser = Callable[[Sequence[Candidate], float], Choice]
-"""Candidates and a random number in [0, 1) -> one of them."""
+Chooser = Callable[[Context, Sequence[Candidate], float], Choice]
+"""Where the line is to stand, candidates, and a uniform random number in [0, 1) -> one of them."""
+Scorer = Callable[[Context, Sequence[Candidate]], Sequence[float]]
+"""Where the line is to stand, and candidates -> log-odds of each, up to a constant."""
 Likings = Callable[[Sequence[str]], Sequence[float]]
 """Lines -> log-odds of a tick for each: a taste."""
 
@@ -48,32 +71,79 @@ class Way:
     choose: Chooser
     taste: int | None = None
     """Id of the taste that chooses."""
+    score: Scorer | None = None
+    """What chooses where no taste does; a taste adds to it."""
 
 
-def within_band(candidates: Sequence[Candidate], number: float) -> Choice:
-    """Any of those whose mean log-probability is near the best, with equal chance."""
-    means = [candidate.logprob / candidate.symbols for candidate in candidates]
+def within_band(_context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
+    """Any of those whose mean log-probability is near the best, with equal probability."""
+    means = [candidate.mean_logprob for candidate in candidates]
     good = [i for i, mean in enumerate(means) if mean >= max(means) - BAND]
-    return Choice(good[int(number * len(good))], 1 / len(good))
+    return Choice(good[int(uniform * len(good))], propensity=1 / len(good))
 
 
-def by_taste(likings: Likings, temperature: float) -> Chooser:
-    """The better liked the likelier, and of lines liked alike the rarer: what everybody likes is soon said again.
+def plausibility(reranker: Reranker) -> Scorer:
+    """How well a line follows, by the version's reranker, and how likely its network finds it, in log-odds."""
 
-    Chances are proportional to exp(liking / temperature + RARITY * surprise), surprise in nats a symbol.
-    """
+    def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
+        follows = reranker.scores(context.before, [one.text for one in candidates], ends=context.ends)
+        pairs = zip(follows, candidates, strict=True)
+        return [(each + LIKELY * one.mean_logprob) / PLAUSIBILITY_TEMPERATURE for each, one in pairs]
 
-    def choose(candidates: Sequence[Candidate], number: float) -> Choice:
-        liked = likings([candidate.text for candidate in candidates])
-        surprises = [-candidate.logprob / candidate.symbols for candidate in candidates]
-        wanted = [a / temperature + RARITY * b for a, b in zip(liked, surprises, strict=True)]
-        best = max(wanted)
-        odds = [math.exp(each - best) for each in wanted]
-        chances = [each / math.fsum(odds) for each in odds]
-        place, below = 0, chances[0]
-        while below <= number and place < len(chances) - 1:
-            place += 1
-            below += chances[place]
-        return Choice(place, chances[place], liked[place])
+    return score
+
+
+def rarity(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
+    """The rarer a line, the better: for a version without a reranker, whose taste would say the same things again."""
+    return [-RARITY * candidate.mean_logprob for candidate in candidates]
+
+
+def by_score(score: Scorer) -> Chooser:
+    """A candidate's propensity is proportional to exp(score)."""
+
+    def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
+        return _draw(score(context, candidates), uniform)
 
     return choose
+
+
+def by_taste(likings: Likings, temperature: float, beside: Scorer = rarity) -> Chooser:
+    """The better liked the likelier; of lines liked alike, those that are the better *beside*.
+
+    A candidate's propensity is proportional to exp(liking / temperature + beside).
+    """
+
+    def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
+        liked = likings([candidate.text for candidate in candidates])
+        scores = [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
+        choice = _draw(scores, uniform)
+        return replace(choice, liking=liked[choice.index])
+
+    return choose
+
+
+def noting(likings: Likings, choose: Chooser) -> Chooser:
+    """As *choose* chooses, with a note of what taste would have said of it."""
+
+    def noted(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
+        choice = choose(context, candidates, uniform)
+        return replace(choice, liking=likings([candidates[choice.index].text])[0])
+
+    return noted
+
+
+def _draw(scores: Sequence[float], uniform: float) -> Choice:
+    """One of them, with a propensity proportional to exp(score)."""
+    best = max(scores)
+    weights = [math.exp(score - best) for score in scores]  # less the best: exp of 900 is no number
+    propensities = [weight / math.fsum(weights) for weight in weights]
+    # The first whose running sum exceeds the uniform; the last where rounding leaves the sum short of 1.
+    index, cumulative = 0, propensities[0]
+    while cumulative <= uniform and index < len(propensities) - 1:
+        index += 1
+        cumulative += propensities[index]
+    return Choice(index, propensities[index])
+
+
+ONE = Way(1, within_band)
+"""The first line that comes: how a version without a reranker writes for readers without a taste."""

@@ -13,14 +13,13 @@ from app.domain.poem import Wish, Writing
 from app.engine import whole
 from app.engine.batcher import Batcher, Ticket
 from app.engine.challengers import Challenger, Challengers
-from app.engine.choose import Chooser, within_band
-from app.engine.events import Done, Event, Failed
+from app.engine.choose import Chooser
 from app.engine.live import Champion, LiveVersion, load
 from app.engine.memory import give_back
-from app.engine.poem import Hear
+from app.engine.poem import Done, Event, Failed, Hear
 from app.engine.roster import Roster, VoiceStatus
 from app.engine.tally import Tally
-from app.engine.taste_policy import Palate
+from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 
 POLL_S = 1.0
@@ -38,22 +37,23 @@ class Engine:
         fetch: Callable[[str], Path],
         settings: Settings,
         candidates: int = 1,
-        choose: Chooser = within_band,
+        choose: Chooser | None = None,
         spare: Callable[[str], Champion | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
-        palate: Palate | None = None,
+        taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
-        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: ways each
-        line is drawn, one of which *choose* takes, where *palate* has no taste that does;
+        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
+        most ways a line is drawn, one of which *choose* takes (None: the version's own way), where *taste_policy* has
+        no taste that does;
         *dice*: seeds for poems whose reader names none.
         """
         self.tally = Tally()
         """What this engine has done so far."""
         self.candidates = candidates
-        self._palate = palate or Palate(candidates=candidates)
-        self._settings, self._rows = settings, max(settings.slots, candidates, self._palate.candidates)
+        self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
+        self._settings, self._rows = settings, max(settings.slots, candidates, self._taste_policy.candidates)
         self._at_once = min(self._rows, settings.queue)
         self._challengers = Challengers(wanted=challengers, load=lambda one: self._load(one, fetch(one.folder)))
         self._roster = Roster(
@@ -72,7 +72,7 @@ class Engine:
             choose=choose,
             tally=self.tally,
             challengers=self._challengers,
-            palate=self._palate,
+            taste_policy=self._taste_policy,
             dice=dice,
         )
         self._first_look = threading.Lock()
@@ -172,7 +172,7 @@ class Engine:
             self._heavy -= 1
             if not self._heavy:
                 give_back()
-        self._palate.refresh()
+        self._taste_policy.refresh()
         self._looked = True
 
     def _current(self, voice: str) -> LiveVersion:
@@ -184,4 +184,11 @@ class Engine:
 
     def _load(self, champion: Champion, folder: Path) -> LiveVersion:
         chosen = self._settings
-        return load(champion, folder, precision=chosen.precision, rows=self._rows, threads=chosen.engine_threads)
+        return load(
+            champion,
+            folder,
+            precision=chosen.precision,
+            rows=self._rows,
+            threads=chosen.engine_threads,
+            candidates=self.candidates,
+        )

@@ -7,8 +7,10 @@ from typing import Any, Literal, Protocol
 import onnxruntime as ort
 
 from app.domain.errors import BrokenFolder
+from app.engine.choose import ONE, Way, by_score, plausibility
 from models import checkpoint
 from models.checkpoint import Style
+from models.reranker import Reranker
 from models.sample import Rules
 from models.step import OldGraph, Step, alike, fingerprint
 from models.vocabulary import Vocabulary
@@ -47,10 +49,16 @@ class LiveVersion:
     vocabulary: Vocabulary
     rules: Rules
     step: Step
+    way: Way = ONE
+    """How its lines are chosen where no taste does."""
 
 
-def load(champion: Champion, folder: Path, *, precision: Precision, rows: int, threads: int) -> LiveVersion:
-    """Read, verify, warm up, and compare with the fingerprint. Raises BrokenFolder."""
+def load(
+    champion: Champion, folder: Path, *, precision: Precision, rows: int, threads: int, candidates: int = 1
+) -> LiveVersion:
+    """Read, verify, warm up, and compare with the fingerprint; *candidates*: as many as a line may have, whatever the
+    version's style. Raises BrokenFolder.
+    """
     try:
         found = checkpoint.read(folder)
         style = found.meta.style
@@ -58,6 +66,7 @@ def load(champion: Champion, folder: Path, *, precision: Precision, rows: int, t
         rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=room)
         step = _step(found, precision, rules=rules.forbidden, rows=rows, threads=threads)
         heard = fingerprint(step, len(found.vocabulary))
+        way = _way(found, candidates)
     except (checkpoint.Broken, ValueError) as error:
         raise BrokenFolder(str(error)) from error
     except _ONNX_ERRORS as error:
@@ -65,7 +74,25 @@ def load(champion: Champion, folder: Path, *, precision: Precision, rows: int, t
     if not alike(heard, found.meta.fingerprint.get(precision, ())):
         raise BrokenFolder(f"{folder}: the network does not speak as it did when it was written")
     _warm_up(step)
-    return LiveVersion(champion.voice, champion.version_id, champion.number, style, found.vocabulary, rules, step)
+    return LiveVersion(
+        voice=champion.voice,
+        id=champion.version_id,
+        number=champion.number,
+        style=style,
+        vocabulary=found.vocabulary,
+        rules=rules,
+        step=step,
+        way=way,
+    )
+
+
+def _way(found: checkpoint.Checkpoint, most: int) -> Way:
+    """By its reranker, where it has one and may draw more than one candidate."""
+    candidates, model = min(found.meta.style.candidates, most), found.reranker
+    if model is None or candidates == 1:
+        return ONE
+    score = plausibility(Reranker(model, found.vocabulary))
+    return Way(candidates, by_score(score), score=score)
 
 
 def _step(found: checkpoint.Checkpoint, precision: Precision, **shape: Any) -> Step:
@@ -88,4 +115,4 @@ def _warm_up(step: Step) -> None:
     for n in {1, 2, min(8, step.rows), step.rows}:
         if n <= step.rows:
             step.run(n)
-    step.silence()
+    step.reset()

@@ -1,4 +1,4 @@
-"""A poem under way: which line comes next, which rows write it, and what its reader hears.
+"""A poem under way: which line comes next, which rows write it, and the events its reader is sent.
 
 Lines are written one after the other, each from where the one before ended; a
 line may be drawn several times from one place, and one of those is gone on with.
@@ -8,18 +8,58 @@ Knows a table, not the queue or the thread.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from app.domain.errors import PoemBotError
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
-from app.engine.choose import Candidate, Choice, Way
-from app.engine.draft import Draft, Opening, Outcome, Place
-from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
+from app.engine.choose import Candidate, Choice, Context, Way
 from app.engine.live import LiveVersion
-from app.engine.table import Table
-from models.sample import chance, key
+from app.engine.table import Draft, Opening, Outcome, Place, Table
+from models.sample import key, uniform
 
+WHICH_CANDIDATE = -1
+"""Stream id of the random number that chooses among candidates, whose own ids count from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The poem has a place; from here on its version is fixed."""
+
+    version: int
+    """Row id of the version."""
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """More characters of a line: those of one line, joined, are its text."""
+
+    slot: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineDone:
+    """A whole line."""
+
+    line: WrittenLine
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The whole poem."""
+
+    writing: Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No poem; the last event of a poem that could not be written."""
+
+    error: PoemBotError
+
+
+Event = Start | Delta | LineDone | Done
 Hear = Callable[[Event | Failed], None]
 """Called on the decode thread; must not wait."""
-WHICH_CANDIDATE = -1
-"""Stands for no candidate where the random number is the one that chooses among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +86,29 @@ class Poem:
         stream: bool,
         trial: int | None = None,
     ) -> None:
-        self.live, self.drafts = live, list[Draft]()
+        self.live = live
+        self.drafts = list[Draft]()
         self.silent = stream
         """Does its reader wait for a first character?"""
-        self._wish, self._seed, self._hear, self._stream = wish, seed, hear, stream
-        self._way, self.candidates, self._trial = way, way.candidates, trial
+        self.candidates = way.candidates
+        self._wish = wish
+        self._hear = hear
+        self._seed = seed
+        self._way = way
+        self._stream = stream
+        self._trial = trial
         self._temperature = live.style.temperature if wish.temperature is None else wish.temperature
         self._lines: list[WrittenLine] = []
         self._prime = " ".join(wish.prime.split())
         self._primed = False
-        self._said: list[int] = []
+        self._symbols: list[int] = []
+        """All symbols of the poem so far: the candidates that were not chosen left out."""
         self._ended: dict[int, _Ended] = {}
         self._opening = ""
-        self._told = ""
-        self._told_symbols = 0
+        """What the visitor wrote of the line under way."""
+        self._sent = ""
+        """What the reader has been sent of the line under way, and how many of its drawn symbols."""
+        self._sent_symbols = 0
 
     def open(self, table: Table) -> None:
         """Take a row and begin."""
@@ -82,20 +131,20 @@ class Poem:
         self.drafts.clear()
 
     def flush(self, table: Table) -> None:
-        """Tell the reader what has been drawn since he last heard. Among candidates nothing is sure before the end."""
+        """Send the reader what was drawn since the last time. Of several candidates none is sure before the end."""
         row = self.drafts[0].row
         if self.candidates > 1 or not table.writing[row]:
             return
         settled = table.settled(row)
-        if settled > self._told_symbols:
-            fresh = table.symbols(row, self._told_symbols, settled)
-            self._told_symbols = settled
-            self._tell(self.live.vocabulary.decode(fresh))
+        if settled > self._sent_symbols:
+            fresh = table.symbols(row, self._sent_symbols, settled)
+            self._sent_symbols = settled
+            self._send(self.live.vocabulary.decode(fresh))
 
-    def _tell(self, text: str) -> None:
+    def _send(self, text: str) -> None:
         if text and self._stream:
             self._hear(Delta(len(self._lines), text))
-            self._told += text
+            self._sent += text
             self.silent = False
 
     def _draft(self, candidate: int) -> Draft:
@@ -111,27 +160,43 @@ class Poem:
         """The draft's row stands at the begin of a line: pass the quotations, then write one, or be done."""
         given: list[int] = []
         while quotation := self._quotation():
-            human = quotation.line is None
-            line = WrittenLine(len(self._lines), quotation.text, 0.0, 1.0, primed=human, quoted=quotation.line)
+            line = WrittenLine(
+                slot=len(self._lines),
+                text=quotation.text,
+                logprob=0.0,
+                chance=1.0,
+                primed=quotation.line is None,  # the visitor's own words
+                quoted=quotation.line,
+            )
             given += [*self.live.vocabulary.encode(quotation.text), self.live.rules.newline]
-            self._tell(line.text)
+            self._send(line.text)
             self._finish(line)
         if len(self._lines) >= self._wish.lines:
             self._drop(table, draft)
-            taste = self._way.taste
-            told = (self._seed, self._temperature, tuple(self._lines), self._trial, taste)
-            writing = Writing(self.live.voice, self.live.id, *told)
-            self._hear(Done(writing))
+            self._hear(Done(self._writing()))
             return
-        self._primed, prime, self._prime = bool(self._prime), self._prime, ""
-        given += self.live.vocabulary.encode(prime)
-        self._tell(prime)
+        prime, self._prime = self._prime, ""  # it begins the first line that is written
+        self._primed = bool(prime)
         self._opening = prime
+        given += self.live.vocabulary.encode(prime)
+        self._send(prime)
         if given:
-            self._said += given
+            self._symbols += given
             table.read(draft.row, given)
         else:
             self._write(table, draft)
+
+    def _writing(self) -> Writing:
+        """The finished poem."""
+        return Writing(
+            voice=self.live.voice,
+            version=self.live.id,
+            seed=self._seed,
+            temperature=self._temperature,
+            lines=tuple(self._lines),
+            trial=self._trial,
+            taste=self._way.taste,
+        )
 
     def _quotation(self) -> Quotation | None:
         """The quotation that stands in the next slot, if one does."""
@@ -147,25 +212,26 @@ class Poem:
                 one = self._draft(candidate)
                 table.fork(draft.row, one)
             one.candidate = candidate
-            table.write(one.row, self._beginning(candidate, state))
+            table.write(one.row, self._line_opening(candidate, state))
 
-    def _beginning(self, candidate: int, state: int) -> Opening:
+    def _line_opening(self, candidate: int, state: int) -> Opening:
         style = self.live.style
         return Opening(
+            # The key depends on nothing but seed, line and candidate: a line never depends on its neighbours.
             key=key(self._seed, len(self._lines), candidate),
-            heat=1 / self._temperature,
+            inverse_temperature=1 / self._temperature,
             nucleus=style.nucleus,
             repetition=style.repetition,
             chars=len(self._opening),
             state=state,
-            before=self._said,
+            before=self._symbols,
         )
 
     def _line_ended(self, table: Table, draft: Draft) -> None:
         """Keep what the draft has written; when all candidates are there, go on with one of them."""
         symbols = table.symbols(draft.row)
         text = self._opening + self.live.vocabulary.decode(symbols)
-        candidate = Candidate(text, float(table.logprob[draft.row]), len(symbols) + 1)
+        candidate = Candidate(text, logprob=float(table.logprob[draft.row]), symbols=len(symbols) + 1)
         last = len(self._ended) == self.candidates - 1
         place = None if last else table.place(draft.row)
         self._ended[draft.candidate] = _Ended(candidate, symbols, place)
@@ -175,22 +241,30 @@ class Poem:
         chosen, choice = self._pick()
         if chosen.place is not None:
             table.go(draft.row, chosen.place)
-        self._said += [*chosen.symbols, self.live.rules.newline]
-        self._tell(chosen.candidate.text[len(self._told) :])
-        line = chosen.candidate
-        told = (line.text, line.logprob, choice.chance)
-        self._finish(WrittenLine(len(self._lines), *told, primed=self._primed, liking=choice.liking))
+        self._symbols += [*chosen.symbols, self.live.rules.newline]
+        line = WrittenLine(
+            slot=len(self._lines),
+            text=chosen.candidate.text,
+            logprob=chosen.candidate.logprob,
+            chance=choice.propensity,
+            primed=self._primed,
+            liking=choice.liking,
+        )
+        self._send(line.text[len(self._sent) :])
+        self._finish(line)
         self._next(table, draft)
 
     def _pick(self) -> tuple[_Ended, Choice]:
         """One of the candidates, and how it was chosen."""
         ended = [self._ended[i] for i in range(self.candidates)]
         self._ended.clear()
-        number = chance(self._seed, len(self._lines), WHICH_CANDIDATE)
-        choice = self._way.choose([one.candidate for one in ended], number)
+        number = uniform(self._seed, len(self._lines), WHICH_CANDIDATE)
+        context = Context(tuple(line.text for line in self._lines), ends=len(self._lines) == self._wish.lines - 1)
+        choice = self._way.choose(context, [one.candidate for one in ended], number)
         return ended[choice.index], choice
 
     def _finish(self, line: WrittenLine) -> None:
         self._lines.append(line)
-        self._told, self._told_symbols = "", 0
+        self._sent = ""
+        self._sent_symbols = 0
         self._hear(LineDone(line))

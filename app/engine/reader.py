@@ -64,7 +64,9 @@ class Reader:
         self, *, champions: Callable[[], Sequence[Champion]], fetch: Callable[[str], Path], settings: Settings
     ) -> None:
         """*champions*: what each voice serves; *fetch*: the folder of a key."""
-        self._champions, self._fetch, self._settings = champions, fetch, settings
+        self._champions = champions
+        self._fetch = fetch
+        self._settings = settings
         self._live: dict[str, LiveVersion] = {}
         self._reading = threading.Lock()
 
@@ -74,14 +76,16 @@ class Reader:
             live = self._current(voice)
             vocabulary = live.vocabulary
             ids = vocabulary.encode(text)
-            outlook = np.exp(read_along(live.step, [END, *ids])[:, : len(vocabulary)])
+            probabilities = np.exp(read_along(live.step, [END, *ids])[:, : len(vocabulary)])  # (T + 1, V)
         read = [
             Read(
-                vocabulary.decode(ids[start:end]), _bits(outlook, ids, start, end), _guesses(outlook[start], vocabulary)
+                vocabulary.decode(ids[start:end]),
+                _bits(probabilities, ids, start, end),
+                _guesses(probabilities[start], vocabulary),
             )
             for start, end in _pieces(ids, vocabulary)
         ]
-        return Reading(live.number, tuple(read), _guesses(outlook[-1], vocabulary, most))
+        return Reading(live.number, tuple(read), _guesses(probabilities[-1], vocabulary, most))
 
     def _current(self, voice: str) -> LiveVersion:
         champion = next((one for one in self._champions() if one.voice == voice), None)
@@ -111,13 +115,14 @@ def _pieces(ids: Sequence[int], vocabulary: Vocabulary) -> Iterator[tuple[int, i
         start = end
 
 
-def _bits(outlook: Floats, ids: Sequence[int], start: int, end: int) -> float:
-    odds = outlook[np.arange(start, end), ids[start:end]]
-    return float(-np.log2(np.maximum(odds, 1e-12)).sum())
+def _bits(probabilities: Floats, ids: Sequence[int], start: int, end: int) -> float:
+    """Surprise at the symbols of a piece: probabilities (T + 1, V), of which row t is what was expected as symbol t."""
+    each = probabilities[np.arange(start, end), ids[start:end]]
+    return float(-np.log2(np.maximum(each, 1e-12)).sum())
 
 
-def _guesses(odds: Floats, vocabulary: Vocabulary, most: int = EXPECTED) -> tuple[Guess, ...]:
-    """The likeliest pieces that can be shown: no lone bytes."""
-    shown = odds.copy()
+def _guesses(probabilities: Floats, vocabulary: Vocabulary, most: int = EXPECTED) -> tuple[Guess, ...]:
+    """The likeliest pieces (V,) that can be shown: no lone bytes."""
+    shown = probabilities.copy()
     shown[1:FIRST_CHARACTER] = 0
-    return tuple(Guess(vocabulary.decode([int(i)]), float(odds[i])) for i in np.argsort(-shown)[:most])
+    return tuple(Guess(vocabulary.decode([int(i)]), float(probabilities[i])) for i in np.argsort(-shown)[:most])

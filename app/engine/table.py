@@ -1,78 +1,172 @@
 """The slot table: all lines that one version is writing, as rows of arrays that a step advances together.
 
-A row reads symbols it is given, or draws them; it ends with an outcome, and whoever
-owns it says what comes next. Rows stay close together: the last one moves into a gap.
-Nothing here depends on how many rows there are, or on which is which. The graph
-draws; here is drawn again what does not fit the nucleus.
+A row reads symbols it is given, or draws them; it ends with an outcome, and whoever owns it says what comes next. Used
+rows stay contiguous (0 … used-1), because the step runs over the first n: the last row moves into a gap. Nothing a row
+writes depends on how many rows there are, or on which of them it is. The graph draws; drawn again here is only what
+falls outside the nucleus.
+
+Letters of shapes: R rows, W symbols (the vocabulary, padded), G symbols given, L symbols of the longest line.
 """
 
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engine.draft import Draft, Opening, Outcome, Place
 from app.engine.live import LiveVersion
-from models.sample import BETWEEN, DRAWS, STATES, WHOLE, draw, luck
+from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, draw, uniforms
 from models.vocabulary import END
 
 TAIL = 96
-"""Symbols of the poem before this line that repetition looks back on."""
+"""Symbols of the poem before this line that the repetition penalty looks back on."""
 RUN = 3
 """Symbols that must be equal for the next one to count as a repetition."""
 REFILL = 32
-"""Symbols that one filling of random numbers lasts for; a power of two."""
-AGAIN = np.uint64(0x5851F42D4C957F2D)
-"""Turns a row's key into the one of the numbers for drawing again."""
+"""Random numbers that a row is given at once, one a symbol; a power of two, so that `&` finds the next."""
+REDRAW = np.uint64(0x5851F42D4C957F2D)
+"""Turns a row's key into the one whose random numbers are for drawing again."""
 NEVER = 2**62
 """Characters that no line has."""
-ENDS, SPACED = 1, 2
+FIRST_ROOM = 64
+"""Symbols that a row can be given before the array for them grows."""
+LINE_ENDS, WORD_ENDS = 1, 2
 """What a symbol does to a line: it ends there, or could be cut before it."""
+
+Rows = NDArray[np.intp]
+
+
+class Outcome(Enum):
+    """Why a row wants attention."""
+
+    READ = auto()
+    """It has read what it was given; nothing is drawn yet."""
+    LINE = auto()
+    """Its line has ended; the line end is the next symbol it will read."""
+    BROKEN = auto()
+    """The network's output is NaN."""
+
+
+@dataclass(eq=False, slots=True)
+class Draft:
+    """One row, as its owner knows it."""
+
+    owner: Any
+    candidate: int = 0
+    row: int = -1
+    """Where it stands now; changes when others leave. -1: nowhere."""
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How a line begins, and by which random numbers it is drawn."""
+
+    key: int
+    """Of its random numbers."""
+    inverse_temperature: float
+    """1 / temperature."""
+    nucleus: float
+    """Probability, 0 to 1: draw from the likeliest symbols that have it together."""
+    repetition: float
+    """Nats taken from a symbol that would repeat the poem."""
+    chars: int = 0
+    """Characters it has already: the visitor's beginning."""
+    state: int = AFTER_SPACE
+    """Of the rules, after that beginning."""
+    before: list[int] = field(default_factory=list)
+    """The poem's symbols up to here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point in a text that one can go back to."""
+
+    state: list[NDArray[np.float32]]
+    """Of the network, (S,) each."""
+    symbol: int
+    """The symbol to be read next."""
 
 
 class Table:
-    """Rows 0 … used-1 of one live version's step. Every public array has a row for each."""
+    """Rows 0 … used-1 of one live version's step."""
 
     def __init__(self, live: LiveVersion) -> None:
-        self.live, self.used = live, 0
+        self.live = live
+        self.used = 0
         self.drafts: list[Draft] = []
         rows, style, rules = live.step.rows, live.style, live.rules
-        # A symbol is at least a quarter of a character; a beginning of the visitor's adds no symbols, but room.
-        line = 4 * (style.longest + 8) + 8
-        self._room = max(style.shortest, style.longest // 4)
-        self._newline, self._sizes = rules.newline, rules.sizes
-        self._deeds = (np.arange(len(rules.sizes)) == rules.newline) * ENDS + rules.spaced * SPACED
-        self._follows = np.concatenate([rules.follows, rules.follows + STATES])  # a short line stays short
-        self._index = np.arange(rows)
-        self.writing = np.zeros(rows, np.bool_)
-        self.at = np.zeros(rows, np.int64)  # symbols drawn in this line, or read of what was given
-        self.chars = np.zeros(rows, np.int64)
-        self.most = np.zeros(rows, np.int64)
-        self.alarm = np.full(rows, NEVER)  # characters at which the line is no longer short, or grows too long
-        self.logprob = np.zeros(rows, np.float64)
-        self.repetition = np.zeros(rows, np.float32)
-        self.keys = np.zeros(rows, np.uint64)
-        self.numbers = np.zeros((rows, REFILL), np.float32)
-        self.said = np.full((rows, TAIL + line), -1, np.int32)
-        self.given = np.zeros((rows, 64), np.int32)
-        self.given_size = np.zeros(rows, np.int64)
-        self.cut_at = np.zeros(rows, np.int64)  # where a line that grows too long would be cut; -1: nowhere
-        self.cut_logprob = np.zeros(rows, np.float64)
-        self.cut_state = [np.zeros_like(part) for part in live.step.state]
-        self._changed = True
-        self._lasts = 0  # steps until a row runs out of numbers
-        self._reads = self._repeats = self._index[:0]
 
-    def _columns(self) -> list[NDArray[Any]]:
+        # What the version's style and rules come to.
+        self._cut_from = max(style.shortest, style.longest // 4)  # characters: lines are not cut shorter than this
+        self._newline = rules.newline
+        self._sizes = rules.sizes  # (W,) characters that begin with each symbol
+        self._effects = (np.arange(len(rules.sizes)) == rules.newline) * LINE_ENDS + rules.spaced * WORD_ENDS  # (W,)
+        # The rules stand twice, for lines long enough to end and for those too short: a short line stays short.
+        self._follows = np.concatenate([rules.follows, rules.follows + STATES])  # (2 * STATES, W)
+
+        # The columns: one value, or one row of values, for each row of the table. All of them move with a row, so a
+        # new one must be named in `_columns` too.
+        self.writing = np.zeros(rows, np.bool_)  # does it draw, or read what it was given?
+        self.position = np.zeros(rows, np.int64)  # symbols drawn in this line, or read of what was given
+        self.chars = np.zeros(rows, np.int64)  # characters of this line
+        self.max_chars = np.zeros(rows, np.int64)  # characters past which it is cut
+        self.check_at = np.full(rows, NEVER)  # characters at which it is no longer short, or too long
+        self.logprob = np.zeros(rows, np.float64)  # nats, summed over the line
+        self.repetition = np.zeros(rows, np.float32)  # nats
+        self.keys = np.zeros(rows, np.uint64)  # of its random numbers
+        self.uniforms = np.zeros((rows, REFILL), np.float32)  # its random numbers, in [0, 1)
+        # The poem's last symbols, then this line's; -1 for none. A symbol is at least a quarter of a character (a
+        # byte of UTF-8), and a visitor's beginning adds to the room for characters, not to the symbols drawn.
+        self.text = np.full((rows, TAIL + 4 * (style.longest + 8) + 8), -1, np.int32)  # (R, TAIL + L)
+        self.given = np.zeros((rows, FIRST_ROOM), np.int32)  # (R, G) symbols to read
+        self.given_size = np.zeros(rows, np.int64)
+        # Where a line would be cut that grows too long: at its last word's end so far.
+        self.cut_at = np.zeros(rows, np.int64)  # position; -1: nowhere
+        self.cut_logprob = np.zeros(rows, np.float64)  # nats, its line end there included
+        self.cut_state = [np.zeros_like(part) for part in live.step.state]  # (R, S) each
+
+        # Found anew when rows change, not at every step: most steps change nothing.
+        self._all_rows = np.arange(rows)
+        self._changed = True
+        self._steps_left = 0  # until a row has used up its random numbers
+        self._reading: Rows = _NONE
+        self._repeating: Rows = _NONE  # rows with a repetition penalty
+
+    def _columns(self) -> tuple[NDArray[Any], ...]:
+        """Every array that has a row for each row: what moves when a row does."""
         step = self.live.step
-        public = [value for name, value in vars(self).items() if isinstance(value, np.ndarray) and name[0] != "_"]
-        return [*public, *self.cut_state, *step.state, step.ids, step.heat, step.rule, step.nucleus]
+        return (
+            self.writing,
+            self.position,
+            self.chars,
+            self.max_chars,
+            self.check_at,
+            self.logprob,
+            self.repetition,
+            self.keys,
+            self.uniforms,
+            self.text,
+            self.given,
+            self.given_size,
+            self.cut_at,
+            self.cut_logprob,
+            *self.cut_state,
+            # What the step reads. What it writes is used up before anybody moves.
+            *step.state,
+            step.ids,
+            step.inverse_temperature,
+            step.rule,
+            step.nucleus,
+        )
 
     def add(self, draft: Draft) -> int:
-        """A row in silence: nothing read, END to be read first."""
+        """A row at the beginning of a text: zero state, nothing read, END to be read first."""
         row = draft.row = self.used
         self.drafts.append(draft)
-        self.used, self._changed = row + 1, True
+        self.used += 1
+        self._changed = True
         for part in self.live.step.state:
             part[row] = 0
         self.live.step.ids[row] = END
@@ -95,7 +189,9 @@ class Table:
             self.drafts[row] = self.drafts[last]
             self.drafts[row].row = row
         self.drafts.pop()
-        self.used, draft.row, self._changed = last, -1, True
+        self.used = last
+        draft.row = -1
+        self._changed = True
 
     def place(self, row: int) -> Place:
         """Where a row stands."""
@@ -109,160 +205,184 @@ class Table:
 
     def read(self, row: int, symbols: list[int]) -> None:
         """Have a row read on; its outcome will be READ, with the last of the symbols still to be read."""
-        if len(symbols) > self.given.shape[1]:
-            wider = len(symbols) - self.given.shape[1]
-            self.given = np.pad(self.given, ((0, 0), (0, wider)))
+        missing = len(symbols) - self.given.shape[1]
+        if missing > 0:
+            self.given = np.pad(self.given, ((0, 0), (0, missing)))
         self.given[row, : len(symbols)] = symbols
-        self.given_size[row], self.at[row] = len(symbols), 0
-        self.writing[row], self.alarm[row], self._changed = False, NEVER, True
+        self.given_size[row] = len(symbols)
+        self.position[row] = 0
+        self.writing[row] = False
+        self.check_at[row] = NEVER
         self.live.step.rule[row] = BETWEEN
+        self._changed = True
 
     def write(self, row: int, opening: Opening) -> None:
         """Have a row draw a line; its outcome will be LINE."""
-        style, step, short = self.live.style, self.live.step, opening.chars < self.live.style.shortest
-        self.writing[row], self.at[row], self.logprob[row], self.cut_at[row] = True, 0, 0.0, -1
-        self.chars[row], self.most[row] = opening.chars, max(style.longest, opening.chars + 8)
-        self.alarm[row] = style.shortest if short else self.most[row] + 1
+        style, step = self.live.style, self.live.step
+        short = opening.chars < style.shortest
+        self.writing[row] = True
+        self.position[row] = 0
+        self.logprob[row] = 0.0
+        self.cut_at[row] = -1
+        self.chars[row] = opening.chars
+        self.max_chars[row] = max(style.longest, opening.chars + 8)  # a long beginning still gets a word or two
+        self.check_at[row] = style.shortest if short else self.max_chars[row] + 1
+        self.keys[row] = opening.key
+        self.repetition[row] = opening.repetition
         step.rule[row] = opening.state + STATES * short
-        step.heat[row, 0], step.nucleus[row, 0] = opening.heat, opening.nucleus
-        self.keys[row], self.repetition[row], self._changed = opening.key, opening.repetition, True
+        step.inverse_temperature[row, 0] = opening.inverse_temperature
+        step.nucleus[row, 0] = opening.nucleus
+        self._changed = True
         if opening.repetition:
             before = opening.before[-TAIL:]
-            self.said[row, :TAIL] = -1
-            self.said[row, TAIL - len(before) : TAIL] = before
+            self.text[row, :TAIL] = -1
+            self.text[row, TAIL - len(before) : TAIL] = before
 
     def symbols(self, row: int, start: int = 0, stop: int | None = None) -> list[int]:
         """What a row has drawn in this line, without the line end."""
-        stop = int(self.at[row]) if stop is None else stop
-        drawn: list[int] = self.said[row, TAIL + start : TAIL + stop].tolist()
+        stop = int(self.position[row]) if stop is None else stop
+        drawn: list[int] = self.text[row, TAIL + start : TAIL + stop].tolist()
         return drawn
 
     def settled(self, row: int) -> int:
-        """So many symbols of the line will stand whatever comes: a cut never goes behind them."""
-        if self.live.step.rule[row] % STATES not in WHOLE:
+        """How many symbols of the line stand whatever comes: a cut never goes behind them."""
+        if self.live.step.rule[row] % STATES not in WHOLE:  # within the bytes of a character
             return 0
-        return int(self.cut_at[row] if self.chars[row] >= self._room else self.at[row])
+        return int(self.cut_at[row] if self.chars[row] >= self._cut_from else self.position[row])
 
     def step(self) -> list[Draft]:
         """One symbol more for every row; the drafts that have an outcome now. Raises what ONNX Runtime raises."""
         n, step = self.used, self.live.step
-        rows, at = self._index[:n], self.at[:n]
-        if self._changed or not self._lasts:
-            self._look(n)
-        self._lasts -= 1
-        step.luck[:n, 0] = self.numbers[rows, at & (REFILL - 1)]
+        rows, position = self._all_rows[:n], self.position[:n]  # (n,) views
+        if self._changed or not self._steps_left:
+            self._prepare(n)
+        self._steps_left -= 1
+        step.uniform[:n, 0] = self.uniforms[rows, position & (REFILL - 1)]
         step.run(n)
-        chosen, told = step.drawn[:n, 0], step.told[:n, 0]
-        broken = self._draw_again(n) if self._repeats.size or not step.fits[:n].all() else _NOBODY
-        deeds = self._read_on(chosen) if self._reads.size else self._deeds[chosen]
-        ended = _NOBODY
-        if deeds.any():
-            self._mark_words(np.flatnonzero(deeds == SPACED))
-            ended = np.flatnonzero(deeds == ENDS)
-        self.logprob[:n] += told
-        self.chars[:n] += self._sizes[chosen]
-        self.said[rows, TAIL + (at * self.writing[:n] if self._reads.size else at)] = chosen
-        at += 1
-        at[ended] -= 1  # the line end is not of the line
-        step.ids[:n] = chosen
-        step.rule[:n] = self._follows[step.rule[:n], chosen]
-        step.turn()
-        due = self.chars[:n] >= self.alarm[:n]
+
+        # What was drawn, and what it costs: (n,) views of the step's output, which the next two lines may correct.
+        drawn, logprob = step.drawn[:n, 0], step.drawn_logprob[:n, 0]
+        redraw = self._repeating.size or not step.in_nucleus[:n].all()
+        broken = self._draw_again(n) if redraw else _NONE
+        effects = self._read_on(drawn) if self._reading.size else self._effects[drawn]
+
+        ended = _NONE
+        if effects.any():  # seldom: at a space or a line end
+            self._mark_words(np.flatnonzero(effects == WORD_ENDS))
+            ended = np.flatnonzero(effects == LINE_ENDS)
+        self.logprob[:n] += logprob
+        self.chars[:n] += self._sizes[drawn]
+        # A row that reads has drawn nothing: what it reads overwrites the line's first symbol, which is not there yet.
+        self.text[rows, TAIL + (position * self.writing[:n] if self._reading.size else position)] = drawn
+        position += 1
+        position[ended] -= 1  # the line end is not of the line
+
+        step.ids[:n] = drawn
+        step.rule[:n] = self._follows[step.rule[:n], drawn]
+        step.swap_state()
+        due = self.chars[:n] >= self.check_at[:n]
         if due.any():
-            ended = np.concatenate([ended, self._heed(np.flatnonzero(due & (deeds != ENDS)))])
-        return self._outcomes(ended, broken) if ended.size or broken.size or self._reads.size else []
+            cut = self._check_length(np.flatnonzero(due & (effects != LINE_ENDS)))
+            ended = np.concatenate([ended, cut])
+        return self._outcomes(ended, broken) if ended.size or broken.size or self._reading.size else []
 
-    def _look(self, n: int) -> None:
-        """What stays as it is until rows change, or run out of random numbers."""
+    def _prepare(self, n: int) -> None:
+        """Find what stays as it is until rows change, or one has used up its random numbers."""
         self._changed = False
-        self._reads = np.flatnonzero(~self.writing[:n])
-        self._repeats = np.flatnonzero((self.repetition[:n] > 0) & self.writing[:n])
-        used = self.at[:n] & (REFILL - 1)
-        dry = np.flatnonzero(used == 0)
-        self.numbers[dry] = luck(self.keys[dry], self.at[dry], REFILL)
-        self._lasts = int(REFILL - used.max(initial=0))
+        self._reading = np.flatnonzero(~self.writing[:n])
+        self._repeating = np.flatnonzero((self.repetition[:n] > 0) & self.writing[:n])
+        used = self.position[:n] & (REFILL - 1)
+        empty = np.flatnonzero(used == 0)
+        self.uniforms[empty] = uniforms(self.keys[empty], self.position[empty], REFILL)
+        self._steps_left = int(REFILL - used.max(initial=0))
 
-    def _draw_again(self, n: int) -> NDArray[np.intp]:
-        """Draw where the first symbol was not in the nucleus, or repetition changes the odds; the rows without numbers.
+    def _draw_again(self, n: int) -> Rows:
+        """Draw again outside the nucleus, and where repetition is penalised; returns the rows with NaN.
 
         The graph's symbols and their log-probabilities are overwritten.
         """
         step = self.live.step
-        misfits = np.flatnonzero(~step.fits[:n, 0])
-        lost = np.isnan(step.told[misfits, 0])
-        broken: NDArray[np.intp] = misfits[lost]
-        left = misfits[~lost]
-        if self._repeats.size:
-            self._discourage(self._repeats)
-            left = np.union1d(left, self._repeats)
-        left = left[self.writing[left]]
-        if left.size:
-            numbers = luck(self.keys[left] ^ AGAIN, self.at[left] * DRAWS, DRAWS)
-            chosen = draw(step.odds[left], numbers, step.nucleus[left, 0])
-            step.drawn[left, 0], step.told[left, 0] = chosen, step.logprobs[left, chosen]
+        outside = np.flatnonzero(~step.in_nucleus[:n, 0])
+        nan = np.isnan(step.drawn_logprob[outside, 0])
+        broken: Rows = outside[nan]
+        again = outside[~nan]
+        if self._repeating.size:
+            self._penalise_repetition(self._repeating)
+            again = np.union1d(again, self._repeating)
+        again = again[self.writing[again]]
+        if again.size:
+            # Other numbers than the first draw's, which the graph has used: as many a symbol as `draw` may need.
+            numbers = uniforms(self.keys[again] ^ REDRAW, self.position[again] * DRAWS, DRAWS)  # (N, DRAWS)
+            drawn = draw(step.probabilities[again], numbers, step.nucleus[again, 0])  # (N,)
+            step.drawn[again, 0] = drawn
+            step.drawn_logprob[again, 0] = step.logprobs[again, drawn]
         return broken
 
-    def _discourage(self, rows: NDArray[np.intp]) -> None:
-        """Lower the odds of what followed the last `RUN` symbols before in this poem."""
-        said, end = self.said[rows], TAIL + self.at[rows]
-        last = said[np.arange(len(rows))[:, None], end[:, None] + np.arange(-RUN, 0)]  # (N, RUN)
-        spots = said.shape[1] - RUN
-        same = (np.arange(spots) + RUN < end[:, None]) & (last >= 0).all(axis=1, keepdims=True)
+    def _penalise_repetition(self, rows: Rows) -> None:
+        """Lower the probabilities of what followed the last `RUN` symbols before in this poem."""
+        text, end = self.text[rows], TAIL + self.position[rows]  # (N, TAIL + L), (N,)
+        last = text[np.arange(len(rows))[:, None], end[:, None] + np.arange(-RUN, 0)]  # (N, RUN)
+        starts = text.shape[1] - RUN
+        # (N, starts): do RUN symbols that begin here equal the last ones? Only those with a successor in the text,
+        # and none for a text too short to have RUN symbols.
+        same = (np.arange(starts) + RUN < end[:, None]) & (last >= 0).all(axis=1, keepdims=True)
         for i in range(RUN):
-            same &= said[:, i : i + spots] == last[:, i : i + 1]
-        which, where = np.nonzero(same)
+            same &= text[:, i : i + starts] == last[:, i : i + 1]
+        which, start = np.nonzero(same)
         again = rows[which]
-        self.live.step.odds[again, said[which, where + RUN]] *= np.exp(-self.repetition[again])
+        # An indexed `*=` counts a pair once: a symbol that has followed twice is penalised once.
+        self.live.step.probabilities[again, text[which, start + RUN]] *= np.exp(-self.repetition[again])
 
-    def _read_on(self, chosen: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Give the rows that read what they read next; what all symbols do to the lines, which is nothing there."""
-        reads = self._reads
-        chosen[reads] = self.given[reads, self.at[reads]]
-        deeds: NDArray[np.int64] = self._deeds[chosen]
-        deeds[reads] = 0
-        return deeds
+    def _read_on(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Replace what reading rows have drawn by what they were given; returns each row's effect, none for those."""
+        reading = self._reading
+        drawn[reading] = self.given[reading, self.position[reading]]
+        effects: NDArray[np.int64] = self._effects[drawn]
+        effects[reading] = 0
+        return effects
 
-    def _mark_words(self, rows: NDArray[np.intp]) -> None:
+    def _mark_words(self, rows: Rows) -> None:
         """Note where lines that grow long could end: before the space just drawn, or the word that begins with one."""
-        step, long = self.live.step, rows[self.chars[rows] >= self._room]
+        step, long = self.live.step, rows[self.chars[rows] >= self._cut_from]
         if long.size:
-            self.cut_at[long] = self.at[long]
+            self.cut_at[long] = self.position[long]
             self.cut_logprob[long] = self.logprob[long] + step.logprobs[long, self._newline]
             for part, after in zip(self.cut_state, step.after, strict=True):
                 part[long] = after[long]
 
-    def _heed(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Let lines end that are no longer short, and cut those that are too long: which ones?"""
-        long = self.chars[rows] > self.most[rows]
-        full: NDArray[np.intp] = rows[long]
-        short = rows[~long]
-        self.live.step.rule[short] -= STATES
-        self.alarm[short] = self.most[short] + 1
-        if full.size:
-            self._cut(full)
-        return full
+    def _check_length(self, rows: Rows) -> Rows:
+        """Let lines end that are no longer short, and cut those that are too long; returns the latter."""
+        too_long = self.chars[rows] > self.max_chars[rows]
+        long_enough, cut = rows[~too_long], rows[too_long]
+        self.live.step.rule[long_enough] -= STATES  # from the rules for short lines to the others
+        self.check_at[long_enough] = self.max_chars[long_enough] + 1
+        if cut.size:
+            self._cut(cut)
+        return cut
 
-    def _cut(self, rows: NDArray[np.intp]) -> None:
+    def _cut(self, rows: Rows) -> None:
         """End lines that are too long: at the last word's end, or here where there is none."""
         step = self.live.step
         back = rows[self.cut_at[rows] >= 0]
-        self.at[back], self.logprob[back] = self.cut_at[back], self.cut_logprob[back]
+        self.position[back] = self.cut_at[back]
+        self.logprob[back] = self.cut_logprob[back]
         for part, cut in zip(step.state, self.cut_state, strict=True):
             part[back] = cut[back]
         here = rows[self.cut_at[rows] < 0]
-        self.at[here] -= 1  # the symbol just drawn was one too many
-        last = self.said[here, TAIL + self.at[here]]
+        self.position[here] -= 1  # the symbol just drawn was one too many
+        last = self.text[here, TAIL + self.position[here]]
+        # Not that symbol but a line end in its place: the line costs what the network says of that.
         self.logprob[here] += step.logprobs[here, self._newline] - step.logprobs[here, last]
         step.ids[rows] = self._newline
 
-    def _outcomes(self, ended: NDArray[np.intp], broken: NDArray[np.intp]) -> list[Draft]:
-        """Tell the drafts; one that is broken hears nothing else."""
-        done = self._reads[self.at[self._reads] == self.given_size[self._reads]]
-        told = dict.fromkeys(ended.tolist(), Outcome.LINE) | dict.fromkeys(done.tolist(), Outcome.READ)
-        told |= dict.fromkeys(broken.tolist(), Outcome.BROKEN)
-        for row, outcome in told.items():
+    def _outcomes(self, ended: Rows, broken: Rows) -> list[Draft]:
+        """Note each draft's outcome; BROKEN overrides the others."""
+        read = self._reading[self.position[self._reading] == self.given_size[self._reading]]
+        outcomes = dict.fromkeys(ended.tolist(), Outcome.LINE) | dict.fromkeys(read.tolist(), Outcome.READ)
+        outcomes |= dict.fromkeys(broken.tolist(), Outcome.BROKEN)
+        for row, outcome in outcomes.items():
             self.drafts[row].outcome = outcome
-        return [self.drafts[row] for row in told]
+        return [self.drafts[row] for row in outcomes]
 
 
-_NOBODY: NDArray[np.intp] = np.zeros(0, np.intp)
+_NONE: Rows = np.zeros(0, np.intp)

@@ -1,26 +1,27 @@
-"""The palate: the taste of each voice in memory, and which poems are written by it.
+"""The taste policy: which taste each voice has in memory, and which poems are written by it.
 
 A share of the poems ignores taste, so that its effect is measured and not believed; what it would have said of them is
 noted all the same. A taste that will not load leaves the older one. Knows no database.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Chooser, Way, by_taste
-from models.sample import chance
+from app.engine.choose import Way, by_taste, noting, rarity
+from models.sample import uniform
 from models.taste import Taste, Tasteless
 
 log = structlog.get_logger(__name__)
 
 IGNORES = -2
-"""Stands where other random numbers of a poem have their line."""
+"""Stream id that keeps this random number apart from those of the poem's lines, whose ids count from 0."""
 
 
-class Palate:
+class TastePolicy:
     """Tastes by voice. `way` is called by the decode thread, `refresh` by the one that polls."""
 
     def __init__(
@@ -33,10 +34,13 @@ class Palate:
         temperature: float = 1.0,
     ) -> None:
         """*newest*: the id of each voice's taste; *fetch*: what is kept of it; *candidates*: ways a line is drawn for
-        taste to choose from; *share*: of the poems, for which it does.
+        taste to choose from; *share*: of the poems, for which it does; *temperature*: of `by_taste`.
         """
-        self._newest, self._fetch = newest, fetch
-        self.candidates, self._share, self._temperature = candidates, share, temperature
+        self._newest = newest
+        self._fetch = fetch
+        self.candidates = candidates
+        self._share = share
+        self._temperature = temperature
         self._tastes: dict[str, tuple[int, Taste]] = {}
         self._broken: set[int] = set()
 
@@ -49,16 +53,17 @@ class Palate:
         if known is None or wish.seed is not None:
             return without
         number, taste = known
-        choose: Chooser = by_taste(taste.likings, self._temperature)
-        ignores = chance(seed, IGNORES) >= self._share
-        return Way(1, choose) if ignores else Way(self.candidates, choose, number)
+        if uniform(seed, IGNORES) >= self._share:
+            return replace(without, choose=noting(taste.likings, without.choose))
+        choose = by_taste(taste.likings, self._temperature, beside=without.score or rarity)
+        return Way(self.candidates, choose, number)
 
     def refresh(self) -> None:
         """Take up tastes that are newer."""
         try:
             newest = self._newest()
-        except Exception as error:  # noqa: BLE001 - a database away; whatever is liked goes on being liked
-            log.warning("palate.blind", error=repr(error))
+        except Exception as error:  # noqa: BLE001 - the database is away; the tastes in memory stay
+            log.warning("taste.unknown", error=repr(error))
             return
         self._tastes = {voice: known for voice, known in self._tastes.items() if voice in newest}
         for voice, number in newest.items():
@@ -69,7 +74,7 @@ class Palate:
     def _take_up(self, voice: str, number: int) -> None:
         try:
             taste = Taste.from_dict(self._fetch(number))
-        except Exception as error:  # noqa: BLE001 - as above; a taste that is no taste is not asked for again
+        except Exception as error:  # noqa: BLE001 - as above; but what is no taste is not asked for again
             if isinstance(error, Tasteless):
                 self._broken.add(number)
             log.error("taste.failed", voice=voice, taste=number, error=str(error))  # noqa: TRY400

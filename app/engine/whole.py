@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher, Ticket
-from app.engine.events import Done, Event, Failed
+from app.engine.poem import Done, Event, Failed
 
 
 def write(batcher: Batcher, voice: str, wish: Wish, *, visitor: str = "") -> Writing:

@@ -26,7 +26,7 @@ from models.checkpoint import Checkpoint
 from models.corpus import read_poems
 from models.graph import width
 from models.sample import Rules
-from models.step import Step, free
+from models.step import Step, unrestricted
 from models.vocabulary import END
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -62,10 +62,12 @@ class Ring:
         return machine.in_turns(chosen, seconds=self.seconds, rounds=rounds)
 
     def engine(self, rows: int, seconds: float) -> float:
-        """The engine's rate while *rows* poems are under way."""
+        """The engine's rate while *rows* poems are under way: for *seconds*, or until its first step."""
         with _writing(self.version.folder, rows, threads=self.threads) as engine:
             done, began = _steps(engine), time.perf_counter()
             time.sleep(seconds)
+            while _steps(engine) == done and engine.load()[0]:
+                time.sleep(seconds)
             return (_steps(engine) - done) / (time.perf_counter() - began)
 
     def bare(self, rows: int, seconds: float) -> float:
@@ -170,7 +172,7 @@ def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:
     """Bits a character of the base's holdout in that precision, its poems read side by side, each from silence."""
     symbols = version.vocabulary
     poems = read_poems(version.folder / "holdout.txt")
-    step = Step(version.build_graph(precision), rules=free(len(symbols), width(len(symbols))), rows=rows)
+    step = Step(version.build_graph(precision), rules=unrestricted(len(symbols), width(len(symbols))), rows=rows)
     nats, chars = 0.0, sum(len(poem) + 2 for poem in poems)
     for start in range(0, len(poems), rows):
         nats += _surprise(step, [[END, *symbols.encode(poem + "\n"), END] for poem in poems[start : start + rows]])
@@ -179,7 +181,7 @@ def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:
 
 def _surprise(step: Step, texts: Sequence[Sequence[int]]) -> float:
     """Nats of these texts' symbols, each after those before it."""
-    step.silence()
+    step.reset()
     rows, nats = np.arange(len(texts)), 0.0
     for at in range(max(map(len, texts)) - 1):
         here = np.array([text[at] if at < len(text) else END for text in texts])
@@ -188,7 +190,7 @@ def _surprise(step: Step, texts: Sequence[Sequence[int]]) -> float:
         step.run(len(texts))
         counts = following >= 0
         nats -= float(step.logprobs[rows[counts], following[counts]].sum())
-        step.turn()
+        step.swap_state()
     return nats
 
 

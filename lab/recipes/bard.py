@@ -1,52 +1,76 @@
-"""How `bard` was made: four centuries of English verse, then our own, which is today's.
+"""How `bard` was made: plain stories for the language, then verse, last the plain verse above the dense.
 
-    python -m lab.recipes.bard --corpus FOLDER --work FOLDER
+    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12
 
-The corpus folder holds `en-poems/`; our own verse lies beside the base voice.
+The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
+there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
 """
 
-import argparse
+import random
 from pathlib import Path
 
-from lab.recipes.stages import examine, fresh, stage, verse_of, vocabulary_of
-from models.corpus import Poems, Stream, read_poems
-from models.network import Architecture
-from models.train import Plan
+from lab.recipes import stages
+from lab.recipes.making import Recipe, main
+from models.corpus import Poems, Stream
+from models.network import CharNetwork
+from models.vocabulary import Vocabulary
 
-BASE = Path(__file__).parents[2] / "models" / "base" / "bard"
-LONGEST_LINE = 64
-OURS = 3
-"""Times our verse is read per pass: there is little of it, and it sets the tone."""
-
-
-def everything(corpus: Path) -> list[str]:
-    """All that is read in the first stage: four centuries of poets, and our own verse."""
-    poets = read_poems(*sorted((corpus / "en-poems").glob("*.txt")))
-    return [poem + "\n" for poem in [*poets, *verse_of(BASE)]]
+STORIES = ("storybooks_asp_pratham", "fairytaleqa")
+CLASSICS, ENCYCLOPEDIA, LYRICS = 2_400_000, 400_000, 1_000_000
+"""Characters that are read of each: more of them than of stories would set the tone."""
+SHORTEST_LYRIC, LONGEST_LYRIC, LONGEST_LINE = 60, 900, 64
+SELDOM = 40
 
 
-def main() -> None:
-    """Train both stages; prints bits per character on the holdout after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    args = parser.parse_args()
+def lyrics(corpus: Path) -> list[str]:
+    """Short poems in plain words, of four centuries; drawn at random, always the same."""
+    text = (corpus / "en-poems-more" / "pdp_lyric_plain.txt").read_text(encoding="utf-8")
+    poems = [
+        "\n".join(" ".join(line.split()) for line in poem.splitlines() if line.strip()) for poem in text.split("\n\n\n")
+    ]
+    short = [
+        p for p in poems if SHORTEST_LYRIC <= len(p) <= LONGEST_LYRIC and max(map(len, p.splitlines())) <= LONGEST_LINE
+    ]
+    random.Random(1).shuffle(short)
+    some, chars = [], 0
+    for poem in short:
+        some.append(poem)
+        chars += len(poem)
+        if chars > LYRICS:
+            break
+    return some
 
-    texts, ours = everything(args.corpus), verse_of(BASE)
-    vocabulary = vocabulary_of(texts, args.work, at_least=20)
 
-    network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
-    reading = Stream(texts, vocabulary, lanes=32, steps=128)
-    stage("poets", network, reading, Plan(passes=4, rate=4e-3, average=0.999), args.work)
-    examine("poets", network, vocabulary, BASE)
+def prose(corpus: Path) -> list[str]:
+    """Stories, some children's classics, a little of the encyclopedia in simple English."""
+    folder = corpus / "en-prose"
+    stories = [text for name in STORIES for text in stages.passages(folder / f"{name}.txt")]
+    classics = stages.passages(folder / "gutenberg_children.txt", most=CLASSICS)
+    return [*stories, *classics, *stages.passages(folder / "simplewiki_select.txt", most=ENCYCLOPEDIA)]
 
-    network.dropout.share = 0.4
-    poets = read_poems(*sorted((args.corpus / "en-poems").glob("*.txt")))
-    short = [p for p in poets if len(p) <= 900 and max(map(len, p.splitlines())) <= LONGEST_LINE]
-    verse = Poems([*(ours * OURS), *short], vocabulary, per_batch=32, longest=400)
-    stage("verse", network, verse, Plan(passes=5, rate=2e-3, seed=1, average=0.999), args.work)
-    examine("verse", network, vocabulary, BASE)
 
+def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
+    """Train the three stages; prints bits per character on the holdouts after each."""
+    texts, poets, plain, dense = prose(corpus), lyrics(corpus), stages.plain_verse(base), stages.dense_verse(base)
+    ours = [*plain, *dense, *dense]
+    vocabulary = stages.keep(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work)
+    network = stages.fresh(len(vocabulary))
+
+    reading = Stream([*texts, *stages.once([*poets, *ours])], vocabulary, lanes=32, steps=64)
+    stages.stage("language", network, reading, stages.plan(passes=1, rate=4e-3, floor=0.4), work, dropout=0.1)
+    stages.examine("language", network, vocabulary, base)
+
+    poems = Poems([*ours, *poets[: len(poets) // 3]], vocabulary, per_batch=32, longest=400)
+    stages.stage("verse", network, poems, stages.plan(passes=3, rate=3e-3, floor=0.3, seed=1), work, dropout=0.25)
+    stages.examine("verse", network, vocabulary, base)
+
+    poems = Poems([*plain, *dense], vocabulary, per_batch=32, longest=400)
+    stages.stage("plain", network, poems, stages.plan(passes=2, rate=1.2e-3, seed=2), work, dropout=0.2)
+    stages.examine("plain", network, vocabulary, base)
+    return network, vocabulary
+
+
+RECIPE = Recipe("bard", train, read=lyrics, skimmed=prose)
 
 if __name__ == "__main__":
-    main()
+    main(RECIPE)

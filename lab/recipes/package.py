@@ -62,10 +62,13 @@ def package(
     weights: Path,
     vocabulary: Path,
     bases: Path = BASES,
-    read: Sequence[Path] = (),
-    skimmed: Sequence[Path] = (),
+    read: Sequence[str] = (),
+    skimmed: Sequence[str] = (),
+    reranker: bytes | None = None,
 ) -> Meta:
     """Write the base of *voice*; *read*: texts whose runs of letters count as copied; *skimmed*: one in `SKIM` of them.
+
+    *reranker*: what chooses among its candidates; None: the likeliest are as good as each other.
 
     KeyError for a voice we have decided nothing about, ValueError for weights that do not fit the vocabulary.
     """
@@ -84,9 +87,10 @@ def package(
     )
     if read or skimmed:
         place.mkdir(parents=True, exist_ok=True)
-        whole_runs, few_runs = seen.hashes(map(_text, read)), seen.hashes(map(_text, skimmed), one_in=SKIM)
+        whole_runs, few_runs = seen.hashes(read), seen.hashes(skimmed, one_in=SKIM)
         np.save(place / seen.FILE, np.union1d(whole_runs, few_runs))
-    whole = checkpoint.write(fresh, meta, symbols, tensors, extras=place if place.exists() else None)
+    beside = place if place.exists() else None
+    whole = checkpoint.write(fresh, meta, symbols, tensors, extras=beside, reranker=reranker)
     take_place(place, fresh)
     return whole
 
@@ -95,13 +99,9 @@ def renew(voice: str, *, bases: Path = BASES) -> Meta:
     """Write the base of *voice* once more, from what is in it: after the export has learned a better graph."""
     place, fresh = bases / voice, bases / f".{voice}.new"
     old = checkpoint.read(place)
-    whole = checkpoint.write(fresh, old.meta, old.vocabulary, old.weights, extras=place)
+    whole = checkpoint.write(fresh, old.meta, old.vocabulary, old.weights, extras=place, reranker=old.reranker)
     take_place(place, fresh)
     return whole
-
-
-def _text(file: Path) -> str:
-    return file.read_text(encoding="utf-8")
 
 
 def architecture_of(weights: Path) -> dict[str, Any]:

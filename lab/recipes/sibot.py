@@ -1,22 +1,28 @@
-"""How `sibot` was made: novels for the language, then verse for the voice, first boldly, then settling.
+"""How `sibot` was made: plain prose for the language, then all verse, last the plain verse above the dense.
 
-    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER
+    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12
 
-The corpus folder holds `ko-prose/` and `ko-poems/`; our own verse lies beside the
-base voice. `lab.recipes.package` makes a base voice of the last stage.
+The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
+there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
 """
 
-import argparse
 from pathlib import Path
 
-from lab.recipes.stages import examine, fresh, stage, verse_of, vocabulary_of
+from lab.recipes import stages
+from lab.recipes.making import Recipe, main
 from models.corpus import Poems, Stream, read_poems
-from models.network import Architecture
-from models.train import Plan
+from models.network import CharNetwork
+from models.vocabulary import Vocabulary
 
-BASE = Path(__file__).parents[2] / "models" / "base" / "sibot"
+TALES = ("asp_storybooks", "boddari_fairytales", "kobest_scenes", "kommongen", "songys_chatbot")
+"""Tales, scenes and talk: today's Korean, as plain as our verse; read twice."""
+MIXED = ("ud_kaist", "kobest_examples", "book_reviews_nanet", "klue_gsd_xnli")
+PLOTS = 1_600_000
+"""Characters of the encyclopedia's plots and legends; all of them would outweigh the tales."""
 OLD_SPELLING = ("이상.txt", "박용철(번역)_옛표기.txt", "시조_옛표기.txt")
 LONGEST_LINE = 40
+SELDOM, OURS = 20, 7
+"""A character that stands so often has a symbol of its own; in our verse each counts sevenfold."""
 
 
 def old_poets(corpus: Path) -> list[str]:
@@ -25,35 +31,40 @@ def old_poets(corpus: Path) -> list[str]:
     return [p for p in read_poems(*files) if max(map(len, p.splitlines())) <= LONGEST_LINE]
 
 
-def everything(corpus: Path) -> list[str]:
-    """All that is read in the first stage: prose, every poet, and our own verse."""
-    prose = [f.read_text(encoding="utf-8") for f in sorted((corpus / "ko-prose").glob("*.txt"))]
-    poets = read_poems(*sorted((corpus / "ko-poems").glob("*.txt")))
-    return [*prose, *(poem + "\n" for poem in [*poets, *verse_of(BASE)])]
+def tales(corpus: Path) -> list[str]:
+    """The plainest of today's prose."""
+    return [text for name in TALES for text in stages.passages(corpus / "ko-modern" / f"{name}.txt")]
 
 
-def main() -> None:
-    """Train the three stages; prints bits per character on the holdout after each."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", type=Path, required=True)
-    parser.add_argument("--work", type=Path, required=True)
-    args = parser.parse_args()
+def prose(corpus: Path) -> list[str]:
+    """All of today's prose that is read."""
+    folder = corpus / "ko-modern"
+    mixed = [text for name in MIXED for text in stages.passages(folder / f"{name}.txt")]
+    return [*tales(corpus), *mixed, *stages.passages(folder / "kowiki_plots.txt", most=PLOTS)]
 
-    texts, poets, ours = everything(args.corpus), old_poets(args.corpus), verse_of(BASE)
-    vocabulary = vocabulary_of(texts, args.work)
 
-    network = fresh(Architecture(len(vocabulary), layers=3, size=448, residual=True), dropout=0.2)
-    reading = Stream(texts, vocabulary, lanes=32, steps=64)
-    stage("prose", network, reading, Plan(passes=4, rate=4e-3, floor=0.5, average=0.999), args.work)
-    examine("prose", network, vocabulary, BASE)
+def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
+    """Train the three stages; prints bits per character on the holdouts after each."""
+    texts, plain, dense = prose(corpus), stages.plain_verse(base), stages.dense_verse(base)
+    verse = [*plain, *dense, *old_poets(corpus)]
+    vocabulary = stages.keep(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work)
+    network = stages.fresh(len(vocabulary))
 
-    network.dropout.share = 0.5
-    verse = Poems([*ours, *ours, *poets], vocabulary, per_batch=32)
-    stage("verse", network, verse, Plan(passes=8, rate=3e-3, floor=0.2, seed=2, average=0.999), args.work)
-    examine("verse", network, vocabulary, BASE)
-    stage("settled", network, verse, Plan(passes=5, rate=2e-3, seed=3, average=0.999), args.work)
-    examine("settled", network, vocabulary, BASE)
+    reading = Stream([*tales(corpus), *texts, *stages.once(verse)], vocabulary, lanes=32, steps=64)
+    stages.stage("language", network, reading, stages.plan(passes=1, rate=4e-3, floor=0.4), work, dropout=0.1)
+    stages.examine("language", network, vocabulary, base)
 
+    poems = Poems(verse, vocabulary, per_batch=32, longest=400)
+    stages.stage("verse", network, poems, stages.plan(passes=4, rate=3e-3, floor=0.3, seed=1), work, dropout=0.25)
+    stages.examine("verse", network, vocabulary, base)
+
+    poems = Poems([*plain, *dense[::4]], vocabulary, per_batch=32, longest=400)
+    stages.stage("plain", network, poems, stages.plan(passes=2, rate=1.2e-3, seed=2), work, dropout=0.2)
+    stages.examine("plain", network, vocabulary, base)
+    return network, vocabulary
+
+
+RECIPE = Recipe("sibot", train, read=old_poets, skimmed=prose)
 
 if __name__ == "__main__":
-    main()
+    main(RECIPE)

@@ -1,15 +1,18 @@
 """Stages of a recipe: train one after the other, each kept when it is done, each resumed where it was stopped."""
 
+import hashlib
 import json
+import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
 
 from models.corpus import Corpus, read_poems
+from models.device import bf16_pays
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
 from models.train import Plan, Progress, Training
@@ -17,27 +20,64 @@ from models.vocabulary import Vocabulary
 
 SAVE_EVERY_S = 120
 REPORT_EVERY = 50
+ASIDE = 50
+"""Of the plain verse one poem in so many is never read, and measures what ships."""
+PLAIN = "plain-*.txt"
+"""Our plain verse, among the files of a base's `verse/`; the others are the dense verse."""
 
 
-def verse_of(base: Path) -> list[str]:
-    """Our own verse that lies beside a base voice, without its holdout."""
-    return read_poems(*sorted((base / "verse").glob("*.txt")))
+def plain_verse(base: Path) -> list[str]:
+    """Our plain verse that lies beside a base voice, without its holdout."""
+    return read_poems(*sorted((base / "verse").glob(PLAIN)))
 
 
-def vocabulary_of(texts: Sequence[str], work: Path, *, at_least: int = 3) -> Vocabulary:
-    """The vocabulary of *texts*, kept in the work folder for whoever packages the voice."""
-    vocabulary = Vocabulary.of(texts, at_least=at_least)
+def dense_verse(base: Path) -> list[str]:
+    """The rest of our verse, with a fresh image in every line."""
+    plain = set((base / "verse").glob(PLAIN))
+    return read_poems(*sorted(set((base / "verse").glob("*.txt")) - plain))
+
+
+def kept_aside(poem: str) -> bool:
+    """Is this plain poem one that is never read? Its own hash says so, whatever is written beside it later."""
+    return int(hashlib.sha256(poem.encode()).hexdigest(), 16) % ASIDE == 0
+
+
+def passages(file: Path, *, most: int | None = None) -> list[str]:
+    """The texts of a file of prose, parted by blank lines; with *most*, so many characters of them, drawn at random."""
+    blocks = (block.splitlines() for block in file.read_text(encoding="utf-8").split("\n\n"))
+    texts = ["\n".join(line.strip() for line in lines if line.strip()) + "\n" for lines in blocks]
+    texts = [text for text in texts if text.strip()]
+    if most is None:
+        return texts
+    random.Random(0).shuffle(texts)
+    some, chars = [], 0
+    for text in texts:
+        some.append(text)
+        chars += len(text)
+        if chars >= most:
+            break
+    return some
+
+
+def keep(vocabulary: Vocabulary, work: Path) -> Vocabulary:
+    """The vocabulary, noted in the work folder for whoever packages the voice."""
     work.mkdir(parents=True, exist_ok=True)
     (work / "vocabulary.json").write_text(json.dumps(vocabulary.characters, ensure_ascii=False), encoding="utf-8")
     return vocabulary
 
 
-def stage(name: str, network: CharNetwork, corpus: Corpus, plan: Plan, work: Path) -> None:
+def plan(**settings: float) -> Plan:
+    """A plan whose weights are averaged, in bfloat16 where that pays."""
+    return Plan(**settings, average=0.999, bf16=bf16_pays("cpu"))  # type: ignore[arg-type]
+
+
+def stage(name: str, network: CharNetwork, corpus: Corpus, plan: Plan, work: Path, *, dropout: float) -> None:
     """Run one stage, or load what an earlier start finished of it."""
     done = work / f"{name}.safetensors"
     if done.exists():
         network.load_state_dict(load_file(done))
         return
+    network.dropout.share = dropout
     training = Training(network, corpus, plan)
     training.resume(work / name)
     saved = time.monotonic()
@@ -54,13 +94,20 @@ def stage(name: str, network: CharNetwork, corpus: Corpus, plan: Plan, work: Pat
     save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
 
-def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path) -> None:
-    """Print the surprise at the base's holdout."""
-    found = surprise_of_poems(network, vocabulary, read_poems(base / "holdout.txt"))
-    print(name, found.as_dict(), file=sys.stderr, flush=True)
+def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path) -> Mapping[str, float]:
+    """Print and return the surprise at each of the base's holdouts, in bits a character."""
+    holdouts = {file.stem: read_poems(file) for file in sorted(base.glob("holdout*.txt"))}
+    found = {what: surprise_of_poems(network, vocabulary, poems).bits_per_char for what, poems in holdouts.items()}
+    print(name, found, file=sys.stderr, flush=True)
+    return found
 
 
-def fresh(architecture: Architecture, *, dropout: float) -> CharNetwork:
-    """An untrained network, always the same."""
+def fresh(symbols: int) -> CharNetwork:
+    """An untrained network of the shape that both voices have, always the same."""
     torch.manual_seed(0)
-    return CharNetwork(architecture, dropout=dropout)
+    return CharNetwork(Architecture(symbols, layers=3, size=512, residual=True))
+
+
+def once(texts: Sequence[str]) -> list[str]:
+    """Poems as running text reads them: each with its line end."""
+    return [text + "\n" for text in texts]

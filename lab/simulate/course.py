@@ -16,7 +16,7 @@ import numpy as np
 
 from app.actions import lessons
 from app.domain.poem import LINES, Wish
-from app.engine.choose import Candidate, Choice, within_band
+from app.engine.choose import Candidate, Choice, Context, within_band
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.feedback import FeedbackStore
@@ -149,7 +149,7 @@ def _marks(
 def refer(order: Order, people: Audience, seed: int, say: Say) -> dict[str, Any]:
     """What the base writes, and what an oracle would choose from it: best of K by the audience's own `expect`."""
 
-    def oracle(candidates: Sequence[Candidate], _number: float) -> Choice:
+    def oracle(_context: Context, candidates: Sequence[Candidate], _number: float) -> Choice:
         liked = people.expect([candidate.text for candidate in candidates])
         return Choice(int(np.argmax(liked)), 1.0)
 

@@ -148,7 +148,7 @@ class Town:
 @contextmanager
 def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town]:
     """A town in *home* around the base voice in that folder, with these *settings* but for where things lie."""
-    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off"}
+    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off", "run_minutes": 0}
     bot = build(settings.model_copy(update=place), queue=Deaf(), shipped=base.parent)
     try:
         migrate.upgrade(bot.database)

@@ -12,7 +12,7 @@ from lab.bench import decode, limit, report, train
 from lab.bench.eager import Cells, Whole, network_of
 from models import checkpoint
 from models.network import Architecture, CharNetwork
-from models.step import Step, free
+from models.step import Step, unrestricted
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -63,7 +63,9 @@ def test_the_limit_multiplies_what_a_step_does(voice: Path, precision: str) -> N
     version = checkpoint.read(voice)
     architecture = version.meta.architecture
     limit.products(architecture, 3, precision=precision, threads=1)()
-    step = Step(version.build_graph("int8"), rules=free(len(version.vocabulary), limit.shapes(architecture)[-1][1]))
+    step = Step(
+        version.build_graph("int8"), rules=unrestricted(len(version.vocabulary), limit.shapes(architecture)[-1][1])
+    )
 
     assert limit.shapes(architecture)[-1][1] == step.width
     assert limit.operations(architecture) == sum(2 * k * n for k, n in limit.shapes(architecture))

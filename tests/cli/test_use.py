@@ -131,5 +131,18 @@ def test_help_is_quick(folder: Path) -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True)
 
-    for command in ("serve", "worker", "beat", "sample", "evaluate", "train", "voice", "retrain", "cancel", "promote"):
+    for command in (
+        "serve",
+        "worker",
+        "beat",
+        "sample",
+        "evaluate",
+        "train",
+        "voice",
+        "retrain",
+        "cancel",
+        "promote",
+        "bench",
+        "simulate",
+    ):
         assert f"\n  {command} " in told.stdout

@@ -124,6 +124,7 @@ def test_what_is_no_key_is_refused() -> None:
     """A plain list of sources is one: its first poem is 0."""
     assert blind.key_of({"poems": {"1": "ours"}}) == {"1": "ours"}
     assert blind.key_of(["ours", "old"]) == {"0": "ours", "1": "old"}
-    for other in ({}, [], {"poems": {"1": 2}}, "ours", None):
+    others: list[object] = [{}, [], {"poems": {"1": 2}}, "ours", None]
+    for other in others:
         with pytest.raises(Unreadable):
             blind.key_of(other)

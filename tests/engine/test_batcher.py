@@ -11,7 +11,7 @@ import pytest
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher
-from app.engine.events import Delta, Done, Event, Failed, Start
+from app.engine.poem import Delta, Done, Event, Failed, Start
 from tests.engine.voices import (
     PATIENCE,
     FailingStep,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.poem import Quotation, Wish, Writing
-from app.engine.events import Delta, Done, Event, LineDone, Start
+from app.engine.poem import Delta, Done, Event, LineDone, Start
 from app.store.shelf import SHIPPED
 from models.checkpoint import Style
 from models.vocabulary import Vocabulary

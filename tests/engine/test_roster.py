@@ -13,9 +13,9 @@ import pytest
 from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
 from app.domain.poem import Wish
 from app.engine.engine import Engine
-from app.engine.events import Delta, Done, Start
 from app.engine.live import Champion as Wanted
 from app.engine.live import LiveVersion
+from app.engine.poem import Delta, Done, Start
 from app.engine.roster import Roster, VoiceStatus
 from app.settings import Settings
 from models.checkpoint import META, STEP, WEIGHTS

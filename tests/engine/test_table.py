@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.engine.draft import Draft, Opening, Outcome
 from app.engine.live import LiveVersion
-from app.engine.table import REFILL, Table
+from app.engine.table import REFILL, Draft, Opening, Outcome, Table
 from models.vocabulary import END
 from tests.engine.voices import STYLE, a_version, live_of
 
@@ -22,7 +21,7 @@ def live(tmp_path: Path) -> LiveVersion:
 
 def opening(key: int) -> Opening:
     """A line by that key."""
-    return Opening(key, heat=1.0, nucleus=1.0, repetition=0.0)
+    return Opening(key, inverse_temperature=1.0, nucleus=1.0, repetition=0.0)
 
 
 def test_no_number_is_used_twice(live: LiveVersion) -> None:
@@ -33,12 +32,12 @@ def test_no_number_is_used_twice(live: LiveVersion) -> None:
     filled = []
     for _ in range(3):
         table.step()
-        filled.append(table.numbers[row].copy())
+        filled.append(table.uniforms[row].copy())
         for _ in range(REFILL - 1):
             table.step()
     numbers = np.concatenate(filled).ravel()
 
-    assert table.at[row] == 3 * REFILL
+    assert table.position[row] == 3 * REFILL
     assert len(np.unique(numbers)) == len(numbers)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.domain.poem import Quotation, Wish
-from app.engine.events import Delta, Event, LineDone
+from app.engine.poem import Delta, Event, LineDone
 from models.checkpoint import Style
 from models.vocabulary import Vocabulary
 from tests.engine.voices import a_version, engine_of, expected_logprobs

@@ -22,7 +22,7 @@ from models import checkpoint
 from models.checkpoint import Meta, Style
 from models.graph import width
 from models.network import Architecture, CharNetwork
-from models.step import Step, free, read_along
+from models.step import Step, read_along, unrestricted
 from models.vocabulary import END, Vocabulary
 
 SYMBOLS = Vocabulary(tuple("가나다라마바사아자차카타파하거너더러머버 \n"))
@@ -77,6 +77,7 @@ def engine_of(
             {"slots": slots, "queue": queue, "precision": precision, "engine_threads": threads}
         ),
         candidates=candidates,
+        choose=within_band,
     )
     try:
         yield engine
@@ -140,16 +141,16 @@ class PoisonedStep(Step):
         """As any step, but for rows that read the poison."""
         super().run(n)
         poisoned = np.flatnonzero(self.ids[:n] == SYMBOLS.ids_of("하")[0])
-        for array in (self.logprobs, self.odds, self.told, *self.after):
+        for array in (self.logprobs, self.probabilities, self.drawn_logprob, *self.after):
             array[poisoned] = np.nan
-        self.fits[poisoned] = False
+        self.in_nucleus[poisoned] = False
 
 
 def expected_logprobs(folder: Path, lines: Sequence[WrittenLine], *, given: str = "") -> list[float]:
     """What each line costs the network that reads the whole poem: its symbols (after *given*) and its line end."""
     found = checkpoint.read(folder)
     symbols = found.vocabulary
-    step = Step(found.step_graph("int8"), rules=free(len(symbols), width(len(symbols))))
+    step = Step(found.step_graph("int8"), rules=unrestricted(len(symbols), width(len(symbols))))
     text = "".join(line.text + "\n" for line in lines)
     ids = symbols.encode(text)
     outlook = read_along(step, [END, *ids[:-1]])

@@ -30,10 +30,10 @@ def test_the_gradients_are_torchs() -> None:
     expected = nn.functional.cross_entropy(network(x)[0], wanted)
     expected.backward()  # type: ignore[no-untyped-call]
 
-    loss, odds, slopes = look(weights)
+    loss, probabilities, slopes = look(weights)
 
     assert loss == pytest.approx(expected.item())
-    assert odds.sum(axis=1) == pytest.approx(np.ones(4))
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(4))
     for name, place in places.items():
         gradient = named[place].grad
         assert gradient is not None

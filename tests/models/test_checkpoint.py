@@ -15,7 +15,7 @@ from models import checkpoint
 from models.checkpoint import META, STEP, VOCABULARY, WEIGHTS, Broken, Meta, Style, read, write
 from models.folder import sha256
 from models.network import Architecture, Cell, CharNetwork
-from models.step import Step, alike, fingerprint, free
+from models.step import Step, alike, fingerprint, unrestricted
 from models.vocabulary import Vocabulary
 
 SYMBOLS = Vocabulary(tuple("가나다 \n"))
@@ -91,7 +91,7 @@ def test_what_is_written_is_read(tmp_path: Path, cell: Cell) -> None:
 def test_it_speaks_as_its_fingerprint_says(folder: Path, precision: str) -> None:
     """The stored fingerprint is that of the graph one gets."""
     found = read(folder)
-    step = Step(found.step_graph(precision), rules=free(len(SYMBOLS), 288))
+    step = Step(found.step_graph(precision), rules=unrestricted(len(SYMBOLS), 288))
 
     assert alike(fingerprint(step, len(SYMBOLS)), found.meta.fingerprint[precision])
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from models.corpus import Poems
 from models.export import FORBIDDEN, LEAST, step_graph
@@ -20,7 +20,7 @@ from models.graph import LANE, width
 from models.network import Architecture, Cell, CharNetwork
 from models.sample import DRAWS, draw
 from models.shapes import state_widths
-from models.step import OldGraph, Step, alike, fingerprint, free, read_along
+from models.step import OLD_NAMES, OldGraph, Step, alike, fingerprint, read_along, unrestricted
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary
 
@@ -45,7 +45,7 @@ def step_of(net: CharNetwork, precision: str, *, rows: int = 1, banned: Sequence
     weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
     symbols = net.architecture.symbols
     graph = step_graph(net.architecture.as_dict(), weights, precision=precision)
-    rules = free(symbols, width(symbols))
+    rules = unrestricted(symbols, width(symbols))
     rules[:, list(banned)] = FORBIDDEN
     return Step(graph, rules=rules, rows=rows)
 
@@ -69,7 +69,7 @@ def test_fp32_says_what_torch_says(cell: Cell, layers: int, extra: dict[str, Any
         step.ids[:] = ids[:, t]
         step.run(N)
         np.testing.assert_allclose(step.logprobs[:, :V], expected[:, t], atol=1e-4)
-        step.turn()
+        step.swap_state()
 
 
 @each_cell
@@ -95,29 +95,29 @@ def test_fp32_state_is_torchs(cell: Cell, extra: dict[str, Any]) -> None:
 def test_int8_does_not_depend_on_the_crowd(cell: Cell, crowd: int, extra: dict[str, Any]) -> None:
     """A text's numbers are the same alone and in any row among others, bit for bit, over many steps."""
     net, ids = network(cell, **extra), some_ids(crowd, 40)
-    luck = np.random.default_rng(8).random((*ids.shape, 1), np.float32)
+    uniforms = np.random.default_rng(8).random((*ids.shape, 1), np.float32)
     together = step_of(net, "int8", rows=crowd)
     together.nucleus[:] = 0.7
     rows = []
     for t in range(ids.shape[1]):
-        together.ids[:], together.luck[:] = ids[:, t], luck[:, t]
+        together.ids[:], together.uniform[:] = ids[:, t], uniforms[:, t]
         together.run(crowd)
         rows.append([array.copy() for array in said_by(together)])
-        together.turn()
+        together.swap_state()
     for row in (0, crowd // 2, crowd - 1):
         alone = step_of(net, "int8")
         alone.nucleus[:] = 0.7
         for t in range(ids.shape[1]):
-            alone.ids[0], alone.luck[0] = ids[row, t], luck[row, t]
+            alone.ids[0], alone.uniform[0] = ids[row, t], uniforms[row, t]
             alone.run(1)
             for mine, theirs in zip(said_by(alone), rows[t], strict=True):
                 assert np.array_equal(mine[0], theirs[row])
-            alone.turn()
+            alone.swap_state()
 
 
 def said_by(step: Step) -> list[NDArray[Any]]:
     """All that comes of a step."""
-    return [step.logprobs, step.odds, step.drawn, step.told, step.fits, *step.after]
+    return [step.logprobs, step.probabilities, step.drawn, step.drawn_logprob, step.in_nucleus, *step.after]
 
 
 @each_cell
@@ -149,8 +149,8 @@ def test_a_shipped_voice_stays_small() -> None:
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
-def test_odds_are_tempered_and_ruled(precision: str) -> None:
-    """Odds are the softmax of the tempered logits over what the row's rule allows; the surplus has none."""
+def test_probabilities_are_tempered_and_ruled(precision: str) -> None:
+    """Probabilities are the softmax of the tempered logits over what the row's rule allows; the padding has none."""
     net = network("lstm")
     weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
     rules = np.full((2, width(V)), FORBIDDEN, np.float32)
@@ -158,70 +158,72 @@ def test_odds_are_tempered_and_ruled(precision: str) -> None:
     rules[1, [3, 8, 30]] = 0
     graph = step_graph(net.architecture.as_dict(), weights, precision=precision)
     step = Step(graph, rules=rules, rows=2)
-    step.rule[:], step.heat[:, 0] = [0, 1], [1 / 0.7, 1 / 1.3]
+    step.rule[:], step.inverse_temperature[:, 0] = [0, 1], [1 / 0.7, 1 / 1.3]
     step.run(2)
 
     warm = np.exp(step.logprobs[0].astype(float) / 0.7)
-    np.testing.assert_allclose(step.odds[0], warm / warm.sum(), atol=1e-6)
+    np.testing.assert_allclose(step.probabilities[0], warm / warm.sum(), atol=1e-6)
     some = np.exp(step.logprobs[1, [3, 8, 30]].astype(float) / 1.3)
-    np.testing.assert_allclose(step.odds[1, [3, 8, 30]], some / some.sum(), atol=1e-6)
-    assert np.count_nonzero(step.odds[1] > LEAST) == 3
-    assert step.odds[0, V:].sum() < LEAST
-    assert step.odds.min() >= np.finfo(np.float32).tiny  # a subnormal number costs a processor a hundred others
+    np.testing.assert_allclose(step.probabilities[1, [3, 8, 30]], some / some.sum(), atol=1e-6)
+    assert np.count_nonzero(step.probabilities[1] > LEAST) == 3
+    assert step.probabilities[0, V:].sum() < LEAST
+    assert (
+        step.probabilities.min() >= np.finfo(np.float32).tiny
+    )  # a subnormal number costs a processor a hundred others
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
-def test_what_is_ruled_out_does_not_fit(precision: str) -> None:
+def test_what_is_ruled_out_is_outside_the_nucleus(precision: str) -> None:
     """Not even where the number is the least there is, the symbol is the first, and the nucleus is everything."""
     step = step_of(network("lstm"), precision, banned=(0, 1))
-    step.luck[:], step.nucleus[:] = 0, 1
+    step.uniform[:], step.nucleus[:] = 0, 1
     step.run(1)
 
     assert step.drawn[0, 0] in (0, 1)
-    assert not step.fits[0, 0]
-    chosen = draw(step.odds, np.zeros((1, DRAWS), np.float32), step.nucleus[:, 0])
-    assert step.odds[0, chosen[0]] > LEAST
+    assert not step.in_nucleus[0, 0]
+    chosen = draw(step.probabilities, np.zeros((1, DRAWS), np.float32), step.nucleus[:, 0])
+    assert step.probabilities[0, chosen[0]] > LEAST
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
 @pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
-def test_a_symbol_is_drawn_from_the_odds(precision: str, share: float) -> None:
-    """As often as its odds say; it fits if the likelier ones have less than the nucleus; what is ruled out never is."""
+def test_a_symbol_is_drawn_from_the_probabilities(precision: str, share: float) -> None:
+    """As often as its probability says; in the nucleus if the likelier have less than that; never what is ruled out."""
     many = 20_000
     step = step_of(network("lstm"), precision, rows=many, banned=(3, 8))
-    step.luck[:, 0], step.nucleus[:] = np.linspace(0, 1, many, endpoint=False), share
+    step.uniform[:, 0], step.nucleus[:] = np.linspace(0, 1, many, endpoint=False), share
     step.run(many)
-    odds, drawn = step.odds[0].astype(float), step.drawn[:, 0]
-    likelier = np.array([odds[odds > mine].sum() for mine in odds])
+    probabilities, drawn = step.probabilities[0].astype(float), step.drawn[:, 0]
+    likelier = np.array([probabilities[probabilities > mine].sum() for mine in probabilities])
 
-    assert np.abs(np.bincount(drawn, minlength=len(odds)) / many - odds).max() < 2 / many + 1e-6
-    assert not {3, 8, *range(V, len(odds))} & set(drawn.tolist())
+    assert np.abs(np.bincount(drawn, minlength=len(probabilities)) / many - probabilities).max() < 2 / many + 1e-6
+    assert not {3, 8, *range(V, len(probabilities))} & set(drawn.tolist())
     clear = np.abs(likelier[drawn] - share) > 1e-5
-    assert np.array_equal(step.fits[clear, 0], (likelier < share)[drawn[clear]])
-    assert np.array_equal(step.told[:, 0], step.logprobs[0][drawn])
+    assert np.array_equal(step.in_nucleus[clear, 0], (likelier < share)[drawn[clear]])
+    assert np.array_equal(step.drawn_logprob[:, 0], step.logprobs[0][drawn])
 
 
 def test_a_number_close_to_one_draws_nothing_odd() -> None:
-    """The odds' sum may be a little less than 1: then the draw does not fit, and is made again."""
+    """The probabilities' sum may be a little less than 1: then the draw is outside the nucleus, and is made again."""
     step = step_of(network("lstm"), "int8", rows=1)
-    step.luck[0] = 1.0
+    step.uniform[0] = 1.0
     step.run(1)
 
-    assert not step.fits[0, 0] or step.odds[0, step.drawn[0, 0]] > LEAST
+    assert not step.in_nucleus[0, 0] or step.probabilities[0, step.drawn[0, 0]] > LEAST
 
 
-def test_a_row_of_nan_fits_nothing() -> None:
-    """So whoever looks at what does not fit finds it; its neighbour is as it was."""
+def test_a_row_of_nan_is_outside_the_nucleus() -> None:
+    """So whoever looks at what lies outside finds it; its neighbour is as it was."""
     step = step_of(network("lstm"), "fp32", rows=2)
-    step.luck[:] = 0.5
+    step.uniform[:] = 0.5
     step.run(2)
     drawn = step.drawn[1, 0]
     step.state[0][0] = np.nan
     step.run(2)
 
-    assert not step.fits[0, 0]
-    assert np.isnan(step.told[0, 0])
-    assert step.fits[1, 0]
+    assert not step.in_nucleus[0, 0]
+    assert np.isnan(step.drawn_logprob[0, 0])
+    assert step.in_nucleus[1, 0]
     assert step.drawn[1, 0] == drawn
 
 
@@ -237,7 +239,30 @@ def an_older_graph() -> bytes:
 def test_an_older_graph_is_known_as_one() -> None:
     """Whoever has the weights can build another."""
     with pytest.raises(OldGraph):
-        Step(an_older_graph(), rules=free(1, 32))
+        Step(an_older_graph(), rules=unrestricted(1, 32))
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_a_stored_graph_with_the_old_names_says_the_same(precision: str) -> None:
+    """Versions that were published before the names changed write on, bit for bit."""
+    net = network("lstm")
+    graph = step_graph(net.architecture.as_dict(), net.arrays(), precision=precision)
+    model = ModelProto.FromString(graph)
+    for port in [*model.graph.input, *model.graph.output]:
+        port.name = OLD_NAMES.get(port.name, port.name)
+    for node in model.graph.node:
+        node.input[:] = [OLD_NAMES.get(name, name) for name in node.input]
+        node.output[:] = [OLD_NAMES.get(name, name) for name in node.output]
+    steps = [Step(model, rules=unrestricted(V, width(V)), rows=N) for model in (graph, model.SerializeToString())]
+    for step in steps:
+        step.ids[:] = [1, 2, 3]
+        step.inverse_temperature[:, 0] = [0.5, 1.0, 2.0]
+        step.uniform[:, 0] = [0.1, 0.5, 0.9]
+        step.nucleus[:] = 0.7
+        step.run(N)
+    new, old = steps
+
+    assert all(np.array_equal(a, b) for a, b in zip(said_by(new), said_by(old), strict=True))
 
 
 def test_the_width_is_whole_lanes() -> None:

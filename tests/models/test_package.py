@@ -30,7 +30,7 @@ def work(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def packaged(work: Path, release: str, read: Sequence[Path] = ()) -> checkpoint.Checkpoint:
+def packaged(work: Path, release: str, read: Sequence[str] = ()) -> checkpoint.Checkpoint:
     """The base after packaging."""
     weights, vocabulary = work / "verse.safetensors", work / "vocabulary.json"
     package("sibot", release=release, weights=weights, vocabulary=vocabulary, bases=work / "base", read=read)
@@ -79,7 +79,7 @@ def test_what_it_has_read_is_kept_as_hashes(work: Path) -> None:
     """So that a copied line is known without the text."""
     text = work / "novel.txt"
     text.write_text("가나다라마바사아자차카타파하", encoding="utf-8")
-    base = packaged(work, "sibot-1", read=[text])
+    base = packaged(work, "sibot-1", read=[text.read_text(encoding="utf-8")])
 
     assert seen.FILE in base.meta.files
     assert seen.shares_a_run("나다라마 바사아자차카, 타", seen.of_base(base.folder))

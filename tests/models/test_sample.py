@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.export import FORBIDDEN
 from models.graph import LANE, width
-from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, Rules, chance, draw, key, luck
+from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, Rules, draw, key, uniform, uniforms
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, SPELLING, Vocabulary
 
 KOREAN = Vocabulary(tuple("가나다라 \n.#\t"))
@@ -16,34 +16,34 @@ WORDS = Vocabulary(tuple("aes \n.#"), ("sea", " sea", " see"))
 W = 3 * LANE
 
 
-def some_odds(rows: int, seed: int = 0) -> NDArray[np.float32]:
+def some_probabilities(rows: int, seed: int = 0) -> NDArray[np.float32]:
     """Distributions of which some are sharp and some are flat: (rows, W)."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(size=(rows, W)) * rng.uniform(0.1, 4, (rows, 1))
-    odds = np.exp(logits)
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+    probabilities = np.exp(logits)
+    return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True), np.float32)
 
 
 def some_numbers(rows: int, seed: int = 0) -> NDArray[np.float32]:
     """Random numbers of so many rows: (rows, DRAWS)."""
-    return luck(np.array([key(seed, i) for i in range(rows)], np.uint64), np.zeros(rows, np.int64), DRAWS)
+    return uniforms(np.array([key(seed, i) for i in range(rows)], np.uint64), np.zeros(rows, np.int64), DRAWS)
 
 
-def nucleus_of(odds: NDArray[np.float32], share: float) -> set[int]:
+def nucleus_of(probabilities: NDArray[np.float32], share: float) -> set[int]:
     """The smallest set of likeliest symbols that has *share* of the probability."""
-    order = np.argsort(-odds, kind="stable")
-    before = np.concatenate([[0.0], np.cumsum(odds[order].astype(float))[:-1]])
+    order = np.argsort(-probabilities, kind="stable")
+    before = np.concatenate([[0.0], np.cumsum(probabilities[order].astype(float))[:-1]])
     return set(order[before < share - 1e-6].tolist())
 
 
 @pytest.mark.parametrize("share", [0.05, 0.5, 0.85, 1.0])
 def test_only_the_nucleus_is_drawn_and_all_of_it(share: float) -> None:
     """Frequencies are those of the renormalised nucleus; nothing outside is ever drawn."""
-    odds, many = some_odds(1, seed=4), 40_000
-    drawn = draw(np.repeat(odds, many, axis=0), some_numbers(many), np.full(many, share, np.float32))
-    inside = nucleus_of(odds[0], share)
+    probabilities, many = some_probabilities(1, seed=4), 40_000
+    drawn = draw(np.repeat(probabilities, many, axis=0), some_numbers(many), np.full(many, share, np.float32))
+    inside = nucleus_of(probabilities[0], share)
     expected = np.zeros(W)
-    expected[list(inside)] = odds[0, list(inside)] / odds[0, list(inside)].sum()
+    expected[list(inside)] = probabilities[0, list(inside)] / probabilities[0, list(inside)].sum()
     found = np.bincount(drawn, minlength=W) / many
 
     assert set(np.flatnonzero(found).tolist()) <= inside
@@ -51,45 +51,48 @@ def test_only_the_nucleus_is_drawn_and_all_of_it(share: float) -> None:
 
 
 def test_a_row_is_drawn_the_same_alone() -> None:
-    """Its symbol depends on its own odds and numbers only."""
-    odds, numbers, share = some_odds(64), some_numbers(64), np.full(64, 0.6, np.float32)
-    together = draw(odds, numbers, share)
+    """Its symbol depends on its own probabilities and numbers only."""
+    probabilities, numbers, share = some_probabilities(64), some_numbers(64), np.full(64, 0.6, np.float32)
+    together = draw(probabilities, numbers, share)
 
-    assert [draw(odds[i : i + 1], numbers[i : i + 1], share[:1])[0] for i in range(64)] == together.tolist()
+    assert [draw(probabilities[i : i + 1], numbers[i : i + 1], share[:1])[0] for i in range(64)] == together.tolist()
     shuffled = np.random.default_rng(1).permutation(64)
-    assert draw(odds[shuffled], numbers[shuffled], share).tolist() == together[shuffled].tolist()
+    assert draw(probabilities[shuffled], numbers[shuffled], share).tolist() == together[shuffled].tolist()
 
 
 @pytest.mark.parametrize("share", [0.05, 0.6])
-def test_odds_need_not_sum_to_one(share: float) -> None:
+def test_probabilities_need_not_sum_to_one(share: float) -> None:
     """Whoever lowers some of them need not raise the others."""
-    odds, numbers, nucleus = some_odds(64), some_numbers(64), np.full(64, share, np.float32)
+    probabilities, numbers, nucleus = some_probabilities(64), some_numbers(64), np.full(64, share, np.float32)
 
-    assert draw(np.float32(0.25) * odds, numbers, nucleus).tolist() == draw(odds, numbers, nucleus).tolist()
+    assert (
+        draw(np.float32(0.25) * probabilities, numbers, nucleus).tolist()
+        == draw(probabilities, numbers, nucleus).tolist()
+    )
 
 
 def test_a_row_of_nan_harms_nobody() -> None:
     """It gets some symbol, without a warning; the others get theirs."""
-    odds, numbers, share = some_odds(3), some_numbers(3), np.full(3, 0.85, np.float32)
-    whole = draw(odds, numbers, share)
-    odds[1] = np.nan
-    drawn = draw(odds, numbers, share)
+    probabilities, numbers, share = some_probabilities(3), some_numbers(3), np.full(3, 0.85, np.float32)
+    whole = draw(probabilities, numbers, share)
+    probabilities[1] = np.nan
+    drawn = draw(probabilities, numbers, share)
 
     assert (drawn[0], drawn[2]) == (whole[0], whole[2])
     assert 0 <= drawn[1] < W
 
 
-def test_luck_is_even_and_its_own() -> None:
+def test_uniforms_are_even_and_its_own() -> None:
     """Numbers of one key are spread over [0, 1); those of another key, or further on, are others."""
     keys = np.array([key(1, 2), key(2, 1)], np.uint64)
-    numbers = luck(keys, np.zeros(2, np.int64), 20_000)
+    numbers = uniforms(keys, np.zeros(2, np.int64), 20_000)
 
     assert numbers.min() >= 0
     assert numbers.max() < 1
     assert np.abs(np.histogram(numbers[0], 20, (0, 1))[0] - 1000).max() < 150
     assert abs(np.mean((numbers[0] - 0.5) * (numbers[1] - 0.5)) * 12) < 0.03
-    assert luck(keys, np.array([5, 7]), 3)[1].tolist() == numbers[1, 7:10].tolist()
-    assert numbers[:, 0].tolist() == [chance(1, 2), chance(2, 1)]
+    assert uniforms(keys, np.array([5, 7]), 3)[1].tolist() == numbers[1, 7:10].tolist()
+    assert numbers[:, 0].tolist() == [uniform(1, 2), uniform(2, 1)]
 
 
 @given(st.lists(st.integers(-(2**70), 2**70), min_size=1, max_size=4), st.integers(0, 3), st.integers(1, 2**64))

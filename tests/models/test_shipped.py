@@ -12,7 +12,9 @@ from app.store.voices import Serving
 from models import checkpoint, seen
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
+from models.graph import width
 from models.network import CharNetwork
+from models.step import Step, alike, fingerprint, unrestricted
 
 VOICES = sorted(file.parent.name for file in SHIPPED.glob("*/meta.json"))
 MOST_BYTES = 20_000_000
@@ -30,6 +32,14 @@ def base(request: pytest.FixtureRequest) -> checkpoint.Checkpoint:
 def test_both_voices_ship() -> None:
     """The Korean poet and the English bard."""
     assert VOICES == ["bard", "sibot"]
+
+
+def test_the_stored_graph_serves_as_it_is(base: checkpoint.Checkpoint) -> None:
+    """It is loaded, not built anew from the weights, whatever its inputs and outputs are called; and says the same."""
+    symbols = len(base.vocabulary)
+    step = Step(base.step_graph("int8"), rules=unrestricted(symbols, width(symbols)))
+
+    assert alike(fingerprint(step, symbols), base.meta.fingerprint["int8"])
 
 
 def test_a_voice_is_light_and_has_a_card(base: checkpoint.Checkpoint) -> None:

@@ -38,7 +38,7 @@ def until(what: str, holds: Callable[[], Any], *, within: float = PATIENCE, ever
 def checkout(folder: Path, voices: Path) -> Path:
     """A checkout of this project that ships the base voices of the folder *voices*."""
     (folder / "models").mkdir(parents=True)
-    for name in ("app", "worker", "templates", "migrations"):
+    for name in ("app", "worker", "lab", "templates", "migrations"):
         (folder / name).symlink_to(ROOT / name)
     for part in (ROOT / "models").iterdir():
         if part.name not in ("base", "__pycache__"):

@@ -14,8 +14,7 @@ from app.domain.errors import EngineFailed, EngineFull
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Ticket
 from app.engine.engine import Engine
-from app.engine.events import Failed, Start
-from app.engine.poem import Hear
+from app.engine.poem import Failed, Hear, Start
 from app.store.counts import Counts
 from app.web.site import create_app
 from tests.support import bots

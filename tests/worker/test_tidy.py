@@ -10,7 +10,7 @@ from app import bootstrap
 from app.bootstrap import Bot
 from app.domain.poem import Wish
 from app.engine.engine import Engine
-from app.engine.events import Done, Start
+from app.engine.poem import Done, Start
 from app.settings import Settings
 from app.store.pulses import Pulses
 from app.store.versions import Versions

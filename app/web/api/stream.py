@@ -22,7 +22,7 @@ from app.actions import poems as deeds
 from app.bootstrap import Bot, now
 from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
-from app.engine.events import Delta, Done, Event, Failed, LineDone, Start
+from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.readers import wish_of

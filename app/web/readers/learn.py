@@ -53,7 +53,7 @@ def _lesson(seed: int, step: int) -> dict[str, Any]:
         "seed": seed,
         "another": (seed + 1) % SEEDS,
         "letters": byhand.LETTERS,
-        "rows": list(zip(byhand.READ, byhand.WANTED, heard[-1].odds, strict=True)),
+        "rows": list(zip(byhand.READ, byhand.WANTED, heard[-1].probabilities, strict=True)),
     }
 
 

@@ -1,4 +1,4 @@
-"""The palate: poems are written by taste, a share of them not, and a taste that will not load changes nothing."""
+"""The taste policy: poems are written by taste, a share of them not, and a taste that will not load changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import Any
 from app.domain.poem import Wish
 from app.engine.choose import Way, within_band
 from app.engine.engine import Engine
-from app.engine.taste_policy import Palate
+from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from models.taste import Report, Taste
 from tests.engine.voices import Champion, a_version
@@ -33,33 +33,33 @@ class Shelf:
         """What is kept of it."""
         return self.kept[number].as_dict() if number in self.kept else {}
 
-    def palate(self, *, candidates: int = 4, share: float = 1.0, temperature: float = 0.1) -> Palate:
-        """A palate over them."""
-        palate = Palate(
+    def taste_policy(self, *, candidates: int = 4, share: float = 1.0, temperature: float = 0.1) -> TastePolicy:
+        """A taste policy over them."""
+        taste_policy = TastePolicy(
             newest=lambda: self.newest,
             fetch=self.content,
             candidates=candidates,
             share=share,
             temperature=temperature,
         )
-        palate.refresh()
-        return palate
+        taste_policy.refresh()
+        return taste_policy
 
 
 def test_a_voice_without_taste_writes_as_ever() -> None:
     """So does one whose taste will not load, and a poem with a seed of the reader's."""
-    palate = Shelf(sibot=liking("가"), broken=None).palate()
+    taste_policy = Shelf(sibot=liking("가"), broken=None).taste_policy()
 
-    assert palate.way("bard", Wish(), 1, without=PLAIN) is PLAIN
-    assert palate.way("broken", Wish(), 1, without=PLAIN) is PLAIN
-    assert palate.way("sibot", Wish(seed=1), 1, without=PLAIN) is PLAIN
-    assert palate.way("sibot", Wish(), 1, without=PLAIN).taste == 1
+    assert taste_policy.way("bard", Wish(), 1, without=PLAIN) is PLAIN
+    assert taste_policy.way("broken", Wish(), 1, without=PLAIN) is PLAIN
+    assert taste_policy.way("sibot", Wish(seed=1), 1, without=PLAIN) is PLAIN
+    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 1
 
 
 def test_a_share_of_the_poems_ignores_taste() -> None:
     """Drawn by the poem's seed; those have one candidate, and what taste thinks of it is noted all the same."""
-    palate = Shelf(sibot=liking("가")).palate(share=0.7)
-    ways = [palate.way("sibot", Wish(), seed, without=PLAIN) for seed in range(500)]
+    taste_policy = Shelf(sibot=liking("가")).taste_policy(share=0.7)
+    ways = [taste_policy.way("sibot", Wish(), seed, without=PLAIN) for seed in range(500)]
     ignoring = [way for way in ways if way.taste is None]
 
     assert 100 < len(ignoring) < 200
@@ -70,53 +70,53 @@ def test_a_share_of_the_poems_ignores_taste() -> None:
 def test_a_newer_taste_takes_over_and_a_broken_one_does_not() -> None:
     """What would not load is not asked for again and again."""
     shelf = Shelf(sibot=liking("가"))
-    palate = shelf.palate()
+    taste_policy = shelf.taste_policy()
     shelf.newest = {"sibot": 2}
 
-    palate.refresh()
-    assert palate.way("sibot", Wish(), 1, without=PLAIN).taste == 1
+    taste_policy.refresh()
+    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 1
     shelf.kept[3], shelf.newest = liking("나"), {"sibot": 3}
-    palate.refresh()
-    assert palate.way("sibot", Wish(), 1, without=PLAIN).taste == 3
+    taste_policy.refresh()
+    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 3
     shelf.newest = {}
-    palate.refresh()
-    assert palate.way("sibot", Wish(), 1, without=PLAIN) is PLAIN
+    taste_policy.refresh()
+    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN) is PLAIN
 
 
 def test_a_database_away_leaves_the_taste_as_it_is() -> None:
     """Whoever writes goes on writing."""
     shelf = Shelf(sibot=liking("가"))
-    palate = shelf.palate()
+    taste_policy = shelf.taste_policy()
     del shelf.newest
 
-    palate.refresh()
+    taste_policy.refresh()
 
-    assert palate.way("sibot", Wish(), 1, without=PLAIN).taste == 1
+    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 1
 
 
 def test_poems_please_more_when_taste_chooses(tmp_path: Path) -> None:
     """The engine draws several lines and goes on with one that is liked; it says how likely that was, and how liked."""
     folder = a_version(tmp_path / "version")
 
-    def written(palate: Palate | None) -> list[str]:
+    def written(taste_policy: TastePolicy | None) -> list[str]:
         engine = Engine(
             champions=lambda: [Champion("sibot", 7, 3, "key")],
             fetch=lambda _key: folder,
             settings=Settings(),
-            palate=palate,
+            taste_policy=taste_policy,
         )
         try:
             writings = [engine.write("sibot", Wish(lines=5)) for _ in range(40)]
         finally:
             engine.close()
         lines = [line for writing in writings for line in writing.lines]
-        if palate:
+        if taste_policy:
             assert {writing.taste for writing in writings} == {1}
             assert all(0 < line.chance <= 1 for line in lines)
             assert [line.liking for line in lines] == liking("가").likings([line.text for line in lines])
         return [line.text for line in lines]
 
-    plain, chosen = written(None), written(Shelf(sibot=liking("가")).palate())
+    plain, chosen = written(None), written(Shelf(sibot=liking("가")).taste_policy())
 
     assert sum("가" in line for line in chosen) > 1.5 * sum("가" in line for line in plain)
 
@@ -124,11 +124,11 @@ def test_poems_please_more_when_taste_chooses(tmp_path: Path) -> None:
 def test_each_poem_has_one_taste() -> None:
     """The way is fixed when a poem begins: a swap in its middle changes nothing for it."""
     shelf = Shelf(sibot=liking("가"))
-    palate = shelf.palate()
-    way = palate.way("sibot", Wish(), 1, without=PLAIN)
+    taste_policy = shelf.taste_policy()
+    way = taste_policy.way("sibot", Wish(), 1, without=PLAIN)
     shelf.kept[2], shelf.newest = replace(liking("나")), {"sibot": 2}
 
-    palate.refresh()
+    taste_policy.refresh()
 
     assert way.taste == 1
-    assert palate.way("sibot", Wish(), 1, without=PLAIN).taste == 2
+    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 2

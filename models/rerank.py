@@ -1,0 +1,137 @@
+"""Training the reranker: a poet's next line against the voice's own lines and lines of other poems.
+
+The loss is the surprise that the poet's line is the right one of its group (a softmax over the group), so that only
+differences within one place of one poem are learned. Knows how neither the groups nor the lines were written.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.reader import Reader
+from models.reranker import encode, padded
+from models.vocabulary import Vocabulary
+
+WIDTH, SIZE = 64, 160
+"""D of a symbol's embedding, H of the recurrent layer in each direction."""
+PER_BATCH = 24
+"""Groups that are read before an update."""
+RATE, DROPOUT, CLIP = 2e-3, 0.3, 1.0
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One place of one poem, and what could stand there."""
+
+    before: tuple[str, ...]
+    """The poem's lines so far."""
+    ends: bool
+    """Is it the poem's last line?"""
+    lines: tuple[str, ...]
+    """The poet's own line first, then the others."""
+
+
+class Network(nn.Module):
+    """Symbols (N, T) -> log-odds (N, 1)."""
+
+    def __init__(self, symbols: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(symbols, WIDTH)
+        self.dropout = nn.Dropout(DROPOUT)
+        self.reader = Reader(WIDTH, SIZE, 1, dropout=DROPOUT)
+        nn.init.normal_(self.embedding.weight, std=0.3)
+
+    def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        """(N, T) symbols, of which (N,) count -> (N, 1) log-odds."""
+        answers: Tensor = self.reader(self.dropout(self.embedding(ids)), lengths)
+        return answers
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was learned, and how well it tells lines apart that it has not read."""
+
+    weights: dict[str, Floats]
+    found: float
+    """Share of the groups kept aside in which the poet's line was ranked first."""
+    chance: float
+    """The share that guessing would find."""
+
+
+def train(
+    groups: Sequence[Group],
+    vocabulary: Vocabulary,
+    *,
+    aside: Sequence[Group],
+    passes: int,
+    seed: int = 0,
+    watch: Callable[[int, int, float], None] = lambda _step, _of, _loss: None,
+) -> Outcome:
+    """A reranker of those groups; *watch* hears the step, of how many, and the running loss.
+
+    ValueError for no groups.
+    """
+    if not groups:
+        raise ValueError("no groups to learn from")
+    torch.manual_seed(seed)
+    network = Network(len(vocabulary)).train()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
+    encoded = [_encoded(group, vocabulary) for group in groups]
+    lengths = np.array([max(map(len, rows)) for rows in encoded])
+    rng, step, running = np.random.default_rng(seed), 0, math.nan
+    steps = passes * -(-len(groups) // PER_BATCH)
+    for _ in range(passes):
+        order = np.argsort(lengths + rng.uniform(0, 16, len(groups)))  # groups of like length: little is padding
+        batches = [order[i : i + PER_BATCH] for i in range(0, len(order), PER_BATCH)]
+        for which in rng.permutation(len(batches)):
+            _set_rate(optimizer, step / steps)
+            loss = _loss(network, [encoded[i] for i in batches[which]])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+            optimizer.step()
+            step += 1
+            running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
+            watch(step, steps, running)
+    weights = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
+    found = _found(network.eval(), [_encoded(group, vocabulary) for group in aside])
+    return Outcome(weights, found, float(np.mean([1 / len(group.lines) for group in aside])) if aside else math.nan)
+
+
+def _encoded(group: Group, vocabulary: Vocabulary) -> list[list[int]]:
+    return [encode(vocabulary, group.before, line, ends=group.ends) for line in group.lines]
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, done: float) -> None:
+    """Warm up over a twentieth, then fall in a straight line."""
+    for settings in optimizer.param_groups:
+        settings["lr"] = RATE * min(1.0, done / 0.05 + 1e-3) * (1 - done)
+
+
+def _scores(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> list[Tensor]:
+    """Log-odds by group."""
+    ids, lengths = padded([row for rows in groups for row in rows])
+    scores = network(torch.from_numpy(ids), torch.from_numpy(lengths).long())[:, 0]
+    return list(torch.split(scores, [len(rows) for rows in groups]))
+
+
+def _loss(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> Tensor:
+    """Mean nats a group that its first line is the right one."""
+    return torch.stack([-scores.log_softmax(0)[0] for scores in _scores(network, groups)]).mean()
+
+
+@torch.no_grad()
+def _found(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> float:
+    """Share of groups whose first line has the best score; NaN of none."""
+    right = [
+        int(scores.argmax()) == 0
+        for start in range(0, len(groups), PER_BATCH)
+        for scores in _scores(network, groups[start : start + PER_BATCH])
+    ]
+    return sum(right) / len(right) if right else math.nan
