@@ -68,11 +68,11 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Have the gate judge, by its own rules, a candidate with other figures than six steps happen to give it."""
     judge = gate.judge
 
-    def set_figures(**figures: float) -> None:
+    def set_figures(*, copied: float | None = None) -> None:
         def as_told(base: Scorecard, card: Scorecard, *, champion: Scorecard, readers: int) -> Verdict:
-            same = replace(base, liking=card.liking)
+            told = replace(base, liking=card.liking, copied=base.copied if copied is None else copied)
             champion = replace(champion, bits_per_char=base.bits_per_char)
-            return judge(base, replace(same, **figures), champion=champion, readers=readers)
+            return judge(base, told, champion=champion, readers=readers)
 
         monkeypatch.setattr(gate, "judge", as_told)
 
