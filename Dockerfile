@@ -9,16 +9,16 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/poembot
 ENV PATH=/opt/poembot/bin:$PATH
 WORKDIR /srv/poembot
-COPY pyproject.toml ./
-# What the program stands on changes seldom: a layer of its own, read from pyproject.toml alone.
+COPY pyproject.toml requirements.lock ./
+# What the program stands on changes seldom: a layer of its own, read from pyproject.toml, in the lock's versions.
 RUN python -c "import tomllib; p = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
         open('/tmp/needs', 'w').write('\n'.join(p['dependencies'])); \
         open('/tmp/learn', 'w').write('\n'.join(p['optional-dependencies']['learn']))" \
-    && pip install --requirement /tmp/needs
+    && pip install --constraint requirements.lock --requirement /tmp/needs
 # An object store as shelf wants its own driver: EXTRAS=s3fs, EXTRAS=gcsfs ...
 ARG EXTRAS=""
 # hadolint ignore=DL3013,SC2086
-RUN if [ -n "$EXTRAS" ]; then pip install $EXTRAS; fi
+RUN if [ -n "$EXTRAS" ]; then pip install --constraint requirements.lock $EXTRAS; fi
 
 FROM needs AS needs-cpu
 # PyTorch keeps its CPU builds, a tenth the size, in an index of its own: name it here to have the small image.

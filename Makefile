@@ -8,14 +8,14 @@ NEW_ENOUGH := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c '$(NEW_ENOUGH)' 2>/dev/null && { echo $$p; break; }; done)
 
-# What is installed is known by its stamp: it changes with pyproject.toml, and when the folder moves.
-SUM := $(shell { cat pyproject.toml; pwd; } | cksum | cut -d ' ' -f 1)
+# What is installed is known by its stamp: it changes with pyproject.toml and the lock, and when the folder moves.
+SUM := $(shell { cat pyproject.toml requirements.lock; pwd; } | cksum | cut -d ' ' -f 1)
 RUNS := $(VENV)/.runs-$(SUM)
 TESTS := $(VENV)/.tests-$(SUM)
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench chaos soak setup check format
+.PHONY: help run test bench chaos soak setup check format lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -49,6 +49,10 @@ check: $(TESTS) ## style, types, import contracts, and what is known to be unsaf
 format: $(TESTS) ## lay the code out and mend what can be mended without thought
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format .
+
+# New versions come by hand: `.venv/bin/pip install --upgrade …` what shall be newer, `make test`, then this.
+lock: $(TESTS) ## write requirements.lock anew, from what is installed here
+	@$(BIN)/python .ci/lock.py
 
 $(TESTS): | $(BIN)/python
 	@echo 'Installing what the tests need (once; some minutes) ...' >&2
