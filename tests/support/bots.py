@@ -18,7 +18,7 @@ from app.settings import Settings
 from app.web.http.http_limits import BoundedHttp
 from app.web.site import create_app
 
-PATIENCE = 30.0
+PATIENCE = 3600.0
 """Seconds a site may take to start or to stop."""
 
 

@@ -24,7 +24,7 @@ from typing import TypedDict
 import psycopg
 import redis
 
-PATIENCE = 60.0
+PATIENCE = 3600.0
 """Seconds a server may take to answer; a busy machine is slow, a broken one is silent."""
 REDIS_DATABASES = 2048
 UNPRIVILEGED = "nobody"

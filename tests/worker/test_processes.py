@@ -74,12 +74,12 @@ def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> Non
 
 @EMBEDDED
 def test_sigterm_puts_the_run_back(deployment: Deployment) -> None:
-    """A worker that is told to go goes within its grace of docker-compose.yml; its run waits for the next."""
+    """A worker that is told to stop puts its run back, and stops; the run waits for the next."""
     run = ask(deployment.bot)
     worker = deployment.start("worker")
     until("it trains", lambda: trains(deployment, run))
 
-    assert worker.stop(60) == 0, told(worker)
+    assert worker.stop() == 0, told(worker)
     waiting = report(deployment.bot, run)
     assert (waiting.state, waiting.attempt) == (RunState.QUEUED, 0), told(worker)
 

@@ -199,15 +199,19 @@ def test_a_training_that_diverges_is_turned_away(
     assert folders(bot) == []
 
 
-def test_the_admin_may_be_asked_first(bot: Bot, feedback: list[int]) -> None:
-    """With SWAP=ask the base goes on serving whatever the gate says."""
-    ask(bot)
+@pytest.mark.parametrize(("swap", "serves"), [("auto", 1), ("ask", 0)])
+def test_the_admin_may_be_asked_first(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int], swap: str, serves: int
+) -> None:
+    """Without a trial what the gate admits serves at once; with SWAP=ask the base goes on serving."""
+    monkeypatch.setattr(gate, "judge", lambda *_, **__: Verdict(()))
+    run = ask(bot)
 
-    Runner(with_settings(bot, swap="ask")).work()
+    Runner(with_settings(bot, swap=swap, trial_share=0.0)).work()
 
+    assert report(bot, run).state is RunState.ADMITTED
     with bot.reads(Versions) as versions:
-        assert versions.one("sibot", 1).verdict is not None
-        assert versions.champion("sibot").number == 0
+        assert versions.champion("sibot").number == serves
 
 
 def test_the_same_lesson_teaches_the_same(bot: Bot, feedback: list[int]) -> None:
@@ -334,6 +338,7 @@ def test_a_heartbeat_keeps_the_lease(endless: Bot) -> None:
 
 def test_a_run_that_kills_its_workers_is_given_up(bot: Bot, feedback: list[int]) -> None:
     """After so many attempts that came to nothing a run has failed, and says so."""
+    bot = with_settings(bot, attempts=2)
     run = ask(bot)
     for _ in range(bot.settings.attempts):
         with bot.writes(Runs) as runs:  # a worker that takes it, and is never heard of again

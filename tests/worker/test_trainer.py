@@ -165,13 +165,13 @@ def test_a_training_goes_on_where_it_was_cut_off(
     told: list[str] = []
     kept = trainer.Kept(tmp_path / "run-1", lambda: told.append("advanced"), every=0.0)
     lesson = lesson_of(base, 60)
-    assert interrupted(base, lesson, kept, at=4) == [1, 2, 3]
-    assert told == ["advanced"] * 3
+    assert interrupted(base, lesson, kept, at=3) == [1, 2]
+    assert told == ["advanced"] * 2
 
     monkeypatch.setattr(trainer, "dream", lambda *_, **__: pytest.fail("dreamt again"))
     steps: list[Progress] = []
     trainer.train(base, lesson, settings=Settings(dreams=40, run_minutes=0), watch=steps.append, kept=kept)
-    assert [one.step for one in steps] == list(range(4, steps[-1].of + 1))
+    assert [one.step for one in steps] == list(range(3, steps[-1].of + 1))
 
     told.clear()
     trainer.train(base, lesson, settings=Settings(dreams=40, run_minutes=0), watch=steps.append, kept=kept)
@@ -181,6 +181,6 @@ def test_a_training_goes_on_where_it_was_cut_off(
 def test_another_lesson_begins_anew(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
     """What was saved belongs to the lesson it was saved for: a reader has ticked, or taken back, since."""
     kept = trainer.Kept(tmp_path / "run-1", lambda: None, every=0.0)
-    interrupted(base, lesson_of(base, 60), kept, at=4)
+    interrupted(base, lesson_of(base, 60), kept, at=3)
 
-    assert interrupted(base, lesson_of(base, 61), kept, at=3) == [1, 2]
+    assert interrupted(base, lesson_of(base, 61), kept, at=2) == [1]

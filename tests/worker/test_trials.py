@@ -1,11 +1,13 @@
 """The worker's look at trials: a challenger whose folder is gone, or would not load, ends its trial without harm."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from app.actions import trials as actions
 from app.bootstrap import Bot, now
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.version import VersionStatus
@@ -45,6 +47,28 @@ def test_a_look_may_be_at_another_time(bot: Bot, challenger: Path) -> None:
     """Fifteen days on, nothing has been decided."""
     assert weigh_trials(bot, at=now() + timedelta(days=15)) == {"sibot": TrialState.UNDECIDED}
     assert reason(bot) is TrialEnd.TIME
+
+
+def test_the_settings_say_how_long_a_trial_may_last(bot: Bot, challenger: Path) -> None:
+    """Two days are too long for one of a day."""
+    brief = replace(bot, settings=bot.settings.model_copy(update={"trial_days": 1.0}))
+
+    assert weigh_trials(bot, at=now() + timedelta(days=2)) == {"sibot": TrialState.RUNNING}
+    assert weigh_trials(brief, at=now() + timedelta(days=2)) == {"sibot": TrialState.UNDECIDED}
+
+
+@pytest.mark.parametrize(("swap", "serves"), [("auto", 1), ("ask", 0)])
+def test_the_settings_say_whether_the_better_one_serves_at_once(
+    bot: Bot, challenger: Path, monkeypatch: pytest.MonkeyPatch, swap: str, serves: int
+) -> None:
+    """Readers prefer it: it serves, or the admin is asked."""
+    told = replace(bot, settings=bot.settings.model_copy(update={"swap": swap}))
+    better = TrialState.BETTER, TrialEnd.EVIDENCE
+    monkeypatch.setattr(actions, "verdict", lambda *_, **__: better)
+
+    assert weigh_trials(told) == {"sibot": TrialState.BETTER}
+    with bot.reads(Versions) as versions:
+        assert versions.champion("sibot").number == serves
 
 
 def test_a_folder_that_vanishes_ends_the_trial(bot: Bot, challenger: Path) -> None:
