@@ -43,13 +43,13 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     celery.conf.update(celery_config(bot.settings))
     sweeping = threading.Lock()
 
-    @celery.task(name=LOOK)
+    @celery.task(name=LOOK, shared=False)
     def look(voice: str) -> None:
         """Look for runs to claim. Whether there is one, and of which voice, only the table knows."""
         log.debug("look.asked", voice=voice)
         runner.work()
 
-    @celery.task(name=SWEEP)
+    @celery.task(name=SWEEP, shared=False)
     def look_around() -> None:
         """Start what is due, announce what nobody took up; weigh trials, learn tastes, prune the shelf."""
         if not sweeping.acquire(blocking=False):  # one that takes longer than the time between two
@@ -62,7 +62,7 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
         finally:
             sweeping.release()
 
-    @celery.task(name=TIDY)
+    @celery.task(name=TIDY, shared=False)
     def tidy() -> None:
         """Remove what killed workers left on the shelf; forget visitors who are long gone."""
         upkeep.clear(bot)
