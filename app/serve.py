@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 PARENT = "POEMBOT_PARENT"
 """Environment variable with the process id of the supervisor."""
+WEB_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+"""glibc gives each thread a heap of its own, and none of them back: the threads of a web share two."""
 PR_SET_PDEATHSIG = 1
 SHUTDOWN_SECONDS = 25.0
 """Time for children to stop after SIGTERM: a worker puts its run back into the queue, a web in production lets its
@@ -69,6 +71,8 @@ class Child:
     name: str
     command: Sequence[str]
     fds: Sequence[int] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to ours, where ours says nothing else."""
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     backoff: float = FIRST_BACKOFF
@@ -77,7 +81,7 @@ class Child:
 
     def start(self) -> int:
         """Start the process in a group of its own, so that a Ctrl-C reaches the supervisor alone; its id."""
-        environment = os.environ | {PARENT: str(os.getpid())}
+        environment = {**self.environment, **os.environ, PARENT: str(os.getpid())}
         command = [sys.executable, "-m", "app.cli", *self.command]
         self.process = subprocess.Popen(  # noqa: S603 - our own command line
             command, env=environment, pass_fds=self.fds, start_new_session=True, stdin=subprocess.DEVNULL
@@ -111,7 +115,7 @@ class Supervisor:
         self._signals = 0
         fd = listening.fileno()
         names = ["web"] if webs == 1 else [f"web-{i}" for i in range(1, webs + 1)]
-        self._children = [Child(name, ("web", "--fd", str(fd)), (fd,)) for name in names]
+        self._children = [Child(name, ("web", "--fd", str(fd)), (fd,), WEB_ENVIRONMENT) for name in names]
         if worker:
             self._children += [Child("worker", ("worker",)), Child("beat", ("beat",))]
 

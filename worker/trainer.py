@@ -25,12 +25,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from app.actions import tastes
 from app.domain.lesson import Lesson, Text
 from app.domain.poem import LINES, Wish
 from app.engine.batcher import Batcher
 from app.engine.choose import within_band
 from app.engine.live import LiveVersion, load
-from app.engine.whole import write_all
 from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
@@ -40,7 +40,6 @@ from models.network import CharNetwork
 from models.sample import key
 from models.taste import Taste, Tasteless
 from models.train import Plan, Progress, Training, Watch
-from worker.upkeep import learn_taste
 
 LEARNING_RATE = 3e-4
 """A seventh of what a base is trained with: a lesson adjusts the base, it does not retrain it."""
@@ -373,7 +372,7 @@ def taste_of(lesson: Lesson) -> Taste | None:
     Learned here, from nothing, so that a run depends on its lesson alone.
     """
     try:
-        taste = learn_taste(lesson.judged)
+        taste = tastes.of(lesson.judged)
     except Tasteless:
         return None
     return taste if taste.report.knows else None
@@ -392,7 +391,7 @@ def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
     batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, choose=within_band)
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
     try:
-        for writing in write_all(batcher, DREAM_VOICE, wishes, at_once=2 * rows):
+        for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):
             yield tuple(line.text for line in writing.lines)
     finally:
         batcher.close()

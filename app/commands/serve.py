@@ -56,10 +56,8 @@ def web(fd: Annotated[int, typer.Option(help="Number of the listening socket tha
 
     import uvicorn
 
-    from app.engine.memory import few_heaps
     from app.web.http.http_limits import BoundedHttp, open_many_files
 
-    few_heaps()
     settings = settings_of_environment(loud=True)
     open_many_files()
     config = uvicorn.Config(

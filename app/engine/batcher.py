@@ -9,32 +9,84 @@ import math
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from typing import Generic, TypeVar
 
 import structlog
 
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
-from app.domain.poem import Wish
+from app.domain.poem import Wish, Writing
 from app.engine.challengers import Challengers
 from app.engine.choose import Chooser, Way
 from app.engine.live import LiveVersion
-from app.engine.poem import Failed, Hear, Poem
+from app.engine.metrics import EngineMetrics
+from app.engine.poem import Done, Event, Failed, Hear, Poem
 from app.engine.table import Draft, Outcome, Table
-from app.engine.tally import Tally
 from app.engine.taste_policy import TastePolicy
-from app.engine.waiting import Waiting
 
 log = structlog.get_logger(__name__)
 
 FLUSH_S = 0.05
-"""Between two tellings of a streaming reader, who sees no finer: each costs a wake-up of his thread."""
+"""Seconds between two events of a streaming reader, who sees no finer: each wakes up his thread."""
 SEED_BITS = 31
-NEWS = 0.1
-"""Weight of the latest poem in what a poem is thought to take."""
+LATEST_WEIGHT = 0.1
+"""Weight of the latest poem in the moving average of what a poem takes."""
 FIRST_GUESS_S = 0.5
-"""What a poem is thought to take before one has been written."""
+"""Seconds a poem is thought to take before one has been written."""
+
+T = TypeVar("T")
+
+
+class FairQueue(Generic[T]):
+    """First come, first served within a visitor, and visitors in turn: one with many wishes does not fill it for the
+    others. Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[str, deque[T]] = OrderedDict()
+        self._count = 0
+
+    def __len__(self) -> int:
+        """How many wait."""
+        return self._count
+
+    def put(self, visitor: str, one: T) -> None:
+        """Wait behind this visitor's others; "" is everybody who has no name."""
+        self._lines.setdefault(visitor, deque()).append(one)
+        self._count += 1
+
+    def take(self) -> T:
+        """Whose turn it is; his next one comes after everybody else's first. IndexError when nobody waits."""
+        if not self._lines:
+            raise IndexError("nobody waits")
+        visitor, line = self._lines.popitem(last=False)
+        one = line.popleft()
+        if line:
+            self._lines[visitor] = line
+        self._count -= 1
+        return one
+
+    def leave(self, one: T) -> bool:
+        """Stop waiting; False for one that does not wait."""
+        for visitor, line in self._lines.items():
+            if one in line:
+                line.remove(one)
+                if not line:
+                    del self._lines[visitor]
+                self._count -= 1
+                return True
+        return False
+
+    def clear(self) -> list[T]:
+        """Everybody who waited."""
+        everybody = [one for line in self._lines.values() for one in line]
+        self._lines.clear()
+        self._count = 0
+        return everybody
 
 
 @dataclass(eq=False, slots=True)
@@ -47,6 +99,7 @@ class Ticket:
     stream: bool
     poem: Poem | None = None
     since: float = 0.0
+    """When the poem was begun, by the monotonic clock."""
     ended: bool = False
 
 
@@ -61,31 +114,81 @@ class Batcher:
         queue: int,
         candidates: int,
         choose: Chooser | None = None,
-        tally: Tally | None = None,
+        metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
-        """*candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes (None:
-        each version's own way); *taste_policy*: how the others are written.
+        """*current*: the version that serves a voice; *rows*: lines written at once; *queue*: poems that may wait;
+        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes (None:
+        each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
         """
-        self._dice = dice or partial(secrets.randbits, SEED_BITS)
-        self._tally, self._challengers = tally or Tally(), challengers or Challengers()
-        self._current, self._plain = current, None if choose is None else Way(candidates, choose)
+        self._current = current
+        self._without_taste = None if choose is None else Way(candidates, choose)
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
-        self._rows, self._most = rows, max(candidates, self._taste_policy.candidates)
-        self._places, self._most_waiting = max(1, rows // self._most), queue
+        self._challengers = challengers or Challengers()
+        self._metrics = metrics or EngineMetrics()
+        self._dice = dice or partial(secrets.randbits, SEED_BITS)
+        self._rows = rows
+        self._queue = queue
+        # Rows that a poem may need at once. One is let in only when so many are free, whatever its own way takes: who
+        # waits does not know yet whether a taste will choose.
+        self._rows_per_poem = max(candidates, self._taste_policy.candidates)
+
+        # Shared between threads, under the lock.
         self._lock = threading.Lock()
         self._wake = threading.Condition(self._lock)
-        self._waiting: Waiting[Ticket] = Waiting()
+        self._waiting: FairQueue[Ticket] = FairQueue()
         self._left: list[Ticket] = []
+        self._closing = False
+        self._stale = False
+        self._thread: threading.Thread | None = None
+
+        # Of the decode thread. Others only look at them.
         self._under_way: dict[Poem, Ticket] = {}
         self._tables: dict[LiveVersion, Table] = {}
-        self._thread: threading.Thread | None = None
-        self._closing = self._stale = False
         self._silent: set[Poem] = set()
-        self._poem_s, self._written = FIRST_GUESS_S, 0
         self._flush_at = 0.0
+        self._poem_s = FIRST_GUESS_S
+        self._written = 0
+
+    def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
+        """A poem; waits for it. Raises EngineFull, EngineFailed, and what the voice's version raises."""
+        ticket, written = self._promise(voice, wish, visitor)
+        try:
+            return written.result()
+        finally:
+            self.leave(ticket)
+
+    def write_all(self, voice: str, wishes: Iterable[Wish], *, at_once: int) -> Generator[Writing]:
+        """A poem for each of *wishes*, in their order, so many of them begun at once.
+
+        Closing the iterator gives up the rest; raises as `write` does.
+        """
+        under_way: deque[tuple[Ticket, Future[Writing]]] = deque()
+        try:
+            for wish in wishes:
+                under_way.append(self._promise(voice, wish))
+                if len(under_way) == at_once:
+                    yield under_way.popleft()[1].result()
+            while under_way:
+                yield under_way.popleft()[1].result()
+        finally:
+            for ticket, _ in under_way:
+                self.leave(ticket)
+
+    def _promise(self, voice: str, wish: Wish, visitor: str = "") -> tuple[Ticket, Future[Writing]]:
+        """Submit a wish whose reader wants the whole poem."""
+        written: Future[Writing] = Future()
+
+        def hear(event: Event | Failed) -> None:
+            match event:
+                case Done():
+                    written.set_result(event.writing)
+                case Failed():
+                    written.set_exception(event.error)
+
+        return self.submit(voice, wish, hear, visitor=visitor), written
 
     def submit(self, voice: str, wish: Wish, hear: Hear, *, stream: bool = False, visitor: str = "") -> Ticket:
         """Wait for a place; *hear* is told everything from then on. Raises EngineFull, EngineFailed when closing."""
@@ -93,7 +196,7 @@ class Batcher:
         with self._wake:
             if self._closing:
                 raise EngineFailed("the engine is closing")
-            if len(self._waiting) >= self._most_waiting:
+            if len(self._waiting) >= self._queue:
                 raise EngineFull(self._retry_after())
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="decode", daemon=True)
@@ -135,7 +238,8 @@ class Batcher:
 
     def _retry_after(self) -> int:
         """Seconds until all who wait now have had their turn, by what poems have lately taken."""
-        return max(1, math.ceil((len(self._waiting) / self._places + 1) * self._poem_s))
+        at_once = max(1, self._rows // self._rows_per_poem)
+        return max(1, math.ceil((len(self._waiting) / at_once + 1) * self._poem_s))
 
     def _run(self) -> None:
         """The decode thread. However it ends, nobody is left waiting for it."""
@@ -157,7 +261,7 @@ class Batcher:
             if self._closing:
                 return False
             left, self._left = self._left, []
-            stale, self._stale = self._stale, False
+            stale, self._stale = self._stale, False  # taken, and reset
             for ticket in left:
                 self._forget(ticket)
             admitted = [self._waiting.take() for _ in range(self._room())] if self._waiting else []
@@ -174,7 +278,7 @@ class Batcher:
     def _room(self) -> int:
         """How many of those who wait find a place."""
         free = self._rows - sum(poem.candidates for poem in self._under_way)
-        return min(free // self._most, len(self._waiting))
+        return min(free // self._rows_per_poem, len(self._waiting))
 
     def _open(self, ticket: Ticket) -> None:
         """Fix the version and begin."""
@@ -185,11 +289,12 @@ class Batcher:
             return
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
-        way = self._taste_policy.way(ticket.voice, wish, seed, without=self._plain or live.way)
+        way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste or live.way)
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))
         self._under_way[poem] = ticket
+        self._metrics.poem_begun(way.candidates)
         if ticket.stream:
             self._silent.add(poem)
         self._guarded(poem, lambda: poem.open(table))
@@ -202,7 +307,7 @@ class Batcher:
 
     def _step(self, live: LiveVersion, table: Table) -> None:
         """One symbol more for all poems of a version."""
-        self._tally.batches.add(table.used)
+        self._metrics.batch_size.observe(table.used)
         try:
             drafts = table.step()
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other versions' poems
@@ -227,12 +332,12 @@ class Batcher:
     def _flush(self) -> None:
         """Tell streaming readers what is new: at once when they have heard nothing yet, else now and then."""
         now = time.monotonic()
-        beat = now >= self._flush_at
-        if beat:
+        if now >= self._flush_at:
             self._flush_at = now + FLUSH_S
-        elif not self._silent:
-            return
-        for poem in [p for p, t in self._under_way.items() if t.stream] if beat else list(self._silent):
+            poems = [poem for poem, ticket in self._under_way.items() if ticket.stream]
+        else:
+            poems = list(self._silent)
+        for poem in poems:
             self._guarded(poem, partial(poem.flush, self._tables[poem.live]))
             if not poem.silent:
                 self._silent.discard(poem)
@@ -248,7 +353,8 @@ class Batcher:
         if not poem.drafts:
             spent = time.monotonic() - self._end(poem).since
             self._written += 1
-            self._poem_s += max(NEWS, 1 / self._written) * (spent - self._poem_s)
+            # The mean of the first ten poems, then a moving average.
+            self._poem_s += max(LATEST_WEIGHT, 1 / self._written) * (spent - self._poem_s)
 
     def _end(self, poem: Poem) -> Ticket:
         """Forget a poem, and its version with the last of its poems if it serves no more; its ticket is used."""

@@ -18,8 +18,8 @@ from app.engine.live import Champion, LiveVersion
 
 log = structlog.get_logger(__name__)
 
-AGAIN_S = 60.0
-"""Before a challenger that would not load is tried again; by then the worker has most likely ended its trial."""
+RETRY_S = 60.0
+"""Seconds before a challenger that would not load is tried again; by then the worker has probably ended its trial."""
 
 
 class Challenger(Champion, Protocol):
@@ -53,7 +53,8 @@ class Challengers:
         load: Callable[[Champion], LiveVersion] | None = None,
     ) -> None:
         """*wanted*: who ought to be on trial; nobody without it."""
-        self.wanted, self._load = wanted, load
+        self.wanted = wanted
+        self._load = load
         self._ready: dict[str, OnTrial] = {}
         self._broken: set[int] = set()
         self._again_at: dict[int, float] = {}
@@ -99,11 +100,11 @@ class Challengers:
         try:
             live = self._load(challenger)
         except Exception as error:  # noqa: BLE001 - shelves and runtimes fail in their own ways; the champion writes on
-            self._again_at[challenger.trial] = time.monotonic() + AGAIN_S
+            self._again_at[challenger.trial] = time.monotonic() + RETRY_S
             if isinstance(error, BrokenFolder):
                 self._broken.add(challenger.trial)
             log.error("challenger.failed", voice=challenger.voice, version=challenger.number, error=str(error))  # noqa: TRY400
             return
         self._broken.discard(challenger.trial)
-        self._ready[challenger.voice] = OnTrial(live, challenger.trial, challenger.share)
+        self._ready[challenger.voice] = OnTrial(live, trial=challenger.trial, share=challenger.share)
         log.info("challenger.ready", voice=challenger.voice, version=challenger.number, trial=challenger.trial)

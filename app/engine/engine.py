@@ -4,31 +4,33 @@ What the site and the shell talk to. Puts the roster (which version) and the bat
 (whose turn) together; the network itself is `models/step.py`.
 """
 
+import ctypes
 import queue
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from app.domain.poem import Wish, Writing
-from app.engine import whole
 from app.engine.batcher import Batcher, Ticket
 from app.engine.challengers import Challenger, Challengers
 from app.engine.choose import Chooser
 from app.engine.live import Champion, LiveVersion, load
-from app.engine.memory import give_back
+from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear
 from app.engine.roster import Roster, VoiceStatus
-from app.engine.tally import Tally
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 
 POLL_S = 1.0
-LINGERS = 5
-"""Polls after a swap at which the old version's last poem will have ended, and its memory can go."""
+"""Seconds between two looks at which versions and tastes ought to serve."""
+TRIM_AFTER = 5
+"""Polls after a swap by which the old version's last poem will have ended, and its memory can be returned."""
 
 
 class Engine:
-    """Writes poems (`loop.ports.Writer`). Any thread may call anything."""
+    """Writes poems. Any thread may call anything."""
 
     def __init__(
         self,
@@ -49,19 +51,20 @@ class Engine:
         no taste that does;
         *dice*: seeds for poems whose reader names none.
         """
-        self.tally = Tally()
+        self.metrics = EngineMetrics()
         """What this engine has done so far."""
-        self.candidates = candidates
+        self._settings = settings
+        self._candidates = candidates
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
-        self._settings, self._rows = settings, max(settings.slots, candidates, self._taste_policy.candidates)
-        self._at_once = min(self._rows, settings.queue)
+        # One poem needs as many rows as it has candidates, whatever the setting says.
+        self._rows = max(settings.slots, candidates, self._taste_policy.candidates)
         self._challengers = Challengers(wanted=challengers, load=lambda one: self._load(one, fetch(one.folder)))
         self._roster = Roster(
             champions=champions,
             fetch=fetch,
             load=self._load,
             spare=spare,
-            tally=self.tally,
+            metrics=self.metrics,
             challengers=self._challengers,
         )
         self._batcher = Batcher(
@@ -70,13 +73,14 @@ class Engine:
             queue=settings.queue,
             candidates=candidates,
             choose=choose,
-            tally=self.tally,
+            metrics=self.metrics,
             challengers=self._challengers,
             taste_policy=self._taste_policy,
             dice=dice,
         )
-        self._first_look = threading.Lock()
-        self._looked, self._heavy = False, LINGERS
+        self._first_refresh = threading.Lock()
+        self._refreshed = False
+        self._polls_to_trim = TRIM_AFTER
         self._stop = threading.Event()
         self._poller: threading.Thread | None = None
 
@@ -86,7 +90,7 @@ class Engine:
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
         self._current(voice)
-        return whole.write(self._batcher, voice, wish, visitor=visitor)
+        return self._batcher.write(voice, wish, visitor=visitor)
 
     def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
         """A poem for each of *wishes*, in their order, as many at once as there are rows.
@@ -94,7 +98,8 @@ class Engine:
         For whoever wants many and is no reader. Closing the iterator gives up the rest; raises as `write` does.
         """
         self._current(voice)
-        yield from whole.write_all(self._batcher, voice, wishes, at_once=self._at_once)
+        at_once = min(self._rows, self._settings.queue)
+        yield from self._batcher.write_all(voice, wishes, at_once=at_once)
 
     def stream(self, voice: str, wish: Wish, *, visitor: str = "") -> Iterator[Event]:
         """A poem as it is written. The wish is made at the first `next`; closing the iterator frees the rows.
@@ -119,6 +124,10 @@ class Engine:
         """As `stream`, but *hear* is called with each event, on the decode thread: it must not wait."""
         self._current(voice)
         return self._batcher.submit(voice, wish, hear, stream=True, visitor=visitor)
+
+    def temperature(self, voice: str) -> float:
+        """What a voice writes at unless a visitor wishes otherwise. Raises UnknownVoice, EngineFailed."""
+        return self._current(voice).style.temperature
 
     def leave(self, ticket: Ticket) -> None:
         """Give a submitted wish up."""
@@ -167,28 +176,39 @@ class Engine:
     def _refresh(self, *, patient: bool) -> None:
         if self._roster.refresh(patient=patient):
             self._batcher.prune()
-            self._heavy = LINGERS
-        elif self._heavy:
-            self._heavy -= 1
-            if not self._heavy:
-                give_back()
+            self._polls_to_trim = TRIM_AFTER
+        elif self._polls_to_trim:
+            self._polls_to_trim -= 1
+            if not self._polls_to_trim:
+                return_freed_memory()
         self._taste_policy.refresh()
-        self._looked = True
+        self._refreshed = True
 
     def _current(self, voice: str) -> LiveVersion:
-        if not self._looked:
-            with self._first_look:
-                if not self._looked:
+        """The version that serves; the first who asks waits for the first look, which loads it."""
+        if not self._refreshed:
+            with self._first_refresh:
+                if not self._refreshed:
                     self.refresh()
         return self._roster.current(voice)
 
     def _load(self, champion: Champion, folder: Path) -> LiveVersion:
-        chosen = self._settings
         return load(
             champion,
             folder,
-            precision=chosen.precision,
+            precision=self._settings.precision,
             rows=self._rows,
-            threads=chosen.engine_threads,
-            candidates=self.candidates,
+            threads=self._settings.engine_threads,
+            candidates=self._candidates,
         )
+
+
+def return_freed_memory() -> None:
+    """Return freed memory to the machine, where the C library can; who allocates meanwhile waits for milliseconds.
+
+    glibc keeps what a program frees for what the program may want next. A version that was replaced leaves some ten
+    megabytes behind in this way. (`MALLOC_ARENA_MAX`, which `app/serve.py` sets, keeps it from being ten a thread.)
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # a C library without it
+            ctypes.CDLL(None).malloc_trim(0)

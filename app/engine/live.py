@@ -62,17 +62,18 @@ def load(
     try:
         found = checkpoint.read(folder)
         style = found.meta.style
-        room = style.longest - style.shortest
-        rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=room)
+        # A word longer than that could leave a line no place to end.
+        longest_word = style.longest - style.shortest
+        rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=longest_word)
         step = _step(found, precision, rules=rules.forbidden, rows=rows, threads=threads)
-        heard = fingerprint(step, len(found.vocabulary))
+        measured = fingerprint(step, len(found.vocabulary))
         way = _way(found, candidates)
     except (checkpoint.Broken, ValueError) as error:
         raise BrokenFolder(str(error)) from error
     except _ONNX_ERRORS as error:
         raise BrokenFolder(f"{folder}: ONNX Runtime will not run it: {error}") from error
-    if not alike(heard, found.meta.fingerprint.get(precision, ())):
-        raise BrokenFolder(f"{folder}: the network does not speak as it did when it was written")
+    if not alike(measured, found.meta.fingerprint.get(precision, ())):
+        raise BrokenFolder(f"{folder}: the network does not say what it said when it was written")
     _warm_up(step)
     return LiveVersion(
         voice=champion.voice,
@@ -103,6 +104,7 @@ def _step(found: checkpoint.Checkpoint, precision: Precision, **shape: Any) -> S
         return Step(found.build_graph(precision), **shape)
 
 
+# ONNX Runtime's exceptions have no common base of its own.
 _ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
     kind
     for kind in vars(ort.capi.onnxruntime_pybind11_state).values()

@@ -16,12 +16,12 @@ import structlog
 from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
 from app.engine.challengers import Challengers
 from app.engine.live import Champion, LiveVersion
-from app.engine.tally import Tally
+from app.engine.metrics import EngineMetrics
 
 log = structlog.get_logger(__name__)
 
 PATIENCE_S = (1.0, 2.0, 5.0, 15.0, 60.0)
-"""Waits before a folder that would not load is looked at again, by the number of failures."""
+"""Seconds before a folder that would not load is looked at again, by the number of failures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +56,21 @@ class Roster:
         fetch: Callable[[str], Path],
         load: Callable[[Champion, Path], LiveVersion],
         spare: Callable[[str], Champion | None] = lambda _voice: None,
-        tally: Tally | None = None,
+        metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
     ) -> None:
         """*spare*: what a voice serves while it has nothing in memory and its champion would not load."""
-        self._champions, self._fetch, self._load, self._spare = champions, fetch, load, spare
-        self._tally, self._challengers = tally or Tally(), challengers or Challengers()
+        self._champions = champions
+        self._fetch = fetch
+        self._load = load
+        self._spare = spare
+        self._metrics = metrics or EngineMetrics()
+        self._challengers = challengers or Challengers()
         self._live: dict[str, LiveVersion] = {}
         self._wanted: dict[str, Champion] = {}
         self._failures: dict[str, _Failure] = {}
-        self._blind: str | None = None
+        self._unreachable: str | None = None
+        """Why we can't know what ought to serve."""
         self._refreshing = threading.Lock()
 
     def current(self, voice: str) -> LiveVersion:
@@ -76,8 +81,8 @@ class Roster:
         failure = self._failures.get(voice)
         if failure is not None:
             raise EngineFailed(f"{voice} has no version that would load: {failure.error}")
-        if self._blind is not None:
-            raise EngineFailed(self._blind)
+        if self._unreachable is not None:
+            raise EngineFailed(self._unreachable)
         raise UnknownVoice(voice)
 
     def refresh(self, *, patient: bool = False) -> bool:
@@ -90,9 +95,10 @@ class Roster:
                 wanted = {champion.voice: champion for champion in self._champions()}
                 on_trial = self._challengers.wanted()
             except Exception as error:  # noqa: BLE001 - a database away; whatever serves goes on serving
-                self._say_blind(f"cannot ask which versions ought to serve: {error!r}")
+                self._note_unreachable(f"cannot ask which versions ought to serve: {error!r}")
                 return False
-            self._blind, self._wanted = None, wanted
+            self._unreachable = None
+            self._wanted = wanted
             gone = [voice for voice in self._live if voice not in wanted]
             for voice in gone:
                 del self._live[voice]
@@ -106,32 +112,35 @@ class Roster:
     def _status_of(self, champion: Champion) -> VoiceStatus:
         live, failure = self._live.get(champion.voice), self._failures.get(champion.voice)
         return VoiceStatus(
-            champion.voice,
-            live.id if live else None,
-            live.number if live else None,
-            champion.number,
-            failure.error if failure else self._blind,
+            voice=champion.voice,
+            version=live.id if live else None,
+            number=live.number if live else None,
+            wanted=champion.number,
+            error=failure.error if failure else self._unreachable,
         )
 
     def _swap(self, champion: Champion, *, patient: bool) -> bool:
         """Have the champion serve; False when it does already, or would not load."""
-        voice, live, failure = champion.voice, self._live.get(champion.voice), self._failures.get(champion.voice)
+        voice = champion.voice
+        live, failure = self._live.get(voice), self._failures.get(voice)
         if live is not None and live.id == champion.version_id:
             self._failures.pop(voice, None)
             return False
         if failure is not None and failure.version != champion.version_id:
-            failure = None
+            failure = None  # it was another version's
         if patient and failure is not None and time.monotonic() < failure.again_at:
             return False
         began = time.monotonic()
         try:
+            # A challenger that has won is in memory already.
             fresh = self._challengers.loaded(champion.version_id) or self._load(champion, self._fetch(champion.folder))
         except Exception as error:  # noqa: BLE001 - shelves and runtimes fail in their own ways; the old one serves
             self._note(champion, error, failure)
             return live is None and self._fall_back(champion)
         self._live[voice] = fresh
         self._failures.pop(voice, None)
-        self._tally.swaps.add(spent := time.monotonic() - began)
+        spent = time.monotonic() - began
+        self._metrics.swap_seconds.observe(spent)
         was = live.number if live else None
         log.info("swap.done", voice=voice, champion=fresh.number, was=was, seconds=round(spent, 3))
         return True
@@ -152,12 +161,14 @@ class Roster:
     def _note(self, champion: Champion, error: Exception, before: _Failure | None) -> None:
         times = before.times + 1 if before else 1
         wait = PATIENCE_S[min(times, len(PATIENCE_S)) - 1]
-        told = str(error) if isinstance(error, BrokenFolder) else repr(error)
-        self._tally.failed_swaps += 1
-        self._failures[champion.voice] = _Failure(champion.version_id, told, times, time.monotonic() + wait)
-        log.error("swap.failed", voice=champion.voice, champion=champion.number, error=told, times=times)
+        message = str(error) if isinstance(error, BrokenFolder) else repr(error)
+        self._metrics.failed_swaps += 1
+        self._failures[champion.voice] = _Failure(
+            version=champion.version_id, error=message, times=times, again_at=time.monotonic() + wait
+        )
+        log.error("swap.failed", voice=champion.voice, champion=champion.number, error=message, times=times)
 
-    def _say_blind(self, error: str) -> None:
-        if self._blind is None:
-            log.warning("roster.blind", error=error)
-        self._blind = error
+    def _note_unreachable(self, error: str) -> None:
+        if self._unreachable is None:
+            log.warning("roster.unreachable", error=error)
+        self._unreachable = error

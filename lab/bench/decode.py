@@ -161,7 +161,7 @@ def _writing(folder: Path, rows: int, *, threads: int) -> Iterator[Engine]:
 
 
 def _steps(engine: Engine) -> int:
-    return sum(engine.tally.batches.counts)
+    return engine.metrics.steps
 
 
 def _rate_of(deed: Callable[[], object], seconds: float) -> float:

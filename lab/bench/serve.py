@@ -13,8 +13,11 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.request import urlopen
 
-from app.bootstrap import build, build_engine
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.bootstrap import build
 from app.domain.run import Phase, RunReport, RunState
 from app.settings import Settings
 from app.store.runs import Runs
@@ -41,11 +44,11 @@ def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
     writes, streams = partial(Reader.write, voice=voice), partial(Reader.stream, voice=voice)
     figures: dict[str, Any] = {"machine": machine.describe(), "voice": voice, "readers": READERS}
     with site() as it:
-        figures["candidates"] = _candidates(it)
         tell("one reader alone")
         alone = asyncio.run(_alone(it.port, streams))
         tell(f"{READERS} readers")
         told = _crowd(it.port, READERS, seconds, writes)
+        figures["candidates"] = candidates_per_poem(it.port)
         read_along = _crowd(it.port, READERS, seconds, streams)
         tell("1 … 512 readers")
         curve = [_point(it.port, readers, seconds / 2, writes) for readers in CURVE]
@@ -84,13 +87,12 @@ def over(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
 
 
-def _candidates(it: Site) -> int:
-    """K, as this site's engine has it."""
-    bot = build(it.settings)
-    try:
-        return build_engine(bot).candidates
-    finally:
-        bot.close()
+def candidates_per_poem(port: int) -> float:
+    """K as readers had it: ways each line was drawn, the mean over the poems of the site so far; as its metrics say."""
+    with urlopen(f"http://{HOST}:{port}/metrics", timeout=PATIENCE) as answer:
+        families = text_string_to_metric_families(answer.read().decode())
+    values = {sample.name: sample.value for family in families for sample in family.samples}
+    return round(values["poembot_engine_candidates_total"] / values["poembot_engine_poems_total"], 2)
 
 
 def _crowd(port: int, readers: int, seconds: float, deed: Deed) -> Tally:

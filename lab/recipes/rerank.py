@@ -11,13 +11,12 @@ from app.domain.poem import Quotation, Wish
 from app.engine.batcher import Batcher
 from app.engine.choose import Candidate, Choice, Context
 from app.engine.live import LiveVersion, load
-from app.engine.whole import write_all
 from app.store.voices import Serving
 from models import rerank, reranker
 from models.rerank import Group
 from models.vocabulary import Vocabulary
 
-OWN, STRANGE = 4, 2
+OWN, STRANGE = 3, 1
 """Lines of a group that the voice wrote in this place, and lines that stand in other poems."""
 PLACES = 2
 """Places of each poem that are asked about."""
@@ -56,8 +55,8 @@ def groups(live: LiveVersion, poems: Sequence[Sequence[str]], *, seed: int) -> I
     ]
     written = _written(live, [poem[:slot] for poem, slot in asked])
     for poem, slot in asked:
-        near, far = (poems[int(i)] for i in rng.integers(len(poems), size=STRANGE))
-        strange = [near[min(slot, len(near) - 1)], far[int(rng.integers(len(far)))]]
+        others = [poems[int(i)] for i in rng.integers(len(poems), size=STRANGE)]
+        strange = [other[min(slot, len(other) - 1)] for other in others]
         lines = dict.fromkeys(
             [poem[slot], *written[poem[:slot]].popleft(), *strange]
         )  # the poet's own again is no rival
@@ -78,7 +77,7 @@ def _written(live: LiveVersion, begun: Sequence[tuple[str, ...]]) -> dict[tuple[
         for seed, before in enumerate(begun)
     )
     try:
-        for done, _ in enumerate(write_all(batcher, live.voice, wishes, at_once=ROWS), 1):
+        for done, _ in enumerate(batcher.write_all(live.voice, wishes, at_once=ROWS), 1):
             if done % 2000 == 0:
                 print(f"rerank: {done:,} of {len(begun):,} places written", file=sys.stderr, flush=True)
     finally:

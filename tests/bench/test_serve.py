@@ -9,14 +9,17 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.bootstrap import Bot
+from app.bootstrap import Bot, now
 from app.store.poems import Poems
+from app.store.tastes import Tastes
 from lab.bench import serve, swap
 from lab.bench.crowd import crowd, percentile
 from lab.bench.eager import Cells, Whole
 from lab.bench.naive import LONGEST, Poet
 from lab.bench.site import HOST, environment, port_of, process
 from lab.bench.wire import Heard, Reader
+from models.taste import Report, Taste
+from tests.engine.voices import eventually
 
 WRITES, STREAMS = partial(Reader.write, voice="sibot"), partial(Reader.stream, voice="sibot")
 
@@ -46,6 +49,26 @@ def test_a_reader_on_the_wire_reads_poems(site: str, bot: Bot) -> None:
             assert heard.poem is not None
             lines = [line.text for line in Poems(session).one(heard.poem["id"], None).lines]
             assert lines == [line["text"] for line in heard.poem["lines"]]
+
+
+def test_the_candidates_are_those_that_poems_had(site: str, bot: Bot) -> None:
+    """One for a line of a new site; more once there is a taste that chooses."""
+
+    async def read() -> None:
+        async with Reader(HOST, port(site)) as reader:
+            await reader.write("sibot")
+
+    def several() -> bool:
+        asyncio.run(read())
+        return serve.candidates_per_poem(port(site)) > 1
+
+    asyncio.run(read())
+    assert serve.candidates_per_poem(port(site)) == 1
+
+    taste = Taste({"c가": 1.0}, -1.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3))
+    with bot.transaction() as session:
+        Tastes(session).add("sibot", taste.as_dict(), serves=True, now=now())
+    assert eventually(several)
 
 
 def test_a_crowd_reads_on_until_it_is_told(site: str) -> None:

@@ -1,5 +1,6 @@
 """The taste policy: poems are written by taste, a share of them not, and a taste that will not load changes nothing."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -119,6 +120,29 @@ def test_poems_please_more_when_taste_chooses(tmp_path: Path) -> None:
     plain, chosen = written(None), written(Shelf(sibot=liking("가")).taste_policy())
 
     assert sum("가" in line for line in chosen) > 1.5 * sum("가" in line for line in plain)
+
+
+def test_the_engine_reports_the_candidates_that_poems_had(tmp_path: Path) -> None:
+    """As many as taste chose from; one for a poem with a seed of the reader's, which knows no taste."""
+    folder = a_version(tmp_path / "version")
+    engine = Engine(
+        champions=lambda: [Champion("sibot", 7, 3, "key")],
+        fetch=lambda _key: folder,
+        settings=Settings(),
+        taste_policy=Shelf(sibot=liking("가")).taste_policy(candidates=4),
+    )
+    try:
+        before = engine.metrics.candidates_per_poem
+        for _ in range(3):
+            engine.write("sibot", Wish(lines=1))
+        by_taste = engine.metrics.candidates_per_poem
+        engine.write("sibot", Wish(lines=1, seed=1))
+    finally:
+        engine.close()
+
+    assert math.isnan(before)
+    assert by_taste == 4
+    assert engine.metrics.candidates_per_poem == 13 / 4
 
 
 def test_each_poem_has_one_taste() -> None:

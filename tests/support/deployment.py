@@ -18,10 +18,9 @@ from app import bootstrap
 from app.bootstrap import Bot
 from app.settings import Settings
 from app.store.admins import Admins
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 3600.0
-"""Seconds that something may take which must happen. The suite's own limit ends it sooner: no test depends on speed."""
 
 
 def until(what: str, holds: Callable[[], Any], *, within: float = PATIENCE, every: float = 0.1) -> Any:

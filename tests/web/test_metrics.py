@@ -92,6 +92,7 @@ def test_the_engine_counts_its_steps(client: httpx.Client) -> None:
     assert told["poembot_engine_batch_size_count"][0][1] == steps
     assert told["poembot_swap_seconds_count"][0][1] == 1
     assert told["poembot_swap_failures_total"][0][1] == 0
+    assert told["poembot_engine_poems_total"][0][1] == told["poembot_engine_candidates_total"][0][1] == 1
     assert told["poembot_engine_queue"][0][1] == 0
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from app import actions
 from app.bootstrap import Bot, now
 from app.domain.run import Cause, RunReport
 from app.domain.version import VersionStatus
@@ -12,11 +13,11 @@ from app.store.runs import Runs
 from app.store.trials import Trials
 from app.task_queue import LOOK, SWEEP, TIDY, celery_config
 from tests.support.world import World
-from worker import tasks, upkeep
+from worker import upkeep
 from worker.runner import Runner
-from worker.tasks import celery_of, sweep
+from worker.tasks import celery_of
 
-SWEPT = ["weigh_trials", "learn_tastes", "prune"]
+SWEPT = ["start_due", "weigh_trials", "learn_due", "prune"]
 TIDIED = ["clear", "forget"]
 
 
@@ -35,9 +36,9 @@ def runs(bot: Bot) -> list[RunReport]:
 def noted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What of the upkeep was done, in its order."""
     done: list[str] = []
+    rooms = {"start_due": actions.runs, "learn_due": actions.tastes}
     for name in (*SWEPT, *TIDIED):
-        monkeypatch.setattr(upkeep, name, lambda _bot, name=name: done.append(name))
-    monkeypatch.setattr(tasks, "sweep", lambda _bot: done.append("sweep"))
+        monkeypatch.setattr(rooms.get(name, upkeep), name, lambda _bot, name=name: done.append(name))
     return done
 
 
@@ -46,7 +47,7 @@ def test_the_tasks_do_what_they_are_for(bot: Bot, noted: list[str]) -> None:
     celery = celery_of(bot, Runner(bot))
 
     celery.tasks[SWEEP]()
-    assert noted == ["sweep", *SWEPT]
+    assert noted == SWEPT
 
     noted.clear()
     celery.tasks[TIDY]()
@@ -59,10 +60,10 @@ def test_a_sweep_does_not_run_beside_itself(bot: Bot, noted: list[str], monkeypa
     monkeypatch.setattr(upkeep, "prune", lambda _bot: celery.tasks[SWEEP]())
 
     celery.tasks[SWEEP]()
-    assert noted == ["sweep", "weigh_trials", "learn_tastes"]
+    assert noted == SWEPT[:-1]
 
     celery.tasks[SWEEP]()
-    assert noted.count("sweep") == 2
+    assert noted.count("start_due") == 2
 
 
 def test_beat_asks_for_tasks_that_there_are(bot: Bot) -> None:
@@ -76,20 +77,20 @@ def test_beat_asks_for_tasks_that_there_are(bot: Bot) -> None:
 
 def test_a_sweep_starts_runs_by_the_settings(bot: Bot, feedback: list[int]) -> None:
     """By count after so many ticks; by time only where a time is set."""
-    sweep(with_settings(bot, retrain_after=0, retrain_every=0.0))
-    sweep(with_settings(bot, retrain_after=len(feedback) + 1, retrain_every=0.0))
+    actions.runs.start_due(with_settings(bot, retrain_after=0, retrain_every=0.0))
+    actions.runs.start_due(with_settings(bot, retrain_after=len(feedback) + 1, retrain_every=0.0))
     assert runs(bot) == []
 
-    sweep(with_settings(bot, retrain_after=len(feedback), retrain_every=0.0))
+    actions.runs.start_due(with_settings(bot, retrain_after=len(feedback), retrain_every=0.0))
     assert [run.cause for run in runs(bot)] == [Cause.COUNT]
 
 
 def test_a_sweep_starts_runs_by_the_hour(bot: Bot, feedback: list[int]) -> None:
     """The setting counts in hours."""
-    sweep(with_settings(bot, retrain_after=0, retrain_every=1.0))
+    actions.runs.start_due(with_settings(bot, retrain_after=0, retrain_every=1.0))
     assert runs(bot) == []
 
-    sweep(with_settings(bot, retrain_after=0, retrain_every=1e-9))
+    actions.runs.start_due(with_settings(bot, retrain_after=0, retrain_every=1e-9))
     assert [run.cause for run in runs(bot)] == [Cause.SCHEDULE]
 
 
@@ -99,6 +100,6 @@ def test_a_voice_on_trial_waits(bot: Bot, feedback: list[int]) -> None:
     with bot.writes(Trials) as trials:
         assert trials.start("sibot", version, share=0.5, now=now() - timedelta(seconds=1)) is not None
 
-    sweep(with_settings(bot, retrain_after=1, retrain_every=1e-9))
+    actions.runs.start_due(with_settings(bot, retrain_after=1, retrain_every=1e-9))
 
     assert runs(bot) == []

@@ -98,7 +98,7 @@ def test_a_web_with_a_torn_challenger_tells_the_worker(bot: Bot, challenger: Pat
     (challenger / "meta.json").write_text("{", encoding="utf-8")
 
     with bots.engine(bot) as engine:
-        health._beat_once(bot, engine, "web here 1")
+        health._write_heartbeat(bot, engine, "web here 1")
 
     assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
     assert reason(bot) is TrialEnd.GONE

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from app.domain.run import RunReport
+from app import actions
+from app.domain.run import Cause, RunReport
 from app.domain.submission import SubmissionStatus
 from app.store.runs import Runs
 from app.store.submissions import Submissions
@@ -16,15 +17,14 @@ from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web.api.openapi import problems, unsafe_problems
 from app.web.api.schemas import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, SubmissionOut, TrialOut, run_out
-from app.web.desk import deeds
 from app.web.http.admins import Admin, must_be_admin
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
 from app.web.http.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])
-LOOK_EVERY = 0.5
-"""Seconds between two looks at a run that somebody watches."""
+POLL_EVERY = 0.5
+"""Seconds between two reads of a run that a client watches."""
 
 
 @router.post(
@@ -37,7 +37,7 @@ LOOK_EVERY = 0.5
 )
 def start_run(voice: Slug, admin: Admin, bot: BotDep, response: Response) -> RunStarted:
     """Start a run, or find the one under way."""
-    report, new = deeds.start_run(bot, voice, by=admin)
+    report, new = actions.runs.request(bot, voice, Cause.ADMIN, by=admin)
     response.status_code = 202 if new else 200
     return RunStarted(run=report.run, state=report.state)
 
@@ -55,24 +55,24 @@ def run(run: RunId, session: Reading) -> RunOut:
     return run_out(Runs(session).one(run))
 
 
-def _look(run: RunId, bot: BotDep) -> RunReport:
+def _read_run(run: RunId, bot: BotDep) -> RunReport:
     with bot.reads(Runs) as runs:
         return runs.one(run)
 
 
 @router.get("/runs/{run}/stream", response_class=EventSourceResponse, responses=problems(401, 404))
 async def watch(
-    run: RunId, request: Request, bot: BotDep, report: Annotated[RunReport, Depends(_look)]
+    run: RunId, request: Request, bot: BotDep, report: Annotated[RunReport, Depends(_read_run)]
 ) -> AsyncIterator[ServerSentEvent]:
     """The run as it goes on: a `progress` event whenever something has changed, until it has ended."""
     if visit_of(request).head:
         return
     yield _progress(report)
     while not report.state.ended:
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(POLL_EVERY)
         try:
-            newer = await run_in_threadpool(_look, run, bot)
-        except TRANSIENT_DB_ERRORS:  # whoever watches waits with us
+            newer = await run_in_threadpool(_read_run, run, bot)
+        except TRANSIENT_DB_ERRORS:  # the client waits until it is back
             continue
         if newer != report:
             yield _progress(newer)
@@ -82,26 +82,26 @@ async def watch(
 @router.post("/runs/{run}/cancel", responses=unsafe_problems(401, 404))
 def cancel(run: RunId, admin: Admin, bot: BotDep) -> RunOut:
     """Stop a run."""
-    return run_out(deeds.cancel_run(bot, run, by=admin))
+    return run_out(actions.runs.cancel(bot, run, by=admin)[0])
 
 
 @router.post("/voices/{voice}/promote", responses=unsafe_problems(401, 404, 409, 422))
 def promote(voice: Slug, body: Promotion, admin: Admin, bot: BotDep) -> ChampionOut:
     """Have a version serve."""
-    champion = deeds.promote(bot, voice, body.version, by=admin, override=body.override, reason=body.reason)
+    champion = actions.versions.promote(bot, voice, body.version, by=admin, override=body.override, reason=body.reason)
     return ChampionOut(champion=champion)
 
 
 @router.post("/voices/{voice}/rollback", responses=unsafe_problems(401, 404, 409))
 def rollback(voice: Slug, admin: Admin, bot: BotDep) -> ChampionOut:
     """Have the version before serve again."""
-    return ChampionOut(champion=deeds.rollback(bot, voice, by=admin))
+    return ChampionOut(champion=actions.versions.rollback(bot, voice, by=admin))
 
 
 @router.post("/voices/{voice}/trial/stop", responses=unsafe_problems(401, 404))
 def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
     """End the trial of a voice; null when none is under way."""
-    ended = deeds.stop_trial(bot, voice, by=admin)
+    ended = actions.trials.stop(bot, voice, by=admin)
     return TrialOut.of(ended) if ended else None
 
 
@@ -125,13 +125,13 @@ def submissions(
 @router.post("/submissions/{submission}/approve", responses=unsafe_problems(401, 404))
 def approve(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
     """Let the next lesson have it."""
-    return SubmissionOut.of(deeds.decide(bot, [submission], SubmissionStatus.APPROVED, by=admin)[0])
+    return SubmissionOut.of(actions.submissions.decide(bot, [submission], SubmissionStatus.APPROVED, by=admin)[0])
 
 
 @router.post("/submissions/{submission}/reject", responses=unsafe_problems(401, 404))
 def reject(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
     """Keep it from the lesson."""
-    return SubmissionOut.of(deeds.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin)[0])
+    return SubmissionOut.of(actions.submissions.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin)[0])
 
 
 def _progress(report: RunReport) -> ServerSentEvent:

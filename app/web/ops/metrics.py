@@ -21,7 +21,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.bootstrap import Bot, now
@@ -88,21 +88,10 @@ class EngineGauges(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Collect."""
-        batches, swaps = self._engine.tally.batches, self._engine.tally.swaps
-        sizes = batches.cumulative()
-        yield CounterMetricFamily("poembot_engine_steps", "Symbols written, a batch at a time.", value=sizes[-1][1])
-        yield HistogramMetricFamily(
-            "poembot_engine_batch_size", "Lines that a step wrote a symbol of.", buckets=sizes, sum_value=batches.total
-        )
+        yield from self._engine.metrics.collect()
         writing, waiting = self._engine.load()
         yield GaugeMetricFamily("poembot_engine_writing", "Poems under way.", value=writing)
         yield GaugeMetricFamily("poembot_engine_queue", "Poems that wait for a place.", value=waiting)
-        yield HistogramMetricFamily(
-            "poembot_swap_seconds", "Time to load a version.", buckets=swaps.cumulative(), sum_value=swaps.total
-        )
-        yield CounterMetricFamily(
-            "poembot_swap_failures", "Times a version would not load.", value=self._engine.tally.failed_swaps
-        )
         yield from self._versions()
 
     def _versions(self) -> Iterator[Metric]:

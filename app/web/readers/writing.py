@@ -1,108 +1,94 @@
 """Having a poem written for a visitor: his current one, or a new one. What pages and JSON share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 
-from app.actions import poems as deeds
-from app.bootstrap import Bot, now
-from app.domain.errors import Unfit
-from app.domain.poem import Wish, Writing
-from app.engine.engine import Engine
+from app import actions
+from app.bootstrap import Bot
+from app.domain.errors import Unfit, UnknownVoice
+from app.domain.poem import Poem, Wish
+from app.domain.visitor import Visitor
+from app.store.learned import Learned, Learnings
 from app.store.poems import Poems
 from app.store.visitors import Visitors
-from app.store.voices import Voices
-from app.web.http.deps import greet, storing_poems
+from app.web.http.language import voice_for
+from app.web.http.page import frame_of
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import Visitor, is_quiet
+from app.web.http.visitors import is_quiet, settings_of
 
 
 @dataclass(frozen=True, slots=True)
-class InTurn:
-    """The engine, told whose turn it is when many wait (`loop.ports.Writer`)."""
+class ShownPoem:
+    """A poem as a visitor sees it, with what versions learned of it."""
 
-    engine: Engine
-    turn: str
+    poem: Poem
+    learned: Mapping[int, Learned]
+    """By line."""
 
-    def write(self, voice: str, wish: Wish) -> Writing:
-        """A poem."""
-        return self.engine.write(voice, wish, visitor=self.turn)
-
-
-def turn_of(visitor: Visitor) -> str:
-    """Who takes turns with others when many wait: visitors, and addresses that bring no cookie."""
-    return visitor.id if visitor.returned else visitor.address
+    @classmethod
+    def read(cls, session: Session, poem: str, visitor: Visitor) -> "ShownPoem":
+        """From the database. Raises UnknownPoem."""
+        found = Poems(session).one(poem, visitor.id)
+        return cls(found, Learnings(session).of("line", [line.id for line in found.lines]))
 
 
-def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> str:
-    """A new poem for *visitor*, stored; its id.
+def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> Poem:
+    """A new poem for *visitor*, stored.
 
     Raises Limited, Unfit, UnknownLine, UnknownVoice, EngineFull, EngineFailed.
     """
     bot, engine, metrics = request.app.state.bot, request.app.state.engine, request.app.state.metrics
-    with bot.reads(Voices) as voices:
-        voices.check(voice)
+    frame_of(request).voice(voice)
     take(request, POEMS, visitor)
-    poem = deeds.write(
-        wish,
-        voice,
-        visitor.id,
-        keep=keep,
-        reading=partial(bot.reads, Poems),
-        storing=partial(storing_poems, bot, visitor),
-        writer=InTurn(engine, turn_of(visitor)),
-        now=now(),
-    )
+    poem: Poem = actions.poems.write(bot, engine, voice, wish, by=visitor, keep=keep)
     metrics.poem(voice)
     return poem
 
 
-def current(request: Request, voice: str, visitor: Visitor) -> str | None:
-    """The poem this visitor finds on a voice's page; the first visit has one written.
+def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem | None:
+    """The poem this visitor finds on a voice's page (default: the voice for him); the first visit has one written.
 
-    The quiet, and an address that has had too many, are shown the newest there is; None when there is none.
+    Crawlers and previews, and an address that has had too many, are shown the newest there is; None when there is none.
     """
     bot: Bot = request.app.state.bot
     with bot.reading() as session:
-        Voices(session).check(voice)
+        voice = _voice(request, session, voice)
         poems = Poems(session)
-        mine = poems.current(voice, visitor.id) if visitor.returned else None
-        newest = poems.newest(voice) if mine is None else None
-        returned = Visitors(session).has_returned(visitor.id)
-    if is_quiet(request):
-        return mine or newest
-    if mine is not None:
-        if not returned:
-            note_return(bot, visitor)
-        return mine
+        found = poems.current(voice, visitor.id) if visitor.returned else None
+        quiet = is_quiet(request)
+        if found is None and quiet:
+            found = poems.newest(voice)
+        shown = ShownPoem.read(session, found, visitor) if found else None
+        first_return = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
+    if shown is not None and first_return:
+        actions.visitors.come_back(bot, visitor)
+    if shown is not None or quiet:
+        return shown
     try:
-        return compose(request, voice, visitor, Wish(), [])
+        return ShownPoem(compose(request, voice, visitor, Wish(), []), {})
     except Limited:
-        if newest is None:
-            raise
-        return newest
+        with bot.reading() as session:
+            newest = Poems(session).newest(voice)
+            if newest is None:
+                raise
+            return ShownPoem.read(session, newest, visitor)
 
 
-def note_return(bot: Bot, visitor: Visitor) -> None:
-    """His cookie has come back: from now on his impressions count."""
-    with bot.transaction() as session:
-        greet(session, visitor)
+def _voice(request: Request, session: Session, voice: str | None) -> str:
+    frame = frame_of(request, session)
+    chosen = voice_for(request, frame.voices) if voice is None else frame.voice(voice)
+    if chosen is None:
+        raise UnknownVoice(settings_of(request).default_voice)
+    return chosen.slug
 
 
 def meet(request: Request, poem: str, visitor: Visitor) -> None:
     """A reader opens a poem by its address: the lines he had not seen make impressions. Raises UnknownPoem."""
-    bot: Bot = request.app.state.bot
-    if is_quiet(request):
-        return
-    with bot.reading() as session:
-        seen = Poems(session).one(poem, visitor.id)
-        returned = Visitors(session).has_returned(visitor.id)
-    new = not seen.mine and not all(line.tickable or line.primed or line.quoted for line in seen.lines)
-    if new or (visitor.returned and not returned):
-        with bot.transaction() as session:
-            greet(session, visitor)
-            Poems(session).show(poem, visitor.id, now())
+    if not is_quiet(request):
+        actions.poems.show(request.app.state.bot, poem, to=visitor)
 
 
 def temperature_of(typed: str) -> float | None:
