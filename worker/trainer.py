@@ -30,11 +30,10 @@ from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
 from models.corpus import Legible, Passage, Poems, Weighed, read_poems
-from models.device import bf16_pays, choose
 from models.network import CharNetwork
 from models.sample import key
 from models.taste import Taste, Tasteless
-from models.train import Plan, Training, Watch
+from models.train import Plan, Training, Watch, bf16_pays, choose_device
 from worker.upkeep import learn_taste
 
 LEARNING_RATE = 3e-4
@@ -89,7 +88,7 @@ def train(
     What either raises ends the training. Raises models.train.Diverged, ValueError for a lesson without texts or a
     device that isn't there.
     """
-    device = choose(settings.device)
+    device = choose_device(settings.device)
     lower_priority(settings.train_threads)
     seed = seed_of(lesson)
     torch.manual_seed(seed)

@@ -33,7 +33,7 @@ from app.store.versions import Versions
 from app.store.visitors import Visitors
 from app.store.voices import Voices
 from models import taste
-from models.taste import Reading, Taste, Tasteless
+from models.taste import JudgedLine, Taste, Tasteless
 
 log = structlog.get_logger(__name__)
 
@@ -115,7 +115,7 @@ def refresh_taste(bot: Bot, voice: str) -> bool:
 def learn_taste(judged: Iterable[Judged]) -> Taste:
     """The taste of those who judged. Raises Tasteless."""
     rows = list(judged)[-MAX_READINGS:]
-    return taste.learn([Reading(one.text, one.slot, one.ticked, one.visitor, one.address) for one in rows])
+    return taste.learn([JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address) for one in rows])
 
 
 def _is_due(bot: Bot, tastes: Tastes, voice: str) -> bool:
