@@ -15,7 +15,7 @@ TESTS := $(VENV)/.tests-$(SUM)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench chaos soak setup check format lock
+.PHONY: help run test nightly bench chaos soak setup check format lock
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):[^#]*## /\1\t/p' $(MAKEFILE_LIST) | while IFS='	' read -r name does; do \
@@ -24,7 +24,10 @@ help: ## list these targets
 run: $(RUNS) ## set up and start: the site, a worker and beat on http://127.0.0.1:8000
 	@exec $(BIN)/poembot serve
 
-test: check ## set up and prove: check, then every test, in a process more than there are cores
+test: check ## set up and prove: check, then the tests; of those marked nightly a third, another each day
+	@$(BIN)/pytest --numprocesses auto --dist loadfile --nightly part
+
+nightly: $(TESTS) ## every test in every way: both scales, all windows, all trainings
 	@$(BIN)/pytest --numprocesses auto --dist loadfile
 
 chaos: $(TESTS) ## kill, starve and cut off every part at every moment, and print what came of it
@@ -56,13 +59,13 @@ lock: $(TESTS) ## write requirements.lock anew, from what is installed here
 
 $(TESTS): | $(BIN)/python
 	@echo 'Installing what the tests need (once; some minutes) ...' >&2
-	@$(INSTALL) '.[learn,dev]'
+	@$(INSTALL) '.[learn,lab,dev]'
 	@rm -f $(VENV)/.runs-* $(VENV)/.tests-*
 	@touch $(RUNS) $@
 
 $(RUNS): | $(BIN)/python
 	@echo 'Installing what running needs (once; some minutes) ...' >&2
-	@$(INSTALL) '.[learn]'
+	@$(INSTALL) '.[learn,lab]'
 	@rm -f $(VENV)/.runs-* $(VENV)/.tests-*
 	@touch $@
 

@@ -26,7 +26,8 @@ HEAD = "# Made by `make lock`: pip's constraints for make, the images and CI. Py
 def asked() -> list[Requirement]:
     """What pyproject.toml names for this platform, for running and for testing."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["lab"], *extras["dev"]]
     return [needed for needed in map(Requirement, lines) if needed.marker is None or needed.marker.evaluate()]
 
 

@@ -13,12 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.reader import Reader
 from models.reranker import encode, padded
 from models.vocabulary import Vocabulary
 
-WIDTH, SIZE = 64, 160
-"""D of a symbol's embedding, H of the recurrent layer in each direction."""
+WIDTH, SIZE = 64, 256
+"""D of a symbol's embedding, H of the recurrent layer."""
 PER_BATCH = 24
 """Groups that are read before an update."""
 RATE, DROPOUT, CLIP = 2e-3, 0.3, 1.0
@@ -38,18 +37,21 @@ class Group:
 
 
 class Network(nn.Module):
-    """Symbols (N, T) -> log-odds (N, 1)."""
+    """Many to one: symbols (N, T) -> an LSTM's state after the last that counts -> log-odds (N, 1)."""
 
     def __init__(self, symbols: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(symbols, WIDTH)
         self.dropout = nn.Dropout(DROPOUT)
-        self.reader = Reader(WIDTH, SIZE, 1, dropout=DROPOUT)
+        self.recurrent = nn.LSTM(WIDTH, SIZE, batch_first=True)
+        self.answer = nn.Linear(SIZE, 1)
         nn.init.normal_(self.embedding.weight, std=0.3)
 
     def forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
         """(N, T) symbols, of which (N,) count -> (N, 1) log-odds."""
-        answers: Tensor = self.reader(self.dropout(self.embedding(ids)), lengths)
+        hidden, _ = self.recurrent(self.dropout(self.embedding(ids)))  # -> (N, T, H)
+        last = hidden[torch.arange(len(ids)), lengths - 1]  # what follows is padding, which changes nothing before it
+        answers: Tensor = self.answer(self.dropout(last))
         return answers
 
 

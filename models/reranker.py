@@ -1,6 +1,6 @@
 """The reranker: which of several lines goes on best after the lines before it.
 
-A many-to-one network (`models/reader.py`) reads a poem so far and one candidate, and says one number. It learned to
+A many-to-one network reads a poem so far and one candidate, and says one number. It learned to
 tell the line a poet wrote from lines the voice itself would have written there and from lines of other poems (after
 Holtzman et al. 2018; RankGen, Krishna et al. 2022), so it knows the voice's own mistakes. Runs in ONNX Runtime;
 knows no torch. `models/rerank.py` trains it.
@@ -67,7 +67,7 @@ def graph(weights: Mapping[str, NDArray[Any]]) -> bytes:
     outputs  scores (N, 1) float    log-odds, up to a constant
     """
     half = {name: np.asarray(value, np.float16) for name, value in weights.items()}
-    size = half["reader.recurrent.weight_hh_l0"].shape[1]
+    size = half["recurrent.weight_hh_l0"].shape[1]
     constants, nodes = [], []
 
     def constant(name: str, value: NDArray[Any]) -> str:
@@ -76,32 +76,21 @@ def graph(weights: Mapping[str, NDArray[Any]]) -> bytes:
         nodes.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
         return name
 
-    def both(stem: str) -> NDArray[np.float16]:
-        """A weight of either direction: (2, 3 H, …), gates in ONNX's order, update first (torch has reset first)."""
-        sides = [half[f"reader.recurrent.{stem}_l0{side}"] for side in ("", "_reverse")]
-        reset, update, new = (np.stack(part) for part in zip(*(np.split(side, 3) for side in sides), strict=True))
-        return np.concatenate([update, reset, new], axis=1)
+    def gates(stem: str) -> NDArray[np.float16]:
+        """A weight of the LSTM (1, 4 H, …), its gates in ONNX's order; torch has input, forget, cell, output."""
+        into, forget, cell, out = np.split(half[f"recurrent.{stem}_l0"], 4)
+        return np.concatenate([into, out, forget, cell])[None]
 
-    embedding = constant("embedding", half["embedding.weight"])
     nodes.append(helper.make_node("Transpose", ["ids"], ["turned"], perm=[1, 0]))  # (N, T) -> (T, N)
-    nodes.append(helper.make_node("Gather", [embedding, "turned"], ["steps"]))  # (T, N, D)
-    inward, recurrent = constant("inward", both("weight_ih")), constant("recurrent", both("weight_hh"))
-    biases = constant("biases", np.concatenate([both("bias_ih"), both("bias_hh")], axis=1))  # (2, 6 H)
-    nodes.append(
-        helper.make_node(
-            "GRU",
-            ["steps", inward, recurrent, biases, "lengths"],
-            ["", "last"],  # (2, N, H)
-            direction="bidirectional",
-            hidden_size=size,
-            linear_before_reset=1,  # as torch has it
-        )
-    )
-    shape = numpy_helper.from_array(np.array([0, 2 * size], np.int64), "shape")
+    nodes.append(helper.make_node("Gather", [constant("embedding", half["embedding.weight"]), "turned"], ["steps"]))
+    inward, recurrent = constant("inward", gates("weight_ih")), constant("recurrent", gates("weight_hh"))
+    biases = constant("biases", np.concatenate([gates("bias_ih"), gates("bias_hh")], axis=1))  # (1, 8 H)
+    inputs = ["steps", inward, recurrent, biases, "lengths"]  # steps: (T, N, D)
+    nodes.append(helper.make_node("LSTM", inputs, ["", "last"], hidden_size=size))  # (1, N, H), each after its length
+    shape = numpy_helper.from_array(np.array([-1, size], np.int64), "shape")
     constants.append(shape)
-    nodes.append(helper.make_node("Transpose", ["last"], ["sides"], perm=[1, 0, 2]))  # (N, 2, H)
-    nodes.append(helper.make_node("Reshape", ["sides", "shape"], ["hidden"]))  # (N, 2 H)
-    answer, shift = constant("answer", half["reader.answer.weight"].T), constant("shift", half["reader.answer.bias"])
+    nodes.append(helper.make_node("Reshape", ["last", "shape"], ["hidden"]))  # (N, H)
+    answer, shift = constant("answer", half["answer.weight"].T), constant("shift", half["answer.bias"])
     nodes.append(helper.make_node("Gemm", ["hidden", answer, shift], ["scores"]))  # (N, 1)
     whole = helper.make_graph(
         nodes,

@@ -5,8 +5,10 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import pygal  # noqa: F401 - see below
 import pytest
@@ -46,6 +48,39 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores: a third of the tests' time is waiting for others."""
     return (os.cpu_count() or 1) + 1
+
+
+THIRDS = 3
+"""Parts of the nightly tests; `make test` runs one of them."""
+BOTH_SCALES = {"test_migrations", "test_runs", "test_session", "test_shelf", "test_ticks", "test_trials"}
+"""Of tests/store, what differs between databases: locks, claims, types. The rest are queries: on Postgres nightly."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--nightly part` leaves two thirds of the nightly tests to the next two days."""
+    parser.addoption("--nightly", choices=["all", "part"], default="all", help="`part`: a third, another each day")
+
+
+def pytest_configure() -> None:
+    """Choose the day's part once for all processes of a run, whatever the clock says later."""
+    os.environ.setdefault("NIGHTLY_PART", str(datetime.now(UTC).toordinal() % THIRDS))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have queries on the second scale wait for the night, and leave out what another day runs."""
+    for item in items:
+        if item.path.parent.name == "store" and item.path.stem not in BOTH_SCALES and "scaled" in item.name:
+            item.add_marker("nightly")
+    if config.getoption("nightly") == "part":
+        today = int(os.environ["NIGHTLY_PART"])
+        stays = [item.get_closest_marker("nightly") is None or third(item.nodeid) == today for item in items]
+        config.hook.pytest_deselected(items=[item for item, here in zip(items, stays, strict=True) if not here])
+        items[:] = [item for item, here in zip(items, stays, strict=True) if here]
+
+
+def third(nodeid: str) -> int:
+    """The day out of three on which a nightly test runs."""
+    return crc32(nodeid.encode()) % THIRDS
 
 
 @pytest.fixture(autouse=True, scope="session")

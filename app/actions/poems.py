@@ -9,7 +9,7 @@ from typing import Protocol
 
 from app.actions.ports import Writer
 from app.domain.errors import Unfit
-from app.domain.poem import MOST_LINES, MOST_PRIME, TEMPERATURES, Quotation, Wish, Writing
+from app.domain.poem import MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, Quotation, Wish, Writing
 
 
 class PoemStore(Protocol):
@@ -17,6 +17,9 @@ class PoemStore(Protocol):
 
     def keep(self, writing: Writing, visitor: str, *, prime: str, fixed_seed: bool, now: datetime) -> str:
         """Store a poem; its id."""
+
+    def one(self, poem: str, visitor: str | None) -> Poem:
+        """A poem as a visitor sees it."""
 
     def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:
         """The lines a visitor keeps."""
@@ -87,8 +90,8 @@ def write(
     storing: OpenStore,
     writer: Writer,
     now: datetime,
-) -> str:
-    """Write a poem and store it with the impressions it makes; its id.
+) -> Poem:
+    """Write a poem and store it with the impressions it makes.
 
     Reads in one transaction, writes the poem in none, stores in one. Raises Unfit,
     UnknownLine, UnknownVoice, EngineFull, EngineFailed.
@@ -99,4 +102,5 @@ def write(
             wish = keeping(wish, keep, visitor, store=store)
     writing = writer.write(voice, wish)
     with storing() as store:
-        return store.keep(writing, visitor, prime=wish.prime, fixed_seed=wish.seed is not None, now=now)
+        poem = store.keep(writing, visitor, prime=wish.prime, fixed_seed=wish.seed is not None, now=now)
+        return store.one(poem, visitor)

@@ -9,6 +9,15 @@ MOST_LINES = 16
 MOST_PRIME = 60
 """Characters of a beginning, or of a line, that a visitor may give."""
 TEMPERATURES = (0.3, 1.5)
+CALM, BOLD = 0.7, 1.4
+"""Of a voice's own temperature: what 차분하게 and 대담하게 come to."""
+
+
+def boldness(usual: float) -> tuple[float, float]:
+    """The calm and the bold temperature of a voice whose own is *usual*."""
+    low, high = TEMPERATURES
+    calm, bold = (round(min(max(usual * share, low), high), 2) for share in (CALM, BOLD))
+    return calm, bold
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,6 +125,10 @@ class Engine:
         self._current(voice)
         return self._batcher.submit(voice, wish, hear, stream=True, visitor=visitor)
 
+    def temperature(self, voice: str) -> float:
+        """What a voice writes at unless a visitor wishes otherwise. Raises UnknownVoice, EngineFailed."""
+        return self._current(voice).style.temperature
+
     def leave(self, ticket: Ticket) -> None:
         """Give a submitted wish up."""
         self._batcher.leave(ticket)

@@ -39,8 +39,10 @@ class LovedPoem:
     """A poem, and what readers made of it."""
 
     poem: Poem
-    ticks: int
-    """Marks on its lines by all readers."""
+    readers: int
+    """Who ticked any of its lines."""
+    lines: int
+    """Of its lines that anybody ticked."""
     rate: Rate | None
     """Share of its lines, as often as they were read, that were ticked."""
 
@@ -72,19 +74,23 @@ class Loved:
     ) -> list[LovedPoem]:
         """The poems with most ticks on their lines, of those given after *since*."""
         ticked = self._ticked(voice, since=since, limit=limit)
-        return [self._loved(id, ticks, self._rate(id), visitor) for id, ticks in ticked]
+        return [self._loved(one, self._rate(one[0]), visitor) for one in ticked]
 
     def best(self, voice: str, visitor: str | None, *, limit: int = 5, among: int = 50) -> list[LovedPoem]:
         """The poems that most surely are liked: by the lower end of what share of their lines is ticked."""
-        rated = [(id, ticks, self._rate(id)) for id, ticks in self._ticked(voice, limit=among)]
-        rated.sort(key=lambda one: one[2].low if one[2] else 0.0, reverse=True)
-        return [self._loved(id, ticks, rate, visitor) for id, ticks, rate in rated[:limit]]
+        rated = [(one, self._rate(one[0])) for one in self._ticked(voice, limit=among)]
+        rated.sort(key=lambda pair: pair[1].low if pair[1] else 0.0, reverse=True)
+        return [self._loved(one, rate, visitor) for one, rate in rated[:limit]]
 
-    def _ticked(self, voice: str, *, since: datetime | None = None, limit: int) -> list[tuple[str, int]]:
-        """Ids of the poems with most ticks, and how many."""
+    def _ticked(self, voice: str, *, since: datetime | None = None, limit: int) -> list[tuple[str, int, int]]:
+        """The poems with most ticks: id, readers who ticked, lines that were ticked."""
         marks = func.count()
         rows = self._since(
-            select(PoemRow.id, marks)
+            select(
+                PoemRow.id,
+                func.count(TickRow.visitor_id.distinct()).label("readers"),
+                func.count(TickRow.line_id.distinct()).label("lines"),
+            )
             .join(PoemLineRow, PoemLineRow.poem_id == PoemRow.id)
             .join(TickRow, TickRow.line_id == PoemLineRow.line_id)
             .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
@@ -93,10 +99,11 @@ class Loved:
             .limit(limit),
             since,
         )
-        return [(id, ticks) for id, ticks in self._session.execute(rows)]
+        return [(id, readers, lines) for id, readers, lines in self._session.execute(rows)]
 
-    def _loved(self, id: str, ticks: int, rate: Rate | None, visitor: str | None) -> LovedPoem:
-        return LovedPoem(Poems(self._session).one(id, visitor), ticks, rate)
+    def _loved(self, ticked: tuple[str, int, int], rate: Rate | None, visitor: str | None) -> LovedPoem:
+        id, readers, lines = ticked
+        return LovedPoem(Poems(self._session).one(id, visitor), readers, lines, rate)
 
     @staticmethod
     def _since(rows: Any, since: datetime | None) -> Any:

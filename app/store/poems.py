@@ -87,8 +87,10 @@ class Poems:
             for line in new
         ]
         if rows:
-            added = insert(self._session, LineRow.__table__).returning(LineRow.id, sort_by_parameter_order=True)
-            ids |= dict(zip((line.slot for line in new), self._session.scalars(added, rows), strict=True))
+            # One statement: both databases number the rows of a VALUES list in its order, though they may return them
+            # in another; `sort_by_parameter_order` would send SQLite a statement a line.
+            added = self._session.scalars(insert(self._session, LineRow.__table__).values(rows).returning(LineRow.id))
+            ids |= dict(zip((line.slot for line in new), sorted(added), strict=True))
         return ids
 
     def show(self, poem: str, visitor: str, now: datetime) -> None:

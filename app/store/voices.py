@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownVoice
 from app.domain.version import VoiceReport
@@ -22,6 +22,18 @@ class Serving:
     base: str
 
 
+_TAUGHT = aliased(VersionRow)
+_REPORTS = select(
+    VoiceRow,
+    VersionRow,
+    select(func.count())
+    .where(_TAUGHT.voice == VoiceRow.slug, _TAUGHT.base == VoiceRow.base)
+    .correlate(VoiceRow)
+    .scalar_subquery(),
+).join(VersionRow, VersionRow.id == VoiceRow.champion_id)
+"""A row a voice that serves: itself, its champion, how many versions its present base has."""
+
+
 class Voices:
     """Queries for voices."""
 
@@ -30,10 +42,8 @@ class Voices:
 
     def all(self) -> list[VoiceReport]:
         """Every voice that serves, oldest first."""
-        slugs = self._session.scalars(
-            select(VoiceRow.slug).where(VoiceRow.champion_id.is_not(None)).order_by(VoiceRow.created, VoiceRow.slug)
-        ).all()
-        return [self.one(slug) for slug in slugs]
+        rows = self._session.execute(_REPORTS.order_by(VoiceRow.created, VoiceRow.slug))
+        return [_report(*row) for row in rows]
 
     def check(self, slug: str) -> None:
         """Raises UnknownVoice for a slug that no voice which serves has."""
@@ -42,26 +52,10 @@ class Voices:
 
     def one(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
-        row = self._session.get(VoiceRow, slug)
-        if row is None or row.champion_id is None:
+        row = self._session.execute(_REPORTS.where(VoiceRow.slug == slug)).one_or_none()
+        if row is None:
             raise UnknownVoice(slug)
-        champion = self._session.get_one(VersionRow, row.champion_id)
-        versions = self._session.scalar(
-            select(func.count()).select_from(VersionRow).where(VersionRow.voice == slug, VersionRow.base == row.base)
-        )
-        lesson = champion.lesson
-        return VoiceReport(
-            slug=row.slug,
-            title=row.title,
-            language=row.language,
-            base=row.base,
-            champion=champion.number,
-            champion_id=champion.id,
-            versions=versions or 0,
-            lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
-            taught=champion.created if champion.number else None,
-            lesson=lesson,
-        )
+        return _report(*row)
 
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
         """A new voice, or a new release of its base; False when it is known as it is.
@@ -95,3 +89,19 @@ class Voices:
             .order_by(VoiceRow.created, VoiceRow.slug)
         )
         return [Serving(*row) for row in rows]
+
+
+def _report(voice: VoiceRow, champion: VersionRow, versions: int) -> VoiceReport:
+    lesson = champion.lesson
+    return VoiceReport(
+        slug=voice.slug,
+        title=voice.title,
+        language=voice.language,
+        base=voice.base,
+        champion=champion.number,
+        champion_id=champion.id,
+        versions=versions,
+        lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
+        taught=champion.created if champion.number else None,
+        lesson=lesson,
+    )

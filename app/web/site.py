@@ -35,11 +35,11 @@ ROUTES = (
     poems,  # last: GET /{voice} matches every single word
 )
 SPARE_THREADS = 40
-"""Threads beside those that wait for the engine: pages, the database, files."""
+"""Threads for pages, the database and files, beside those that wait for the engine."""
 
 
 def create_app(bot: Bot, engine: Engine) -> FastAPI:
-    """The application; its lifespan starts and stops the engine, and says every few seconds that it is alive."""
+    """The application; its lifespan starts and stops the engine and the heartbeat."""
     counted, site_pages = Metrics(EngineGauges(engine), DeploymentGauges(bot, engine)), Pages()
     headers = HEADERS | (ONLY_TLS if bot.settings.env == "production" else {})
     app = FastAPI(
@@ -77,11 +77,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     waiting = bot.settings.slots + bot.settings.queue  # readers whose threads wait for the engine at the same time
     anyio.to_thread.current_default_thread_limiter().total_tokens = waiting + SPARE_THREADS
     await run_in_threadpool(engine.start)
-    pulse = asyncio.create_task(health.beat(bot, engine))
+    heartbeat = asyncio.create_task(health.heartbeat(bot, engine))
     try:
         yield
     finally:
-        pulse.cancel()
+        heartbeat.cancel()
         with suppress(asyncio.CancelledError):
-            await pulse
+            await heartbeat
         await run_in_threadpool(engine.close)

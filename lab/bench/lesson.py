@@ -62,13 +62,11 @@ def read_on(here: Town, ticks: int) -> tuple[int, int]:
 def _read(here: Town, writer: Ready, reader: audience.Visitor) -> list[bool]:
     """One poem, and what he ticks of it."""
     reading, storing = partial(here.bot.reads, Poems), partial(here.bot.writes, Poems)
-    number = poems.write(Wish(), here.voice, reader.id, reading=reading, storing=storing, writer=writer, now=now())
-    with here.bot.reads(Poems) as store:
-        lines = store.one(number, reader.id).lines
-    marks = reader.read([line.text for line in lines])
-    chosen = {line.id for line, mark in zip(lines, marks, strict=True) if mark}
+    poem = poems.write(Wish(), here.voice, reader.id, reading=reading, storing=storing, writer=writer, now=now())
+    marks = reader.read([line.text for line in poem.lines])
+    chosen = {line.id for line, mark in zip(poem.lines, marks, strict=True) if mark}
     with here.bot.writes(Ticks) as store:
-        store.replace(number, reader.id, chosen, address=reader.address, now=now())
+        store.replace(poem.id, reader.id, chosen, address=reader.address, now=now())
     return marks
 
 

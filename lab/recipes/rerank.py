@@ -16,7 +16,7 @@ from models import rerank, reranker
 from models.rerank import Group
 from models.vocabulary import Vocabulary
 
-OWN, STRANGE = 4, 2
+OWN, STRANGE = 3, 1
 """Lines of a group that the voice wrote in this place, and lines that stand in other poems."""
 PLACES = 2
 """Places of each poem that are asked about."""
@@ -55,8 +55,8 @@ def groups(live: LiveVersion, poems: Sequence[Sequence[str]], *, seed: int) -> I
     ]
     written = _written(live, [poem[:slot] for poem, slot in asked])
     for poem, slot in asked:
-        near, far = (poems[int(i)] for i in rng.integers(len(poems), size=STRANGE))
-        strange = [near[min(slot, len(near) - 1)], far[int(rng.integers(len(far)))]]
+        others = [poems[int(i)] for i in rng.integers(len(poems), size=STRANGE)]
+        strange = [other[min(slot, len(other) - 1)] for other in others]
         lines = dict.fromkeys(
             [poem[slot], *written[poem[:slot]].popleft(), *strange]
         )  # the poet's own again is no rival

@@ -76,16 +76,14 @@ class Town:
         with self.bot.writes(Visitors) as visitors:
             visitors.greet(visitor.id, cookie_came_back=True, address=visitor.address, now=now())
         reading, storing = partial(self.bot.reads, Poems), partial(self.bot.writes, Poems)
-        number = poems.write(
+        poem = poems.write(
             Wish(), self.voice, visitor.id, reading=reading, storing=storing, writer=self.engine, now=now()
         )
-        with self.bot.reads(Poems) as store:
-            poem = store.one(number, visitor.id)
         texts = [line.text for line in poem.lines]
         ticks = visitor.read(texts)
         ticked = {line.id for line, tick in zip(poem.lines, ticks, strict=True) if tick}
         with self.bot.writes(Ticks) as store:
-            store.replace(number, visitor.id, ticked, address=visitor.address, now=now())
+            store.replace(poem.id, visitor.id, ticked, address=visitor.address, now=now())
         self._teach(visitor)
         self._visits += 1
         if self._visits % SWEEP == 0:

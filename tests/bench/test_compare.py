@@ -16,6 +16,7 @@ def test_syllables_are_taken_apart(text: str, letters: str) -> None:
     assert in_jamo(text) == letters
 
 
+@pytest.mark.nightly
 def test_every_contestant_has_a_row() -> None:
     """Its symbols, how many of them a character takes, its size, its time and its surprise."""
     plain = Order(layers=1, size=8, embedding=8, epochs=1)

@@ -3,12 +3,15 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from app.settings import Settings
 from app.store.counts import Counts
 from lab.bench.lesson import read_on
 from lab.simulate.town import town
 
 
+@pytest.mark.nightly
 def test_readers_come_until_they_have_ticked_enough(shipped: Path, tmp_path: Path) -> None:
     """All they were shown and ticked stands in the database, as of readers who came back."""
     with town(tmp_path / "home", shipped / "sibot", Settings(), 1) as here:

@@ -17,7 +17,7 @@ def test_the_last_tenth_is_kept_aside() -> None:
 
 
 @pytest.mark.parametrize("name", ORDERS)
-@pytest.mark.parametrize("short", [True, False])
+@pytest.mark.parametrize("short", [True, pytest.param(False, marks=pytest.mark.nightly)])
 def test_every_network_is_measured(name: str, *, short: bool) -> None:
     """Its size, its minutes of both kinds, and its surprise, in as many ways as were asked for."""
     told = teach(name, replace(ORDERS[name], size=8, embedding=8, epochs=1), PLAY, short=short)

@@ -5,21 +5,26 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright, expect, sync_playwright
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.bootstrap import Bot, now
 from app.store.admins import Admins
-from tests.browser.reading import PATIENCE
+from tests.browser.reading import MILLISECONDS
 from tests.support.databases import Scale
 
 ADMIN, PASSWORD = "keeper", "correct horse battery"
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+NIGHTLY = pytest.mark.nightly
 EVERYWHERE = pytest.mark.parametrize(
     ("script", "size"),
-    [(True, PHONE), (True, DESKTOP), (False, PHONE), (False, DESKTOP)],
-    ids=["phone", "desktop", "plain phone", "plain desktop"],
+    [
+        pytest.param(True, PHONE, id="phone"),
+        pytest.param(True, DESKTOP, id="desktop", marks=NIGHTLY),
+        pytest.param(False, PHONE, id="plain phone", marks=NIGHTLY),
+        pytest.param(False, DESKTOP, id="plain desktop"),
+    ],
 )
 """With a script and without, on a phone and at a desk."""
 NewPage = Callable[..., Page]
@@ -46,6 +51,7 @@ def launch(playwright: Playwright) -> Browser:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """A browser."""
+    expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser
@@ -67,7 +73,7 @@ def new_page(chromium: Browser, site: str) -> Iterator[NewPage]:
         def make(**given: object) -> Page:
             wanted = {"base_url": site, "viewport": PHONE, "locale": "ko-KR", "reduced_motion": "reduce"} | given
             context: BrowserContext = stack.enter_context(chromium.new_context(**wanted))  # type: ignore[arg-type]
-            context.set_default_timeout(PATIENCE)
+            context.set_default_timeout(MILLISECONDS)
             page = context.new_page()
             page.on("pageerror", lambda error: mistakes.append(str(error)))
             page.on("console", lambda said: _note(said.type, said.text))
@@ -81,13 +87,13 @@ def new_page(chromium: Browser, site: str) -> Iterator[NewPage]:
     assert mistakes == []
 
 
-@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.fixture(params=[pytest.param(PHONE, id="phone"), pytest.param(DESKTOP, id="desktop", marks=NIGHTLY)])
 def page(new_page: NewPage, request: pytest.FixtureRequest) -> Page:
     """A reader with a phone, then one at a desk."""
     return new_page(viewport=request.param)
 
 
-@pytest.fixture(params=[PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.fixture(params=[pytest.param(PHONE, id="phone", marks=NIGHTLY), pytest.param(DESKTOP, id="desktop")])
 def plain_page(new_page: NewPage, request: pytest.FixtureRequest) -> Page:
     """The same without JavaScript."""
     return new_page(viewport=request.param, java_script_enabled=False)

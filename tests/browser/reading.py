@@ -2,8 +2,10 @@
 
 from playwright.sync_api import Locator, Page, expect
 
-PATIENCE = 10_000
-"""Milliseconds to wait for what should come at once: the machine may be busy."""
+from tests.support.patience import PATIENCE
+
+MILLISECONDS = 1000 * PATIENCE
+"""What Playwright waits for what must come."""
 
 POEM = "막차에서 내린 사람들이\n저마다 다른 골목으로 흩어진다"
 
@@ -42,7 +44,7 @@ def write_another(page: Page, button: str = "다시쓰기") -> None:
 
 def saved(page: Page) -> None:
     """Wait until the server has heard of all ticks; the site's policy lets nobody wait with a script."""
-    for _ in range(PATIENCE // 50):
+    for _ in range(int(MILLISECONDS) // 50):
         if page.evaluate("localStorage.getItem('poembot.ticks') ?? '{}'") == "{}":
             return
         page.wait_for_timeout(50)

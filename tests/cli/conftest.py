@@ -16,6 +16,7 @@ from app.bootstrap import Bot
 from app.settings import Settings
 from tests.support.bots import NotedQueue
 from tests.support.deployment import checkout
+from tests.support.patience import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Shell:
             input=stdin,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         return Said(done.returncode, done.stdout, done.stderr)

@@ -51,6 +51,7 @@ def test_a_simulation_that_cannot_be_is_refused(poembot: Shell, given: list[str]
     assert complaint in said.complaint
 
 
+@pytest.mark.nightly
 def test_a_small_simulation_is_told_in_one_line(poembot: Shell, tmp_path: Path) -> None:
     """In the contract's shape, with its chart beside it; how far it is goes to stderr."""
     out = tmp_path / "out"

@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import Shell
 from tests.support.databases import Databases
 from tests.support.deployment import Started, answers, until
+from tests.support.patience import PATIENCE
 
 pytestmark = pytest.mark.slow
 KINDS = ("web", "worker", "beat")
@@ -91,17 +92,17 @@ def test_sigterm_leaves_nobody_behind(served: Served) -> None:
     """It is told to go, and within seconds all of it has gone; it had said how to make an admin."""
     assert any("poembot admin create NAME" in line for line in served.lines())
 
-    assert served.started.stop(20) == 0
+    assert served.started.stop() == 0
 
-    until("all are gone", served.gone, within=5)
+    until("all are gone", served.gone)
 
 
 def test_ctrl_c_is_as_good(served: Served) -> None:
     """SIGINT stops all of it, without a traceback."""
     served.started.process.send_signal(signal.SIGINT)
 
-    assert served.started.process.wait(20) == 0
-    until("all are gone", served.gone, within=5)
+    assert served.started.process.wait(PATIENCE) == 0
+    until("all are gone", served.gone)
     assert "Traceback" not in served.started.told()
 
 
@@ -109,7 +110,7 @@ def test_children_do_not_outlive_a_killed_parent(served: Served) -> None:
     """`kill -9` of the parent: the kernel tells the children, and they go."""
     served.started.kill()
 
-    until("all are gone", served.gone, within=20)
+    until("all are gone", served.gone)
 
 
 def test_a_dead_child_is_started_again(served: Served) -> None:
@@ -140,8 +141,8 @@ def test_two_webs_share_the_port(poembot: Shell, tmp_path: Path) -> None:
 
         assert all(answers(address, "/healthz") for _ in range(10))
     finally:
-        site.started.stop(20)
-    until("all are gone", site.gone, within=5)
+        site.started.stop()
+    until("all are gone", site.gone)
 
 
 def test_a_taken_port_is_one_line(poembot: Shell) -> None:

@@ -14,6 +14,7 @@ import pytest
 from models import checkpoint
 from tests.cli.conftest import Shell
 from tests.support.deployment import until
+from tests.support.patience import PATIENCE
 
 VERSE = Path(__file__).parents[2] / "models" / "base" / "sibot" / "verse"
 TINY = ("--layers", 1, "--size", 24)
@@ -68,7 +69,7 @@ def test_a_training_that_was_stopped_goes_on(poembot: Shell, text: Path, tmp_pat
     time.sleep(1)  # a few of its thousand steps; it is told in steps, not minutes, so that no machine is too slow
     first.send_signal(signal.SIGINT)
 
-    assert first.wait(30) == 130, log.read_text("utf-8")
+    assert first.wait(PATIENCE) == 130, log.read_text("utf-8")
     assert (tmp_path / ".mine.training" / "training.safetensors").is_file()
     other = poembot(*command, "61")
     assert "unfinished training with other options" in other.complaint

@@ -2,7 +2,9 @@
 
 from datetime import UTC, datetime
 
-from app.domain.poem import Poem, ShownLine
+import pytest
+
+from app.domain.poem import Poem, ShownLine, boldness
 
 
 def shown(slot: int, text: str) -> ShownLine:
@@ -35,3 +37,11 @@ def test_a_poems_text_has_one_line_per_row() -> None:
     )
 
     assert poem.text == "봄비가 온다\n창을 닫는다"
+
+
+@pytest.mark.parametrize(
+    ("usual", "told"), [(0.6, (0.42, 0.84)), (1.0, (0.7, 1.4)), (1.4, (0.98, 1.5)), (0.3, (0.3, 0.42))]
+)
+def test_calm_and_bold_follow_from_the_voice(usual: float, told: tuple[float, float]) -> None:
+    """Cooler and hotter than its own temperature, within what a visitor may ask for."""
+    assert boldness(usual) == told

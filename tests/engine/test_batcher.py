@@ -13,7 +13,6 @@ from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher
 from app.engine.poem import Delta, Done, Event, Failed, Start
 from tests.engine.voices import (
-    PATIENCE,
     FailingStep,
     GatedStep,
     PoisonedStep,
@@ -23,6 +22,7 @@ from tests.engine.voices import (
     eventually,
     live_of,
 )
+from tests.support.patience import PATIENCE
 
 ENDLESS = Wish(lines=10**6)
 

@@ -34,17 +34,17 @@ import ctypes, threading
 together = threading.Barrier(9)
 def use():
     kept = [bytearray(2000) for _ in range(100)]
-    together.wait(20)
-    together.wait(20)
+    together.wait()
+    together.wait()
 for _ in range(8):
     threading.Thread(target=use).start()
-together.wait(20)
+together.wait()
 libc = ctypes.CDLL(None)
 libc.fopen.restype = ctypes.c_void_p
 out = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
 libc.malloc_info(0, out)
 libc.fflush(out)
-together.wait(20)
+together.wait()
 """
 
 

@@ -23,8 +23,7 @@ from models.folder import sha256
 from tests.engine.voices import Champion, a_version, engine_of, live_of
 from tests.models.test_checkpoint import rewritten
 from tests.models.test_export import an_older_graph
-
-PATIENCE = 20.0
+from tests.support.patience import PATIENCE
 
 
 @dataclass

@@ -24,10 +24,9 @@ from models.graph import width
 from models.network import Architecture, CharNetwork
 from models.step import Step, read_along, unrestricted
 from models.vocabulary import END, Vocabulary
+from tests.support.patience import PATIENCE
 
 SYMBOLS = Vocabulary(tuple("가나다라마바사아자차카타파하거너더러머버 \n"))
-PATIENCE = 20.0
-"""Seconds that a test waits for what must come."""
 STYLE = Style(temperature=1.0, nucleus=0.95, shortest=2, longest=16, spell=False)
 Champion = namedtuple("Champion", "voice version_id number folder")  # noqa: PYI024 - what a database row looks like
 
@@ -116,7 +115,7 @@ class GatedStep(Step):
     def run(self, n: int) -> None:
         """As any step, once the gate is open."""
         self.reached.set()
-        if not self.gate.wait(30):
+        if not self.gate.wait(PATIENCE):
             raise RuntimeError("nobody opened the gate")
         super().run(n)
 

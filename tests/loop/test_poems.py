@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.actions.poems import check, keeping, write
 from app.domain.errors import EngineFull, Unfit, UnknownLine
-from app.domain.poem import MOST_LINES, MOST_PRIME, Quotation, Wish, Writing, WrittenLine
+from app.domain.poem import MOST_LINES, MOST_PRIME, Poem, Quotation, Wish, Writing, WrittenLine
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -39,6 +39,10 @@ class Shown:
         """Store a poem."""
         self.kept.append(writing)
         return f"{visitor}'s poem, {prime!r}, {'fixed' if fixed_seed else 'free'}"
+
+    def one(self, poem: str, visitor: str | None) -> Poem:
+        """What was stored, by the name that `keep` gave it."""
+        return Poem(poem, "sibot", 0, 7, 0.8, "", NOW, mine=True, lines=())
 
     @contextmanager
     def opened(self) -> Iterator["Shown"]:
@@ -160,7 +164,7 @@ def test_a_poem_is_written_between_two_units_of_work() -> None:
         Wish(prime="봄"), "sibot", "ann", keep=[11], reading=store.opened, storing=store.opened, writer=poet, now=NOW
     )
 
-    assert poem == "ann's poem, '봄', free"
+    assert poem.id == "ann's poem, '봄', free"
     assert poet.wished[0].keep[1] == Quotation(11, "line 11")
     assert len(store.kept) == 1
 
@@ -171,7 +175,7 @@ def test_a_seed_of_the_visitors_is_noted() -> None:
 
     poem = write(Wish(seed=5), "sibot", "ann", reading=store.opened, storing=store.opened, writer=Poet(store), now=NOW)
 
-    assert poem.endswith("fixed")
+    assert poem.id.endswith("fixed")
 
 
 def test_a_full_engine_stores_nothing() -> None:

@@ -25,7 +25,7 @@ def groups(count: int) -> list[Group]:
 @pytest.fixture(scope="module")
 def learned() -> rerank.Outcome:
     """What a few passes teach."""
-    return rerank.train(groups(240), SYMBOLS, aside=groups(8), passes=30, seed=1)
+    return rerank.train(groups(240), SYMBOLS, aside=groups(8), passes=24, seed=1)
 
 
 def test_it_finds_the_line_that_follows(learned: rerank.Outcome) -> None:
@@ -74,6 +74,6 @@ def test_nothing_teaches_nothing() -> None:
 
 def test_the_same_groups_teach_the_same(learned: rerank.Outcome) -> None:
     """Bit for bit."""
-    again = rerank.train(groups(240), SYMBOLS, aside=groups(8), passes=30, seed=1)
+    again = rerank.train(groups(240), SYMBOLS, aside=groups(8), passes=24, seed=1)
 
     assert all(np.array_equal(value, again.weights[name]) for name, value in learned.weights.items())

@@ -72,6 +72,7 @@ def silent(_text: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_taste_pleases_and_every_strategy_is_told_of(
     order: Order, people: Audience, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -128,6 +128,6 @@ def test_the_week_has_the_weeks_ticks(world: World) -> None:
         loved = Loved(session)
         assert [line.line for line in loved.lines("sibot", since=start)] == [new[0]]
         assert len(loved.lines("sibot")) == 5
-        assert [one.ticks for one in loved.poems("sibot", None)] == [4, 1]
-        assert [one.ticks for one in loved.poems("sibot", None, since=start)] == [1]
+        assert [(one.readers, one.lines) for one in loved.poems("sibot", None)] == [(1, 4), (1, 1)]
+        assert [(one.readers, one.lines) for one in loved.poems("sibot", None, since=start)] == [(1, 1)]
         assert [one.rate.mean for one in loved.best("sibot", None) if one.rate] == [0.8, 0.2]

@@ -27,6 +27,7 @@ from models.checkpoint import Checkpoint
 from tests.support import bots
 from tests.support.bots import NotedQueue
 from tests.support.databases import Databases, Scale
+from tests.support.patience import PATIENCE
 from tests.web.reader import Reader, form, lines
 from worker.runner import Runner
 
@@ -40,8 +41,6 @@ TAUGHT = (
     "빈 의자 하나가\n오후 내내 햇볕을 쬐고 있다",
 )
 WAITING = "어머니의 빈 그릇에\n달빛이 고여 있었다"
-PATIENCE = 30.0
-"""Seconds until a swap must be seen; a site looks once a second."""
 
 
 @dataclass
@@ -60,7 +59,9 @@ class Trip:
         self.readers += 1
         home = f"198.51.100.{self.readers}"  # told by the proxy: cookies of one address count for two readers at most
         headers = {"accept-language": "ko", "user-agent": "Mozilla/5.0", "x-forwarded-for": home}
-        return Reader(self.closing.enter_context(httpx.Client(base_url=self.address, headers=headers, timeout=30)))
+        return Reader(
+            self.closing.enter_context(httpx.Client(base_url=self.address, headers=headers, timeout=PATIENCE))
+        )
 
     @cached_property
     def admin(self) -> httpx.Client:
@@ -69,7 +70,9 @@ class Trip:
             Admins(session).create("keeper", "no password opens this", now())
             token = Admins(session).new_token("keeper", now())
         headers = {"authorization": f"Bearer {token}"}
-        return self.closing.enter_context(httpx.Client(base_url=f"{self.address}/api/v1", headers=headers, timeout=30))
+        return self.closing.enter_context(
+            httpx.Client(base_url=f"{self.address}/api/v1", headers=headers, timeout=PATIENCE)
+        )
 
     def ask(self, path: str) -> Any:
         """What the API answers to a question."""
@@ -139,7 +142,7 @@ class Trip:
 
     def serving(self) -> int:
         """The version that the site has in memory."""
-        ready = httpx.get(f"{self.address}/readyz", timeout=30).json()
+        ready = httpx.get(f"{self.address}/readyz", timeout=PATIENCE).json()
         return int(ready["voices"]["sibot"]["serving"])
 
     @cached_property
@@ -196,7 +199,7 @@ class Trip:
             assert time.monotonic() - began < PATIENCE, "the challenger writes nothing"
 
     def _writes(self, version: int) -> bool:
-        answer = httpx.post(f"{self.address}/api/v1/voices/sibot/poems", json={"lines": 1}, timeout=30)
+        answer = httpx.post(f"{self.address}/api/v1/voices/sibot/poems", json={"lines": 1}, timeout=PATIENCE)
         return bool(answer.json()["version"] == version)
 
     def _favour(self, version: int) -> None:

@@ -17,9 +17,7 @@ from app.engine.engine import Engine
 from app.settings import Settings
 from app.web.http.http_limits import BoundedHttp
 from app.web.site import create_app
-
-PATIENCE = 30.0
-"""Seconds a site may take to start or to stop."""
+from tests.support.patience import PATIENCE
 
 
 @dataclass

@@ -18,10 +18,9 @@ from app import bootstrap
 from app.bootstrap import Bot
 from app.settings import Settings
 from app.store.admins import Admins
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 90.0
-"""Seconds that something may take which must happen; two busy cores are slow."""
 
 
 def until(what: str, holds: Callable[[], Any], *, within: float = PATIENCE, every: float = 0.1) -> Any:
@@ -69,7 +68,7 @@ class Started:
         self.process.kill()
         self.process.wait()
 
-    def stop(self, within: float = 40.0) -> int:
+    def stop(self, within: float = PATIENCE) -> int:
         """SIGTERM; its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -24,8 +24,8 @@ from typing import TypedDict
 import psycopg
 import redis
 
-PATIENCE = 60.0
-"""Seconds a server may take to answer; a busy machine is slow, a broken one is silent."""
+from tests.support.patience import PATIENCE
+
 REDIS_DATABASES = 2048
 UNPRIVILEGED = "nobody"
 
@@ -86,7 +86,7 @@ class Process:
             return
         self.process.send_signal(number)
         with suppress(subprocess.TimeoutExpired):
-            self.process.wait(20)
+            self.process.wait(PATIENCE)
         self.kill()
 
     def kill(self) -> None:

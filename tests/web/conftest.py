@@ -11,6 +11,7 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from app.bootstrap import Bot, now
 from app.store.admins import Admins
 from tests.support.databases import Scale
+from tests.support.patience import PATIENCE
 from tests.web.reader import Reader
 
 PASSWORD = "correct horse battery"
@@ -31,7 +32,7 @@ def new_client(site: str) -> Iterator[NewClient]:
         def make(**headers: str) -> httpx.Client:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             wanted = {"accept-language": "ko", "user-agent": "Mozilla/5.0"} | named
-            return stack.enter_context(closing(httpx.Client(base_url=site, headers=wanted, timeout=30)))
+            return stack.enter_context(closing(httpx.Client(base_url=site, headers=wanted, timeout=PATIENCE)))
 
         yield make
 

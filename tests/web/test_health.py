@@ -11,6 +11,7 @@ from app.store.pulses import Pulses
 from app.store.versions import Versions
 from app.web.site import create_app
 from tests.support import bots, versions
+from tests.support.patience import PATIENCE
 
 
 def test_a_process_that_answers_is_alive(client: httpx.Client) -> None:
@@ -38,7 +39,7 @@ def test_a_version_that_will_not_load_is_said_and_the_old_one_serves(bot: Bot) -
     with bots.served(create_app(bot, build_engine(bot))) as site:
         with bot.transaction() as session:
             Versions(session).promote("sibot", number, by="test", reason="", now=now())
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while (said := httpx.get(site + "/readyz").json())["voices"]["sibot"]["error"] is None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -53,7 +54,7 @@ def test_a_version_that_will_not_load_is_said_and_the_old_one_serves(bot: Bot) -
 
 def test_a_web_says_every_few_seconds_that_it_is_alive(client: httpx.Client, bot: Bot) -> None:
     """With what it serves, for the desk."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while True:
         with bot.reading() as session:
             pulses = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "web"]

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.web.http.http_limits import LARGEST_HEAD, open_many_files
+from tests.support.patience import PATIENCE
 
 BEGINNING = b"GET /about HTTP/1.1\r\nHost: here\r\n"
 CHUNKED = (
@@ -27,7 +28,7 @@ ENDLESS = {
 def call(site: str) -> socket.socket:
     """A connection."""
     address = urlsplit(site)
-    return socket.create_connection((address.hostname or "", address.port or 0), timeout=20)
+    return socket.create_connection((address.hostname or "", address.port or 0), timeout=PATIENCE)
 
 
 def poured(mine: socket.socket, most: int) -> int:
@@ -73,7 +74,7 @@ def test_small_chunks_are_no_attack(site: str) -> None:
 @pytest.mark.parametrize("said", [b"", b"GET /about HT", BEGINNING, CHUNKED, CHUNKED + b"5\r\n{}"])
 def test_who_does_not_go_on_is_hung_up_on(site: str, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """He holds no connection for ever by saying nothing; whoever has asked may wait as long as it takes."""
-    monkeypatch.setattr("app.web.http.http_limits.PATIENCE", 0.3)
+    monkeypatch.setattr("app.web.http.http_limits.REQUEST_TIMEOUT", 0.3)
     with call(site) as mine:
         mine.sendall(said)
         began = time.monotonic()
@@ -81,7 +82,7 @@ def test_who_does_not_go_on_is_hung_up_on(site: str, said: bytes, monkeypatch: p
             pass
 
     assert time.monotonic() - began < 10
-    assert httpx.post(f"{site}/api/v1/voices/sibot/poems", json={"lines": 16}, timeout=30).status_code == 201
+    assert httpx.post(f"{site}/api/v1/voices/sibot/poems", json={"lines": 16}, timeout=PATIENCE).status_code == 201
 
 
 def test_a_process_takes_as_many_handles_as_it_may() -> None:

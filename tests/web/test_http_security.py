@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot, build_engine
-from app.web.http.security import LARGEST_BODY, name_in
+from app.web.http.security import LARGEST_BODY, host_name
 from app.web.site import create_app
 from tests.support import bots
 from tests.web.conftest import NewClient
@@ -143,7 +143,7 @@ def test_bodies_that_are_too_large_are_refused(client: httpx.Client) -> None:
 )  # fmt: skip
 def test_hosts_are_hosts(host: str | None, *, sane: bool) -> None:
     """A Host header is a name and perhaps a port."""
-    assert (name_in(host) is not None) is sane
+    assert (host_name(host) is not None) is sane
 
 
 def test_a_site_with_names_answers_to_no_other(bot: Bot) -> None:

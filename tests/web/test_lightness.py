@@ -14,6 +14,7 @@ import pytest
 from app.store.shelf import SHIPPED
 from models import checkpoint
 from tests.support.deployment import checkout
+from tests.support.patience import PATIENCE
 
 MOST_BYTES = 250_000_000
 MOST_CPU_S = 3.0
@@ -32,7 +33,8 @@ class Web:
     def poems(self, voice: str, count: int) -> None:
         """Have some written."""
         for _ in range(count):
-            assert httpx.post(f"{self.address}/api/v1/voices/{voice}/poems", json={}, timeout=60).status_code == 201
+            written = httpx.post(f"{self.address}/api/v1/voices/{voice}/poems", json={}, timeout=PATIENCE)
+            assert written.status_code == 201
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +63,11 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         try:
             process = psutil.Process(started.pid)
             address = f"http://127.0.0.1:{port}"
-            assert httpx.post(f"{address}/api/v1/voices/sibot/poems", json={}, timeout=90).status_code == 201
+            assert httpx.post(f"{address}/api/v1/voices/sibot/poems", json={}, timeout=PATIENCE).status_code == 201
             yield Web(address, process, sum(process.cpu_times()[:2]))
         finally:
             started.terminate()
-            started.wait(30)
+            started.wait(PATIENCE)
 
 
 def test_it_starts_quickly(web: Web) -> None:

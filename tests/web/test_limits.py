@@ -7,13 +7,18 @@ from contextlib import suppress
 
 import httpx
 import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.bootstrap import Bot
 from app.settings import Settings
 from app.web.desk import login
-from app.web.http.rate_limits import LOGINS, SUBMISSIONS, Limited, Limits, MemoryWindows, Rule
+from app.web.http.admins import must_be_admin
+from app.web.http.rate_limits import LOGINS, POEMS, READINGS, SUBMISSIONS, TICKS, Limited, Limits, MemoryWindows, Rule
+from app.web.http.signing import Keys
+from app.web.site import ROUTES
 from tests.support.databases import Databases
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
@@ -196,3 +201,87 @@ def test_logins_are_throttled_by_account(client: httpx.Client, bot: Bot, admin_n
     assert codes == [401] * most
     assert last.status_code == 429
     assert "retry-after" in last.headers
+
+
+LIMITED = {
+    "POST /{voice}/poems": POEMS,
+    "POST /poems/{poem}/next": POEMS,
+    "POST /{voice}/next": POEMS,
+    "POST /api/v1/voices/{voice}/poems": POEMS,
+    "POST /api/v1/voices/{voice}/poems as a stream": POEMS,
+    "POST /poems/{poem}/ticks": TICKS,
+    "PUT /api/v1/lines/{line}/tick": TICKS,
+    "DELETE /api/v1/lines/{line}/tick": TICKS,
+    "POST /{voice}/submissions": SUBMISSIONS,
+    "POST /api/v1/voices/{voice}/submissions": SUBMISSIONS,
+    "POST /{voice}/pieces": SUBMISSIONS,
+    "POST /{voice}/guess": READINGS,
+    "GET /learn?text=x": READINGS,
+    "GET /poems/{poem}.png": READINGS,
+    "GET /pieces/{poem}.png": READINGS,
+    "POST /desk/login": LOGINS,
+}
+"""Every limited route, and its limit."""
+UNLIMITED = {
+    "POST /language",
+    "POST /me/erase",
+    "POST /submissions/{token}/withdraw",
+    "DELETE /api/v1/submissions/{token}",
+    "POST /pieces/{piece}/withdraw",
+    "POST /desk/logout",
+}
+"""They add nothing: each needs something that exists, and ends it; the language is a cookie."""
+
+
+def test_each_route_takes_from_its_limit(reader: Reader, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever removes a limit from a route, or takes another's, hears it here."""
+    page = reader.open("/sibot")
+    poem = form(page, "/ticks").action.split("/")[2]
+    line = dict(form(page, "/ticks").boxes)["lines"]
+    keys = Keys(bot.settings.secret())
+    mine = keys.read_visitor(reader.client.cookies["visitor"])
+    filled = {
+        "csrf_token": form(page, "/ticks").filled()["csrf_token"],
+        "candidate": keys.sign_candidate([mine, "sibot", [], [1, 1, 1.0, "한 행", -1.0, 1.0]]),
+        "name": "keeper",
+    }
+    taken: list[str] = []
+
+    def refuse(_limits: Limits, rule: Rule, **_of: object) -> None:
+        taken.append(rule.name)
+        raise Limited(rule.name, 7)
+
+    monkeypatch.setattr(Limits, "take", refuse)
+    answers = {}
+    for route in LIMITED:
+        method, path, *stream = route.split(" ", 2)
+        body = {"json": {"text": POEM, "consent": True}} if path.startswith("/api/") else {"data": filled}
+        answer = reader.client.request(
+            method,
+            path.format(voice="sibot", poem=poem, line=line),
+            headers={"accept": "text/event-stream"} if stream else {},
+            **(body if method == "POST" else {}),
+        )
+        answers[route] = (answer.status_code, answer.headers.get("retry-after"), taken.copy())
+        taken.clear()
+
+    assert answers == {route: (429, "7", [rule.name]) for route, rule in LIMITED.items()}
+
+
+def test_no_route_that_adds_something_is_without_a_limit() -> None:
+    """A new one stands in either list; what needs an admin is his to do as often as he likes."""
+    unsafe = {
+        f"{method} {route.path}"
+        for module in ROUTES
+        for route in module.router.routes
+        if isinstance(route, APIRoute)
+        for method in (route.methods or set()) - {"GET"}
+        if must_be_admin not in [needed.call for needed in _dependencies(route.dependant)]
+    }
+    listed = {" ".join(route.split()[:2]) for route in LIMITED if not route.startswith("GET")}
+
+    assert unsafe == listed | UNLIMITED
+
+
+def _dependencies(of: Dependant) -> list[Dependant]:
+    return [of, *(deeper for needed in of.dependencies for deeper in _dependencies(needed))]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
+from tests.support.patience import PATIENCE
 
 SECONDS = 24
 """The most for each of the two askers."""
@@ -46,7 +47,7 @@ def ask(site: str, folder: Path, token: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=170,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout[-12_000:] + done.stderr[-2_000:]
 
@@ -58,6 +59,7 @@ def test_the_api_keeps_its_word_to_anybody(site: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 def test_the_api_keeps_its_word_to_admins(site: str, tmp_path: Path, bearer: dict[str, str]) -> None:
     """The same with a token that opens the desk."""
     ask(site, tmp_path, bearer["authorization"].removeprefix("Bearer "))

@@ -14,6 +14,7 @@ from app.bootstrap import Bot, build_engine
 from app.engine.engine import Engine
 from app.web.site import create_app
 from tests.support import bots
+from tests.support.patience import PATIENCE
 
 CALL = "/api/v1/voices/sibot/poems"
 ASKED = (
@@ -22,7 +23,6 @@ ASKED = (
 ).encode()
 SLOW = 24
 """So many of them at the same time."""
-PATIENCE = 20.0
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from app.engine.poem import Failed, Hear, Start
 from app.store.counts import Counts
 from app.web.site import create_app
 from tests.support import bots
+from tests.support.patience import PATIENCE
 
 CALL = "/api/v1/voices/sibot/poems"
 EVENTS = {"accept": "text/event-stream"}
@@ -76,7 +77,7 @@ def test_a_reader_who_leaves_is_forgotten(bot: Bot) -> None:
     with bots.served(create_app(bot, engine)) as site:
         with httpx.stream("POST", site + CALL, json={"lines": 16, "temperature": 0.3}, headers=EVENTS) as answer:
             next(events(answer))
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while engine.load() != (0, 0) and time.monotonic() < deadline:
             time.sleep(0.02)
         assert engine.load() == (0, 0)

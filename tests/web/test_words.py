@@ -37,7 +37,7 @@ SEEN_BY_PROGRAMS_ONLY = {"bad_lines", "bad_slug", "reserved", "bad_title", "bad_
 
 def extracted() -> set[str]:
     """All msgids of the templates."""
-    methods = [("**.html", "jinja2"), ("**.atom", "jinja2")]
+    methods = [("**.html", "jinja2"), ("**.atom", "jinja2"), ("charts/*.svg", "jinja2")]
     found = extract_from_dir(str(TEMPLATES), method_map=methods, strip_comment_tags=True)
     return {msgid if isinstance(msgid, str) else msgid[0] for _, _, msgid, _, _ in found}
 
@@ -73,7 +73,7 @@ def test_every_word_can_be_filled_in() -> None:
 
 def test_no_korean_stands_outside_the_catalogue() -> None:
     """A text that is not passed through `_` would be Korean on English pages."""
-    for template in sorted(TEMPLATES.rglob("*.html")):
+    for template in sorted([*TEMPLATES.rglob("*.html"), *(TEMPLATES / "charts").glob("*.svg")]):
         bare = re.sub(r"\{#.*?#\}|\{\{.*?\}\}|\{%.*?%\}", "", template.read_text(encoding="utf-8"), flags=re.DOTALL)
         assert HANGUL.findall(bare.replace("한국어", "")) == [], template
 

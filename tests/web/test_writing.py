@@ -98,7 +98,7 @@ def test_a_line_nobody_wrote_cannot_be_picked(reader: Reader, new_client: NewCli
 
 def test_how_bold_the_last_poem_was_is_remembered(reader: Reader) -> None:
     """The step that was chosen is the one that is ticked on the next page."""
-    page = reader.send(form(reader.open("/sibot"), "/sibot/poems"), temperature="0.6")
+    page = reader.send(form(reader.open("/sibot"), "/sibot/poems"), temperature="0.56")
 
-    assert re.search(r'value="0.6" checked', page.text)
-    assert not re.search(r'value="1.1" checked', page.text)
+    assert re.search(r'value="0.56" checked', page.text)
+    assert not re.search(r'value="1.12" checked', page.text)

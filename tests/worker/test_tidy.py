@@ -57,7 +57,7 @@ def test_a_poem_under_way_holds_its_version(bot: Bot, shipped: Path, engine: Eng
     with bot.transaction() as session:
         Versions(session).promote("sibot", 0, by="shell", reason="", now=bootstrap.now())
     engine.refresh()
-    health._beat_once(bot, engine, "web here 1")
+    health._write_heartbeat(bot, engine, "web here 1")
     with bot.reading() as session:
         told = upkeep.loaded_versions(Pulses(session).alive(bootstrap.now()))
         served = {version.number: version.id for version in Versions(session).of_voice("sibot")}

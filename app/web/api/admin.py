@@ -23,8 +23,8 @@ from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, Submissi
 from app.web.http.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])
-LOOK_EVERY = 0.5
-"""Seconds between two looks at a run that somebody watches."""
+POLL_EVERY = 0.5
+"""Seconds between two reads of a run that a client watches."""
 
 
 @router.post(
@@ -55,24 +55,24 @@ def run(run: RunId, session: Reading) -> RunOut:
     return run_out(Runs(session).one(run))
 
 
-def _look(run: RunId, bot: BotDep) -> RunReport:
+def _read_run(run: RunId, bot: BotDep) -> RunReport:
     with bot.reads(Runs) as runs:
         return runs.one(run)
 
 
 @router.get("/runs/{run}/stream", response_class=EventSourceResponse, responses=problems(401, 404))
 async def watch(
-    run: RunId, request: Request, bot: BotDep, report: Annotated[RunReport, Depends(_look)]
+    run: RunId, request: Request, bot: BotDep, report: Annotated[RunReport, Depends(_read_run)]
 ) -> AsyncIterator[ServerSentEvent]:
     """The run as it goes on: a `progress` event whenever something has changed, until it has ended."""
     if visit_of(request).head:
         return
     yield _progress(report)
     while not report.state.ended:
-        await asyncio.sleep(LOOK_EVERY)
+        await asyncio.sleep(POLL_EVERY)
         try:
-            newer = await run_in_threadpool(_look, run, bot)
-        except TRANSIENT_DB_ERRORS:  # whoever watches waits with us
+            newer = await run_in_threadpool(_read_run, run, bot)
+        except TRANSIENT_DB_ERRORS:  # the client waits until it is back
             continue
         if newer != report:
             yield _progress(newer)

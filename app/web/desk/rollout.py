@@ -17,7 +17,6 @@ from app.web.desk.overview import overview
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
 from app.web.http.deps import LARGEST_ID, BotDep, Slug
 from app.web.http.forms import GenuineForm
-from app.web.http.language import language_of
 from app.web.http.page import page, see_other, set_flash
 from app.web.readers import charts
 
@@ -81,17 +80,7 @@ def evidence(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Re
     newest = _newest(bot, voice)
     if newest is None:
         return Response(status_code=404)
-    words = charts.TEXTS[language_of(request)]
-    drawn = charts.evidence(
-        newest,
-        title=words["evidence"],
-        better=words["better"],
-        worse=words["worse"],
-        enough=words["enough"],
-        goal=bot.settings.trial_rules.enough,
-        narrow=bool(narrow),
-    )
-    return charts.response(drawn, NO_STORE)
+    return charts.evidence(request, newest, goal=bot.settings.trial_rules.enough, narrow=bool(narrow), headers=NO_STORE)
 
 
 @router.post("/{voice}/trial/stop")

@@ -1,4 +1,4 @@
-"""What routes ask for. One unit of work a request, kept before the answer leaves."""
+"""Dependencies of routes (FastAPI): the bot, the visitor, a session, and the types of path parameters."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -34,19 +34,19 @@ def reader_of(request: Request) -> Reader:
     return cast("Reader", request.app.state.reader)
 
 
-def _at_once(look: Callable[[Request], Thing]) -> Callable[[Request], Awaitable[Thing]]:
-    """*look*, called where it stands: FastAPI sends plain functions to a thread, which costs more than these do."""
+def _inline(get: Callable[[Request], Thing]) -> Callable[[Request], Awaitable[Thing]]:
+    """*get* on the event loop: FastAPI runs plain functions in a thread, which costs more than these do."""
 
-    async def looked(request: Request) -> Thing:
-        return look(request)
+    async def got(request: Request) -> Thing:
+        return get(request)
 
-    return looked
+    return got
 
 
-BotDep = Annotated[Bot, Depends(_at_once(bot_of))]
-EngineDep = Annotated[Engine, Depends(_at_once(engine_of))]
-ReaderDep = Annotated[Reader, Depends(_at_once(reader_of))]
-VisitorDep = Annotated[Visitor, Depends(_at_once(visitor_of))]
+BotDep = Annotated[Bot, Depends(_inline(bot_of))]
+EngineDep = Annotated[Engine, Depends(_inline(engine_of))]
+ReaderDep = Annotated[Reader, Depends(_inline(reader_of))]
+VisitorDep = Annotated[Visitor, Depends(_inline(visitor_of))]
 
 
 def _transaction(bot: BotDep) -> Iterator[Session]:

@@ -1,6 +1,7 @@
-"""Errors, translated once: what the domain or a framework raised becomes a page, or problem+json (RFC 9457).
+"""Errors, translated once: an exception of the domain or a framework becomes a page, or problem+json (RFC 9457).
 
-Who asks under `/api/` or of the operations gets JSON; everybody else a page in his language.
+Requests under `/api/` and for operations get JSON, all others a page in the visitor's language. What happens while the
+database is away is told in `database_away.py`.
 """
 
 import json
@@ -53,7 +54,7 @@ CODES = {
     422: "invalid",
 }
 SHORT_WAIT = 5
-"""Seconds: what we ask for when we cannot know better."""
+"""Seconds in `Retry-After` where nothing better is known."""
 
 
 class FormExpired(Exception):
@@ -63,14 +64,14 @@ class FormExpired(Exception):
 
 
 def install(app: FastAPI) -> None:
-    """Have the site answer these errors."""
+    """Register the handlers of these errors."""
     known = (*STATUSES, errors.PoemBotError, FormExpired, *TRANSIENT_DB_ERRORS)
     for kind in (*known, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _handle)
 
 
 def code_of(error: Exception) -> str:
-    """The word by which pages and programs know an error."""
+    """The code by which pages and programs know an error."""
     return "unavailable" if isinstance(error, TRANSIENT_DB_ERRORS) else str(getattr(error, "code", "error"))
 
 
@@ -92,7 +93,7 @@ def retry_after_of(error: Exception) -> int | None:
 
 def _handle(request: Request, error: Exception) -> Response:
     if isinstance(error, RequestValidationError):
-        return _misfit(request, error)
+        return _invalid(request, error)
     if isinstance(error, HTTPException):
         code = error.detail if error.detail in CODES.values() else CODES.get(error.status_code, "error")
         headers = {"Allow": ", ".join(allowed(request))} if error.status_code == 405 else error.headers
@@ -104,7 +105,7 @@ def _handle(request: Request, error: Exception) -> Response:
 
 
 def allowed(request: Request) -> list[str]:
-    """The methods that the address of *request* answers, whichever routes they belong to."""
+    """The methods allowed at the address of *request*, over all routes that match it."""
     routes = request.app.router.routes
 
     def answered(method: str) -> bool:
@@ -115,15 +116,15 @@ def allowed(request: Request) -> list[str]:
     return ["HEAD", *methods] if "GET" in methods else methods
 
 
-def _misfit(request: Request, error: RequestValidationError) -> Response:
-    """A request of the wrong shape. A path that cannot be the address of anything is simply unknown."""
+def _invalid(request: Request, error: RequestValidationError) -> Response:
+    """A request that failed validation. A path that cannot be the address of anything is simply unknown."""
     found = error.errors()
     if any(entry["loc"][:1] == ("path",) for entry in found):
         return answer(request, 404, "unknown")
-    told = [
+    details = [
         {"where": [_clean(str(part)) for part in entry["loc"]], "what": _clean(str(entry["msg"]))} for entry in found
     ]
-    return answer(request, 422, "invalid", errors=told[:20])
+    return answer(request, 422, "invalid", errors=details[:20])
 
 
 def answer(
@@ -136,7 +137,7 @@ def answer(
     errors: Sequence[Mapping[str, object]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error in the form that the asker understands."""
+    """An error response: JSON for programs, a redirect or a page for readers."""
     metrics: Metrics = request.app.state.metrics
     metrics.refused(code)
     more = {**(headers or {}), **({"Retry-After": str(retry_after)} if retry_after else {})}
@@ -156,7 +157,7 @@ def answer(
 
 
 async def answer_outside(request: Request, status: int, code: str) -> Response:
-    """The same from outside the routes, where nothing may block."""
+    """The same for middleware, which runs on the event loop and must not block."""
     return await run_in_threadpool(answer, request, status, code)
 
 
@@ -169,7 +170,7 @@ def problem(
     errors: Sequence[Mapping[str, object]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """An error for programs."""
+    """An error response for programs."""
     body: dict[str, object] = {
         "type": f"urn:poem-bot:{code}",
         "title": HTTPStatus(status).phrase,
@@ -186,5 +187,5 @@ def problem(
 
 
 def _clean(text: str) -> str:
-    """Fit to be sent: what a visitor typed may not even be text."""
+    """Valid UTF-8, and short: an error may quote what a visitor typed."""
     return text.encode("utf-8", "replace").decode()[:500]

@@ -1,6 +1,6 @@
-"""Forms: what a page sends back. Nothing here refuses what was typed; it is read as well as it can be.
+"""Forms: parsing what a page sends back, and its CSRF token. Nothing here refuses what was typed.
 
-Fields are read by hand and not by FastAPI, so that a form with a mistake can still be given back filled.
+Fields are read by hand and not by FastAPI, so that a form with a mistake can be shown again as it was filled in.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ MOST_FIELDS = 200
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form that came back."""
+    """A submitted form."""
 
     fields: FormData
     genuine: bool
@@ -82,7 +82,7 @@ def _form(request: Request, visitor: VisitorDep, fields: Annotated[FormData, Dep
         temperature=typed("temperature"),
     )
     visit_of(request).draft = draft
-    return Form(fields, keys_of(request).form_is_ours(typed("csrf_token"), visitor.id), draft)
+    return Form(fields, keys_of(request).form_is_valid(typed("csrf_token"), visitor.id), draft)
 
 
 AnyForm = Annotated[Form, Depends(_form)]

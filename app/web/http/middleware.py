@@ -1,4 +1,4 @@
-"""The outermost layer: every request gets an id, a log event, a measurement and an answer with our headers.
+"""The outermost middleware: every request gets an id, a log event, a measurement, and our headers on its response.
 
 HEAD is answered as the GET it stands for, without the body.
 """
@@ -21,15 +21,15 @@ from app.web.ops.metrics import Metrics
 log = structlog.get_logger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TOKEN = re.compile(r"/submissions/[^/]+")
-"""A token is its author's secret, also in an address that leads nowhere."""
+"""A token is its author's secret: it is cut out of logged paths, also of those that no route matches."""
 QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/static/")
-"""Asked every few seconds by machines: logged only when something is wrong."""
+"""Asked every few seconds by machines: logged only on errors."""
 
 
 class RequestMiddleware:
     """ASGI middleware around everything else.
 
-    *headers* leave with every answer, *answer* makes the page for what nobody caught.
+    *headers* are set on every response, *answer* makes the page for an exception that nothing caught.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, answer: Answer, headers: Mapping[str, str]) -> None:
@@ -49,21 +49,21 @@ class RequestMiddleware:
         visit = Visit(request_id, head=method == "HEAD")
         scope = {**scope, "method": "GET" if visit.head else method}
         scope["state"] = {**scope.get("state", {}), "visit": visit}
-        way_out = _WayOut(send, visit, self._headers)
+        outgoing = _Outgoing(send, visit, self._headers)
         began = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._app(scope, receive, way_out)
+                await self._app(scope, receive, outgoing)
             except Exception:
                 log.exception("http.failed", method=method, path=scope["path"])
-                if way_out.status:  # too late for another answer: the connection must break off
+                if outgoing.status:  # the response has begun: only breaking the connection off can tell the client
                     raise
                 response = await self._answer(Request(scope, receive), 500, "error")
-                await response(scope, receive, way_out)
+                await response(scope, receive, outgoing)
             finally:
-                self._note(scope, method, way_out.status, time.perf_counter() - began)
+                self._record(scope, method, outgoing.status, time.perf_counter() - began)
 
-    def _note(self, scope: MutableMapping[str, Any], method: str, status: int, seconds: float) -> None:
+    def _record(self, scope: MutableMapping[str, Any], method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None) or "other"
         self._metrics.request(method, route, status, seconds)
         if status < 400 and scope["path"].startswith(QUIET_PATHS):
@@ -72,27 +72,27 @@ class RequestMiddleware:
         log.info("http.request", method=method, path=path, status=status, seconds=round(seconds, 4))
 
 
-class _WayOut:
-    """What leaves: adds headers and cookies, and keeps the body of a HEAD back."""
+class _Outgoing:
+    """Wraps `send`: adds headers and cookies, and drops the body of a HEAD."""
 
     def __init__(self, send: Send, visit: Visit, headers: Mapping[str, str]) -> None:
         self._send = send
         self._visit = visit
         self._headers = headers
         self.status = 0
-        """Of the answer; 0 before it started."""
+        """Status of the response; 0 before it has started."""
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(raw=list(message["headers"]))
-            self._dress(headers)
+            self._add_headers(headers)
             message = {**message, "headers": headers.raw}
         elif message["type"] == "http.response.body" and self._visit.head:
             message = {**message, "body": b""}
         await self._send(message)
 
-    def _dress(self, headers: MutableHeaders) -> None:
+    def _add_headers(self, headers: MutableHeaders) -> None:
         headers["X-Request-ID"] = self._visit.request_id
         for name, value in self._headers.items():
             headers.setdefault(name, value)
@@ -100,6 +100,6 @@ class _WayOut:
             headers["Cache-Control"] = "private, no-cache"
             headers.add_vary_header("Cookie, Accept-Language")
         if headers["cache-control"].startswith("public"):
-            return  # whoever keeps it for others must not hand them one visitor's cookie
+            return  # a shared cache must not hand one visitor's cookie to others
         for cookie in self._visit.cookies:
             headers.append("Set-Cookie", cookie)

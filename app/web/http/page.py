@@ -1,7 +1,8 @@
-"""Pages: templates, words and the frame that all of them share. Knows no route."""
+"""Pages: templates, translations, filters, and the frame that all pages share. Knows no route."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -13,23 +14,25 @@ from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from app.domain.errors import UnknownVoice
 from app.domain.version import VoiceReport
 from app.store.voices import Voices
 from app.web.http.admins import admin_of
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.language import LANGS, Lang, catalogue, josa_filter, language_of, voice_for
 from app.web.http.static import Assets
-from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visitor_of
+from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 FLASH = "flash"
 _FLASH = re.compile(r"[a-z_]{1,30}")
 KOREA = timezone(timedelta(hours=9), "KST")
-FRAME: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
-"""What a template may ask for though its route had nothing to say."""
+DEFAULTS: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
+"""Values of names that a template may use although its route did not give them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +49,31 @@ class Draft:
     temperature: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page shows around its own content."""
+
+    voices: tuple[VoiceReport, ...]
+    """Every voice that serves."""
+    admin: str | None
+    """Who is logged in to the desk."""
+
+    def voice(self, slug: str) -> VoiceReport:
+        """The voice of that slug. Raises UnknownVoice."""
+        found = next((voice for voice in self.voices if voice.slug == slug), None)
+        if found is None:
+            raise UnknownVoice(slug)
+        return found
+
+
 @pass_context
 def moment(context: Context, at: datetime) -> Markup:
     """A date and a time: Korea's on Korean pages, UTC on others."""
     if context.get("lang") == "ko":
-        words = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
+        shown = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
     else:
-        words = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
-    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), words)
+        shown = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
+    return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
 
 
 @pass_context
@@ -64,13 +84,13 @@ def percent(context: Context, share: float) -> str:
 
 @pass_context
 def figure(context: Context, number: int) -> str:
-    """A number, with its thousands parted."""
+    """A number with separators of thousands."""
     return str(format_decimal(number, locale=context.get("lang", "ko")))
 
 
 @pass_context
 def tongue(context: Context, language: str) -> str:
-    """A language by its name: `en` is 영어 on Korean pages, English on English ones."""
+    """The name of a language: `en` is 영어 on Korean pages, English on English ones."""
     try:
         return Locale.parse(language, sep="-").get_language_name(context.get("lang", "ko")) or language
     except (ValueError, UnknownLocaleError):
@@ -82,12 +102,12 @@ class Pages:
 
     def __init__(self, folder: Path = TEMPLATES) -> None:
         self.assets = Assets(folder / "static")
-        self.words = {lang: catalogue(folder / "locale", lang) for lang in LANGS}
+        self.translations = {lang: catalogue(folder / "locale", lang) for lang in LANGS}
         self._environments = {lang: self._environment(folder, lang) for lang in LANGS}
 
     def render(self, template: str, lang: Lang, context: Mapping[str, object]) -> str:
         """The HTML of a page."""
-        return self._environments[lang].get_template(template).render({**FRAME, **context, "lang": lang})
+        return self._environments[lang].get_template(template).render({**DEFAULTS, **context, "lang": lang})
 
     def _environment(self, folder: Path, lang: Lang) -> Environment:
         environment = Environment(
@@ -98,8 +118,8 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        words = self.words[lang]
-        cast("Any", environment).install_gettext_callables(words.ugettext, words.ungettext, newstyle=True)
+        found = self.translations[lang]
+        cast("Any", environment).install_gettext_callables(found.ugettext, found.ungettext, newstyle=True)
         environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
         environment.filters |= {"figure": figure, "tongue": tongue}
         environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
@@ -117,69 +137,78 @@ def page(
 ) -> HTMLResponse:
     """A page in the visitor's language; the frame (voices, admin, flash, form token) is added here."""
     pages: Pages = request.app.state.pages
-    voices, admin = _frame(request)
+    around = _frame_if_there(request)
     here = request.path_params.get("voice")
     frame: dict[str, object] = {
-        "voices": voices,
-        "voice": next((v for v in voices if v.slug == here), None),
-        "host": voice_for(request, voices),
+        "voices": around.voices,
+        "voice": next((v for v in around.voices if v.slug == here), None),
+        "host": voice_for(request, around.voices),
         "path": request.url.path,
         "address": _address(request),
         "origin": origin_of(request),
         "csrf": keys_of(request).sign_form(visitor_of(request).id),
-        "admin": admin,
+        "admin": around.admin,
         "flash": _flash(request),
     }
-    told = frame | context
-    lang = language_of(request, cast("VoiceReport | None", told["voice"]))
-    html = pages.render(template, lang, told)
+    values = frame | context
+    lang = language_of(request, cast("VoiceReport | None", values["voice"]))
+    html = pages.render(template, lang, values)
     return HTMLResponse(html, status, headers={"Content-Language": lang, **(headers or {})})
 
 
 def feed(request: Request, template: str, **context: object) -> Response:
     """A feed: the same words and addresses as the pages, without their frame."""
     pages: Pages = request.app.state.pages
-    told = {"path": request.url.path, "origin": origin_of(request)}
+    values = {"path": request.url.path, "origin": origin_of(request)}
     lang = language_of(request, cast("VoiceReport | None", context.get("voice")))
-    xml = pages.render(template, lang, told | context)
+    xml = pages.render(template, lang, values | context)
     return Response(xml, media_type="application/atom+xml")
 
 
-def say(request: Request, text: str, *, voice: VoiceReport | None = None, **names: object) -> str:
-    """A sentence of the catalogue in the visitor's language, for what is no page. *voice*: whose poem it is about."""
+def translate(request: Request, text: str, *, voice: VoiceReport | None = None, **names: object) -> str:
+    """A text of the catalogue in the visitor's language, for what is no page. *voice*: whose poem it is about."""
     pages: Pages = request.app.state.pages
-    return pages.words[language_of(request, voice)].ugettext(text) % names
+    return pages.translations[language_of(request, voice)].ugettext(text) % names
 
 
-def mark(request: Request, voice: VoiceReport, number: int) -> str:
-    """What everything kept is marked with: that a machine wrote it, and which."""
-    return f"{say(request, 'AI 생성', voice=voice)} · {voice.title} {say(request, '판 %(n)s', voice=voice, n=number)}"
+def ai_label(request: Request, voice: VoiceReport, number: int) -> str:
+    """The label of everything that leaves the site: that a machine wrote it, and which version."""
+    made_by, version = translate(request, "AI 생성", voice=voice), translate(request, "판 %(n)s", voice=voice, n=number)
+    return f"{made_by} · {voice.title} {version}"
 
 
 def origin_of(request: Request) -> str:
-    """Where this site is, as others reach it: behind TLS in production, whatever the last hop spoke."""
+    """Scheme and host of this site as others reach it: https in production, whatever the last proxy spoke."""
     scheme = "https" if settings_of(request).env == "production" else request.url.scheme
     return f"{scheme}://{request.url.netloc}"
 
 
-def _frame(request: Request) -> tuple[Sequence[VoiceReport], str | None]:
-    """Every page's voices and admin; a page that says the database is away must do without."""
+def frame_of(request: Request, session: Session | None = None) -> Frame:
+    """The frame of a request's pages, read once: in *session* if there is one, else in a transaction of its own."""
+    visit = visit_of(request)
+    if not isinstance(visit.frame, Frame):
+        with nullcontext(session) if session is not None else request.app.state.bot.reading() as reading:
+            visit.frame = Frame(tuple(Voices(reading).all()), admin_of(request, reading))
+    return visit.frame
+
+
+def _frame_if_there(request: Request) -> Frame:
+    """An error page that says the database is away must do without."""
     try:
-        with request.app.state.bot.reading() as session:
-            return Voices(session).all(), admin_of(request, session)
+        return frame_of(request)
     except TRANSIENT_DB_ERRORS:
-        return (), None
+        return Frame((), None)
 
 
 def _address(request: Request) -> str:
-    """Where to come back to; what answers a form has no address, so the page it was sent from, or nearly."""
+    """Where to come back to: this page, or for the answer to a form, which has no address, the voice's page."""
     if request.method not in ("GET", "HEAD"):
         return f"/{request.path_params.get('voice', '')}"
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def set_flash(request: Request, code: str) -> None:
-    """One sentence for the next page that is shown."""
+    """Show one message, named by *code*, on the next page."""
     set_cookie(request, FLASH, code, life=60)
 
 

@@ -1,7 +1,11 @@
-"""The guard: what a request must be before anything of ours reads it, and what every answer carries.
+"""Security of requests and responses: host, body size, cross-site requests (CSRF), content type; security headers.
 
-Unsafe requests must come from our own pages (Sec-Fetch-Site, else Origin); who sends neither is no browser and
-carries nobody's cookies by accident. A bearer token needs no origin: no foreign page can make a browser send it.
+Unsafe requests must come from our own pages (Sec-Fetch-Site, else Origin); a client that sends neither is no browser,
+and carries nobody's cookies by accident. A bearer token needs no origin: no foreign page can make a browser send it.
+
+Hosts are checked here and not by Starlette's TrustedHostMiddleware: that answers in plain text instead of our error
+page, cuts IPv6 addresses at their first colon, knows no paths that any name may ask for, and checks nothing where no
+names are configured, while our links and feeds repeat the name they were asked by.
 """
 
 import re
@@ -16,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 FOR_MACHINES = ("/healthz", "/readyz", "/metrics")
-"""Asked by address, from beside: they answer to any name."""
+"""Probes ask by address, from the same network: these paths answer to any name."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request's body."""
@@ -32,20 +36,20 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
-"""On every answer. `same-origin` referrers keep submission tokens in the house and leave form posts their Origin."""
+"""On every response. `same-origin` referrers keep submission tokens on this site and leave form posts their Origin."""
 ONLY_TLS = {"Strict-Transport-Security": "max-age=31536000"}
-"""In production, where cookies are Secure: browsers heed it over TLS only."""
+"""In production, where cookies are Secure: browsers obey it over TLS only."""
 Answer = Callable[[Request, int, str], Awaitable[Response]]
 
 
-def name_in(host: str | None) -> str | None:
-    """The name in a Host header; None where it is not a name or an address and perhaps a port, and nothing else."""
+def host_name(host: str | None) -> str | None:
+    """The name in a Host header, in lower case; None unless it is a name or an address, perhaps with a port."""
     found = _HOST.fullmatch(host or "")
     return found[1].lower().rstrip(".") if found and 0 < int(found[2] or 80) < 65_536 else None
 
 
-def is_from_here(headers: Headers) -> bool:
-    """Does an unsafe request come from one of our own pages, or from no page at all?"""
+def is_same_origin(headers: Headers) -> bool:
+    """Does an unsafe request come from one of our own pages, or from no browser at all?"""
     if headers.get("authorization", "").lower().startswith("bearer "):
         return True
     site = headers.get("sec-fetch-site")
@@ -70,9 +74,9 @@ def _has_body(headers: Headers) -> bool:
 
 
 class Guard:
-    """ASGI middleware: turns away what should not come further.
+    """ASGI middleware: refuses requests before any route reads them.
 
-    *answer* makes the refusal in the asker's form; *hosts* are the names the site answers to, all of them when empty.
+    *answer* makes the error response; *hosts* are the names the site answers to, any when empty.
     """
 
     def __init__(self, app: ASGIApp, answer: Answer, hosts: Collection[str] = ()) -> None:
@@ -90,24 +94,24 @@ class Guard:
             response = await self._answer(Request(scope, receive), *refusal)
             await response(scope, receive, send)
             return
-        await self._app(scope, _measured(receive), send)
+        await self._app(scope, _limited(receive), send)
 
     def _refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         length = headers.get("content-length", "0")
-        name = name_in(headers.get("host"))
+        name = host_name(headers.get("host"))
         if name is None or (self._hosts and name not in self._hosts and path not in FOR_MACHINES):
             return 400, "bad_host"
         if length.isdecimal() and len(length) < 20 and int(length) > LARGEST_BODY:
             return 413, "too_large"
-        if method not in SAFE and not is_from_here(headers):
+        if method not in SAFE and not is_same_origin(headers):
             return 403, "cross_origin"
         if method not in SAFE and path.startswith("/api/") and _has_body(headers) and not _is_json(headers):
             return 415, "not_json"
         return None
 
 
-def _measured(receive: Receive) -> Receive:
-    """The same body, counted: chunked ones do not say beforehand how long they are."""
+def _limited(receive: Receive) -> Receive:
+    """The same body, counted: a chunked one does not say beforehand how long it is."""
     taken = 0
 
     async def measured() -> Message:

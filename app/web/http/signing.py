@@ -1,4 +1,4 @@
-"""The keys of the site: what signs cookies and forms, and what hides addresses. Knows no request."""
+"""Signing: cookies, form tokens (CSRF) and candidates, and keyed hashes of addresses. Knows no request."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ CANDIDATE_LIFE = 3600
 
 
 class Keys:
-    """Signs and reads what leaves the site and comes back; one secret, a salt for each use."""
+    """Signs what leaves the site and verifies it when it comes back; one secret, a salt for each use."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -38,7 +38,7 @@ class Keys:
         """The token of a form on a page of this visitor."""
         return str(self._forms.dumps(visitor))
 
-    def form_is_ours(self, token: str, visitor: str) -> bool:
+    def form_is_valid(self, token: str, visitor: str) -> bool:
         """Was the form given to this visitor, and not too long ago?"""
         try:
             return bool(hmac.compare_digest(str(self._forms.loads(token, max_age=FORM_LIFE)), visitor))
@@ -46,7 +46,7 @@ class Keys:
             return False
 
     def sign_candidate(self, candidate: list[Any]) -> str:
-        """What a visitor sends back when he picks a line: nobody can have written it but us."""
+        """What a visitor sends back when he picks a line: signed, so that only lines we wrote come in that way."""
         return str(self._candidates.dumps(candidate))
 
     def read_candidate(self, token: str) -> list[Any] | None:
@@ -57,12 +57,12 @@ class Keys:
             return None
         return candidate if isinstance(candidate, list) else None
 
-    def mark(self, *what: object) -> str:
-        """A short name for something that must not be guessed from its name."""
+    def opaque_id(self, *what: object) -> str:
+        """A short id that does not tell what it stands for."""
         said = "|".join(str(part) for part in what).encode()
         return hmac.new(self._secret, b"mark|" + said, hashlib.sha256).hexdigest()[:20]
 
-    def hide(self, address: str, now: datetime) -> str:
+    def hash_address(self, address: str, now: datetime) -> str:
         """A keyed hash of an address that changes every day: it tells two visitors apart, and names neither."""
         day = f"{now:%Y-%m-%d}|{address}".encode()
         return hmac.new(self._secret, day, hashlib.sha256).hexdigest()[:32]

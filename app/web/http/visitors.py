@@ -26,8 +26,8 @@ _CRAWLER = re.compile(
     r"yeti/|daum/|embedly|archiver|lighthouse|pingdom|uptime|monitor",
     re.IGNORECASE,
 )
-"""Crawlers and link previews by their own words; `cubot` is a telephone."""
-_AHEAD = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
+"""Crawlers and link previews by their user agent; `cubot` is a telephone."""
+_PREFETCH = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +43,16 @@ class Visitor:
 
 @dataclass(slots=True)
 class Visit:
-    """What the edge keeps for one request; `request.state.visit`."""
+    """What is kept for the length of one request, in `request.state.visit`."""
 
     request_id: str
     head: bool
     """Was it a HEAD request, answered as the GET it stands for?"""
     cookies: list[str] = field(default_factory=list)
-    """`Set-Cookie` values that leave with the answer, whoever makes it."""
+    """`Set-Cookie` values for the response, whichever route makes it."""
     visitor: Visitor | None = None
+    frame: object = None
+    """What every page shows around its own, once it has been read: `page.frame_of`."""
     draft: object = None
     """What was typed into a form, so that an error page can give it back."""
 
@@ -71,14 +73,18 @@ def keys_of(request: Request) -> Keys:
 
 
 def is_quiet(request: Request) -> bool:
-    """Is this somebody who does not read: HEAD, a crawler, a link preview, a prefetch?"""
+    """Is nobody reading: HEAD, a crawler, a link preview, a prefetch? Then nothing is stored and no cookie set."""
     headers = request.headers
-    ahead = " ".join(headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz"))
-    return visit_of(request).head or bool(_AHEAD.search(ahead)) or bool(_CRAWLER.search(headers.get("user-agent", "")))
+    purposes = " ".join(headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz"))
+    return (
+        visit_of(request).head
+        or bool(_PREFETCH.search(purposes))
+        or bool(_CRAWLER.search(headers.get("user-agent", "")))
+    )
 
 
 def visitor_of(request: Request) -> Visitor:
-    """The visitor of this request; a new one takes a cookie home, unless he is quiet."""
+    """The visitor of this request; a new one gets a cookie, unless the request is quiet."""
     visit = visit_of(request)
     if visit.visitor is None:
         visit.visitor = _recognise(request)
@@ -91,12 +97,12 @@ def _recognise(request: Request) -> Visitor:
     keys = keys_of(request)
     known = keys.read_visitor(request.cookies.get(COOKIE, ""))
     returned = known is not None and _ID.fullmatch(known) is not None
-    address = keys.hide(client_of(request), datetime.now(UTC))
+    address = keys.hash_address(client_of(request), datetime.now(UTC))
     return Visitor(known if returned and known else secrets.token_hex(16), returned, address)
 
 
 def set_cookie(request: Request, name: str, value: str, *, life: int = COOKIE_LIFE, path: str = "/") -> None:
-    """Have a cookie leave with the answer: HttpOnly, SameSite=Lax, and Secure in production. *life* 0 deletes it."""
+    """Set a cookie: HttpOnly, SameSite=Lax, and Secure in production. *life* 0 deletes it."""
     carrier = Response()
     secure = settings_of(request).env == "production"
     carrier.set_cookie(name, value, max_age=life, path=path, secure=secure, httponly=True, samesite="lax")

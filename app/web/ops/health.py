@@ -1,4 +1,4 @@
-"""Operations: is it alive, is it ready, how much of everything. For machines; no visitor comes here."""
+"""Health: liveness (`/healthz`), readiness (`/readyz`), and the heartbeat that this process writes to the database."""
 
 import asyncio
 import itertools
@@ -22,20 +22,20 @@ from app.web.http.deps import BotDep, EngineDep
 
 log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
-BEAT_EVERY = 5.0
-"""Seconds between a web process' signs of life."""
-TIDY_BEATS = 720
-"""Beats between two looks at the copies of versions: an hour."""
+HEARTBEAT_EVERY = 5.0
+"""Seconds between two heartbeats of a web process."""
+TIDY_EVERY = 720
+"""Heartbeats between two tidyings of the cache of versions: an hour."""
 NO_STORE = {"Cache-Control": "no-store"}
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What one voice of one web process serves, and what would not load."""
+    """What one voice of one web process serves, and what it failed to load."""
 
     voice: str
     number: int | None
-    """Of the version that serves; None: nothing does."""
+    """The version that serves; None where none does."""
     wanted: int
     error: str | None
 
@@ -50,7 +50,7 @@ def alive() -> JSONResponse:
 def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
     """The process can serve readers: the database answers, and every voice has a version that writes.
 
-    A version that will not load leaves the old one serving: that is said, and is no reason to send readers away.
+    A version that fails to load leaves the old one serving: that is reported, and is no reason to turn readers away.
     """
     serving = {one.voice: one for one in _serving(engine)}
     try:
@@ -73,7 +73,7 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
 
 
 def statuses(pulses: Iterable[Pulse]) -> list[Serving]:
-    """What the web processes said in their pulses, each thing once."""
+    """What the web processes reported with their heartbeats, without repetitions."""
     said: dict[Serving, None] = {}
     for pulse in pulses:
         told = pulse.detail.get("voices")
@@ -82,18 +82,18 @@ def statuses(pulses: Iterable[Pulse]) -> list[Serving]:
     return list(said)
 
 
-async def beat(bot: Bot, engine: Engine) -> None:
-    """Tell the database every few seconds that this process is alive and what it serves; until cancelled."""
+async def heartbeat(bot: Bot, engine: Engine) -> None:
+    """Write to the database every few seconds that this process is alive and what it serves, until cancelled."""
     name = f"web {socket.gethostname()} {os.getpid()}"
     for beats in itertools.count():
-        await run_in_threadpool(_beat_once, bot, engine, name)
-        if beats % TIDY_BEATS == 0:
+        await run_in_threadpool(_write_heartbeat, bot, engine, name)
+        if beats % TIDY_EVERY == 0:
             await run_in_threadpool(_tidy_cache, bot)
-        await asyncio.sleep(BEAT_EVERY)
+        await asyncio.sleep(HEARTBEAT_EVERY)
 
 
 def _tidy_cache(bot: Bot) -> None:
-    """Where the shelf is an object store, forget this machine's copies of what was taken off it."""
+    """Where the shelf is an object store, delete this machine's copies of versions that were removed from it."""
     try:
         with bot.reading() as session:
             forget_pruned(bot.shelf, session)
@@ -101,7 +101,7 @@ def _tidy_cache(bot: Bot) -> None:
         log.warning("cache.untidied", error=str(error))
 
 
-def _beat_once(bot: Bot, engine: Engine, name: str) -> None:
+def _write_heartbeat(bot: Bot, engine: Engine, name: str) -> None:
     detail: Mapping[str, object] = {
         "voices": [asdict(one) for one in _serving(engine)],
         "broken_trials": engine.broken_trials(),

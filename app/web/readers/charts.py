@@ -1,138 +1,142 @@
-"""Charts: SVG that is drawn here and shown as an image, each with a table beside it that says the same.
+"""Charts: SVG from the templates in `templates/charts`, shown as an image beside a table that says the same.
 
-pygal is loaded when the first chart is asked for. Light and dark are the browser's to choose; no script, no font.
+This file turns numbers into pixels; titles, legends and shapes stand in the templates. Light and dark are the browser's
+to choose; no script, no font, nothing loaded.
 """
 
 import base64
 import hashlib
-import html
-import re
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.trial import TrialReport
-from app.domain.version import Rate, VersionReport
+from app.domain.version import VersionReport
+from app.web.http.language import language_of
+from app.web.http.page import Pages
 
-FONT = '"Noto Serif KR", "Noto Serif CJK KR", "Nanum Myeongjo", Batang, serif'
-INK = (
-    "inline:text{fill:#5f574d!important}.axis path{stroke:#b7ac9a!important}.ci path{stroke:#857b6e!important}"
-    ".color-0 .line,.color-1 .line{stroke-width:2.5!important}"
-    "@media(prefers-color-scheme:dark){text{fill:#b3a999!important}.axis path{stroke:#5b5348!important}"
-    ".color-0,.color-0 a:visited{stroke:#d9543f!important;fill:#d9543f!important}.nofill{fill:none!important}}"
+STYLE = (
+    'text{fill:#5f574d;font:14px "Noto Serif KR","Noto Serif CJK KR","Nanum Myeongjo",Batang,serif}'
+    ".title{font-size:17px}.middle{text-anchor:middle}.end{text-anchor:end}"
+    "path,line{fill:none;stroke-width:1}.axis{stroke:#b7ac9a}.grid{stroke:#e2dacb}"
+    ".new{stroke:#b3261e;stroke-width:2.5}.old{stroke:#857b6e;stroke-width:2.5}"
+    ".goal{stroke:#857b6e;stroke-dasharray:4 4}.interval{stroke:#857b6e;stroke-width:1.5}circle{fill:#b3261e}"
+    "@media(prefers-color-scheme:dark){text{fill:#b3a999}.axis{stroke:#5b5348}.grid{stroke:#3b352d}"
+    ".new{stroke:#d9543f}circle{fill:#d9543f}}"
 )
-"""Those of the pages: ink on paper, by day and by night."""
-NEW, OLD = "#b3261e", "#857b6e"
-LEAST = 0.01
-"""Wealth below this is drawn as this: who has lost so much has lost."""
-LADDER = (0.01, 0.1, 1.0, 10.0, 20.0, 100.0, 1e3, 1e4, 1e6, 1e9, 1e12)
-MEDIA_TYPE = "image/svg+xml"
-TEXTS: Mapping[str, Mapping[str, str]] = {
-    "ko": {
-        "rates": "판마다 고른 비율",
-        "evidence": "내기의 배당",
-        "better": "새 판에 건 몫",
-        "worse": "쓰던 판에 건 몫",
-        "enough": "판가름 나는 곳",
-    },
-    "en": {
-        "rates": "Tick-rate by version",
-        "evidence": "What the bets are worth",
-        "better": "on the new version",
-        "worse": "on the old one",
-        "enough": "enough to decide",
-    },
-}
-"""Of the charts, which are no templates."""
+"""The pages' colours: ink on paper, by day and by night."""
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""Content-Security-Policy of a chart: its own style, known by its hash, and nothing else."""
+WIDE, NARROW = (760, 340), (380, 300)
+"""Width and height in pixels; the narrow size is for phones."""
+LEFT, RIGHT, TOP = 70, 16, 44
+"""Margins for the labels of the y axis, none, and the title."""
+LOWEST_WEALTH = 0.01
+"""Wealth below this is drawn as this: a bet that has lost so much is lost."""
+WEALTH_LABELS = (0.01, 0.1, 1.0, 10.0, 20.0, 100.0, 1e3, 1e4, 1e6, 1e9, 1e12)
+MOST_X_LABELS = {WIDE: 20, NARROW: 8}
 
 
-def rates(versions: Sequence[VersionReport], *, title: str, narrow: bool = False) -> bytes:
-    """Tick-rates by version, the oldest first, with their intervals; *narrow*: for a phone."""
-    import pygal
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """The plotting area: pixels of the picture for values of the data."""
 
-    chart: Any = pygal.Line(**_look(title, narrow=narrow), stroke=False, dots_size=5, show_legend=False)
-    chart.value_formatter = _percent
+    size: tuple[int, int]
+    low: float
+    """The value at the bottom, on the scale of `y`."""
+    high: float
+    """The value at the top."""
+    under: int
+    """Pixels below the area, for the labels of the x axis or the legend."""
+
+    @property
+    def width(self) -> int:
+        """Pixels of the area."""
+        return self.size[0] - LEFT - RIGHT
+
+    @property
+    def bottom(self) -> int:
+        """Pixel of the area's lower edge."""
+        return self.size[1] - self.under
+
+    def y(self, value: float) -> float:
+        """The pixel of a value; higher values have smaller ones."""
+        return round(self.bottom - (self.bottom - TOP) * (value - self.low) / (self.high - self.low), 1)
+
+    def x(self, place: int, places: int) -> float:
+        """The pixel of the middle of one of several columns."""
+        return round(LEFT + self.width * (place + 0.5) / places, 1)
+
+
+def rates(request: Request, versions: Sequence[VersionReport], *, narrow: bool) -> Response:
+    """Tick-rates by version, the oldest first, with their 95 % intervals."""
     read = [(version.number, version.tick_rate) for version in reversed(versions) if version.tick_rate is not None]
-    top = max((rate.high for _, rate in read), default=0.1)
-    chart.range = (0, top)
-    chart.y_labels = [top * share for share in (0, 0.25, 0.5, 0.75, 1)]
-    chart.x_labels = [str(number) for number, _ in read]
-    chart.add(title, [_point(rate) for _, rate in read])
-    return _svg(chart)
+    highest = max((rate.high for _, rate in read), default=0.1) or 0.1
+    plot = Plot(NARROW if narrow else WIDE, 0.0, highest, under=40)
+    every = math.ceil(len(read) / MOST_X_LABELS[plot.size]) if read else 1
+    points = [
+        {
+            "x": plot.x(place, len(read)),
+            "y": plot.y(rate.mean),
+            "low": plot.y(rate.low),
+            "high": plot.y(rate.high),
+            "label": number if place % every == 0 else "",
+        }
+        for place, (number, rate) in enumerate(read)
+    ]
+    grid = [(plot.y(highest * share), f"{highest * share:.1%}") for share in (0, 0.25, 0.5, 0.75, 1)]
+    return _drawn(request, "charts/rates.svg", plot, grid, {"Cache-Control": "no-cache"}, points=points)
 
 
 def evidence(
-    trial: TrialReport, *, title: str, better: str, worse: str, enough: str, goal: float, narrow: bool = False
-) -> bytes:
-    """How the wealth of either bet went from reader to reader, on a scale of powers, and where it is enough."""
-    import pygal
-
-    chart: Any = pygal.Line(
-        **_look(title, narrow=narrow), logarithmic=True, show_dots=False, legend_at_bottom=True, truncate_legend=-1
-    )
+    request: Request, trial: TrialReport, *, goal: float, narrow: bool, headers: Mapping[str, str]
+) -> Response:
+    """The wealth of both bets from reader to reader, on a logarithmic scale, and the *goal* where one is enough."""
     path = [(1.0, 1.0), *trial.path]
-    top = max(goal, *(wealth for step in path for wealth in step))
-    chart.y_labels = [rung for rung in LADDER if rung <= max(100, top)]
-    chart.range = (LEAST, max(100, top))
-    chart.value_formatter = _plain
-    chart.add(better, [max(one[0], LEAST) for one in path], stroke_style={"width": 3})
-    chart.add(worse, [max(one[1], LEAST) for one in path], stroke_style={"width": 3})
-    chart.add(enough, [goal] * len(path), stroke_style={"width": 1, "dasharray": "4, 4"})
-    return _svg(chart)
+    highest = max(100.0, goal, *(wealth for step in path for wealth in step))
+    size = NARROW if narrow else WIDE
+    # The legend has three entries: a row each where the picture is narrow, else one row.
+    plot = Plot(size, math.log(LOWEST_WEALTH), math.log(highest), under=76 if narrow else 40)
 
+    def line(wealth: Sequence[float]) -> str:
+        pixels = (
+            f"{plot.x(place, len(wealth))} {plot.y(math.log(max(each, LOWEST_WEALTH)))}"
+            for place, each in enumerate(wealth)
+        )
+        return "M" + "L".join(pixels)
 
-def policy(drawn: bytes) -> str:
-    """What a chart may do: wear the style it brings, known by its hash, and load nothing."""
-    worn = re.findall(rb"<style[^>]*>(.*?)</style>", drawn, flags=re.DOTALL)
-    hashes = (hashlib.sha256(html.unescape(style.decode()).encode()).digest() for style in worn)
-    told = " ".join(f"'sha256-{base64.b64encode(one).decode()}'" for one in hashes)
-    return f"default-src 'none'; style-src {told}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-
-def _look(title: str, *, narrow: bool) -> dict[str, Any]:
-    from pygal.style import Style
-
-    sizes = {"title_font_size": 17, "label_font_size": 14, "major_label_font_size": 14, "legend_font_size": 14}
-    style = Style(
-        background="transparent",
-        plot_background="transparent",
-        font_family=FONT,
-        colors=(NEW, OLD, OLD),
-        no_data_font_size=17,
-        **sizes,
+    return _drawn(
+        request,
+        "charts/evidence.svg",
+        plot,
+        [(plot.y(math.log(each)), _wealth(each)) for each in WEALTH_LABELS if each <= highest],
+        headers,
+        better=line([step[0] for step in path]),
+        worse=line([step[1] for step in path]),
+        goal=plot.y(math.log(goal)),
+        narrow=narrow,
     )
-    return {
-        "title": title,
-        "style": style,
-        "css": ["file://style.css", "file://graph.css", INK],
-        "js": (),
-        "width": 380 if narrow else 760,
-        "height": 300 if narrow else 340,
-        "margin": 12,
-        "no_data_text": "–",
-    }
 
 
-def _point(rate: Rate) -> dict[str, Any]:
-    return {"value": rate.mean, "ci": {"low": rate.low, "high": rate.high}}
+def _drawn(
+    request: Request,
+    template: str,
+    plot: Plot,
+    grid: Sequence[tuple[float, str]],
+    headers: Mapping[str, str],
+    **values: object,
+) -> Response:
+    pages: Pages = request.app.state.pages
+    context = {"plot": plot, "grid": grid, "left": LEFT, "right": RIGHT, "top": TOP, "style": STYLE, **values}
+    drawn = pages.render(template, language_of(request), context)
+    return Response(drawn, media_type="image/svg+xml", headers={**headers, "Content-Security-Policy": POLICY})
 
 
-def _percent(share: float) -> str:
-    return f"{share:.1%}"
-
-
-def _plain(wealth: float) -> str:
+def _wealth(wealth: float) -> str:
     return f"{wealth:,.0f}" if wealth >= 1 else f"{wealth:g}"
-
-
-def _svg(chart: Any) -> bytes:
-    """As an image's bytes, without the script that pygal adds for pages that have its own, nor a style in a tag."""
-    drawn: bytes = chart.render()
-    bare = re.sub(rb"<script.*?</script>", b"", drawn, flags=re.DOTALL)
-    return re.sub(rb' style="([\w-]+): ?([\w.]+);?"', rb' \1="\2"', bare)
-
-
-def response(chart: bytes, headers: Mapping[str, str]) -> Response:
-    """A chart as an image, under a policy of its own."""
-    return Response(chart, media_type=MEDIA_TYPE, headers={**headers, "Content-Security-Policy": policy(chart)})

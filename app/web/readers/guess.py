@@ -67,4 +67,4 @@ def _pick(humans: list[Riddle], bots: list[Riddle], known: set[Riddle]) -> Riddl
 
 def _mark(request: Request, visitor: Visitor, riddle: Riddle) -> str:
     """A name for the line that does not tell whose it is."""
-    return keys_of(request).mark("riddle", visitor.id, riddle.kind, riddle.source, riddle.row)
+    return keys_of(request).opaque_id("riddle", visitor.id, riddle.kind, riddle.source, riddle.row)

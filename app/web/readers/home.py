@@ -3,11 +3,9 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 
-from app.domain.errors import UnknownVoice
-from app.store.voices import Voices
-from app.web.http.deps import BotDep, VisitorDep
+from app.web.http.deps import VisitorDep
 from app.web.http.forms import GenuineForm
-from app.web.http.language import COOKIE, LANGS, voice_for
+from app.web.http.language import COOKIE, LANGS
 from app.web.http.page import page, see_other
 from app.web.http.visitors import set_cookie
 from app.web.readers.poem_page import voice_page
@@ -16,13 +14,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/")
-def home(request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
+def home(request: Request, visitor: VisitorDep) -> Response:
     """The voice for this visitor, rendered in place."""
-    with bot.reads(Voices) as voices:
-        voice = voice_for(request, voices.all())
-    if voice is None:
-        raise UnknownVoice(bot.settings.default_voice)
-    return voice_page(request, voice.slug, visitor)
+    return voice_page(request, None, visitor)
 
 
 @router.get("/about")

@@ -13,10 +13,10 @@ from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, Form, GenuineForm
-from app.web.http.page import page, say, see_other, set_flash
+from app.web.http.page import page, see_other, set_flash, translate
 from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.http.visitors import Visitor
-from app.web.readers.share import SHOWN_ELSEWHERE, card
+from app.web.readers.share import CROSS_ORIGIN, card
 
 router = APIRouter(include_in_schema=False)
 
@@ -69,9 +69,11 @@ def as_picture(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep
         found = Pieces(session).one(piece, visitor.id)
         voice = Voices(session).one(found.voice)
     lines = tuple(line.text for line in found.lines)
-    versions = say(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
-    drawn = card(lines, found.title, versions, f"{say(request, 'AI 생성', voice=voice)} · {voice.title} {versions}")
-    shown = SHOWN_ELSEWHERE if found.status is SubmissionStatus.APPROVED else {"Cache-Control": "no-store"}
+    versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
+    drawn = card(
+        lines, found.title, versions, f"{translate(request, 'AI 생성', voice=voice)} · {voice.title} {versions}"
+    )
+    shown = CROSS_ORIGIN if found.status is SubmissionStatus.APPROVED else {"Cache-Control": "no-store"}
     return Response(drawn, media_type="image/png", headers=shown)
 
 

@@ -5,62 +5,67 @@ from dataclasses import replace
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
-from app.domain.poem import Poem
-from app.store.learned import Learnings
+from app.domain.errors import PoemBotError
+from app.domain.poem import boldness
+from app.engine.engine import Engine
 from app.store.poems import Poems
-from app.store.voices import Voices
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.language import VOICE_COOKIE
-from app.web.http.page import Draft, page
+from app.web.http.page import Draft, frame_of, page
 from app.web.http.visitors import Visitor, is_quiet, set_cookie
-from app.web.readers.writing import current
+from app.web.readers.writing import ShownPoem, current
 
 
-def poem_page(request: Request, poem: str, visitor: Visitor, *, home: bool = False) -> HTMLResponse:
+def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLResponse:
+    """The poem that stands before this visitor; a first visit has one written. *voice* None: the voice for him."""
+    shown = current(request, voice, visitor)
+    if shown is None:
+        return page(request, "about.html")
+    voice = shown.poem.voice
+    if request.cookies.get(VOICE_COOKIE) != voice and not is_quiet(request):
+        set_cookie(request, VOICE_COOKIE, voice)
+    return _render(request, shown, home=True)
+
+
+def poem_page(request: Request, poem: str, visitor: Visitor) -> HTMLResponse:
     """A poem as this visitor sees it. Raises UnknownPoem."""
-    return _render(request, _poem(request, poem, visitor), home=home)
+    return _render(request, _read(request, poem, visitor))
 
 
 def teach_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
     """The visitor's poem with his teach box as he filled it, and what was wrong with it."""
-    poem = _his_poem(request, voice, visitor)
-    if poem is None:
-        raise error
-    return _render(request, poem, error=error, draft=draft, told_in="errors")
+    return _render(request, _his_poem(request, voice, visitor, error), error=error, draft=draft, told_in="errors")
 
 
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
     """The visitor's poem with the words that he typed, and why no new one was written."""
-    poem = _his_poem(request, voice, visitor)
-    if poem is None:
-        raise error
-    return _render(request, replace(poem, prime=draft.prime), error=error, draft=draft)
+    shown = _his_poem(request, voice, visitor, error)
+    typed = replace(shown, poem=replace(shown.poem, prime=draft.prime))
+    return _render(request, typed, error=error, draft=draft)
 
 
 def tick_again(
     request: Request, poem: str, visitor: Visitor, error: Exception, ticked: Collection[int]
 ) -> HTMLResponse:
     """The poem with the boxes as he left them, though they are not saved."""
-    found = _poem(request, poem, visitor)
-    lines = tuple(replace(line, ticked=line.id in ticked) if line.tickable else line for line in found.lines)
-    return _render(request, replace(found, lines=lines), error=error)
+    shown = _read(request, poem, visitor)
+    lines = tuple(replace(line, ticked=line.id in ticked) if line.tickable else line for line in shown.poem.lines)
+    return _render(request, replace(shown, poem=replace(shown.poem, lines=lines)), error=error)
 
 
 def _render(
     request: Request,
-    poem: Poem,
+    shown: ShownPoem,
     *,
     home: bool = False,
     error: Exception | None = None,
     draft: Draft | None = None,
     told_in: str = "flash",
 ) -> HTMLResponse:
-    bot: Bot = request.app.state.bot
-    with bot.reading() as session:
-        voice = Voices(session).one(poem.voice)
-        learned = Learnings(session).of("line", [line.id for line in poem.lines])
+    voice = frame_of(request).voice(shown.poem.voice)
     told: dict[str, object] = {}
     headers: dict[str, str] = {}
     if error is not None:
@@ -72,34 +77,45 @@ def _render(
         "poem.html",
         200 if error is None else status_of(error),
         headers=headers,
-        poem=poem,
+        poem=shown.poem,
         voice=voice,
         last_lesson=voice.lesson,
-        learned=learned,
+        learned=shown.learned,
         home=home,
         draft=draft,
+        boldness=_boldness(request, shown.poem.voice),
         **told,
     )
 
 
-def _poem(request: Request, poem: str, visitor: Visitor) -> Poem:
-    bot: Bot = request.app.state.bot
-    with bot.reads(Poems) as poems:
-        return poems.one(poem, visitor.id)
+def _boldness(request: Request, voice: str) -> tuple[float, float]:
+    """The calm and the bold temperature of the version that serves."""
+    engine: Engine = request.app.state.engine
+    try:
+        return boldness(engine.temperature(voice))
+    except PoemBotError:  # nothing serves the voice at the moment; its poems are still there to be read
+        return boldness(1.0)
 
 
-def _his_poem(request: Request, voice: str, visitor: Visitor) -> Poem | None:
+def _read(request: Request, poem: str, visitor: Visitor) -> ShownPoem:
+    """A poem, and the page's frame in the same transaction. Raises UnknownPoem."""
     bot: Bot = request.app.state.bot
     with bot.reading() as session:
-        Voices(session).one(voice)
+        return _in_frame(request, session, poem, visitor)
+
+
+def _his_poem(request: Request, voice: str, visitor: Visitor, error: Exception) -> ShownPoem:
+    """The visitor's poem, else the newest. Raises *error* where there is none to show it beside, and UnknownVoice."""
+    bot: Bot = request.app.state.bot
+    with bot.reading() as session:
+        frame_of(request, session).voice(voice)
         poems = Poems(session)
         found = poems.current(voice, visitor.id) or poems.newest(voice)
-        return poems.one(found, visitor.id) if found else None
+        if found is None:
+            raise error
+        return _in_frame(request, session, found, visitor)
 
 
-def voice_page(request: Request, voice: str, visitor: Visitor) -> HTMLResponse:
-    """The poem that stands before this visitor; a first visit has one written."""
-    poem = current(request, voice, visitor)
-    if request.cookies.get(VOICE_COOKIE) != voice and not is_quiet(request):
-        set_cookie(request, VOICE_COOKIE, voice)
-    return page(request, "about.html") if poem is None else poem_page(request, poem, visitor, home=True)
+def _in_frame(request: Request, session: Session, poem: str, visitor: Visitor) -> ShownPoem:
+    frame_of(request, session)
+    return ShownPoem.read(session, poem, visitor)

@@ -60,7 +60,7 @@ def write(voice: Slug, request: Request, form: AnyForm, visitor: VisitorDep) -> 
         poem = compose(request, voice, visitor, wish, keep)
     except (FormExpired, Limited, Unfit, UnknownLine, UnknownPoem) as error:
         return write_again(request, voice, visitor, error, form.draft)
-    return see_other(f"/poems/{poem}")
+    return see_other(f"/poems/{poem.id}")
 
 
 @router.get("/{voice}/poems")

@@ -8,7 +8,6 @@ from app.store.tastes import Tastes
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.web.http.deps import BotDep, Slug
-from app.web.http.language import language_of
 from app.web.http.page import page
 from app.web.readers import charts
 
@@ -47,5 +46,4 @@ def rates(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Respo
     """Tick-rates by version, drawn."""
     with bot.reads(Versions) as store:
         found = store.of_voice(voice)
-    drawn = charts.rates(found, title=charts.TEXTS[language_of(request)]["rates"], narrow=bool(narrow))
-    return charts.response(drawn, {"Cache-Control": "no-cache"})
+    return charts.rates(request, found, narrow=bool(narrow))

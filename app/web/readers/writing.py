@@ -1,21 +1,25 @@
 """Having a poem written for a visitor: his current one, or a new one. What pages and JSON share."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from fastapi import Request
+from sqlalchemy.orm import Session
 
 from app.actions import poems as deeds
 from app.bootstrap import Bot, now
-from app.domain.errors import Unfit
-from app.domain.poem import Wish, Writing
+from app.domain.errors import Unfit, UnknownVoice
+from app.domain.poem import Poem, Wish, Writing
 from app.engine.engine import Engine
+from app.store.learned import Learned, Learnings
 from app.store.poems import Poems
 from app.store.visitors import Visitors
-from app.store.voices import Voices
 from app.web.http.deps import greet, storing_poems
+from app.web.http.language import voice_for
+from app.web.http.page import frame_of
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import Visitor, is_quiet
+from app.web.http.visitors import Visitor, is_quiet, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +34,33 @@ class InTurn:
         return self.engine.write(voice, wish, visitor=self.turn)
 
 
+@dataclass(frozen=True, slots=True)
+class ShownPoem:
+    """A poem as a visitor sees it, with what versions learned of it."""
+
+    poem: Poem
+    learned: Mapping[int, Learned]
+    """By line."""
+
+    @classmethod
+    def read(cls, session: Session, poem: str, visitor: Visitor) -> "ShownPoem":
+        """From the database. Raises UnknownPoem."""
+        found = Poems(session).one(poem, visitor.id)
+        return cls(found, Learnings(session).of("line", [line.id for line in found.lines]))
+
+
 def turn_of(visitor: Visitor) -> str:
     """Who takes turns with others when many wait: visitors, and addresses that bring no cookie."""
     return visitor.id if visitor.returned else visitor.address
 
 
-def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> str:
-    """A new poem for *visitor*, stored; its id.
+def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> Poem:
+    """A new poem for *visitor*, stored.
 
     Raises Limited, Unfit, UnknownLine, UnknownVoice, EngineFull, EngineFailed.
     """
     bot, engine, metrics = request.app.state.bot, request.app.state.engine, request.app.state.metrics
-    with bot.reads(Voices) as voices:
-        voices.check(voice)
+    frame_of(request).voice(voice)
     take(request, POEMS, visitor)
     poem = deeds.write(
         wish,
@@ -58,30 +76,41 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
     return poem
 
 
-def current(request: Request, voice: str, visitor: Visitor) -> str | None:
-    """The poem this visitor finds on a voice's page; the first visit has one written.
+def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem | None:
+    """The poem this visitor finds on a voice's page (default: the voice for him); the first visit has one written.
 
-    The quiet, and an address that has had too many, are shown the newest there is; None when there is none.
+    Crawlers and previews, and an address that has had too many, are shown the newest there is; None when there is none.
     """
     bot: Bot = request.app.state.bot
     with bot.reading() as session:
-        Voices(session).check(voice)
+        voice = _voice(request, session, voice)
         poems = Poems(session)
-        mine = poems.current(voice, visitor.id) if visitor.returned else None
-        newest = poems.newest(voice) if mine is None else None
-        returned = Visitors(session).has_returned(visitor.id)
-    if is_quiet(request):
-        return mine or newest
-    if mine is not None:
-        if not returned:
-            note_return(bot, visitor)
-        return mine
+        found = poems.current(voice, visitor.id) if visitor.returned else None
+        quiet = is_quiet(request)
+        if found is None and quiet:
+            found = poems.newest(voice)
+        shown = ShownPoem.read(session, found, visitor) if found else None
+        first_return = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
+    if shown is not None and first_return:
+        note_return(bot, visitor)
+    if shown is not None or quiet:
+        return shown
     try:
-        return compose(request, voice, visitor, Wish(), [])
+        return ShownPoem(compose(request, voice, visitor, Wish(), []), {})
     except Limited:
-        if newest is None:
-            raise
-        return newest
+        with bot.reading() as session:
+            newest = Poems(session).newest(voice)
+            if newest is None:
+                raise
+            return ShownPoem.read(session, newest, visitor)
+
+
+def _voice(request: Request, session: Session, voice: str | None) -> str:
+    frame = frame_of(request, session)
+    chosen = voice_for(request, frame.voices) if voice is None else frame.voice(voice)
+    if chosen is None:
+        raise UnknownVoice(settings_of(request).default_voice)
+    return chosen.slug
 
 
 def note_return(bot: Bot, visitor: Visitor) -> None:
