@@ -5,12 +5,11 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.actions.ports import Queue
 from app.engine.engine import Engine
 from app.engine.reader import Reader
 from app.engine.taste_policy import TastePolicy
@@ -33,15 +32,24 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+class Queue(Protocol):
+    """Announces that there may be work: the broker, or in a simulation nobody."""
+
+    def announce(self, voice: str) -> None:
+        """Say that *voice* may have a run. Never raises and never waits long: the sweep finds what was lost."""
+
+
 @dataclass(frozen=True)
 class Bot:
-    """Everything a process needs; built once by `build`."""
+    """Everything a process needs; built once by `build`. What can be done with it: `app/actions`."""
 
     settings: Settings
     database: Database
     sessions: sessionmaker[Session]
     queue: Queue
     shelf: Shelf
+    clock: Callable[[], datetime] = now
+    """Tells this moment; a test has one of its own."""
 
     def transaction(self, announce: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
         """One unit of work; *announce* is told of its runs after the commit (default: the queue)."""
@@ -91,15 +99,6 @@ class Bot:
     def close(self) -> None:
         """Let go of the database's connections."""
         self.database.dispose()
-
-
-def announcer(session: Session) -> Callable[[str], None]:
-    """Notes a voice that is announced once this session's work is committed."""
-
-    def announce(voice: str) -> None:
-        session.info.setdefault(units.TO_ANNOUNCE, set()).add(voice)
-
-    return announce
 
 
 def build(settings: Settings | None = None, *, queue: Queue | None = None, shipped: Path = SHIPPED) -> Bot:

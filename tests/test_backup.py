@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app import backup, bootstrap
-from app.actions.submissions import examine, teach
+from app import actions, backup, bootstrap
 from app.bootstrap import Bot, now
 from app.domain.errors import UnknownVersion
 from app.domain.poem import Wish
 from app.domain.submission import SubmissionStatus
+from app.domain.visitor import Visitor
 from app.store import migrate
 from app.store.admins import Admins
 from app.store.poems import Poems
@@ -59,9 +59,9 @@ def live(bot: Bot) -> None:
         poem = world.poem(name, version, texts=("'봄'\\ \"비\"", "\u2028눈", "🌧️", "", "끝 %s :x"))
         with bot.transaction() as session:
             Ticks(session).set(world.lines(poem)[0], name, on=True, address="", now=now())
+    ann = Visitor("ann", returned=True, address="")
+    actions.submissions.teach(bot, "sibot", by=ann, text="가르치는 시입니다, 열 글자 넘게", title="제목", consent=True)
     with bot.transaction() as session:
-        taught = examine("가르치는 시입니다, 열 글자 넘게", "제목", None, consent=True)
-        teach(taught, "sibot", "ann", address="", auto_approve=True, submissions=Submissions(session), now=now())
         Admins(session).create("root", "hash", now())
 
 

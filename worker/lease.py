@@ -5,19 +5,16 @@ Whoever does the work only looks at a flag, so that a training step never waits 
 
 import threading
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import Cancelled, LeaseLost
-from app.domain.run import Claim, Phase
-from app.store.clock import told_by
-from app.store.runs import Runs
+from app.domain.run import Claim, Phase, Progress
 
 log = structlog.get_logger(__name__)
 
@@ -29,22 +26,13 @@ class Stopping(Exception):
     """The worker is shutting down; the run goes back into the queue."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Progress:
-    phase: Phase
-    step: int = 0
-    of: int = 0
-    loss: float | None = None
-    seconds_left: float | None = None
-
-
 class Lease:
     """The run of *claim* while this worker holds it; `stopping` is set when the worker must shut down."""
 
     def __init__(self, bot: Bot, claim: Claim, stopping: threading.Event) -> None:
         self.claim = claim
         self._bot, self._stopping = bot, stopping
-        self._progress = _Progress(Phase.LESSON)
+        self._progress = Progress(Phase.LESSON)
         self._over: LeaseLost | Cancelled | None = None
         self._done = threading.Event()
         self._seconds = bot.settings.lease
@@ -81,15 +69,14 @@ class Lease:
         A new phase is written down at once, a step within a second; a loss stays until there is another.
         """
         new = phase is not self._progress.phase
-        self._progress = _Progress(phase, step, of, self._progress.loss if loss is None else loss, seconds_left)
+        self._progress = Progress(phase, step, of, self._progress.loss if loss is None else loss, seconds_left)
         if new:
             self._try_to_write(renewing=False)
         self.check()
 
     def log(self, text: str) -> None:
         """Add a line to the run's log."""
-        with self._bot.transaction() as session:
-            Runs(session).log(self.claim.run, text, datetime.now(UTC))
+        actions.runs.say(self._bot, self.claim.run, text)
 
     def _keep(self) -> None:
         renewed = time.monotonic()
@@ -106,25 +93,10 @@ class Lease:
     def _try_to_write(self, *, renewing: bool) -> bool:
         """Did it get into the database? Notes when the run is over for us."""
         try:
-            self._write(renewing=renewing)
+            actions.runs.report(self._bot, self.claim, self._progress, renew=renewing)
         except (LeaseLost, Cancelled) as error:
             self._over = error
         except SQLAlchemyError as error:  # the database is away; the next attempt tells when it is back
             log.warning("lease.unwritten", error=str(error).splitlines()[0])
             return False
         return True
-
-    def _write(self, *, renewing: bool) -> None:
-        progress = self._progress
-        with self._bot.transaction() as session:
-            runs = Runs(session)
-            if renewing:
-                runs.renew(self.claim, told_by(session), timedelta(seconds=self._seconds))
-            runs.report(
-                self.claim,
-                phase=progress.phase,
-                step=progress.step,
-                of=progress.of,
-                loss=progress.loss,
-                seconds_left=progress.seconds_left,
-            )

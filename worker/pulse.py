@@ -33,14 +33,15 @@ EVERY = 5.0
 @contextmanager
 def pulse(bot: "Bot", kind: str) -> Iterator[None]:
     """Beat as *kind* from a thread of its own as long as the block lasts, busy or idle."""
+    from app import actions  # late: they bring the engine along, which a health check can do without
+
     name = f"{kind}@{socket.gethostname()}:{os.getpid()}"
     stopping = threading.Event()
 
     def beat() -> None:
         while True:
             try:
-                with bot.transaction() as session:
-                    Pulses(session).beat(name, kind, {}, datetime.now(UTC))
+                actions.pulses.beat(bot, name, kind, {})
             except SQLAlchemyError as error:  # the database is away; the next beat tells when it is back
                 log.warning("pulse.failed", error=str(error).splitlines()[0])
             if stopping.wait(EVERY):

@@ -10,27 +10,24 @@ import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.actions import lessons, rollout
-from app.actions.rollout import Candidate
+from app import actions
+from app.actions.versions import Candidate
 from app.bootstrap import Bot, now
+from app.domain import lesson as lessons
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
 from app.domain.heldout import ReadLine, choosers, split
 from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, RunState
 from app.domain.verdict import Scorecard, Verdict
-from app.domain.version import VersionReport
-from app.store.clock import told_by
+from app.domain.version import Version
 from app.store.feedback import FeedbackStore
 from app.store.readings import Readings
-from app.store.runs import Runs
-from app.store.trials import Trials
 from app.store.versions import Versions
 from worker.lease import Lease, Stopping
 
@@ -65,8 +62,8 @@ class _Task:
     """What a run needs, read before the training begins."""
 
     lesson: Lesson
-    base: VersionReport
-    champion: VersionReport
+    base: Version
+    champion: Version
     held_out: tuple[ReadLine, ...]
     """What readers chose, and passed over, whom neither candidate nor champion was taught."""
 
@@ -93,9 +90,7 @@ class Runner:
         return self._one_at_a_time.locked()
 
     def _next(self) -> bool:
-        settings = self._bot.settings
-        with self._bot.transaction() as session:
-            claim = Runs(session).claim(told_by(session), timedelta(seconds=settings.lease), attempts=settings.attempts)
+        claim = actions.runs.claim(self._bot)
         if claim is None:
             return False
         with structlog.contextvars.bound_contextvars(run=claim.run, voice=claim.voice, attempt=claim.attempt):
@@ -127,8 +122,7 @@ class Runner:
 
     def _end(self, claim: Claim, state: RunState, error: str | None, verdict: Verdict | None = None) -> None:
         try:
-            with self._bot.transaction() as session:
-                Runs(session).end(claim, state, error=error, verdict=verdict, now=now())
+            actions.runs.end(self._bot, claim, state, error=error, verdict=verdict)
         except LeaseLost:
             log.warning("run.lost")
         else:
@@ -136,10 +130,7 @@ class Runner:
 
     def _release(self, claim: Claim) -> None:
         try:
-            with self._bot.transaction() as session:
-                runs = Runs(session)
-                runs.release(claim)
-                runs.log(claim.run, "the worker is shutting down; back in the queue", now())
+            actions.runs.give_back(self._bot, claim)
         except LeaseLost:
             log.warning("run.lost")
         else:
@@ -172,7 +163,7 @@ class Runner:
             self._bot.shelf.remove(self._key(claim, task.base.base, fence))
         return task
 
-    def _read(self, version: VersionReport) -> "Checkpoint":
+    def _read(self, version: Version) -> "Checkpoint":
         from models import checkpoint
 
         return checkpoint.read(self._bot.shelf.fetch(version.folder))
@@ -226,8 +217,7 @@ class Runner:
         for line in found.report():
             lease.log(line)
         if not task.base.metrics:  # a base is measured once; its figures are shown beside those of what it was taught
-            with self._bot.transaction() as session:
-                Versions(session).measured(task.base.id, numbers(found.base), found.base_poems)
+            actions.versions.note_base(self._bot, task.base.id, numbers(found.base), found.base_poems)
         return Candidate(
             self._key(claim, task.base.base, claim.fence),
             task.lesson,
@@ -252,17 +242,7 @@ class Runner:
         shelf = self._bot.shelf
         shelf.place(folder, candidate.folder)
         try:
-            with self._bot.transaction() as session:
-                state, number = rollout.publish(
-                    claim,
-                    candidate,
-                    swap=self._bot.settings.swap,
-                    trial_share=self._bot.settings.trial_share,
-                    versions=Versions(session),
-                    runs=Runs(session),
-                    trials=Trials(session),
-                    now=now(),
-                )
+            state, number = actions.versions.publish(self._bot, claim, candidate)
         except LeaseLost:
             shelf.remove(candidate.folder)
             raise

@@ -9,21 +9,14 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 import structlog
 from celery import Celery, signals
 from celery.exceptions import SecurityWarning
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.actions import runs
-from app.bootstrap import Bot, announcer
-from app.store.clock import told_by
-from app.store.feedback import FeedbackStore
-from app.store.runs import Runs
-from app.store.trials import Trials
-from app.store.versions import Versions
-from app.store.voices import Voices
+from app import actions
+from app.bootstrap import Bot
 from app.task_queue import LOOK, SWEEP, SWEEP_EVERY, TIDY, celery_config
 from worker import upkeep
 from worker.pulse import pulse
@@ -49,9 +42,9 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     @celery.task(name=SWEEP)
     def look_around() -> None:
         """Start what is due, announce what nobody took up; weigh trials, learn tastes, prune the shelf."""
-        sweep(bot)
+        actions.runs.start_due(bot)
         upkeep.weigh_trials(bot)
-        upkeep.learn_tastes(bot)
+        actions.tastes.learn_due(bot)
         upkeep.prune(bot)
 
     @celery.task(name=TIDY)
@@ -61,23 +54,6 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
         upkeep.forget(bot)
 
     return celery
-
-
-def sweep(bot: Bot) -> None:
-    """Start the runs that are due, and announce those that wait: lost announcements, leases that ran out."""
-    hours = bot.settings.retrain_every
-    with bot.transaction() as session:
-        runs.sweep(
-            every=timedelta(hours=hours) if hours else None,
-            after=bot.settings.retrain_after,
-            runs=Runs(session),
-            voices=Voices(session),
-            versions=Versions(session),
-            feedback=FeedbackStore(session),
-            on_trial={one.voice for one in Trials(session).under_way()},
-            announce=announcer(session),
-            now=told_by(session),
-        )
 
 
 def work(bot: Bot) -> int:

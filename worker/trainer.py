@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from app.actions import tastes
 from app.domain.lesson import Lesson, Text
 from app.domain.poem import LINES, Wish
 from app.engine.batcher import Batcher
@@ -34,7 +35,6 @@ from models.network import CharNetwork
 from models.sample import key
 from models.taste import Taste, Tasteless
 from models.train import Plan, Training, Watch, bf16_pays, choose_device
-from worker.upkeep import learn_taste
 
 LEARNING_RATE = 3e-4
 """A seventh of what a base is trained with: a lesson adjusts the base, it does not retrain it."""
@@ -176,7 +176,7 @@ def dreams_of(
     if not settings.dreams:
         return []
     try:
-        taste = learn_taste(lesson.judged)
+        taste = tastes.of(lesson.judged)
     except Tasteless:
         return []
     if not taste.report.knows:

@@ -1,7 +1,6 @@
 """Upkeep: what the worker does every few seconds or every hour, besides runs.
 
     weigh_trials   end the trials that are decided, or whose challenger is gone
-    learn_tastes   learn anew what readers of a voice like, once enough of them have ticked
     prune          take versions past `KEEP_VERSIONS` off the shelf
     clear, forget  remove what killed workers left behind; forget visitors who are long gone
 
@@ -9,40 +8,24 @@ All of it is safe to repeat, and safe with several workers at once. Where a fold
 a worker killed in between leaves a stray folder, never a version without one.
 """
 
-import secrets
-import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
-from app.actions import trials as actions
+from app import actions
 from app.bootstrap import Bot, now
-from app.domain import retention
-from app.domain.taste import Judged
 from app.domain.trial import TrialState
 from app.store.cache import forget_pruned
-from app.store.privacy import Privacy
 from app.store.pulses import Pulse, Pulses
 from app.store.retention import Retention
 from app.store.runs import Runs
-from app.store.tastes import Tastes
 from app.store.trials import Trials
-from app.store.versions import Versions
-from app.store.visitors import Visitors
-from app.store.voices import Voices
-from models import taste
-from models.taste import JudgedLine, Taste, Tasteless
 
 log = structlog.get_logger(__name__)
 
-MAX_READINGS = 20_000
-"""Lines that a taste is learned from, the newest: it takes seconds, and readers change."""
 LOADED_WITHIN = timedelta(minutes=10)
 """How old a web process' sign of life may be for what it has in memory to count."""
-UNCONFIRMED_AFTER = timedelta(days=1)
-"""How long a cookie has to come back before its poem is removed."""
 STRAY_AFTER = timedelta(days=1)
 """No run takes so long: what is this old and in no table belongs to nobody."""
 
@@ -55,23 +38,13 @@ def weigh_trials(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialStat
 
     *at*: as if it were then (default: now); a simulation does not wait for visits to be over.
     """
-    moment = at or now()
     with bot.reading() as session:
         under_way = Trials(session).under_way()
         broken = broken_trials(Pulses(session).alive(now()))
     stand: dict[str, TrialState] = {}
     for one in under_way:
         gone = one.trial in broken or not bot.shelf.exists(one.folder)
-        with bot.transaction() as session:
-            state = actions.look(
-                one.voice,
-                gone=gone,
-                swap=bot.settings.swap,
-                rules=bot.settings.trial_rules,
-                trials=Trials(session),
-                versions=Versions(session),
-                now=moment,
-            )
+        state = actions.trials.weigh_trial(bot, one.voice, gone=gone, at=at)
         if state is not None:
             stand[one.voice] = state
             if state is not TrialState.RUNNING:
@@ -85,67 +58,14 @@ def broken_trials(pulses: Iterable[Pulse]) -> set[int]:
     return {trial for trials in told if isinstance(trials, list) for trial in trials}
 
 
-# -- Taste ------------------------------------------------------------------------------------------------------------
-
-
-def learn_tastes(bot: Bot) -> list[str]:
-    """Learn the tastes that are due; their voices."""
-    with bot.reading() as session:
-        due = [voice.slug for voice in Voices(session).all() if _is_due(bot, Tastes(session), voice.slug)]
-    return [voice for voice in due if refresh_taste(bot, voice)]
-
-
-def refresh_taste(bot: Bot, voice: str) -> bool:
-    """Learn a voice's taste from what readers judged so far; False when another worker did meanwhile."""
-    with bot.reads(Tastes) as tastes:
-        before, judged = tastes.newest(voice), tastes.judged(voice)
-    began = time.monotonic()
-    content, serves = _learned(judged)
-    with bot.transaction() as session:
-        tastes = Tastes(session)
-        last = tastes.newest(voice)
-        if (last and last.id) != (before and before.id):
-            return False
-        number = tastes.add(voice, content, serves=serves, now=now())
-    figures = {name: content[name] for name in ("readings", "ticks", "auc", "ece") if name in content}
-    log.info("taste.learned", voice=voice, taste=number, serves=serves, seconds=time.monotonic() - began, **figures)
-    return True
-
-
-def learn_taste(judged: Iterable[Judged]) -> Taste:
-    """The taste of those who judged. Raises Tasteless."""
-    rows = list(judged)[-MAX_READINGS:]
-    return taste.learn([JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address) for one in rows])
-
-
-def _is_due(bot: Bot, tastes: Tastes, voice: str) -> bool:
-    after = bot.settings.taste_after
-    return bool(after) and tastes.new_ticks(voice) >= after
-
-
-def _learned(judged: tuple[Judged, ...]) -> tuple[dict[str, Any], bool]:
-    """What is stored, and whether it serves. That nothing can be learned yet is stored too, to wait for more ticks."""
-    try:
-        learned = learn_taste(judged)
-    except Tasteless as error:
-        return {"readings": len(judged), "ticks": sum(one.ticked for one in judged), "why": str(error)}, False
-    return learned.as_dict(), learned.report.knows
-
-
 # -- Shelf and visitors -----------------------------------------------------------------------------------------------
 
 
 def prune(bot: Bot) -> int:
     """Remove the versions past `KEEP_VERSIONS`; how many."""
-    with bot.transaction() as session:
-        live = loaded_versions(Pulses(session).alive(now(), within=LOADED_WITHIN))
-        folders = [
-            folder
-            for voice in Voices(session).all()
-            for folder in retention.prune(
-                voice.slug, keep=bot.settings.keep_versions, live=live, store=Retention(session), now=now()
-            )
-        ]
+    with bot.reads(Pulses) as pulses:
+        live = loaded_versions(pulses.alive(now(), within=LOADED_WITHIN))
+    folders = actions.versions.prune(bot, live=live)
     for folder in folders:
         bot.shelf.remove(folder)
         log.info("version.pruned", folder=folder)
@@ -178,20 +98,7 @@ def clear(bot: Bot) -> int:
 
 
 def forget(bot: Bot) -> int:
-    """Forget visitors whose cookie never came back, and, past `KEEP_VISITORS`, those who stayed away; how many.
-
-    Address hashes of past days are hashed once more, with a salt that nobody keeps.
-    """
-    today = now().replace(hour=0, minute=0, second=0, microsecond=0)
-    with bot.transaction() as session:
-        Privacy(session).blur(before=today - timedelta(days=1), salt=secrets.token_bytes(32))
-        unconfirmed = Visitors(session).sweep(before=now() - UNCONFIRMED_AFTER)
-    gone: list[str] = []
-    if bot.settings.keep_visitors:
-        with bot.reads(Privacy) as store:
-            gone = store.gone(before=now() - timedelta(days=bot.settings.keep_visitors))
-    for visitor in gone:
-        with bot.transaction() as session:
-            Privacy(session).erase(visitor, now())
-    log.info("visitors.forgotten", unconfirmed=unconfirmed, gone=len(gone))
-    return unconfirmed + len(gone)
+    """Forget visitors whose cookie never came back, and, past `KEEP_VISITORS`, those who stayed away; how many."""
+    unconfirmed, gone = actions.visitors.forget_gone(bot)
+    log.info("visitors.forgotten", unconfirmed=unconfirmed, gone=gone)
+    return unconfirmed + gone

@@ -1,1 +1,36 @@
-"""The deeds of the round trip, one file each. They take their collaborators as keyword arguments."""
+"""What can happen, a function each: `actions.versions.promote(bot, "sibot", 3, by="keeper")`.
+
+An action holds everything that belongs to it: the transaction, the rule it asks (`app/domain`), the entry in the audit
+log, the bell. Pages, JSON, command line, worker and simulation call the same function, and nobody else opens a
+transaction that writes. It commits before it returns.
+"""
+
+from app.actions import (
+    admins,
+    guesses,
+    pieces,
+    poems,
+    pulses,
+    runs,
+    submissions,
+    tastes,
+    ticks,
+    trials,
+    versions,
+    visitors,
+)
+
+__all__ = [
+    "admins",
+    "guesses",
+    "pieces",
+    "poems",
+    "pulses",
+    "runs",
+    "submissions",
+    "tastes",
+    "ticks",
+    "trials",
+    "versions",
+    "visitors",
+]

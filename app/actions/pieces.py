@@ -1,52 +1,55 @@
-"""엮기: a visitor arranges lines he ticked into a piece with a title, and shares it once it has been read."""
+"""엮기, a piece: a visitor weaves it of lines he ticked, takes it back; a moderator decides whether others read it."""
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Protocol
 
-from app.actions.submissions import one_line, screened
+from app.actions.visitors import greet
+from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.piece import FEWEST, MOST
+from app.domain.piece import FEWEST, MOST, Piece
 from app.domain.screening import blocked
-from app.domain.submission import SubmissionStatus
+from app.domain.submission import SubmissionStatus, one_line, screened
+from app.domain.visitor import Visitor
+from app.store.audit import Audit
+from app.store.pieces import Pieces
+from app.store.voices import Voices
 
 
-class PieceStore(Protocol):
-    """Where pieces are kept: `store.pieces.Pieces`."""
+def weave(bot: Bot, voice: str, lines: Sequence[int], *, by: Visitor, title: str, author: str) -> str:
+    """The id of a new piece; the same once more is that piece.
 
-    def add(
-        self,
-        voice: str,
-        visitor: str,
-        *,
-        title: str,
-        author: str | None,
-        lines: Sequence[int],
-        status: SubmissionStatus,
-        now: datetime,
-    ) -> str:
-        """Keep a piece; its id. Raises UnknownLine for a line he has not ticked."""
-
-
-def weave(
-    lines: Sequence[int],
-    voice: str,
-    visitor: str,
-    *,
-    title: str,
-    author: str,
-    auto_approve: bool,
-    pieces: PieceStore,
-    now: datetime,
-) -> str:
-    """The id of a new piece. Raises Unfit (`few_lines`, `no_title`, `not_text`, …), UnknownLine."""
+    Raises Unfit (`few_lines`, `no_title`, `not_text`, …), UnknownVoice, UnknownLine for a line he has not ticked.
+    """
     once = list(dict.fromkeys(lines))
-    if not FEWEST <= len(once) <= MOST:
-        raise Unfit("few_lines", f"a piece has {FEWEST} to {MOST} lines")
-    named, signed = one_line(title), one_line(author)
-    if not named:
-        raise Unfit("no_title", "a piece has a title")
-    words = screened("", named, signed)
-    trusted = auto_approve and blocked(words) is None
-    status = SubmissionStatus.APPROVED if trusted else SubmissionStatus.WAITING
-    return pieces.add(voice, visitor, title=named, author=signed or None, lines=once, status=status, now=now)
+    with bot.transaction() as session:
+        Voices(session).one(voice)
+        if not FEWEST <= len(once) <= MOST:
+            raise Unfit("few_lines", f"a piece has {FEWEST} to {MOST} lines")
+        named, signed = one_line(title), one_line(author)
+        if not named:
+            raise Unfit("no_title", "a piece has a title")
+        trusted = blocked(screened("", named, signed)) is None and bot.settings.auto_approve
+        greet(session, bot, by)
+        return Pieces(session).add(
+            voice,
+            by.id,
+            title=named,
+            author=signed or None,
+            lines=once,
+            status=SubmissionStatus.APPROVED if trusted else SubmissionStatus.WAITING,
+            now=bot.clock(),
+        )
+
+
+def withdraw(bot: Bot, piece: str, *, by: Visitor) -> None:
+    """Its maker takes it back; saying it twice changes nothing. Raises UnknownPiece."""
+    with bot.transaction() as session:
+        Pieces(session).withdraw(piece, by.id, bot.clock())
+
+
+def decide(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by: str) -> list[Piece]:
+    """Approve or reject, or put back into the queue; what its maker has withdrawn stays so. Raises UnknownPiece."""
+    with bot.transaction() as session:
+        decided = Pieces(session).decide(ids, status, by=by, now=bot.clock())
+        for piece in decided:
+            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", f"now {piece.status}", bot.clock())
+    return decided

@@ -1,106 +1,111 @@
-"""Writing a poem for a visitor: read what he keeps, write, store what he is shown."""
+"""A poem is written for a visitor; he opens one at its address; he picks a next line.
 
-import unicodedata
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+Writing takes long, so it reads in one transaction, writes the poem in none, and stores in one.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from typing import Protocol
 
-from app.actions.ports import Writer
+from app.actions.visitors import greet
+from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.poem import MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, Quotation, Wish, Writing
+from app.domain.poem import MOST_LINES, Poem, Quotation, Wish, Writing, WrittenLine, arrange, check
+from app.domain.visitor import Visitor
+from app.store.poems import Poems
+from app.store.visitors import Visitors
+
+CANDIDATES = 3
+"""Next lines that are offered."""
+TRIES = 8
+"""Times the poet is asked for them at most: a timid one says the same thing twice."""
 
 
-class PoemStore(Protocol):
-    """Where poems are kept: `store.poems.Poems`."""
+class Writer(Protocol):
+    """Writes poems: the engine, or in a bench what it wrote in advance."""
 
-    def keep(self, writing: Writing, visitor: str, *, prime: str, fixed_seed: bool, now: datetime) -> str:
-        """Store a poem; its id."""
-
-    def one(self, poem: str, visitor: str | None) -> Poem:
-        """A poem as a visitor sees it."""
-
-    def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:
-        """The lines a visitor keeps."""
-
-    def slots(self, lines: Sequence[int], visitor: str) -> dict[int, int]:
-        """Where they stood."""
+    def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
+        """A poem; *visitor*: whose turn it is. Raises EngineFull, EngineFailed, UnknownVoice."""
 
 
-OpenStore = Callable[[], AbstractContextManager[PoemStore]]
-
-
-def check(wish: Wish) -> Wish:
-    """The wish, if it can be fulfilled. Raises Unfit."""
-    if not 1 <= wish.lines <= MOST_LINES:
-        raise Unfit("bad_lines", f"a poem has 1 to {MOST_LINES} lines")
-    low, high = TEMPERATURES
-    if wish.temperature is not None and not low <= wish.temperature <= high:
-        raise Unfit("bad_temperature", f"the temperature lies between {low} and {high}")
-    return replace(wish, prime=words(wish.prime), own=words(wish.own))
-
-
-def words(text: str) -> str:
-    """A visitor's words for a poem: one clean line. Raises Unfit."""
-    clean = unicodedata.normalize("NFC", " ".join(text.split()))
-    if len(clean) > MOST_PRIME:
-        raise Unfit("prime_too_long", f"a beginning has at most {MOST_PRIME} characters")
-    if not all(c.isprintable() for c in clean):
-        raise Unfit("not_text", "a beginning is text")
-    return clean
-
-
-def keeping(wish: Wish, lines: Sequence[int], visitor: str, *, store: PoemStore) -> Wish:
-    """The wish with *lines* kept, each where it stood; before a line of the visitor's own, one after the other.
-
-    Raises UnknownLine, Unfit.
-    """
-    if not lines and not wish.own:
-        return wish
-    quoted = store.quotations(list(dict.fromkeys(lines)), visitor) if lines else []
-    if wish.own:
-        return _before(quoted, wish)
-    if len(quoted) > wish.lines:
-        raise Unfit("too_many_kept", f"at most {wish.lines} lines can be kept")
-    stood = store.slots(lines, visitor)
-    places: list[Quotation | None] = [None] * wish.lines
-    for quotation in sorted(quoted, key=lambda q: stood.get(q.line or 0, 0)):
-        wanted = min(stood.get(quotation.line or 0, 0), wish.lines - 1)
-        free = [slot for slot, place in enumerate(places) if place is None]
-        places[min(free, key=lambda slot: abs(slot - wanted))] = quotation
-    return replace(wish, keep=tuple(places))
-
-
-def _before(quoted: Sequence[Quotation], wish: Wish) -> Wish:
-    """What is kept, the visitor's line, and at least one line that follows it."""
-    keep = (*quoted, Quotation(None, wish.own))
-    if len(keep) >= MOST_LINES:
-        raise Unfit("too_many_kept", f"after a line of one's own there is room for one more, of {MOST_LINES}")
-    return replace(wish, keep=keep, lines=max(wish.lines, len(keep) + 1))
-
-
-def write(
-    wish: Wish,
-    voice: str,
-    visitor: str,
-    *,
-    keep: Sequence[int] = (),
-    reading: OpenStore,
-    storing: OpenStore,
-    writer: Writer,
-    now: datetime,
-) -> Poem:
+def write(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Poem:
     """Write a poem and store it with the impressions it makes.
 
-    Reads in one transaction, writes the poem in none, stores in one. Raises Unfit,
-    UnknownLine, UnknownVoice, EngineFull, EngineFailed.
+    *keep*: lines of earlier poems that stay. Raises Unfit, UnknownLine, UnknownVoice, EngineFull, EngineFailed.
     """
+    wish = wished(bot, wish, by=by, keep=keep)
+    return store(bot, wish, writer.write(voice, wish, visitor=by.turn), by=by)
+
+
+def wished(bot: Bot, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Wish:
+    """The wish as the engine is to fulfil it, with the kept lines in their places. Raises Unfit, UnknownLine."""
     wish = check(wish)
-    if keep or wish.own:
-        with reading() as store:
-            wish = keeping(wish, keep, visitor, store=store)
-    writing = writer.write(voice, wish)
-    with storing() as store:
-        poem = store.keep(writing, visitor, prime=wish.prime, fixed_seed=wish.seed is not None, now=now)
-        return store.one(poem, visitor)
+    if not keep and not wish.own:
+        return wish
+    with bot.reads(Poems) as poems:
+        quoted = poems.quotations(list(dict.fromkeys(keep)), by.id) if keep else []
+        return arrange(wish, quoted, poems.slots(keep, by.id))
+
+
+def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> Poem:
+    """Store a poem that was written, with the impressions it makes. One with a seed of his own makes none."""
+    with bot.transaction() as session:
+        greet(session, bot, by)
+        poems = Poems(session)
+        poem = poems.keep(writing, by.id, prime=wish.prime, fixed_seed=wish.seed is not None, now=bot.clock())
+        return poems.one(poem, by.id)
+
+
+def show(bot: Bot, poem: str, *, to: Visitor) -> None:
+    """A reader opens a poem by its address: the lines he had not seen make impressions. Raises UnknownPoem."""
+    with bot.reading() as session:
+        seen = Poems(session).one(poem, to.id)
+        returned = Visitors(session).has_returned(to.id)
+    new = not seen.mine and not all(line.tickable or line.primed or line.quoted for line in seen.lines)
+    if new or (to.returned and not returned):
+        with bot.transaction() as session:
+            greet(session, bot, to)
+            Poems(session).show(poem, to.id, bot.clock())
+
+
+def propose(
+    bot: Bot, writer: Writer, voice: str, lines: Sequence[int], *, by: Visitor, temperature: float | None = None
+) -> list[Writing]:
+    """Different next lines after *lines*, each a writing that ends in one; nothing is stored of them.
+
+    Raises Unfit, UnknownLine, EngineFull, EngineFailed.
+    """
+    with bot.reads(Poems) as poems:
+        before = _quoted(poems, lines, by)
+    wish = replace(check(Wish(lines=len(before) + 1, temperature=temperature)), keep=before)
+    found: dict[str, Writing] = {}
+    for _ in range(TRIES):
+        writing = writer.write(voice, wish, visitor=by.turn)
+        found.setdefault(writing.lines[-1].text, writing)
+        if len(found) == CANDIDATES:
+            break
+    return list(found.values())
+
+
+def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor) -> str:
+    """The id of a poem of *lines* and the one line of *writing* that was picked; a second click finds it there.
+
+    Raises Unfit, UnknownLine.
+    """
+    with bot.transaction() as session:
+        greet(session, bot, by)
+        poems = Poems(session)
+        quoted = _quoted(poems, lines, by)
+        kept = [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in enumerate(quoted)]
+        whole = replace(writing, lines=(*kept, replace(writing.lines[0], slot=len(kept))))
+        last = poems.current(writing.voice, by.id)
+        if last and [line.text for line in poems.one(last, by.id).lines] == [line.text for line in whole.lines]:
+            return last
+        return poems.keep(whole, by.id, prime="", fixed_seed=False, now=bot.clock())
+
+
+def _quoted(poems: Poems, lines: Sequence[int], by: Visitor) -> tuple[Quotation, ...]:
+    """The lines that another one is to follow. Raises UnknownLine, Unfit when there is no room for one."""
+    if len(lines) >= MOST_LINES:
+        raise Unfit("too_many_kept", f"a poem has at most {MOST_LINES} lines")
+    return tuple(poems.quotations(lines, by.id))

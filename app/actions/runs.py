@@ -1,124 +1,122 @@
-"""Starting runs: by the admin, from the shell, by count, by time."""
+"""Runs: one is asked for, by an admin, from the shell, by the count or by the clock; a worker takes it up and ends it.
 
-from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Protocol
+Every write of a worker names its claim: one that has lost the run writes nothing.
+"""
 
-from app.domain.run import Cause, RunReport
-from app.domain.version import VoiceReport
+from datetime import datetime, timedelta
 
+from sqlalchemy.orm import Session
 
-class RunStore(Protocol):
-    """Where runs are kept: `store.runs.Runs`."""
-
-    def start(self, voice: str, cause: Cause, now: datetime) -> tuple[int, bool]:
-        """A new run, or the one under way."""
-
-    def one(self, run: int) -> RunReport:
-        """A run by its number."""
-
-    def waiting(self, now: datetime) -> list[str]:
-        """Voices with a run that nobody holds."""
-
-    def last_started(self, voice: str) -> datetime | None:
-        """When the newest run was asked for."""
+from app.bootstrap import Bot
+from app.domain.run import Cause, Claim, Progress, RunReport, RunState
+from app.domain.schedule import Schedule
+from app.domain.verdict import Verdict
+from app.store import session as units
+from app.store.audit import Audit
+from app.store.clock import told_by
+from app.store.feedback import FeedbackStore
+from app.store.runs import Runs
+from app.store.trials import Trials
+from app.store.versions import Versions
+from app.store.voices import Voices
 
 
-class VoiceStore(Protocol):
-    """Where voices are kept: `store.voices.Voices`."""
+def request(bot: Bot, voice: str, cause: Cause, *, by: str) -> tuple[RunReport, bool]:
+    """Start a run of *voice*, or find the one under way; True when it is new. Raises UnknownVoice.
 
-    def all(self) -> Sequence[VoiceReport]:
-        """Every voice."""
-
-    def one(self, slug: str) -> VoiceReport:
-        """A voice. Raises UnknownVoice."""
-
-
-class VersionStore(Protocol):
-    """Where versions are kept: `store.versions.Versions`."""
-
-    def newest_made(self, voice: str) -> datetime:
-        """When the newest version of the present base was made."""
+    It is announced in either case, once this is committed: the first announcement may have been lost.
+    """
+    with bot.transaction() as session:
+        Voices(session).one(voice)
+        run, new = Runs(session).start(voice, cause, bot.clock())
+        _announce(session, voice)
+        if new:
+            Audit(session).add(by, "run.start", f"{voice} run {run}", "", bot.clock())
+        return Runs(session).one(run), new
 
 
-class FeedbackStore(Protocol):
-    """What readers gave: `store.feedback.FeedbackStore`."""
-
-    def new_since_champion(self, voice: str, now: datetime) -> int:
-        """Ticks and approved poems since the newest version."""
-
-
-Announce = Callable[[str], None]
-"""Announce a voice once this unit of work is committed."""
-
-
-def request(
-    voice: str, cause: Cause, *, runs: RunStore, voices: VoiceStore, announce: Announce, now: datetime
-) -> tuple[RunReport, bool]:
-    """Start a run of *voice*, or find the one under way; True when it is new. Raises UnknownVoice."""
-    voices.one(voice)
-    run, new = runs.start(voice, cause, now)
-    announce(voice)
-    return runs.one(run), new
+def cancel(bot: Bot, run: int, *, by: str) -> tuple[RunReport, bool]:
+    """Stop a run: a waiting one at once, one at work at its next step; False when it had ended. Raises UnknownRun."""
+    with bot.transaction() as session:
+        runs = Runs(session)
+        before = runs.one(run)
+        if before.state.ended:
+            return before, False
+        report = runs.cancel(run, bot.clock())
+        Audit(session).add(by, "run.cancel", f"{report.voice} run {run}", "", bot.clock())
+        return report, True
 
 
-def sweep(
-    *,
-    every: timedelta | None,
-    after: int,
-    runs: RunStore,
-    voices: VoiceStore,
-    versions: VersionStore,
-    feedback: FeedbackStore,
-    announce: Announce,
-    now: datetime,
-    on_trial: Collection[str] = (),
-) -> None:
+def claim(bot: Bot) -> Claim | None:
+    """Take the oldest run that nobody holds, for `LEASE` seconds; None if there is none."""
+    with bot.transaction() as session:
+        lease = timedelta(seconds=bot.settings.lease)
+        return Runs(session).claim(told_by(session), lease, attempts=bot.settings.attempts)
+
+
+def report(bot: Bot, claim: Claim, progress: Progress, *, renew: bool) -> None:
+    """Write down how far a run has come; *renew*: and that its worker lives. Raises LeaseLost, Cancelled."""
+    with bot.transaction() as session:
+        runs = Runs(session)
+        if renew:
+            runs.renew(claim, told_by(session), timedelta(seconds=bot.settings.lease))
+        runs.report(
+            claim,
+            phase=progress.phase,
+            step=progress.step,
+            of=progress.of,
+            loss=progress.loss,
+            seconds_left=progress.seconds_left,
+        )
+
+
+def say(bot: Bot, run: int, text: str) -> None:
+    """Add a line to a run's log."""
+    with bot.transaction() as session:
+        Runs(session).log(run, text, bot.clock())
+
+
+def end(bot: Bot, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None) -> None:
+    """The run is over without a version; *verdict*: why. Raises LeaseLost."""
+    with bot.transaction() as session:
+        Runs(session).end(claim, state, error=error, verdict=verdict, now=bot.clock())
+
+
+def give_back(bot: Bot, claim: Claim) -> None:
+    """Put a run back into the queue, unfinished: its worker must stop. The attempt does not count. Raises LeaseLost."""
+    with bot.transaction() as session:
+        runs = Runs(session)
+        runs.release(claim)
+        runs.log(claim.run, "the worker is shutting down; back in the queue", bot.clock())
+
+
+def start_due(bot: Bot, *, at: datetime | None = None) -> None:
     """Start the runs that are due, and announce again those that nobody has taken up.
 
-    A run is due when *after* new ticks and poems have come, or when anything new has come and *every* has
-    passed since the newest run (or the newest version, where there was none). After a run that failed the count
-    alone does not start another before an hour has passed: a broken lesson must not train for ever.
-    A voice whose last version is *on_trial* waits for what readers say of it.
+    What is due says `app/domain/schedule.py`; a voice whose last version is on trial waits for what readers say of it.
+    *at*: as if it were then (default: now, by the database's clock).
     """
-    for voice in voices.all():
-        if voice.slug in on_trial:
-            continue
-        cause = _due(
-            feedback.new_since_champion(voice.slug, now),
-            runs.last_started(voice.slug),
-            versions.newest_made(voice.slug),
-            every=every,
-            after=after,
-            now=now,
-        )
-        if cause is not None:
-            runs.start(voice.slug, cause, now)
-    for slug in runs.waiting(now):
-        announce(slug)
+    hours = bot.settings.retrain_every
+    schedule = Schedule(every=timedelta(hours=hours) if hours else None, after=bot.settings.retrain_after)
+    with bot.transaction() as session:
+        now = at or told_by(session)
+        runs, versions, feedback = Runs(session), Versions(session), FeedbackStore(session)
+        on_trial = {one.voice for one in Trials(session).under_way()}
+        for voice in Voices(session).all():
+            if voice.slug in on_trial:
+                continue
+            cause = schedule.due(
+                new=feedback.new_since_champion(voice.slug, now),
+                last_run=runs.last_started(voice.slug),
+                last_version=versions.newest_made(voice.slug),
+                now=now,
+            )
+            if cause is not None:
+                runs.start(voice.slug, cause, now)
+        for slug in runs.waiting(now):
+            _announce(session, slug)
 
 
-RETRY_AFTER = timedelta(hours=1)
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def _credible(moment: datetime, now: datetime) -> datetime:
-    return moment if moment <= now else EVER
-
-
-def _due(
-    new: int, last_run: datetime | None, last_version: datetime, *, every: timedelta | None, after: int, now: datetime
-) -> Cause | None:
-    """Why a run should start now, or None. A moment in the future is of a clock that was wrong: it counts as none."""
-    if new == 0:
-        return None
-    last_version = _credible(last_version, now)
-    last_run = _credible(last_run, now) if last_run else None
-    in_vain = last_run is not None and last_run > last_version
-    rested = last_run is None or not in_vain or now - last_run >= RETRY_AFTER
-    if after and new >= after and rested:
-        return Cause.COUNT
-    since = max(last_version, last_run) if last_run else last_version
-    if every is not None and now - since >= every:
-        return Cause.SCHEDULE
-    return None
+def _announce(session: Session, voice: str) -> None:
+    """Have *voice* announced to the workers once this transaction is committed."""
+    session.info.setdefault(units.TO_ANNOUNCE, set()).add(voice)

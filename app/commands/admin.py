@@ -8,7 +8,6 @@ import typer
 
 from app.commands.shell import SHELL, BadUse, Json, opened, say, tell
 
-SHORTEST_PASSWORD = 8
 Name = Annotated[str, typer.Argument(help="The admin's name.")]
 
 
@@ -29,24 +28,18 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Make an admin, or give one a new password."""
-    from pwdlib import PasswordHash
+    from app import actions
+    from app.actions.admins import LONGEST_PASSWORD, SHORTEST_PASSWORD, fit_name
 
-    from app.bootstrap import now
-    from app.store.admins import Admins
-    from app.store.audit import Audit
-    from app.web.desk.login import LONGEST_PASSWORD
-
-    if not name.strip() or len(name) > 60 or not name.isprintable():
+    if not fit_name(name):
         raise BadUse("an admin's name has 1 to 60 printable characters")
     secret = _password(password_stdin)
     if len(secret) < SHORTEST_PASSWORD:
         raise BadUse(f"a password has at least {SHORTEST_PASSWORD} characters")
     if len(secret) > LONGEST_PASSWORD:  # the door would not look at it
         raise BadUse(f"a password has at most {LONGEST_PASSWORD} characters")
-    hashed = PasswordHash.recommended().hash(secret)
-    with opened() as bot, bot.transaction() as session:
-        new = Admins(session).create(name.strip(), hashed, now())
-        Audit(session).add(SHELL, "admin.create" if new else "admin.password", name.strip(), "", now())
+    with opened() as bot:
+        new = actions.admins.create(bot, name.strip(), secret, by=SHELL)
     say(f"admin {name.strip()}: {'made' if new else 'new password'}")
     if as_json:
         tell({"name": name.strip(), "new": new})
@@ -65,14 +58,14 @@ def _password(from_stdin: bool) -> str:
 
 def remove(name: Name) -> None:
     """Take an admin away, his sessions and tokens too; what he did stays in the audit log."""
-    from app.bootstrap import now
-    from app.store.admins import Admins
-    from app.store.audit import Audit
+    from app import actions
+    from app.domain.errors import UnknownAdmin
 
-    with opened() as bot, bot.transaction() as session:
-        if not Admins(session).remove(name):
-            raise BadUse(f"there is no admin {name}")
-        Audit(session).add(SHELL, "admin.remove", name, "", now())
+    with opened() as bot:
+        try:
+            actions.admins.remove(bot, name, by=SHELL)
+        except UnknownAdmin as error:
+            raise BadUse(f"there is no admin {name}") from error
     say(f"admin {name}: removed")
 
 
@@ -80,16 +73,14 @@ def token(
     name: Name, read_only: Annotated[bool, typer.Option("--read-only", help="It may look and change nothing.")] = False
 ) -> None:
     """Print a bearer token for scripts; it is shown this once."""
-    from app.bootstrap import now
-    from app.store.admins import Admins
-    from app.store.audit import Audit
+    from app import actions
+    from app.domain.errors import UnknownAdmin
 
-    with opened() as bot, bot.transaction() as session:
-        admins = Admins(session)
-        if admins.password_of(name) is None:
-            raise BadUse(f"there is no admin {name}; make one with `poembot admin create {name}`")
-        secret = admins.new_token(name, now(), "read" if read_only else "all")
-        Audit(session).add(SHELL, "admin.token", name, "read only" if read_only else "", now())
+    with opened() as bot:
+        try:
+            secret = actions.admins.give_token(bot, name, by=SHELL, scope="read" if read_only else "all")
+        except UnknownAdmin as error:
+            raise BadUse(f"there is no admin {name}; make one with `poembot admin create {name}`") from error
     print(secret)
 
 
@@ -110,13 +101,12 @@ def keys(as_json: Json = False) -> None:
 
 def revoke(ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `admin keys` names them.")]) -> None:
     """Have these keys open nothing any more, at once."""
-    from app.bootstrap import now
-    from app.store.admins import KEY_ID, Admins
-    from app.store.audit import Audit
+    from app import actions
+    from app.domain.errors import UnknownKey
 
-    with opened() as bot, bot.transaction() as session:
-        for id in ids:
-            if len(id) != KEY_ID or not Admins(session).revoke_key(id, now()):
-                raise BadUse(f"there is no key {id!r}; see `poembot admin keys`")
-            Audit(session).add(SHELL, "admin.revoke", id, "", now())
+    with opened() as bot:
+        try:
+            actions.admins.revoke(bot, ids, by=SHELL)
+        except UnknownKey as error:
+            raise BadUse(f"there is no key {error.name!r}; see `poembot admin keys`") from error
     say(f"{len(ids)} revoked")

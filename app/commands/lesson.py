@@ -23,7 +23,7 @@ def lesson(
 
     Its texts with their weights, and every line that was shown, ticked or not. The same feedback gives the same hash.
     """
-    from app.actions import lessons
+    from app.domain import lesson as lessons
     from app.store.feedback import FeedbackStore
     from app.store.voices import Voices
 

@@ -91,14 +91,10 @@ def screen(
 
 
 def _decide(ids: list[int], status: SubmissionStatus, as_json: bool) -> None:
-    from app.bootstrap import now
-    from app.store.audit import Audit
-    from app.store.submissions import Submissions
+    from app import actions
 
-    with opened() as bot, bot.transaction() as session:
-        decided = Submissions(session).decide(ids, status, by=SHELL, now=now())
-        for submission in decided:
-            Audit(session).add(SHELL, f"submission.{status}", str(submission.id), "", now())
+    with opened() as bot:
+        decided = actions.submissions.decide(bot, ids, status, by=SHELL)
     say(f"{len(decided)} {status}")
     if as_json:
         tell({"submissions": [_shape(submission) for submission in decided]})

@@ -143,10 +143,9 @@ def _poems(sources: Sequence[Source], each: int, seed: int) -> "dict[str, list[P
 
 def _written(source: Source, each: int, rng: random.Random) -> "list[Poem]":
     """Poems that the site's engine writes as it would for readers."""
-    from app.actions import poems
-    from app.domain.poem import Wish
+    from app.domain.poem import Wish, check
 
-    wish = poems.check(Wish(temperature=source.temperature))
+    wish = check(Wish(temperature=source.temperature))
     voice, folder = (source.place, None) if source.kind == "voice" else (None, Path(source.place))
     dice = partial(rng.getrandbits, 31)
     with (

@@ -30,20 +30,12 @@ def retrain(
     as_json: Json = False,
 ) -> int:
     """Start a run, or find the one under way; a worker takes it up."""
-    from app.actions import runs
-    from app.bootstrap import announcer, now
+    from app import actions
     from app.domain.run import Cause, RunState
-    from app.store.audit import Audit
-    from app.store.runs import Runs
-    from app.store.voices import Voices
     from app.web.api.schemas import run_out
 
     with opened() as bot:
-        with bot.transaction() as session:
-            store, voices, announce = Runs(session), Voices(session), announcer(session)
-            run, new = runs.request(voice, Cause.SHELL, runs=store, voices=voices, announce=announce, now=now())
-            if new:
-                Audit(session).add(SHELL, "run.start", voice, f"run {run.run}", now())
+        run, new = actions.runs.request(bot, voice, Cause.SHELL, by=SHELL)
         say(f"run {run.run} of {voice}: {'started' if new else 'under way already'}")
         if wait:
             run = _wait_for(bot, run)
@@ -97,16 +89,13 @@ def _ending(run: "RunReport") -> str:
 
 def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")], as_json: Json = False) -> None:
     """Stop a run: a waiting one at once, one at work at its next step."""
-    from app.bootstrap import now
-    from app.store.audit import Audit
-    from app.store.runs import Runs
+    from app import actions
     from app.web.api.schemas import run_out
 
-    with opened() as bot, bot.transaction() as session:
-        if Runs(session).one(run).state.ended:
-            raise Failed(f"run {run} has ended already")
-        report = Runs(session).cancel(run, now())
-        Audit(session).add(SHELL, "run.cancel", report.voice, f"run {run}", now())
+    with opened() as bot:
+        report, stopped = actions.runs.cancel(bot, run, by=SHELL)
+    if not stopped:
+        raise Failed(f"run {run} has ended already")
     say(f"run {run}: {report.state if report.state.ended else 'stops at its next step'}")
     if as_json:
         tell(run_out(report).model_dump(mode="json"))

@@ -39,12 +39,11 @@ def sample(
 
     Up to sixteen lines are one poem; more are poems of five.
     """
-    from app.actions import poems
-    from app.domain.poem import LINES, MOST_LINES, Wish
+    from app.domain.poem import LINES, MOST_LINES, Wish, check
 
     first = secrets.randbelow(2**31) if seed is None else seed
     size = lines if lines <= MOST_LINES else LINES
-    shape = poems.check(Wish(lines=size, prime=prime, temperature=temperature))
+    shape = check(Wish(lines=size, prime=prime, temperature=temperature))
     wishes = [_wish(shape, first + i) for i in range(-(-lines // size))]
     written: list[str] = []
     with writer(voice, version, folder) as (engine, serving):

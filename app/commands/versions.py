@@ -53,15 +53,10 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Have a version serve."""
-    from app.actions import rollout
-    from app.bootstrap import now
-    from app.store.audit import Audit
-    from app.store.versions import Versions
+    from app import actions
 
-    with opened() as bot, bot.transaction() as session:
-        versions = Versions(session)
-        rollout.promote(voice, number, by=SHELL, override=override, reason=reason, versions=versions, now=now())
-        Audit(session).add(SHELL, "promote", voice, f"version {number} {reason}".strip(), now())
+    with opened() as bot:
+        actions.versions.promote(bot, voice, number, by=SHELL, override=override, reason=reason)
     say(f"{voice}: version {number} serves")
     if as_json:
         tell({"champion": number})
@@ -73,14 +68,10 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Have the version serve again that the present one replaced."""
-    from app.actions import rollout
-    from app.bootstrap import now
-    from app.store.audit import Audit
-    from app.store.versions import Versions
+    from app import actions
 
-    with opened() as bot, bot.transaction() as session:
-        number = rollout.rollback(voice, by=SHELL, reason=reason, versions=Versions(session), now=now())
-        Audit(session).add(SHELL, "rollback", voice, f"version {number} {reason}".strip(), now())
+    with opened() as bot:
+        number = actions.versions.rollback(bot, voice, by=SHELL, reason=reason)
     say(f"{voice}: version {number} serves again")
     if as_json:
         tell({"champion": number})

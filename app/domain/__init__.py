@@ -1,1 +1,4 @@
-"""The words of the project and its rules. Standard library only; no input, no output."""
+"""The words of the project and its rules, pure: the standard library and `regex` alone, no input, no output.
+
+Only the block list is read from its file, once.
+"""

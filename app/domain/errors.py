@@ -8,13 +8,16 @@ PoemBotError
 │   ├── UnknownSubmission
 │   ├── UnknownPiece      or one that is somebody else's, and not yet approved
 │   ├── UnknownRun
-│   └── UnknownVersion
+│   ├── UnknownVersion
+│   ├── UnknownAdmin
+│   └── UnknownKey
 ├── Unfit                 a text we cannot take, with the reason as `code`
 ├── AlreadyTaught         another visitor has taught this poem
 ├── NothingToUndo         no older version to roll back to
 ├── TurnedAway            a swap was asked for a version that failed its gate
 ├── LeaseLost             another worker has taken this run
 ├── Cancelled             the admin stopped this run
+├── Crowded               too many passwords are looked at; come back in `retry_after` seconds
 ├── EngineFull            too many readers wait; come back in `retry_after` seconds
 ├── EngineFailed          the network could not write this poem
 └── BrokenFolder          a version folder is missing, torn or altered
@@ -83,6 +86,18 @@ class UnknownVersion(Unknown):
     code = "unknown_version"
 
 
+class UnknownAdmin(Unknown):
+    """No admin of that name."""
+
+    code = "unknown_admin"
+
+
+class UnknownKey(Unknown):
+    """No key of that id opens the desk."""
+
+    code = "unknown_key"
+
+
 class Unfit(PoemBotError):
     """A text that cannot be taken; `code` says why (`too_short`, `too_long`, `empty`, `not_text`, …)."""
 
@@ -135,6 +150,16 @@ class Cancelled(PoemBotError):
 
     def __init__(self, run: int) -> None:
         super().__init__(f"run {run} was cancelled")
+
+
+class Crowded(PoemBotError):
+    """Too many passwords are looked at already."""
+
+    code = "limited"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"too many log in at once; try again in {retry_after} s")
+        self.retry_after = retry_after
 
 
 class EngineFull(PoemBotError):

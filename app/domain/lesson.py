@@ -1,12 +1,29 @@
-"""The lesson: the texts of one training run, and how much each counts."""
+"""The lesson: the texts of one training run, and how much each counts.
+
+A pure function of what readers gave, so that a run can be repeated. A text counts once per visitor; a tick the more the
+less it was to be expected, a poem the less the more it is a campaign's. No visitor, and no address, weighs more than a
+cap: cookies are free, and so is a second one. What was shown and judged comes along: from it the run learns what
+readers like.
+"""
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from app.domain.taste import Judged
+
+MOST_PER_VISITOR = 20.0
+MOST_PER_ADDRESS = 30.0
+POEM_WEIGHT = 2.0
+"""A poem taught on purpose says more than a tick in passing."""
+RUN = 18
+"""Bytes of letters in a row, six syllables, that no two people come upon by themselves."""
+HARSH = 3
+"""Power by which a poem loses what is said over and over: the louder, the less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +112,119 @@ class Lesson:
     def summary(self) -> Mapping[str, object]:
         """The contract's shape."""
         return {"hash": self.hash, "ticks": self.ticks, "submissions": self.submissions, "visitors": self.visitors}
+
+
+Given = TickedLine | TaughtPoem
+Worth = Callable[[Given], float]
+
+
+def build(feedback: Feedback) -> Lesson:
+    """The lesson of all *feedback* so far."""
+    once: dict[tuple[str, str, str], Given] = {}
+    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
+    for given in everything:
+        once.setdefault((type(given).__name__, given.visitor, given.text), given)
+    worth_of = _worth_in(feedback)
+    shares = _shares(once.values(), worth_of)
+    weights: dict[tuple[str, str], float] = defaultdict(float)
+    sources: dict[tuple[str, str], set[int]] = defaultdict(set)
+    before: dict[tuple[str, str], str] = {}
+    for given in everything:
+        sources[_key(given)].add(given.line if isinstance(given, TickedLine) else given.submission)
+    for given in once.values():
+        weights[_key(given)] += worth_of(given) * shares[given.visitor, given.address]
+        before.setdefault(_key(given), given.before if isinstance(given, TickedLine) else "")
+    texts = [
+        Text(
+            text,
+            round(weight, 6),
+            "line" if kind == "line" else "poem",
+            before[kind, text],
+            tuple(sorted(sources[kind, text])),
+        )
+        for (kind, text), weight in sorted(weights.items())
+    ]
+    visitors = {given.visitor for given in once.values()}
+    return Lesson(
+        tuple(texts), len(feedback.ticks), len(feedback.submissions), len(visitors), tuple(sorted(feedback.judged))
+    )
+
+
+def _key(given: Given) -> tuple[str, str]:
+    return ("line" if isinstance(given, TickedLine) else "poem", given.text)
+
+
+def _worth_in(feedback: Feedback) -> Worth:
+    """What each gift is worth before the caps."""
+    of_tick, of_text = surprise(feedback.judged), candour(feedback.submissions)
+
+    def worth_of(given: Given) -> float:
+        return of_tick(given) if isinstance(given, TickedLine) else POEM_WEIGHT * of_text[given.text]
+
+    return worth_of
+
+
+def _shares(given: Iterable[Given], worth_of: Worth) -> dict[tuple[str, str], float]:
+    """By visitor and address: the share of each gift's worth that stays under both caps."""
+    by_visitor: dict[str, float] = defaultdict(float)
+    pairs: dict[tuple[str, str], float] = defaultdict(float)
+    for gift in given:
+        by_visitor[gift.visitor] += worth_of(gift)
+        pairs[gift.visitor, gift.address] += worth_of(gift)
+    shares = {pair: min(1.0, MOST_PER_VISITOR / by_visitor[pair[0]]) for pair in pairs}
+    by_address: dict[str, float] = defaultdict(float)
+    for pair, mine in pairs.items():
+        by_address[pair[1]] += mine * shares[pair]
+    return {
+        pair: share if not pair[1] else share * min(1.0, MOST_PER_ADDRESS / by_address[pair[1]])
+        for pair, share in shares.items()
+    }
+
+
+def surprise(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
+    """A tick's worth: near 1 in the mean, less where readers tick anyway, more where nobody was expected to.
+
+    What was to be expected is told by the slot's own tick-rate, and by what a taste foretold of the line. Without
+    anything judged every tick is worth 1.
+    """
+    shown = Counter(one.slot for one in judged)
+    ticked = Counter(one.slot for one in judged if one.ticked)
+    rate = (sum(ticked.values()) + 1) / (len(judged) + 2)
+    known = {(one.line, one.visitor): one for one in judged}
+
+    def worth(tick: TickedLine) -> float:
+        one = known.get((tick.line, tick.visitor))
+        if one is None:
+            return 1.0
+        odds = _log_odds((ticked[one.slot] + rate) / (shown[one.slot] + 1))
+        if one.liking is not None:
+            odds += one.liking - _log_odds(rate)
+        return (1 - 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))) / (1 - rate)
+
+    return worth
+
+
+def _log_odds(chance: float) -> float:
+    return math.log(chance / (1 - chance))
+
+
+def candour(poems: Iterable[TaughtPoem]) -> dict[str, float]:
+    """By text: 1 for what somebody says once; near 0 for what a few addresses say in poem after poem.
+
+    A run of letters that many people use comes from as many addresses; a campaign's comes again and again from its own.
+    """
+    texts: dict[bytes, set[str]] = defaultdict(set)
+    addresses: dict[bytes, set[str]] = defaultdict(set)
+    runs: dict[str, set[bytes]] = {}
+    for poem in poems:
+        mine = runs.setdefault(poem.text, _runs(poem.text))
+        for run in mine:
+            texts[run].add(poem.text)
+            addresses[run].add(poem.address or poem.visitor)
+    crowd = {run: len(texts[run]) / len(addresses[run]) for run in texts}
+    return {text: max([1.0, *(crowd[run] for run in mine)]) ** -HARSH for text, mine in runs.items()}
+
+
+def _runs(text: str) -> set[bytes]:
+    letters = "".join(c for c in text.casefold() if c.isalnum()).encode()
+    return {letters[start : start + RUN] for start in range(len(letters) - RUN + 1)}

@@ -1,7 +1,11 @@
 """Poems and their lines: what is wished for, what was written, what a visitor was shown."""
 
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from app.domain.errors import Unfit
 
 LINES = 5
 """Lines of a poem, as the ancestor had it."""
@@ -122,3 +126,49 @@ class Poem:
     def text(self) -> str:
         """The lines, one per row."""
         return "\n".join(line.text for line in self.lines)
+
+
+def check(wish: Wish) -> Wish:
+    """The wish, if it can be fulfilled. Raises Unfit."""
+    if not 1 <= wish.lines <= MOST_LINES:
+        raise Unfit("bad_lines", f"a poem has 1 to {MOST_LINES} lines")
+    low, high = TEMPERATURES
+    if wish.temperature is not None and not low <= wish.temperature <= high:
+        raise Unfit("bad_temperature", f"the temperature lies between {low} and {high}")
+    return replace(wish, prime=words(wish.prime), own=words(wish.own))
+
+
+def words(text: str) -> str:
+    """A visitor's words for a poem: one clean line. Raises Unfit."""
+    clean = unicodedata.normalize("NFC", " ".join(text.split()))
+    if len(clean) > MOST_PRIME:
+        raise Unfit("prime_too_long", f"a beginning has at most {MOST_PRIME} characters")
+    if not all(c.isprintable() for c in clean):
+        raise Unfit("not_text", "a beginning is text")
+    return clean
+
+
+def arrange(wish: Wish, quoted: Sequence[Quotation], stood: Mapping[int, int]) -> Wish:
+    """The wish with what is *quoted* kept, each where it *stood* (line: slot); before a line of the visitor's own, one
+    after the other.
+
+    Raises Unfit.
+    """
+    if wish.own:
+        return _before(quoted, wish)
+    if len(quoted) > wish.lines:
+        raise Unfit("too_many_kept", f"at most {wish.lines} lines can be kept")
+    places: list[Quotation | None] = [None] * wish.lines
+    for quotation in sorted(quoted, key=lambda q: stood.get(q.line or 0, 0)):
+        wanted = min(stood.get(quotation.line or 0, 0), wish.lines - 1)
+        free = [slot for slot, place in enumerate(places) if place is None]
+        places[min(free, key=lambda slot: abs(slot - wanted))] = quotation
+    return replace(wish, keep=tuple(places))
+
+
+def _before(quoted: Sequence[Quotation], wish: Wish) -> Wish:
+    """What is kept, the visitor's line, and at least one line that follows it."""
+    keep = (*quoted, Quotation(None, wish.own))
+    if len(keep) >= MOST_LINES:
+        raise Unfit("too_many_kept", f"after a line of one's own there is room for one more, of {MOST_LINES}")
+    return replace(wish, keep=keep, lines=max(wish.lines, len(keep) + 1))

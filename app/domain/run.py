@@ -62,6 +62,17 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come."""
+
+    phase: Phase
+    step: int = 0
+    of: int = 0
+    loss: float | None = None
+    seconds_left: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """A run as the desk and the API show it."""
 

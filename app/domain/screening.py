@@ -1,17 +1,19 @@
 """The screen: is there anything in a text that a person should look at, or that must not be kept at all?
 
 Three questions, asked of the text alone: does it hold personal data, does it hold a word of the block list, however it
-is disguised, and which texts is it nearly the same as. What follows from the answers is `loop.submissions`' business.
+is disguised, and which texts is it nearly the same as. What follows from the answers: `app/actions/submissions.py`.
 """
 
 import hashlib
+import tomllib
 import unicodedata
 from collections.abc import Iterable
+from pathlib import Path
 
 import regex
 
-from app.domain.blocked_words import ENGLISH, HARMLESS, INITIALS, KOREAN, MASKED
-
+WORDS = tomllib.loads((Path(__file__).parent / "blocked_words.toml").read_text(encoding="utf-8"))
+"""The block list; what its parts mean is said there."""
 SKETCH = 24
 """Hashes that stand for a text; two texts that share half of them are nearly the same."""
 NEAR = 0.5
@@ -65,17 +67,17 @@ def composed(text: str) -> str:
 
 def _pattern(words: Iterable[str], *, between: str) -> "regex.Pattern[str]":
     """Any of *words* at the beginning of a word; its letters repeated, parted by signs, or each standing alone."""
-    harmless = "|".join(map(regex.escape, HARMLESS))
+    harmless = "|".join(map(regex.escape, WORDS["harmless"]))
     tight = (rf"{between}*".join(rf"{regex.escape(c)}+" for c in word) for word in words)
     loose = (r"\s+".join(regex.escape(c) for c in word) for word in words if len(word) > 1)
     return regex.compile(rf"(?<!\p{{L}})(?:(?!{harmless})(?:{'|'.join(tight)})|(?:{'|'.join(loose)})(?!\p{{L}}))")
 
 
 _SIGNS = r"[^\p{L}\p{N}\s]"
-_KOREAN = _pattern(KOREAN, between=r"[^\p{L}\s]")
-_INITIALS = _pattern(INITIALS, between=_SIGNS)
-_ENGLISH = _pattern(ENGLISH, between=_SIGNS)
-_MASKED = regex.compile("|".join(rf"(?<!\p{{L}}){word.replace('*', '[*#%@&]{1,2}')}" for word in MASKED))
+_KOREAN = _pattern(WORDS["korean"], between=r"[^\p{L}\s]")
+_INITIALS = _pattern(WORDS["initials"], between=_SIGNS)
+_ENGLISH = _pattern(WORDS["english"], between=_SIGNS)
+_MASKED = regex.compile("|".join(rf"(?<!\p{{L}}){word.replace('*', '[*#%@&]{1,2}')}" for word in WORDS["masked"]))
 
 
 def blocked(text: str) -> str | None:

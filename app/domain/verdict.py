@@ -26,7 +26,7 @@ class Scorecard:
     long: float = math.nan
     """Letters of a line that nine in ten do not exceed."""
     blocked: float = math.nan
-    """Share of sampled lines with a word of the block list (`app/domain/blocked_words.py`); 0 to 1."""
+    """Share of sampled lines with a word of the block list (`app/domain/blocked_words.toml`); 0 to 1."""
     liking: float = math.nan
     """Bits a character by which lines that held-out readers ticked surprise it less than those they passed over."""
 

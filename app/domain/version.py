@@ -40,8 +40,8 @@ def wilson(ticks: int, impressions: int, z: float = 1.96) -> Rate | None:
 
 
 @dataclass(frozen=True, slots=True)
-class VersionReport:
-    """A version as pages and API show it."""
+class Version:
+    """An immutable trained state of a voice."""
 
     id: int
     number: int
@@ -53,11 +53,17 @@ class VersionReport:
     lesson: Mapping[str, object]
     metrics: Mapping[str, float]
     verdict: Verdict | None
+    champion: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionReport(Version):
+    """A version as pages and API show it: with how readers took it."""
+
     impressions: int
     ticks: int
     tick_rate: Rate | None
     """None without impressions."""
-    champion: bool
 
 
 @dataclass(frozen=True, slots=True)

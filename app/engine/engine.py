@@ -30,7 +30,7 @@ TRIM_AFTER = 5
 
 
 class Engine:
-    """Writes poems (`loop.ports.Writer`). Any thread may call anything."""
+    """Writes poems. Any thread may call anything."""
 
     def __init__(
         self,

@@ -9,8 +9,8 @@ from typing import Literal
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from app.store.desk_tables import AdminRow, KeyRow
 from app.store.session import insert
+from app.store.tables import AdminRow, KeyRow
 
 KEY_ID = 12
 SESSION_LASTS = timedelta(days=14)

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.store.desk_tables import AuditRow
+from app.store.tables import AuditRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from app.domain.submission import SubmissionStatus
 from app.domain.version import Rate, wilson
-from app.store.reader_tables import GuessRow, QuotableRow
 from app.store.session import insert
-from app.store.tables import ImpressionRow, LineRow, PoemRow, SubmissionRow, VisitorRow, VoiceRow
+from app.store.tables import GuessRow, ImpressionRow, LineRow, PoemRow, QuotableRow, SubmissionRow, VisitorRow, VoiceRow
 
 AT_MOST = 400
 """Newest texts of either kind that are asked about."""
@@ -98,7 +97,11 @@ class Guesses:
             select(GuessRow.kind, GuessRow.source_id, GuessRow.row).where(GuessRow.visitor_id == visitor)
         )
         done = {tuple(row) for row in guessed}
-        shown = set(self._session.scalars(select(ImpressionRow.line_id).where(ImpressionRow.visitor_id == visitor)))
+        lines = [one.source for one in riddles if not one.human]
+        seen = select(ImpressionRow.line_id).where(
+            ImpressionRow.visitor_id == visitor, ImpressionRow.line_id.in_(lines)
+        )
+        shown = set(self._session.scalars(seen))
         own = set(self._session.scalars(select(SubmissionRow.id).where(SubmissionRow.visitor_id == visitor)))
         return {
             one

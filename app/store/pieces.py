@@ -11,8 +11,7 @@ from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.piece import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
 from app.store.poems import new_id
-from app.store.reader_tables import PieceLineRow, PieceRow
-from app.store.tables import LineRow, PoemRow, TickRow, VersionRow
+from app.store.tables import LineRow, PieceLineRow, PieceRow, PoemRow, TickRow, VersionRow
 
 
 class Pieces:
@@ -74,7 +73,7 @@ class Pieces:
         row = self._session.get(PieceRow, piece)
         if row is None or (row.visitor_id != visitor and row.status != SubmissionStatus.APPROVED):
             raise UnknownPiece(piece)
-        return self._piece(row, visitor)
+        return self._of_rows([row], visitor)[0]
 
     def withdraw(self, piece: str, visitor: str, now: datetime) -> None:
         """Its maker takes it back; saying it twice changes nothing. Raises UnknownPiece."""
@@ -87,16 +86,16 @@ class Pieces:
 
     def decide(self, ids: Sequence[str], status: SubmissionStatus, *, by: str, now: datetime) -> list[Piece]:
         """Approve, reject or put back; what its maker has withdrawn stays withdrawn. Raises UnknownPiece."""
-        decided = []
+        known = {row.id: row for row in self._session.scalars(select(PieceRow).where(PieceRow.id.in_(ids)))}
         for piece in ids:
-            row = self._session.get(PieceRow, piece)
-            if row is None:
+            if piece not in known:
                 raise UnknownPiece(piece)
+        rows = [known[piece] for piece in ids]
+        for row in rows:
             if row.status != SubmissionStatus.WITHDRAWN:
                 row.status, row.decided, row.decided_by = status, now, by
-            decided.append(self._piece(row, None))
         self._session.flush()
-        return decided
+        return self._of_rows(rows, None)
 
     def of_voice(self, voice: str, visitor: str | None, limit: int = 50) -> list[Piece]:
         """The approved pieces of a voice, newest first."""
@@ -119,24 +118,31 @@ class Pieces:
         return self._session.scalar(rows) or 0
 
     def _pieces(self, rows: Any, visitor: str | None) -> list[Piece]:
-        return [self._piece(row, visitor) for row in self._session.scalars(rows)]
+        return self._of_rows(self._session.scalars(rows).all(), visitor)
 
-    def _piece(self, row: PieceRow, visitor: str | None) -> Piece:
-        its = self._lines().join(PieceLineRow, PieceLineRow.line_id == LineRow.id)
-        its = its.where(PieceLineRow.piece_id == row.id).order_by(PieceLineRow.slot)
-        return Piece(
-            id=row.id,
-            voice=row.voice,
-            title=row.title,
-            author=row.author,
-            status=SubmissionStatus(row.status),
-            created=row.created,
-            mine=row.visitor_id == visitor,
-            lines=tuple(PieceLine(*line) for line in self._session.execute(its)),
-        )
+    def _of_rows(self, rows: Sequence[PieceRow], visitor: str | None) -> list[Piece]:
+        lines: dict[str, list[PieceLine]] = {row.id: [] for row in rows}
+        its = self._lines().join(PieceLineRow, PieceLineRow.line_id == LineRow.id).add_columns(PieceLineRow.piece_id)
+        its = its.where(PieceLineRow.piece_id.in_(lines)).order_by(PieceLineRow.slot)
+        for *line, piece in self._session.execute(its):
+            lines[piece].append(PieceLine(*line))
+        return [_piece(row, lines[row.id], visitor) for row in rows]
 
     @staticmethod
     def _lines() -> Any:
         return select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number).join(
             VersionRow, VersionRow.id == LineRow.version_id
         )
+
+
+def _piece(row: PieceRow, lines: Sequence[PieceLine], visitor: str | None) -> Piece:
+    return Piece(
+        id=row.id,
+        voice=row.voice,
+        title=row.title,
+        author=row.author,
+        status=SubmissionStatus(row.status),
+        created=row.created,
+        mine=row.visitor_id == visitor,
+        lines=tuple(lines),
+    )

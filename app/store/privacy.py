@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
-from app.store.reader_tables import GuessRow, PieceRow
 from app.store.session import parts
 from app.store.submissions import Submissions
 from app.store.tables import (
+    GuessRow,
     ImpressionRow,
     LessonItemRow,
     LineRow,
+    PieceRow,
     PoemLineRow,
     PoemRow,
     SketchRow,

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from app.store.desk_tables import PulseRow
 from app.store.session import insert
+from app.store.tables import PulseRow
 
 FORGOTTEN_AFTER = timedelta(hours=1)
 

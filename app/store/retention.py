@@ -1,14 +1,12 @@
-"""Retention: which versions lie on the shelf, and which of them something still needs."""
+"""Retention: which versions lie on the shelf, and what is taken off it."""
 
 from collections.abc import Collection
-from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.domain.trial import TrialState
 from app.domain.version import VersionStatus
-from app.store.tables import HistoryRow, TrialRow, VersionRow, VoiceRow
+from app.store.tables import VersionRow, VoiceRow
 
 _STAYS = (VersionStatus.BASE, VersionStatus.PRUNED)
 """A base is never removed; what was removed is gone."""
@@ -24,29 +22,6 @@ class Retention:
         """Ids of the taught versions that lie on the shelf, newest first; of former bases too."""
         lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_STAYS))
         return list(self._session.scalars(lying.order_by(VersionRow.id.desc())))
-
-    def needed(self, voice: str, *, rollbacks: int, since: datetime) -> set[int]:
-        """Ids of the champion, of what it can be rolled back to in so many steps, of what served after *since*, and of
-        what is on trial.
-        """
-        moves = self._session.execute(
-            select(HistoryRow.version_id, HistoryRow.was_id)
-            .where(HistoryRow.voice == voice)
-            .order_by(HistoryRow.id.desc())
-        ).all()
-        lately = select(HistoryRow.version_id, HistoryRow.was_id).where(
-            HistoryRow.voice == voice, HistoryRow.at > since
-        )
-        needed = {id for move in self._session.execute(lately) for id in move if id is not None}
-        trials = select(TrialRow.challenger_id).where(TrialRow.voice == voice, TrialRow.state == TrialState.RUNNING)
-        needed |= set(self._session.scalars(trials))
-        version = self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == voice))
-        for _ in range(rollbacks + 1):
-            if version is None:
-                break
-            needed.add(version)
-            version = next((was for came, was in moves if came == version and was is not None and was < came), None)
-        return needed
 
     def prune(self, voice: str, ids: Collection[int]) -> list[str]:
         """Take those off the books; their folders. One that became champion meanwhile, and a base, stay.

@@ -1,10 +1,11 @@
 """Runs: the job rows. Each write for a running run names its fence, so that who lost it writes nothing."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ _SHARE = {  # how much of a run lies before each phase, and how much the phase i
     Phase.PUBLISHING: (0.98, 0.02),
 }
 LOG_LINES = 200
+"""Of a run's log that are shown, the newest."""
 FAR = 10
 """Leases; workers of one deployment may have been told different ones."""
 WORN_OUT = "taken up too often without coming to an end"
@@ -181,14 +183,19 @@ class Runs:
 
     def _reports(self, rows: Sequence[RunRow]) -> list[RunReport]:
         ids = [row.id for row in rows]
-        logs: dict[int, list[str]] = {}
-        for entry in self._session.scalars(select(RunLogRow).where(RunLogRow.run_id.in_(ids)).order_by(RunLogRow.id)):
-            logs.setdefault(entry.run_id, []).append(f"{entry.at:%H:%M:%S} {entry.text}")
+        newest = func.row_number().over(partition_by=RunLogRow.run_id, order_by=RunLogRow.id.desc()).label("newest")
+        every = select(RunLogRow.id, RunLogRow.run_id, RunLogRow.at, RunLogRow.text, newest)
+        lines = every.where(RunLogRow.run_id.in_(ids)).subquery()
+        logs: dict[int, list[str]] = defaultdict(list)
+        for run, at, text in self._session.execute(
+            select(lines.c.run_id, lines.c.at, lines.c.text).where(lines.c.newest <= LOG_LINES).order_by(lines.c.id)
+        ):
+            logs[run].append(f"{at:%H:%M:%S} {text}")
         made = {
             version.run_id: version
             for version in self._session.scalars(select(VersionRow).where(VersionRow.run_id.in_(ids)))
         }
-        return [_report(row, logs.get(row.id, []), made.get(row.id)) for row in rows]
+        return [_report(row, logs[row.id], made.get(row.id)) for row in rows]
 
 
 def _is_over(now: datetime, lease: timedelta) -> ColumnElement[bool]:
@@ -217,7 +224,7 @@ def _report(row: RunRow, log: Sequence[str], version: VersionRow | None) -> RunR
         of=row.steps,
         loss=row.loss,
         seconds_left=row.seconds_left,
-        log=tuple(log[-LOG_LINES:]),
+        log=tuple(log),
         error=row.error,
         version=version.number if version else None,
         verdict=version.verdict if version else row.verdict,

@@ -98,12 +98,16 @@ class Submissions:
 
     def decide(self, ids: Sequence[int], status: SubmissionStatus, *, by: str, now: datetime) -> list[Submission]:
         """Approve or reject; what its author has withdrawn stays withdrawn. Raises UnknownSubmission."""
-        rows = [self._row(id) for id in ids]
+        known = {row.id: row for row in self._session.scalars(select(SubmissionRow).where(SubmissionRow.id.in_(ids)))}
+        for id in ids:
+            if id not in known:
+                raise UnknownSubmission(id)
+        rows = [known[id] for id in ids]
         for row in rows:
             if row.status != SubmissionStatus.WITHDRAWN:
                 row.status, row.decided, row.decided_by = status, now, by
         self._session.flush()
-        return [self._submission(row) for row in rows]
+        return self._submissions(rows)
 
     def queue(
         self,
@@ -119,7 +123,7 @@ class Submissions:
             rows = rows.where(SubmissionRow.status == status)
         if voice is not None:
             rows = rows.where(SubmissionRow.voice == voice)
-        return [self._submission(row) for row in self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit))]
+        return self._submissions(self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit)).all())
 
     def waiting(self) -> int:
         """How many wait for a moderator."""
@@ -129,7 +133,7 @@ class Submissions:
     def of_visitor(self, visitor: str) -> list[Submission]:
         """What a visitor taught, newest first."""
         rows = select(SubmissionRow).where(SubmissionRow.visitor_id == visitor).order_by(SubmissionRow.id.desc())
-        return [self._submission(row) for row in self._session.scalars(rows)]
+        return self._submissions(self._session.scalars(rows).all())
 
     def _by_token(self, token: str) -> SubmissionRow:
         row = self._session.scalar(select(SubmissionRow).where(SubmissionRow.token == token))
@@ -144,22 +148,31 @@ class Submissions:
         return row
 
     def _submission(self, row: SubmissionRow) -> Submission:
-        taught = self._session.scalars(
-            select(VersionRow.number)
-            .join(LessonItemRow, LessonItemRow.version_id == VersionRow.id)
-            .where(LessonItemRow.kind == "poem", LessonItemRow.source_id == row.id)
+        return self._submissions([row])[0]
+
+    def _submissions(self, rows: Sequence[SubmissionRow]) -> list[Submission]:
+        taught: dict[int, list[int]] = {row.id: [] for row in rows}
+        for submission, version in self._session.execute(
+            select(LessonItemRow.source_id, VersionRow.number)
+            .join(VersionRow, VersionRow.id == LessonItemRow.version_id)
+            .where(LessonItemRow.kind == "poem", LessonItemRow.source_id.in_(taught))
             .order_by(VersionRow.number)
-        )
-        return Submission(
-            id=row.id,
-            token=row.token,
-            voice=row.voice,
-            status=SubmissionStatus(row.status),
-            text=row.text,
-            title=row.title,
-            author=row.author,
-            created=row.created,
-            decided=row.decided,
-            taught_in=tuple(taught),
-            flags=tuple(row.flags),
-        )
+        ):
+            taught[submission].append(version)
+        return [_submission(row, taught[row.id]) for row in rows]
+
+
+def _submission(row: SubmissionRow, taught_in: Sequence[int]) -> Submission:
+    return Submission(
+        id=row.id,
+        token=row.token,
+        voice=row.voice,
+        status=SubmissionStatus(row.status),
+        text=row.text,
+        title=row.title,
+        author=row.author,
+        created=row.created,
+        decided=row.decided,
+        taught_in=tuple(taught_in),
+        flags=tuple(row.flags),
+    )

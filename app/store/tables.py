@@ -1,13 +1,65 @@
-"""The tables. Their classes end in Row; what they mean is said in `app/domain`."""
+"""The tables. Their classes end in Row; what they mean is said in `app/domain`.
 
-from datetime import datetime
+Voices, versions, runs and trials first; then readers and what they were shown, ticked and made; then the desk.
+"""
+
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from app.store import desk_tables, reader_tables  # noqa: F401 - the tables of desk and readers are of `metadata` too
-from app.store.schema import Base
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""Number of a row in a table that grows with readers: 64 bits. SQLite's INTEGER has them, and counts by itself only
+where a primary key is called that."""
+GOES_WITH = "CASCADE"
+"""On delete: the row goes with what it belongs to."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A time with its zone: UTC in both databases, though SQLite keeps no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware in, UTC stored."""
+        return value.astimezone(UTC) if value is not None else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC out, whatever zone the database answers in."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: Moment, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
 
 metadata = Base.metadata
 """All tables."""
@@ -84,7 +136,7 @@ class RunLogRow(Base):
     """One line of a run's log."""
 
     __tablename__ = "run_logs"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), index=True)
     at: Mapped[datetime]
     text: Mapped[str] = mapped_column(Text)
@@ -96,7 +148,7 @@ class LessonItemRow(Base):
     __tablename__ = "lesson_items"
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
-    source_id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     weight: Mapped[float]
     gain: Mapped[float | None]
     """Nats a line by which the version finds it likelier than the base does."""
@@ -194,7 +246,7 @@ class LineRow(Base):
     """A line as it was first written; poems that keep it quote it."""
 
     __tablename__ = "lines"
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     poem_id: Mapped[str] = mapped_column(ForeignKey("poems.id"), index=True)
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
     text: Mapped[str] = mapped_column(Text)
@@ -253,7 +305,7 @@ class SubmissionRow(Base):
         Index("submissions_fingerprint", "voice", "fingerprint"),
         Index("submissions_queue", "status", "created"),
     )
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     token: Mapped[str] = mapped_column(String(40), unique=True)
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
     visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id"), index=True)
@@ -275,3 +327,101 @@ class SketchRow(Base):
     __tablename__ = "sketches"
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), primary_key=True)
     hash: Mapped[int] = mapped_column(primary_key=True, index=True)
+
+
+class PieceRow(Base):
+    """A piece that a visitor arranged of lines he ticked; the title is his."""
+
+    __tablename__ = "pieces"
+    __table_args__ = (Index("pieces_queue", "status", "created"),)
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id", ondelete=GOES_WITH), index=True)
+    title: Mapped[str] = mapped_column(String(200))
+    author: Mapped[str | None] = mapped_column(String(200))
+    status: Mapped[str] = mapped_column(String(16))
+    created: Mapped[datetime]
+    decided: Mapped[datetime | None]
+    decided_by: Mapped[str | None] = mapped_column(String(60))
+
+
+class PieceLineRow(Base):
+    """Which line stands where in a piece."""
+
+    __tablename__ = "piece_lines"
+    piece_id: Mapped[str] = mapped_column(ForeignKey("pieces.id", ondelete=GOES_WITH), primary_key=True)
+    slot: Mapped[int] = mapped_column(primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("lines.id", ondelete=GOES_WITH), index=True)
+
+
+class QuotableRow(Base):
+    """A submission of which single lines may be shown in the guessing game: its author has said so."""
+
+    __tablename__ = "quotables"
+    submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id", ondelete=GOES_WITH), primary_key=True)
+
+
+class GuessRow(Base):
+    """One visitor's guess whether a line was written by a human."""
+
+    __tablename__ = "guesses"
+    __table_args__ = (UniqueConstraint("visitor_id", "kind", "source_id", "row"),)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id", ondelete=GOES_WITH))
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    """`line` of the bot's, or `poem` for a row of a submission."""
+    source_id: Mapped[int] = mapped_column(BigId)
+    row: Mapped[int]
+    text: Mapped[str] = mapped_column(String(200))
+    human: Mapped[bool]
+    said_human: Mapped[bool]
+    at: Mapped[datetime]
+
+
+class AdminRow(Base):
+    """Who may open the desk."""
+
+    __tablename__ = "admins"
+    name: Mapped[str] = mapped_column(String(60), primary_key=True)
+    password: Mapped[str] = mapped_column(String(200))
+    """An argon2 hash."""
+    created: Mapped[datetime]
+
+
+class KeyRow(Base):
+    """What opens the desk: a session (cookie) or a bearer token, kept as a hash, revocable."""
+
+    __tablename__ = "keys"
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8))
+    """`session` or `token`."""
+    scope: Mapped[str] = mapped_column(String(8), default="all")
+    admin: Mapped[str] = mapped_column(ForeignKey("admins.name"), index=True)
+    created: Mapped[datetime]
+    expires: Mapped[datetime | None]
+    revoked: Mapped[datetime | None]
+
+
+class AuditRow(Base):
+    """What admins did; only ever appended to."""
+
+    __tablename__ = "audit"
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    who: Mapped[str] = mapped_column(String(60))
+    deed: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(100))
+    detail: Mapped[str] = mapped_column(Text, default="")
+
+
+class PulseRow(Base):
+    """A process that says it is alive: liveness is this heartbeat, never a question to the broker."""
+
+    __tablename__ = "pulses"
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    """`web`, `worker` or `beat`."""
+    at: Mapped[datetime]
+    detail: Mapped[dict[str, Any]]
+    """For a web: which version each voice serves, and what would not load."""

@@ -98,19 +98,23 @@ class Tastes:
             ticks = ticks.where(TickRow.at > newest.created)
         return self._session.scalar(ticks) or 0
 
-    def judged(self, voice: str) -> tuple[Judged, ...]:
-        """Every line of the voice that visitors were shown whose cookie came back, in a fixed order."""
-        rows = self._session.execute(
+    def judged(self, voice: str, *, newest: int | None = None) -> tuple[Judged, ...]:
+        """The lines of the voice that visitors were shown whose cookie came back, in the order they were written.
+
+        Every one, or the *newest* so many.
+        """
+        shown = (
             select(ImpressionRow, LineRow.text, TickRow.taken_back, TickRow.address, VisitorRow.address)
             .join(LineRow, LineRow.id == ImpressionRow.line_id)
             .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
             .outerjoin(TickRow, TICK_OF_IMPRESSION)
             .where(ImpressionRow.voice == voice, VisitorRow.returned.is_not(None))
-            .order_by(ImpressionRow.line_id, ImpressionRow.visitor_id)
+            .order_by(ImpressionRow.line_id.desc(), ImpressionRow.visitor_id.desc())
         )
+        rows = self._session.execute(shown if newest is None else shown.limit(newest)).all()
         return tuple(
             Judged(seen.line_id, text, seen.slot, taken_back is False, seen.visitor_id, there or here, seen.liking)
-            for seen, text, taken_back, there, here in rows
+            for seen, text, taken_back, there, here in reversed(rows)
         )
 
 

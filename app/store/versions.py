@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownVersion, UnknownVoice
 from app.domain.lesson import LessonItem
+from app.domain.rollback import Move
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.verdict import Verdict
-from app.domain.version import VersionReport, VersionStatus, wilson
+from app.domain.version import Version, VersionReport, VersionStatus, wilson
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     HistoryRow,
@@ -74,18 +75,28 @@ class Versions:
             raise UnknownVersion(voice)
         return made
 
-    def one(self, voice: str, number: int) -> VersionReport:
-        """Version *number* of the voice's present base. Raises UnknownVersion."""
+    def one(self, voice: str, number: int) -> Version:
+        """Version *number* of the voice's present base. Raises UnknownVoice, UnknownVersion."""
+        owner = self._voice(voice)
+        return _version(self._row(owner, number), owner.champion_id)
+
+    def report(self, voice: str, number: int) -> VersionReport:
+        """The same with how readers took it, which counts all that they were ever shown of it."""
         owner = self._voice(voice)
         return self._reports([self._row(owner, number)], owner.champion_id)[0]
 
-    def champion(self, voice: str) -> VersionReport:
+    def of_base(self, voice: str, id: int) -> Version | None:
+        """The version with that row id, if it is of the voice's present base."""
+        owner, row = self._voice(voice), self._session.get(VersionRow, id)
+        return _version(row, owner.champion_id) if row and (row.voice, row.base) == (voice, owner.base) else None
+
+    def champion(self, voice: str) -> Version:
         """The version that serves. Raises UnknownVoice, UnknownVersion."""
         owner = self._voice(voice)
         row = self._session.get(VersionRow, owner.champion_id) if owner.champion_id else None
         if row is None:
             raise UnknownVersion(voice)
-        return self._reports([row], owner.champion_id)[0]
+        return _version(row, owner.champion_id)
 
     def add(
         self,
@@ -173,6 +184,11 @@ class Versions:
             for row in rows
         ]
 
+    def moves(self, voice: str) -> list[Move]:
+        """The moves of the champion pointer by row id, newest first: what a rollback goes by."""
+        rows = select(HistoryRow.version_id, HistoryRow.was_id, HistoryRow.at).where(HistoryRow.voice == voice)
+        return [Move(*row) for row in self._session.execute(rows.order_by(HistoryRow.id.desc()))]
+
     def read_counts(self, ids: Collection[int]) -> list[ReadCount]:
         """Of the versions with these row ids, by voice and number."""
         rows = self._session.scalars(
@@ -235,7 +251,7 @@ class Versions:
                 .group_by(ImpressionRow.version_id)
             )
         }
-        return [_report(row, *read.get(row.id, (0, 0)), champion=row.id == champion) for row in rows]
+        return [_report(row, *read.get(row.id, (0, 0)), champion=champion) for row in rows]
 
 
 def _numbers(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -243,7 +259,22 @@ def _numbers(metrics: Mapping[str, float]) -> dict[str, float]:
     return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
 
 
-def _report(row: VersionRow, impressions: int, ticks: int, *, champion: bool) -> VersionReport:
+def _version(row: VersionRow, champion: int | None) -> Version:
+    return Version(
+        id=row.id,
+        number=row.number,
+        status=VersionStatus(row.status),
+        created=row.created,
+        base=row.base,
+        folder=row.folder,
+        lesson=row.lesson,
+        metrics=row.metrics,
+        verdict=Verdict.from_dict(row.verdict) if row.verdict else None,
+        champion=row.id == champion,
+    )
+
+
+def _report(row: VersionRow, impressions: int, ticks: int, *, champion: int | None) -> VersionReport:
     return VersionReport(
         id=row.id,
         number=row.number,
@@ -254,8 +285,8 @@ def _report(row: VersionRow, impressions: int, ticks: int, *, champion: bool) ->
         lesson=row.lesson,
         metrics=row.metrics,
         verdict=Verdict.from_dict(row.verdict) if row.verdict else None,
+        champion=row.id == champion,
         impressions=impressions,
         ticks=int(ticks),
         tick_rate=wilson(int(ticks), impressions),
-        champion=champion,
     )

@@ -12,18 +12,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app.actions import poems
-from app.bootstrap import now
+from app import actions
 from app.domain.poem import Wish, Writing
+from app.domain.visitor import Visitor
 from app.settings import Settings
-from app.store.poems import Poems
 from app.store.runs import Runs
-from app.store.ticks import Ticks
-from app.store.visitors import Visitors
 from lab.bench import machine
 from lab.simulate import audience
 from lab.simulate.town import Town, town
@@ -51,8 +47,6 @@ def read_on(here: Town, ticks: int) -> tuple[int, int]:
     writer = Ready(here.engine.write_all(here.voice, iter(Wish, None)))
     while ticked < ticks:
         reader = next(coming)
-        with here.bot.writes(Visitors) as visitors:
-            visitors.greet(reader.id, cookie_came_back=True, address=reader.address, now=now())
         for _ in range(PATIENT):
             marks = _read(here, writer, reader)
             shown, ticked = shown + len(marks), ticked + sum(marks)
@@ -61,12 +55,11 @@ def read_on(here: Town, ticks: int) -> tuple[int, int]:
 
 def _read(here: Town, writer: Ready, reader: audience.Visitor) -> list[bool]:
     """One poem, and what he ticks of it."""
-    reading, storing = partial(here.bot.reads, Poems), partial(here.bot.writes, Poems)
-    poem = poems.write(Wish(), here.voice, reader.id, reading=reading, storing=storing, writer=writer, now=now())
+    known = Visitor(reader.id, returned=True, address=reader.address)
+    poem = actions.poems.write(here.bot, writer, here.voice, Wish(), by=known)
     marks = reader.read([line.text for line in poem.lines])
     chosen = {line.id for line, mark in zip(poem.lines, marks, strict=True) if mark}
-    with here.bot.writes(Ticks) as store:
-        store.replace(poem.id, reader.id, chosen, address=reader.address, now=now())
+    actions.ticks.tick_lines(here.bot, poem.id, chosen, by=known)
     return marks
 
 

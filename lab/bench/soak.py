@@ -7,6 +7,7 @@ has an address of his own, so that the limits are on as they are for strangers. 
 
 import asyncio
 import itertools
+import secrets
 import statistics
 import sys
 import time
@@ -19,8 +20,8 @@ from typing import Any
 import httpx
 import psutil
 
-from app.bootstrap import build, now
-from app.store.admins import Admins
+from app import actions
+from app.bootstrap import build
 from app.store.runs import Runs
 from lab.bench import machine, report
 from lab.bench.mixed import Met, read_on
@@ -143,9 +144,8 @@ async def _soak(it: Site, voice: str, seconds: float, readers: int, every: float
 def _token(it: Site) -> str:
     bot = build(it.settings)
     try:
-        with bot.transaction() as session:
-            Admins(session).create("soak", "!", now())
-            return Admins(session).new_token("soak", now())
+        actions.admins.create(bot, "soak", secrets.token_hex(), by="bench")
+        return actions.admins.give_token(bot, "soak", by="bench")
     finally:
         bot.close()
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from app.bootstrap import Bot, build, build_engine, now
+from app import actions
+from app.bootstrap import Bot, build, build_engine
 from app.domain.poem import Wish
-from app.domain.version import VersionStatus
 from app.store.versions import Versions
 from lab.bench import machine, report
 from lab.bench.crowd import Tally, crowd, percentile
@@ -76,30 +76,15 @@ def add_version(bot: Bot, voice: str) -> None:
     folder = bot.shelf.scratch() / KEY
     checkpoint.write(folder, replace(found.meta, files={}, fingerprint={}), found.vocabulary, weights)
     bot.shelf.place(folder, KEY)
-    with bot.writes(Versions) as versions:
-        versions.add(
-            voice,
-            folder=KEY,
-            status=VersionStatus.ADMITTED,
-            lesson=found.meta.lesson,
-            metrics={},
-            verdict=None,
-            run=None,
-            now=now(),
-        )
+    actions.versions.bring(bot, voice, KEY, lesson=found.meta.lesson)
 
 
 async def _swap(it: Site, bot: Bot, voice: str, swaps: int) -> None:
     """So many swaps, there and back; each begins when the last is seen to serve."""
     for swap in range(swaps):
         number = 1 - swap % 2
-        await asyncio.to_thread(_promote, bot, voice, number)
+        await asyncio.to_thread(actions.versions.promote, bot, voice, number, by="bench", reason="bench swap")
         await _serves(it, voice, number)
-
-
-def _promote(bot: Bot, voice: str, number: int) -> None:
-    with bot.writes(Versions) as versions:
-        versions.promote(voice, number, by="bench", reason="bench swap", now=now())
 
 
 async def _serves(it: Site, voice: str, number: int) -> None:
@@ -121,7 +106,7 @@ def _mixed(heard: Sequence[Heard], bot: Bot, voice: str) -> int:
     odd += sum(one.poem is not None and one.version != one.poem["version"] for one in heard)
     some = poems[:: max(1, len(poems) // REWRITTEN)][:REWRITTEN]
     for number in (0, 1):
-        _promote(bot, voice, number)
+        actions.versions.promote(bot, voice, number, by="bench", reason="bench swap")
         engine = build_engine(bot)
         try:
             engine.start()

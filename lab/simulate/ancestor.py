@@ -7,12 +7,10 @@ from dataclasses import replace
 
 import torch
 
-from app.bootstrap import now
+from app import actions
 from app.domain.errors import PoemBotError
 from app.domain.lesson import LessonItem
-from app.domain.version import VersionStatus
 from app.store.feedback import FeedbackStore
-from app.store.versions import Versions
 from lab.simulate.town import Town
 from models import checkpoint
 from models.corpus import Passage, Poems
@@ -43,19 +41,9 @@ def go_on(town: Town) -> int:
     folder = town.bot.shelf.scratch() / "version"
     checkpoint.write(folder, replace(last.meta, files={}, fingerprint={}), last.vocabulary, network.arrays())
     town.bot.shelf.place(folder, key)
-    with town.bot.transaction() as session:
-        versions = Versions(session)
-        _, number = versions.add(
-            town.voice,
-            folder=key,
-            status=VersionStatus.ADMITTED,
-            lesson={"hash": "", "ticks": len(ticks), "submissions": 0, "visitors": len({t.visitor for t in ticks})},
-            metrics={},
-            verdict=None,
-            run=None,
-            now=now(),
-            items=[LessonItem("line", line, 1.0) for line in sorted({tick.line for tick in ticks})],
-        )
-        versions.promote(town.voice, number, by="ancestor", reason="it goes on", now=now())
+    lesson = {"hash": "", "ticks": len(ticks), "submissions": 0, "visitors": len({t.visitor for t in ticks})}
+    items = [LessonItem("line", line, 1.0) for line in sorted({tick.line for tick in ticks})]
+    number = actions.versions.bring(town.bot, town.voice, key, lesson=lesson, items=items)
+    actions.versions.promote(town.bot, town.voice, number, by="ancestor", reason="it goes on")
     town.engine.refresh()
     return number

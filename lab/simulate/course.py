@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from app.actions import lessons
+from app.domain import lesson as lessons
 from app.domain.poem import LINES, Wish
 from app.engine.choose import Candidate, Choice, Context, within_band
 from app.engine.engine import Engine

@@ -12,23 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from app.actions import poems, runs, submissions
-from app.bootstrap import Bot, announcer, build, build_engine, install_voice, now
+from app import actions
+from app.bootstrap import Bot, build, build_engine, install_voice, now
 from app.domain.errors import AlreadyTaught, Unfit
 from app.domain.poem import Wish, Writing
 from app.domain.run import Cause, RunState
-from app.domain.version import VersionReport
+from app.domain.version import Version
+from app.domain.visitor import Visitor as Reader
 from app.engine.choose import Chooser
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store import migrate
-from app.store.poems import Poems
 from app.store.runs import Runs
-from app.store.submissions import Submissions
-from app.store.ticks import Ticks
 from app.store.versions import Versions
-from app.store.visitors import Visitors
-from app.store.voices import Serving, Voices
+from app.store.voices import Serving
 from lab.simulate.people import Visitor
 from models import checkpoint
 from worker import upkeep
@@ -73,45 +70,30 @@ class Town:
 
     def visit(self, visitor: Visitor) -> Visit:
         """He comes, gets a poem, ticks what he likes, and may teach one; now and then the worker looks around."""
-        with self.bot.writes(Visitors) as visitors:
-            visitors.greet(visitor.id, cookie_came_back=True, address=visitor.address, now=now())
-        reading, storing = partial(self.bot.reads, Poems), partial(self.bot.writes, Poems)
-        poem = poems.write(
-            Wish(), self.voice, visitor.id, reading=reading, storing=storing, writer=self.engine, now=now()
-        )
+        reader = Reader(visitor.id, returned=True, address=visitor.address)
+        poem = actions.poems.write(self.bot, self.engine, self.voice, Wish(), by=reader)
         texts = [line.text for line in poem.lines]
         ticks = visitor.read(texts)
         ticked = {line.id for line, tick in zip(poem.lines, ticks, strict=True) if tick}
-        with self.bot.writes(Ticks) as store:
-            store.replace(poem.id, visitor.id, ticked, address=visitor.address, now=now())
-        self._teach(visitor)
+        actions.ticks.tick_lines(self.bot, poem.id, ticked, by=reader)
+        self._teach(visitor, reader)
         self._visits += 1
         if self._visits % SWEEP == 0:
             self.look_around()
         return Visit(tuple(texts), tuple(ticks), visitor.honest and visitor.attentive)
 
-    def _teach(self, visitor: Visitor) -> None:
+    def _teach(self, visitor: Visitor, reader: Reader) -> None:
         text = visitor.teach()
         if text is None:
             return
         try:
-            offer = submissions.examine(text, None, None, consent=True)
-            with self.bot.writes(Submissions) as store:
-                submissions.teach(
-                    offer,
-                    self.voice,
-                    visitor.id,
-                    address=visitor.address,
-                    auto_approve=True,
-                    submissions=store,
-                    now=now(),
-                )
+            actions.submissions.teach(self.bot, self.voice, by=reader, text=text, consent=True)
         except (Unfit, AlreadyTaught):  # he is told so, and goes
             return
 
     def look_around(self) -> None:
         """What the sweep does: learn the taste that is due, weigh the trial; and the engine takes up what is new."""
-        upkeep.learn_tastes(self.bot)
+        actions.tastes.learn_due(self.bot)
         upkeep.weigh_trials(self.bot, at=now() + self.bot.settings.trial_rules.visit)  # everybody's visit is over
         self.engine.refresh()
 
@@ -119,21 +101,13 @@ class Town:
         """Have the worker teach a version of all that was given; how that ended. None while a trial is under way."""
         if self.bot.challengers():
             return None
-        with self.bot.transaction() as session:
-            report, _ = runs.request(
-                self.voice,
-                Cause.COUNT,
-                runs=Runs(session),
-                voices=Voices(session),
-                announce=announcer(session),
-                now=now(),
-            )
+        report, _ = actions.runs.request(self.bot, self.voice, Cause.COUNT, by="simulation")
         self.runner.work()
         self.engine.refresh()
         with self.bot.reads(Runs) as store:
             return store.one(report.run).state
 
-    def champion(self) -> VersionReport:
+    def champion(self) -> Version:
         """The version that serves."""
         with self.bot.reads(Versions) as versions:
             return versions.champion(self.voice)
@@ -146,7 +120,7 @@ class Town:
 @contextmanager
 def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town]:
     """A town in *home* around the base voice in that folder, with these *settings* but for where things lie."""
-    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off"}
+    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off", "auto_approve": True}
     bot = build(settings.model_copy(update=place), queue=Deaf(), shipped=base.parent)
     try:
         migrate.upgrade(bot.database)

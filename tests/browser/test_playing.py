@@ -16,23 +16,23 @@ def test_the_network_reads_what_one_types(new_page: NewPage, script: bool, size:
     """The text comes back with its surprise, and what could follow it."""
     page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/learn")
-    page.get_by_label("읽힐 글").fill("봄비가 온다")
-    page.get_by_role("button", name="읽히기").click()
+    page.get_by_label("읽을 글").fill("봄비가 온다")
+    page.get_by_role("button", name="읽어 보기").click()
 
     expect(page.locator(".surprise")).to_have_text("봄비가 온다")
     expect(page.locator(".odds li")).to_have_count(8)
-    expect(page.get_by_label("읽힐 글")).to_have_value("봄비가 온다")
+    expect(page.get_by_label("읽을 글")).to_have_value("봄비가 온다")
 
 
 def test_the_network_reads_along_while_one_types(new_page: NewPage) -> None:
     """No button: what was typed so far comes back with its surprise, and the box keeps what is in it."""
     page = new_page()
     page.goto("/learn")
-    page.get_by_label("읽힐 글").press_sequentially("봄비가", delay=20)
+    page.get_by_label("읽을 글").press_sequentially("봄비가", delay=20)
     expect(page.locator(".surprise")).to_have_text("봄비가")
-    expect(page.get_by_label("읽힐 글")).to_be_focused()
+    expect(page.get_by_label("읽을 글")).to_be_focused()
 
-    page.get_by_label("읽힐 글").press_sequentially(" 온다")
+    page.get_by_label("읽을 글").press_sequentially(" 온다")
     expect(page.locator(".surprise")).to_have_text("봄비가 온다")
     assert page.url.endswith("/learn")
 
@@ -46,7 +46,7 @@ def test_hello_is_watched(new_page: NewPage) -> None:
     expect(page.get_by_text("배웠습니다. h, e")).to_be_visible(timeout=60_000)
     assert page.url.endswith("/learn")
 
-    page.get_by_role("button", name="다른 처음에서").click()
+    page.get_by_role("button", name="새로 시작하기").click()
     expect(page.get_by_text("걸음 0")).to_be_visible()
 
 
@@ -86,7 +86,7 @@ def test_what_readers_love_is_found(new_page: NewPage, script: bool, size: Size)
     else:
         send(page, "고른 행 저장")
     page.get_by_role("link", name="시집", exact=True).click()
-    for tab in ("이번 주", "처음부터"):
+    for tab in ("이번 주", "지금까지 모두"):
         page.get_by_role("link", name=tab, exact=True).click()
         expect(page.locator(".loved")).to_contain_text(loved)
     assert page.request.get(page.get_by_role("link", name="구독").get_attribute("href") or "").ok

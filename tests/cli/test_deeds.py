@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.actions import submissions as deed
 from app.bootstrap import Bot, now
+from app.domain import submission as deed
 from app.domain.submission import SubmissionStatus
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
@@ -186,6 +186,27 @@ def test_a_rejected_version_needs_a_reason(poembot: Shell, bot: Bot) -> None:
     assert (refused.status, refused.complaint) == (1, f"version {number} did not pass the gate: copies")
     assert overruled.status == 0
     assert poembot("rollback", "sibot").status == 0
+
+
+def test_the_shell_is_audited_as_the_desk_is(poembot: Shell, bot: Bot) -> None:
+    """Whoever reads the log finds the same words for the same thing, and sees that a gate was overruled."""
+    number, poem = version(bot, VersionStatus.REJECTED), offered(bot, "마당 끝에 고무신 한 켤레")
+    run = poembot("retrain", "--voice", "sibot", "--json").json["run"]
+
+    poembot("cancel", run)
+    poembot("moderate", "approve", poem)
+    poembot("promote", "sibot", number, "--override", "--reason", "I like it")
+    poembot("rollback", "sibot", "--reason", "not any more")
+
+    with bot.reads(Audit) as audit:
+        told = [(entry.deed, entry.subject, entry.detail) for entry in audit.newest(5)]
+    assert told == [
+        ("rollback", "sibot 0", f"from {number}: not any more"),
+        ("promote.override", f"sibot {number}", "from 0: I like it"),
+        ("submission.approved", f"submission {poem}", "now approved"),
+        ("run.cancel", f"sibot run {run}", ""),
+        ("run.start", f"sibot run {run}", ""),
+    ]
 
 
 def test_lines_are_sampled(poembot: Shell) -> None:

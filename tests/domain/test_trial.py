@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.trial import (
+    BETS,
+    BOLDEST,
     Evidence,
     Impression,
     Reading,
@@ -228,6 +230,29 @@ def test_a_trial_ends_in_time() -> None:
     assert ends(0, 13.9) is None
     assert ends(0, 14) == (TrialState.UNDECIDED, TrialEnd.TIME)
     assert ends(20_000, 1) == (TrialState.UNDECIDED, TrialEnd.IMPRESSIONS)
+
+
+def test_a_stake_grows_with_the_poems_of_a_visit() -> None:
+    """Who read four poems and liked all says more than who read one: he has bet four times as much, up to the cap."""
+    one, four = ((Reading(challenger=True, lines=5, ticks=5),) * poems for poems in (1, 4))
+    score = (1 - 1 / 6) / 0.5  # what a poem of nothing but ticks says, where a sixth was to be expected
+    worst = max((1 / 6) / 0.5, (5 / 6) / 0.5)
+
+    for visit in (one, four):
+        stakes = [min(bet * len(visit), BOLDEST / worst) for bet in BETS]
+        expected = sum(1 + stake * score for stake in stakes) / len(BETS)
+        assert weigh([visit], share=0.5).better == pytest.approx(expected)
+    assert weigh([four], share=0.5).better > weigh([one], share=0.5).better
+
+
+@pytest.mark.parametrize("winner", [TrialState.BETTER, TrialState.WORSE])
+def test_as_many_readers_as_the_rules_ask_for_decide(winner: TrialState) -> None:
+    """One fewer does not, whatever he and those before him have bet; nor does what they had won before and lost."""
+    enough = (RULES.enough, 1.0) if winner is TrialState.BETTER else (1.0, RULES.enough)
+
+    assert decide(Evidence(path=[enough] * (RULES.fewest - 1)), rules=RULES) is None
+    assert decide(Evidence(path=[enough] * RULES.fewest), rules=RULES) is winner
+    assert decide(Evidence(path=[*[enough] * (RULES.fewest - 1), (1.0, 1.0)]), rules=RULES) is None
 
 
 def test_nothing_is_decided_by_a_handful() -> None:

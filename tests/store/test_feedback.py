@@ -4,8 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.actions.submissions import examine
-from app.domain.submission import SubmissionStatus
+from app.domain.submission import SubmissionStatus, examine
 from app.store.counts import Counts
 from app.store.feedback import FeedbackStore
 from app.store.poems import Poems

@@ -4,12 +4,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import BigInteger, Engine, inspect, text
 
 from app.store import migrate
+from app.store.feedback import FeedbackStore
+from app.store.readings import Readings
 from app.store.session import open_database
-from app.store.tables import metadata
+from app.store.tables import LineRow, metadata
+from app.store.ticks import Ticks
 from tests.support.databases import Databases, Scale
+from tests.support.world import World
+
+LAST = 2**31 - 1
+"""The last number of 32 bits."""
 
 
 @pytest.fixture
@@ -64,3 +71,36 @@ def test_upgrading_twice_is_upgrading_once(empty: Engine) -> None:
     migrate.upgrade(empty)
 
     assert migrate.is_current(empty)
+
+
+def test_lines_are_counted_beyond_32_bits(world: World) -> None:
+    """A million readers a day write the last line of 32 bits after 107 days; what refers to it follows."""
+    version, ann = world.voice(), world.visitor("ann")
+    poem = world.poem(ann, version)
+    with world.transaction() as session:
+        session.add(LineRow(id=LAST, poem_id=poem, version_id=version, text="", logprob=0, chance=1, primed=False))
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text(f"SELECT setval('lines_id_seq', {LAST})"))
+
+    line, *_ = world.lines(world.poem(ann, version))
+    with world.transaction() as session:
+        Ticks(session).set(line, ann, on=True, address="", now=world.clock.now)
+    taught, _ = world.version(folder="sibot/1", items=[("line", line, 1.0)])
+
+    assert line == LAST + 1
+    with world.reading() as session:
+        (tick,) = FeedbackStore(session).of("sibot").ticks
+        assert tick.line == line
+        assert Readings(session).taught(taught) == {line}
+
+
+def test_what_refers_to_a_growing_table_is_as_wide() -> None:
+    """A column of 32 bits beside one of 64 would be the next to run over."""
+    narrow = [
+        str(column)
+        for table in metadata.tables.values()
+        for column in table.columns
+        for key in column.foreign_keys
+        if isinstance(key.column.type, BigInteger) and not isinstance(column.type, BigInteger)
+    ]
+    assert narrow == []

@@ -4,16 +4,17 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import MetaData, inspect, select, text
+from sqlalchemy import MetaData, func, inspect, select, text
 
-from app.actions import lessons
-from app.actions.submissions import examine
-from app.domain.submission import SubmissionStatus
+from app.domain import lesson as lessons
+from app.domain.submission import SubmissionStatus, examine
 from app.store.feedback import FeedbackStore
 from app.store.guesses import Guesses, Riddle
+from app.store.pieces import Pieces
 from app.store.poems import Poems
 from app.store.privacy import BLURRED, Privacy
 from app.store.submissions import Submissions
+from app.store.tables import metadata
 from app.store.ticks import Ticks
 from tests.support.world import World
 
@@ -82,6 +83,39 @@ def test_erasing_removes_everything_from_the_next_lesson(world: World) -> None:
         assert session.execute(text("SELECT count(*) FROM poems")).scalar_one() == 1
         assert session.execute(text("SELECT count(*) FROM lesson_items")).scalar_one() == 0
         assert session.execute(text("SELECT count(*) FROM sketches")).scalar_one() == 0
+
+
+def test_no_column_refers_to_whom_was_erased(world: World) -> None:
+    """Every column of every table that names a visitor is asked: a table that comes later must go with him too."""
+    version, ann, bob = world.voice(), world.visitor("ann"), world.visitor("bob")
+    lines = world.lines(world.poem(ann, version))[:2]
+    world.poem(bob, version, texts=("창을 닫는다",), quoted={0: lines[1]})  # so that a poem of his stays, without him
+    for line in lines:
+        tick(world, ann, line)
+    number = taught(world, ann)
+    with world.transaction() as session:
+        approved, now = SubmissionStatus.APPROVED, world.clock.now
+        Pieces(session).add("sibot", ann, title="봄", author=None, lines=lines, status=approved, now=now)
+        Guesses(session).allow(number)
+        Guesses(session).add(ann, "sibot", Riddle("line", lines[0], 0, "가", human=False), said_human=True, now=now)
+    name = metadata.tables["visitors"].columns["id"]
+    columns = [
+        column
+        for table in metadata.tables.values()
+        for column in table.columns
+        if column is name or column.name == "visitor_id" or any(key.column is name for key in column.foreign_keys)
+    ]
+
+    def told() -> list[str]:
+        with world.reading() as session:
+            asked = {str(c): select(func.count()).select_from(c.table).where(c == ann) for c in columns}
+            return sorted(name for name, query in asked.items() if session.scalar(query))
+
+    assert told() == sorted(map(str, columns)), "the test gives him a row of each kind"
+
+    erase(world, ann)
+
+    assert told() == []
 
 
 @pytest.mark.slow

@@ -8,8 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from app.actions import rollout
-from app.domain import retention
+from app.actions import versions as actions
 from app.domain.errors import UnknownVersion
 from app.domain.version import VersionStatus
 from app.store.retention import Retention
@@ -32,8 +31,7 @@ def promote(world: World, number: int) -> None:
 
 def prune(world: World, keep: int, live: Collection[int] = ()) -> list[str]:
     """What left the shelf, by number of its run."""
-    with world.transaction() as session:
-        gone = retention.prune("sibot", keep=keep, live=live, store=Retention(session), now=world.clock.now)
+    gone = actions.prune(world.bot(keep_versions=keep), live=live)
     return [folder.removeprefix("sibot/tiny-1/run-").removesuffix("-1") for folder in gone]
 
 
@@ -64,10 +62,7 @@ def test_the_champion_and_its_rollbacks_stay(world: World, versions: list[int]) 
     world.clock.forward(hours=2)
     assert prune(world, keep=1) == ["1"]
 
-    with world.transaction() as session:
-        assert rollout.rollback("sibot", by="shell", versions=Versions(session), now=world.clock.now) == 3
-    with world.transaction() as session:
-        assert rollout.rollback("sibot", by="shell", versions=Versions(session), now=world.clock.now) == 2
+    assert [actions.rollback(world.bot(), "sibot", by="shell") for _ in range(2)] == [3, 2]
 
 
 def test_what_served_a_moment_ago_stays(world: World, versions: list[int]) -> None:

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.actions import submissions as loop
-from app.actions.submissions import examine
+from app import actions
 from app.domain.errors import AlreadyTaught, UnknownSubmission
 from app.domain.screening import NEAR
-from app.domain.submission import Offer, Submission, SubmissionStatus
+from app.domain.submission import Offer, Submission, SubmissionStatus, examine
+from app.domain.visitor import Visitor
 from app.store.feedback import FeedbackStore
 from app.store.submissions import Submissions
 from tests.support.world import World
@@ -228,15 +228,9 @@ def test_what_is_flagged_waits_though_others_need_not(
     """With `AUTO_APPROVE` only what the screen has nothing to say of goes straight into the lesson."""
     world.voice()
     teach(world)
-    with world.transaction() as session:
-        given, _ = loop.teach(
-            offer(text),
-            "sibot",
-            "ann",
-            address="",
-            auto_approve=True,
-            submissions=Submissions(session),
-            now=world.clock.now,
-        )
+    ann = Visitor("ann", returned=True, address="")
+    given, _ = actions.submissions.teach(
+        world.bot(auto_approve=True), "sibot", by=ann, text=text, title="봄", author="앤", consent=True
+    )
 
     assert (given.flags, given.status) == (flags, status)

@@ -1,22 +1,20 @@
 """Trials in the database: one at a time, decided once, and never by what readers did outside it."""
 
-from datetime import timedelta
 from typing import Literal
 
 import pytest
 
-from app.actions import trials as deeds
+from app.actions import trials, versions
 from app.domain.poem import Writing, WrittenLine
 from app.domain.trial import TrialEnd, TrialReport, TrialRules, TrialState
 from app.domain.version import VersionStatus
 from app.store.poems import Poems
-from app.store.retention import Retention
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
 from tests.support.world import World
 
-RULES = TrialRules(fewest=10)
+RULES = TrialRules()
 
 
 @pytest.fixture
@@ -36,16 +34,7 @@ def start(world: World, challenger: int) -> int:
 
 def look(world: World, *, gone: bool = False, swap: Literal["auto", "ask"] = "auto") -> TrialState | None:
     """What the worker does every few seconds."""
-    with world.transaction() as session:
-        return deeds.look(
-            "sibot",
-            gone=gone,
-            swap=swap,
-            rules=RULES,
-            trials=Trials(session),
-            versions=Versions(session),
-            now=world.clock.now,
-        )
+    return trials.weigh_trial(world.bot(swap=swap), "sibot", gone=gone)
 
 
 def newest(world: World) -> TrialReport:
@@ -127,7 +116,7 @@ def test_one_trial_at_a_time(world: World, rivals: tuple[int, int]) -> None:
 
     with world.transaction() as session:
         assert Trials(session).start("sibot", rivals[1], share=0.5, now=world.clock.now) is None
-        deeds.stop("sibot", trials=Trials(session), now=world.clock.now)
+    trials.stop(world.bot(), "sibot", by="root")
     start(world, rivals[1])
 
 
@@ -154,9 +143,8 @@ def test_the_admin_may_end_it(world: World, rivals: tuple[int, int]) -> None:
     """Twice is once."""
     start(world, rivals[1])
 
-    with world.transaction() as session:
-        assert deeds.stop("sibot", trials=Trials(session), now=world.clock.now) is not None
-        assert deeds.stop("sibot", trials=Trials(session), now=world.clock.now) is None
+    assert trials.stop(world.bot(), "sibot", by="root") is not None
+    assert trials.stop(world.bot(), "sibot", by="root") is None
     assert newest(world).reason is TrialEnd.ADMIN
 
 
@@ -189,9 +177,12 @@ def test_a_look_that_is_killed_leaves_nothing_half_done(world: World, rivals: tu
     class Killed(Exception):
         """The worker's end."""
 
-    with pytest.raises(Killed), world.transaction() as session:
-        deeds.look("sibot", rules=RULES, trials=Trials(session), versions=Versions(session), now=world.clock.now)
+    def kill(*_: object, **__: object) -> None:
         raise Killed
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Versions, "promote", kill)  # the last step
+        look(world)
     assert (champion(world), newest(world).state) == (0, TrialState.RUNNING)
 
     assert look(world) is TrialState.BETTER
@@ -222,6 +213,8 @@ def test_what_is_on_trial_stays_on_the_shelf(world: World, rivals: tuple[int, in
     """However many newer versions there are."""
     start(world, rivals[1])
 
-    with world.reading() as session:
-        needed = Retention(session).needed("sibot", rollbacks=1, since=world.clock.now - timedelta(hours=1))
-    assert rivals[1] in needed
+    for number in (2, 3):
+        world.version(folder=f"sibot/{number}")
+    world.clock.forward(days=1)
+
+    assert versions.prune(world.bot(keep_versions=1), live=()) == ["sibot/2"]

@@ -3,9 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
-from app.actions import rollout
-from app.actions.rollout import Candidate
+from app.actions import versions as actions
+from app.actions.versions import Candidate
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion, UnknownVoice
 from app.domain.lesson import Lesson, Text
 from app.domain.run import Cause, Claim, RunState
@@ -15,7 +16,6 @@ from app.store.poems import Poems
 from app.store.releases import Releases
 from app.store.runs import Runs
 from app.store.ticks import Ticks
-from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 from tests.store.test_runs import claimed
@@ -34,43 +34,27 @@ def champion(world: World, voice: str = "sibot") -> int:
 
 def promote(world: World, number: int, *, override: bool = False, reason: str = "") -> int:
     """What the admin's button does."""
-    with world.transaction() as session:
-        return rollout.promote(
-            "sibot",
-            number,
-            by="root",
-            override=override,
-            reason=reason,
-            versions=Versions(session),
-            now=world.clock.forward(seconds=1),
-        )
+    world.clock.forward(seconds=1)
+    return actions.promote(world.bot(), "sibot", number, by="root", override=override, reason=reason)
 
 
 def rollback(world: World) -> int:
     """What the admin's other button does."""
-    with world.transaction() as session:
-        return rollout.rollback("sibot", by="root", versions=Versions(session), now=world.clock.forward(seconds=1))
+    world.clock.forward(seconds=1)
+    return actions.rollback(world.bot(), "sibot", by="root")
 
 
 def publish(world: World, claim: Claim, verdict: Verdict, *, swap: str = "auto") -> tuple[RunState, int]:
     """What a worker does at the end of its run."""
     candidate = Candidate(f"sibot/run-{claim.run}", LESSON, {"bits_per_char": 3.0}, verdict)
-    with world.transaction() as session:
-        return rollout.publish(
-            claim,
-            candidate,
-            swap=swap,  # type: ignore[arg-type]
-            versions=Versions(session),
-            runs=Runs(session),
-            trials=Trials(session),
-            now=world.clock.forward(seconds=1),
-        )
+    world.clock.forward(seconds=1)
+    return actions.publish(world.bot(swap=swap), claim, candidate)
 
 
 def report(world: World, number: int) -> VersionReport:
     """The version as pages show it."""
     with world.reading() as session:
-        return Versions(session).one("sibot", number)
+        return Versions(session).report("sibot", number)
 
 
 def test_a_voice_begins_with_its_base(world: World) -> None:
@@ -172,6 +156,21 @@ def test_promoting_what_serves_changes_nothing(world: World) -> None:
 
     with world.reading() as session:
         assert len(Versions(session).history("sibot")) == 2
+
+
+def test_which_version_serves_is_told_without_counting(world: World) -> None:
+    """A promotion holds the database's writers up: it must not look at all that readers were ever shown."""
+    world.voice()
+    world.version(folder="sibot/1")
+    asked: list[str] = []
+    database = world.sessions.kw["bind"]
+    event.listen(database, "before_cursor_execute", lambda *told: asked.append(told[2]))
+
+    promote(world, 1)
+    rollback(world)
+
+    assert asked
+    assert [statement for statement in asked if "impressions" in statement] == []
 
 
 def test_figures_that_are_no_numbers_are_left_out(world: World) -> None:

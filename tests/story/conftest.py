@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.actions import trials as trial
+from app.actions.trials import weigh_trial
 from app.bootstrap import Bot, now
 from app.store.admins import Admins
 from app.store.trials import Trials
@@ -214,14 +214,7 @@ class Trip:
 
     def look(self, later: timedelta) -> str:
         """What a worker's look at the trial finds, so much later."""
-        with self.bot.transaction() as session:
-            stands = trial.look(
-                "sibot",
-                rules=self.bot.settings.trial_rules,
-                trials=Trials(session),
-                versions=Versions(session),
-                now=now() + later,
-            )
+        stands = weigh_trial(self.bot, "sibot", at=now() + later)
         return str(stands)
 
 

@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.bootstrap import Bot
 from app.domain.lesson import LessonItem
 from app.domain.poem import Writing, WrittenLine
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
+from app.settings import Settings
 from app.store import session as units
 from app.store.poems import Poems
+from app.store.shelf import Shelf
 from app.store.versions import Versions
 from app.store.visitors import Visitors
 from app.store.voices import Voices
@@ -41,6 +45,22 @@ class World:
     sessions: sessionmaker[Session]
     clock: Clock = field(default_factory=Clock)
     announced: list[str] = field(default_factory=list)
+
+    def announce(self, voice: str) -> None:
+        """A queue that nobody reads; it notes what was announced."""
+        self.announced.append(voice)
+
+    def bot(self, **settings: Any) -> Bot:
+        """A bot over this database, with the world's clock and queue; its shelf is empty, and lies nowhere."""
+        chosen: dict[str, Any] = {"retrain_every": 0, "retrain_after": 0, "trial_share": 0} | settings
+        return Bot(
+            settings=Settings(_env_file=None, **chosen),
+            database=self.sessions.kw["bind"],
+            sessions=self.sessions,
+            queue=self,
+            shelf=Shelf("nowhere", home=Path("nowhere"), shipped=Path("nowhere")),
+            clock=lambda: self.clock.now,
+        )
 
     def transaction(self) -> AbstractContextManager[Session]:
         """One unit of work; what is announced is noted."""

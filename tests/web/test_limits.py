@@ -12,9 +12,9 @@ from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.actions import admins
 from app.bootstrap import Bot
 from app.settings import Settings
-from app.web.desk import login
 from app.web.http.admins import must_be_admin
 from app.web.http.rate_limits import LOGINS, POEMS, READINGS, SUBMISSIONS, TICKS, Limited, Limits, MemoryWindows, Rule
 from app.web.http.signing import Keys
@@ -178,10 +178,10 @@ def test_a_crowd_at_the_door_waits_its_turn(
     client: httpx.Client, admin_name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Passwords are looked at two at a time, each in 64 MB. Who would wait too long is told when to come."""
-    monkeypatch.setattr("app.web.desk.login.LONGEST_WAIT", 0.1)
+    monkeypatch.setattr("app.actions.admins.LONGEST_WAIT", 0.1)
     door = form(client.get("/desk/login"), "/desk/login")
     filled = door.filled(name=admin_name, password="correct horse battery")
-    with login._room, login._room:
+    with admins._room, admins._room:
         refused = client.post("/desk/login", data=filled)
     entered = client.post("/desk/login", data=filled)
 

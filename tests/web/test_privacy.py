@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.actions import lessons
 from app.bootstrap import Bot, now
+from app.domain import lesson as lessons
 from app.settings import Settings
 from app.store.feedback import FeedbackStore
 from app.store.privacy import Privacy

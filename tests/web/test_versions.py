@@ -8,18 +8,18 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 
-from app.actions import submissions as deed
+from app.actions import submissions
 from app.bootstrap import Bot, now
 from app.domain.lesson import LessonItem
 from app.domain.submission import SubmissionStatus
 from app.domain.trial import Arm, Evidence
 from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
+from app.domain.visitor import Visitor
 from app.store.audit import Audit
 from app.store.submissions import Submissions
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.store.visitors import Visitors
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form
 
@@ -190,12 +190,9 @@ def test_a_line_that_gained_nothing_says_so(reader: Reader, bot: Bot) -> None:
 @pytest.fixture
 def withdrawn(bot: Bot) -> tuple[str, int]:
     """A poem that version 1 was taught, and that was withdrawn then; its token, and version 1."""
-    offer = deed.examine("밤비가 지나간 골목에\n우산 하나 남아 있다", None, None, consent=True)
-    with bot.transaction() as session:
-        Visitors(session).greet("author", cookie_came_back=True, address="", now=now())
-        store = Submissions(session)
-        given, _ = deed.teach(offer, "sibot", "author", address="", auto_approve=False, submissions=store, now=now())
-        store.decide([given.id], SubmissionStatus.APPROVED, by="admin", now=now())
+    text, author = "밤비가 지나간 골목에\n우산 하나 남아 있다", Visitor("author", returned=True, address="")
+    given, _ = submissions.teach(bot, "sibot", by=author, text=text, consent=True)
+    submissions.decide(bot, [given.id], SubmissionStatus.APPROVED, by="admin")
     _, number = a_version(bot, LessonItem("poem", given.id, 2.0, 0.1))
     with bot.transaction() as session:
         Submissions(session).withdraw(given.token, now())

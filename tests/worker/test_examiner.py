@@ -1,15 +1,19 @@
 """The examiner: what counts as copied, and what a version's figures are."""
 
 import math
+import shutil
 from pathlib import Path
 
 import pytest
 
 from app.domain.errors import Cancelled
+from app.domain.heldout import ReadLine
 from app.domain.lesson import Lesson, Text
 from app.settings import Settings
 from models import checkpoint
-from worker.examiner import Examination, distinct
+from models.network import CharNetwork
+from worker import examiner, trainer
+from worker.examiner import Examination, Subject, assess, distinct
 
 LESSON = Lesson((Text("하늘 아래 첫 눈이 온다", 1.0, "line"),), 1, 0, 1)
 SAMPLES = 60
@@ -89,3 +93,34 @@ def test_a_share_of_nothing_is_no_number() -> None:
     """The gate turns it away."""
     assert distinct(["가", "가", "나", "다"]) == 0.75
     assert math.isnan(distinct([]))
+
+
+def test_the_candidate_must_please_more_than_the_champion(
+    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Than the version that serves, that is: to please more than the base is not enough."""
+    shutil.copytree(base.folder, tmp_path / "champion")
+    champion = checkpoint.read(tmp_path / "champion")
+    champion.weights["embedding.weight"] = champion.weights["embedding.weight"] + 1.0  # known by it in what follows
+    read = [ReadLine(f"reader {n}", "밤이 온다", "", ticked=ticked) for n in range(8) for ticked in (True, False)]
+
+    def by_heart(network: CharNetwork, _vocabulary: object, _read: object) -> float:
+        mean = float(network.arrays()["embedding.weight"].mean())
+        return 1.0 if mean > 0.5 else 0.0 if network is not asked[-1] else 0.5
+
+    asked: list[CharNetwork] = []
+
+    def network_of(version: checkpoint.Checkpoint) -> CharNetwork:
+        asked.append(trainer.network_of(version))
+        return asked[-1]
+
+    monkeypatch.setattr(examiner, "network_of", network_of)
+    monkeypatch.setattr(examiner, "liking", by_heart)
+    candidate = checkpoint.read(base.folder)
+    subject = Subject(base, champion, candidate, {}, read)
+    settings = Settings(_env_file=None, home=tmp_path, samples=SAMPLES)
+
+    found = assess(subject, LESSON, settings, watch=lambda _: None)
+
+    assert found.candidate.liking == 0.5
+    assert "readers_disagree" in found.verdict.reasons

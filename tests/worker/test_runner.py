@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from app.actions import submissions as deed
+from app import actions
 from app.bootstrap import Bot, now
 from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
 from app.domain.version import VersionStatus
+from app.domain.visitor import Visitor
 from app.store.learned import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
@@ -141,6 +142,25 @@ def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot) -> None:
     assert (made.lesson["visitors"], made.lesson["ticks"]) == (22, 66)
     assert "liking" in made.metrics
     assert any(line.split(" ", 1)[1].startswith("liking of 8 held-out readers") for line in ended.log)
+
+
+def test_whom_the_champion_was_taught_is_not_asked(bot: Bot) -> None:
+    """What a version was taught it has by heart: only readers whose ticks the champion never saw are held out."""
+    with bot.reads(Versions) as versions:
+        base = versions.champion("sibot").id
+    ticked = [line for n in range(30) for line in give(bot, base, f"reader-{n}")]
+    ask(bot)
+    claim = actions.runs.claim(bot)
+    assert claim is not None
+    untaught = Runner(bot)._prepare(claim)
+
+    World(bot.sessions).version(folder="sibot/1", items=[("line", line, 1.0) for line in ticked])
+    actions.versions.promote(bot, "sibot", 1, by="test")
+    taught = Runner(bot)._prepare(claim)
+
+    assert len({line.visitor for line in untaught.held_out}) == 8
+    assert taught.held_out == ()
+    assert (untaught.lesson.visitors, taught.lesson.visitors) == (22, 30)
 
 
 def test_a_training_that_diverges_is_turned_away(
@@ -326,11 +346,9 @@ def test_what_a_dead_worker_left_on_the_shelf_is_cleared(bot: Bot, feedback: lis
 def test_a_poem_that_was_approved_is_taught(bot: Bot) -> None:
     """A submission alone makes a lesson, and its author can see which version learned it."""
     World(bot.sessions).visitor("author")
-    offer = deed.examine("밤비가 지나간 골목에\n우산 하나 남아 있다", None, None, consent=True)
-    with bot.transaction() as session:
-        store = Submissions(session)
-        given, _ = deed.teach(offer, "sibot", "author", address="", auto_approve=False, submissions=store, now=now())
-        store.decide([given.id], SubmissionStatus.APPROVED, by="admin", now=now())
+    text, author = "밤비가 지나간 골목에\n우산 하나 남아 있다", Visitor("author", returned=True, address="")
+    given, _ = actions.submissions.teach(bot, "sibot", by=author, text=text, consent=True)
+    actions.submissions.decide(bot, [given.id], SubmissionStatus.APPROVED, by="admin")
     ask(bot)
 
     Runner(bot).work()

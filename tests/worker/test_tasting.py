@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from app.actions import tastes
 from app.bootstrap import Bot, now
 from app.store.tastes import Tastes
 from app.store.ticks import Ticks
 from app.store.versions import Versions
 from tests.support.world import World
-from worker import upkeep
 
 WORDS = ["꽃이", "문을", "길을", "피네", "연다", "걷는다", "오래", "다시"]
 
@@ -39,11 +39,11 @@ def read(bot: Bot, visitors: int, *, loved: str = "꽃", start: int = 0) -> None
 def test_nothing_is_learned_before_there_is_enough(bot: Bot) -> None:
     """A few ticks start nothing, and where taste is switched off many do not either."""
     read(bot, 5)
-    assert upkeep.learn_tastes(bot) == []
+    assert tastes.learn_due(bot) == []
 
     read(bot, 40, start=5)
     off = replace(bot, settings=bot.settings.model_copy(update={"taste_after": 0}))
-    assert upkeep.learn_tastes(off) == []
+    assert tastes.learn_due(off) == []
     assert off.tastes() == {}
 
 
@@ -51,8 +51,8 @@ def test_what_readers_like_is_learned_and_serves(bot: Bot) -> None:
     """Flowers are; what is not new is not learned again."""
     read(bot, 40)
 
-    assert upkeep.learn_tastes(bot) == ["sibot"]
-    assert upkeep.learn_tastes(bot) == []
+    assert tastes.learn_due(bot) == ["sibot"]
+    assert tastes.learn_due(bot) == []
 
     content = bot.taste(bot.tastes()["sibot"])
     assert content["auc"] > 0.7
@@ -62,11 +62,11 @@ def test_what_readers_like_is_learned_and_serves(bot: Bot) -> None:
 def test_readers_who_change_are_followed(bot: Bot) -> None:
     """Each taste is learned from all that was judged, the newest counts by its number."""
     read(bot, 30)
-    upkeep.learn_tastes(bot)
+    tastes.learn_due(bot)
     first = bot.tastes()["sibot"]
 
     read(bot, 90, loved="문", start=30)
-    upkeep.learn_tastes(bot)
+    tastes.learn_due(bot)
 
     second = bot.tastes()["sibot"]
     assert second > first
@@ -77,25 +77,25 @@ def test_what_cannot_be_told_is_not_asked_again_at_once(bot: Bot) -> None:
     """Readers who tick everything have no taste: that is noted, and nothing serves."""
     read(bot, 10, loved=" ")
 
-    assert upkeep.learn_tastes(bot) == ["sibot"]
-    assert upkeep.learn_tastes(bot) == []
+    assert tastes.learn_due(bot) == ["sibot"]
+    assert tastes.learn_due(bot) == []
     assert bot.tastes() == {}
 
 
 def test_of_two_workers_one_keeps_what_it_learned(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both sweep at once; the second finds a newer taste than the one it began after."""
     read(bot, 40)
-    learn = upkeep.learn_taste
+    learn = tastes.of
 
     def meanwhile(judged: object) -> object:
-        monkeypatch.setattr(upkeep, "learn_taste", learn)
-        assert upkeep.refresh_taste(bot, "sibot")
+        monkeypatch.setattr(tastes, "of", learn)
+        assert tastes.learn(bot, "sibot")
         return learn(judged)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(upkeep, "learn_taste", meanwhile)
+    monkeypatch.setattr(tastes, "of", meanwhile)
 
-    assert not upkeep.refresh_taste(bot, "sibot")
-    with bot.reads(Tastes) as tastes:
-        newest = tastes.newest("sibot")
+    assert not tastes.learn(bot, "sibot")
+    with bot.reads(Tastes) as store:
+        newest = store.newest("sibot")
     assert newest is not None
     assert newest.id == bot.tastes()["sibot"]

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from app.domain.run import RunReport
+from app import actions
+from app.domain.run import Cause, RunReport
 from app.domain.submission import SubmissionStatus
 from app.store.runs import Runs
 from app.store.submissions import Submissions
@@ -16,7 +17,6 @@ from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web.api.openapi import problems, unsafe_problems
 from app.web.api.schemas import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, SubmissionOut, TrialOut, run_out
-from app.web.desk import deeds
 from app.web.http.admins import Admin, must_be_admin
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
@@ -37,7 +37,7 @@ POLL_EVERY = 0.5
 )
 def start_run(voice: Slug, admin: Admin, bot: BotDep, response: Response) -> RunStarted:
     """Start a run, or find the one under way."""
-    report, new = deeds.start_run(bot, voice, by=admin)
+    report, new = actions.runs.request(bot, voice, Cause.ADMIN, by=admin)
     response.status_code = 202 if new else 200
     return RunStarted(run=report.run, state=report.state)
 
@@ -82,26 +82,26 @@ async def watch(
 @router.post("/runs/{run}/cancel", responses=unsafe_problems(401, 404))
 def cancel(run: RunId, admin: Admin, bot: BotDep) -> RunOut:
     """Stop a run."""
-    return run_out(deeds.cancel_run(bot, run, by=admin))
+    return run_out(actions.runs.cancel(bot, run, by=admin)[0])
 
 
 @router.post("/voices/{voice}/promote", responses=unsafe_problems(401, 404, 409, 422))
 def promote(voice: Slug, body: Promotion, admin: Admin, bot: BotDep) -> ChampionOut:
     """Have a version serve."""
-    champion = deeds.promote(bot, voice, body.version, by=admin, override=body.override, reason=body.reason)
+    champion = actions.versions.promote(bot, voice, body.version, by=admin, override=body.override, reason=body.reason)
     return ChampionOut(champion=champion)
 
 
 @router.post("/voices/{voice}/rollback", responses=unsafe_problems(401, 404, 409))
 def rollback(voice: Slug, admin: Admin, bot: BotDep) -> ChampionOut:
     """Have the version before serve again."""
-    return ChampionOut(champion=deeds.rollback(bot, voice, by=admin))
+    return ChampionOut(champion=actions.versions.rollback(bot, voice, by=admin))
 
 
 @router.post("/voices/{voice}/trial/stop", responses=unsafe_problems(401, 404))
 def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
     """End the trial of a voice; null when none is under way."""
-    ended = deeds.stop_trial(bot, voice, by=admin)
+    ended = actions.trials.stop(bot, voice, by=admin)
     return TrialOut.of(ended) if ended else None
 
 
@@ -125,13 +125,13 @@ def submissions(
 @router.post("/submissions/{submission}/approve", responses=unsafe_problems(401, 404))
 def approve(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
     """Let the next lesson have it."""
-    return SubmissionOut.of(deeds.decide(bot, [submission], SubmissionStatus.APPROVED, by=admin)[0])
+    return SubmissionOut.of(actions.submissions.decide(bot, [submission], SubmissionStatus.APPROVED, by=admin)[0])
 
 
 @router.post("/submissions/{submission}/reject", responses=unsafe_problems(401, 404))
 def reject(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
     """Keep it from the lesson."""
-    return SubmissionOut.of(deeds.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin)[0])
+    return SubmissionOut.of(actions.submissions.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin)[0])
 
 
 def _progress(report: RunReport) -> ServerSentEvent:

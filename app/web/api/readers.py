@@ -4,11 +4,12 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Body, Query, Request, Response
 
-from app.bootstrap import now
+from app import actions
+from app.bootstrap import Bot
 from app.domain.poem import Wish
+from app.domain.visitor import Visitor
 from app.store.poems import Poems
 from app.store.submissions import Submissions
-from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
@@ -25,7 +26,7 @@ from app.web.api.schemas import (
     VoiceOut,
 )
 from app.web.http.deps import (
-    LARGEST_ID,
+    LARGEST_NUMBER,
     BotDep,
     LineId,
     Number,
@@ -33,12 +34,9 @@ from app.web.http.deps import (
     Reading,
     Slug,
     Token,
-    Transaction,
     VisitorDep,
-    greet,
 )
 from app.web.http.rate_limits import SUBMISSIONS, TICKS, take
-from app.web.readers.submissions import teach
 from app.web.readers.writing import compose, meet
 
 router = APIRouter(prefix="/api/v1", tags=["readers"])
@@ -81,7 +79,7 @@ def browse(
     session: Reading,
     visitor: VisitorDep,
     sort: Literal["new", "loved"] = "new",
-    version: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    version: Annotated[int | None, Query(ge=0, le=LARGEST_NUMBER)] = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> PoemsOut:
     """Poems that readers were shown."""
@@ -100,15 +98,15 @@ def read(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Po
 
 
 @router.put("/lines/{line}/tick", responses=unsafe_problems(404, 429))
-def tick(line: LineId, request: Request, session: Transaction, visitor: VisitorDep) -> TickOut:
+def tick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> TickOut:
     """Tick a line that was shown to this visitor."""
-    return _mark(line, request, session, visitor, on=True)
+    return _mark(line, request, bot, visitor, on=True)
 
 
 @router.delete("/lines/{line}/tick", responses=unsafe_problems(404, 429))
-def untick(line: LineId, request: Request, session: Transaction, visitor: VisitorDep) -> TickOut:
+def untick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> TickOut:
     """Take a tick back."""
-    return _mark(line, request, session, visitor, on=False)
+    return _mark(line, request, bot, visitor, on=False)
 
 
 @router.post(
@@ -124,7 +122,7 @@ def submit(
 ) -> SubmissionOut:
     """Teach a poem."""
     take(request, SUBMISSIONS, visitor)
-    given, new = teach(bot, voice, visitor, **body.model_dump())
+    given, new = actions.submissions.teach(bot, voice, by=visitor, **body.model_dump())
     response.status_code = 202 if new else 200
     return SubmissionOut.of(given)
 
@@ -136,9 +134,9 @@ def submission(token: Token, session: Reading) -> SubmissionOut:
 
 
 @router.delete("/submissions/{token}", responses=unsafe_problems(404))
-def withdraw(token: Token, session: Transaction) -> SubmissionOut:
+def withdraw(token: Token, bot: BotDep) -> SubmissionOut:
     """Take a submission back: the next lesson is without it."""
-    return SubmissionOut.of(Submissions(session).withdraw(token, now()))
+    return SubmissionOut.of(actions.submissions.withdraw(bot, token))
 
 
 @router.get("/voices/{voice}/versions", responses=problems(404))
@@ -150,7 +148,7 @@ def versions(voice: Slug, session: Reading) -> list[VersionOut]:
 @router.get("/voices/{voice}/versions/{number}", responses=problems(404))
 def version(voice: Slug, number: Number, session: Reading) -> VersionOut:
     """One version."""
-    return VersionOut.of(Versions(session).one(voice, number))
+    return VersionOut.of(Versions(session).report(voice, number))
 
 
 @router.get("/voices/{voice}/trials", responses=problems(404))
@@ -171,9 +169,7 @@ def wish_of(asked: PoemWish) -> Wish:
     )
 
 
-def _mark(line: int, request: Request, session: Transaction, visitor: VisitorDep, *, on: bool) -> TickOut:
+def _mark(line: int, request: Request, bot: Bot, visitor: Visitor, *, on: bool) -> TickOut:
     take(request, TICKS, visitor)
-    if visitor.returned:
-        greet(session, visitor)
-    Ticks(session).set(line, visitor.id, on=on, address=visitor.address, now=now())
+    actions.ticks.tick(bot, line, by=visitor, on=on)
     return TickOut(line=line, ticked=on)

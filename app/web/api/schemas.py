@@ -11,7 +11,7 @@ from app.domain.submission import SHORTEST, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
 from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport, wilson
 from app.store.versions import HistoryEntry
-from app.web.http.deps import LARGEST_ID
+from app.web.http.deps import LARGEST_ID, LARGEST_NUMBER
 
 
 def _is_text(value: str) -> str:
@@ -67,7 +67,7 @@ class PoemWish(In):
     temperature: Annotated[float, Field(ge=TEMPERATURES[0], le=TEMPERATURES[1], allow_inf_nan=False)] | None = Field(
         None, description="null: the voice's own."
     )
-    seed: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE] | None = Field(
+    seed: Annotated[int, Field(ge=0, le=LARGEST_NUMBER), WHOLE] | None = Field(
         None, description="The same seed, version and settings give the same poem; it makes no impressions."
     )
     own: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
@@ -313,7 +313,7 @@ class RunStarted(Out):
 class Promotion(In):
     """Which version shall serve."""
 
-    version: Annotated[int, Field(ge=0, le=LARGEST_ID), WHOLE]
+    version: Annotated[int, Field(ge=0, le=LARGEST_NUMBER), WHOLE]
     override: bool = Field(default=False, description="Though it did not pass its gate; needs a reason.")
     reason: Annotated[Text, Field(max_length=500)] = ""
 

@@ -18,22 +18,20 @@ from starlette.datastructures import Headers
 from starlette.routing import Match
 from starlette.types import Scope
 
-from app.actions import poems as deeds
-from app.bootstrap import Bot, now
+from app import actions
+from app.bootstrap import Bot
 from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
+from app.domain.visitor import Visitor
 from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
-from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.readers import wish_of
 from app.web.api.schemas import PoemOut, PoemWish
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
-from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep, storing_poems
+from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.rate_limits import POEMS, take
-from app.web.http.visitors import Visitor
 from app.web.ops.metrics import Metrics
-from app.web.readers.writing import turn_of
 
 log = structlog.get_logger(__name__)
 KIND = "text/event-stream"
@@ -86,9 +84,7 @@ def _wished(
     with bot.reads(Voices) as voices:
         voices.check(voice)
     take(request, POEMS, visitor)
-    wish = deeds.check(wish_of(asked))
-    with bot.reads(Poems) as poems:
-        return deeds.keeping(wish, asked.keep, visitor.id, store=poems)
+    return actions.poems.wished(bot, wish_of(asked), by=visitor, keep=asked.keep)
 
 
 async def _begin(
@@ -104,7 +100,7 @@ async def _begin(
     def hear(event: Event | Failed) -> None:  # on the decode thread
         loop.call_soon_threadsafe(heard.put_nowait, event)
 
-    ticket = engine.submit(voice, wish, hear, visitor=turn_of(visitor))
+    ticket = engine.submit(voice, wish, hear, visitor=visitor.turn)
     try:
         first = await _first(heard, request)
         if isinstance(first, Failed):
@@ -152,6 +148,4 @@ def _told(error: Exception) -> dict[str, object]:
 
 
 def _store(bot: Bot, visitor: Visitor, wish: Wish, writing: Writing) -> PoemOut:
-    with storing_poems(bot, visitor) as poems:
-        poem = poems.keep(writing, visitor.id, prime=wish.prime, fixed_seed=wish.seed is not None, now=now())
-        return PoemOut.of(poems.one(poem, visitor.id))
+    return PoemOut.of(actions.poems.store(bot, wish, writing, by=visitor))

@@ -3,11 +3,11 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app import actions
 from app.domain.errors import Unfit
 from app.domain.submission import SubmissionStatus
 from app.store.pieces import Pieces
 from app.store.submissions import Submissions
-from app.web.desk import deeds
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
 from app.web.http.deps import BotDep
 from app.web.http.forms import GenuineForm, is_id
@@ -35,7 +35,7 @@ def decide(request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Re
     decision, was, ids = form.text("status"), form.text("was"), form.ids("ids")
     if decision not in DECISIONS:
         raise Unfit("invalid", "a submission is approved or rejected, or waits")
-    deeds.decide(bot, ids, SubmissionStatus(decision), by=admin)
+    actions.submissions.decide(bot, ids, SubmissionStatus(decision), by=admin)
     set_flash(request, "decided")
     undo = f"&undo={was}:{','.join(map(str, ids))}" if was in DECISIONS and ids else ""
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}{undo}")
@@ -47,6 +47,6 @@ def decide_pieces(request: Request, admin: Admin, form: GenuineForm, bot: BotDep
     decision, was = form.text("status"), form.text("was")
     if decision not in DECISIONS:
         raise Unfit("invalid", "a piece is approved or rejected, or waits")
-    deeds.decide_pieces(bot, [form.text("ids")], SubmissionStatus(decision), by=admin)
+    actions.pieces.decide(bot, [form.text("ids")], SubmissionStatus(decision), by=admin)
     set_flash(request, "decided")
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}#pieces")

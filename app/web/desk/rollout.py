@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import NothingToUndo, TurnedAway, Unfit
 from app.domain.trial import Arm, TrialReport, TrialRules
 from app.domain.version import Rate, wilson
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.desk import deeds
 from app.web.desk.overview import overview
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
-from app.web.http.deps import LARGEST_ID, BotDep, Slug
+from app.web.http.deps import LARGEST_NUMBER, BotDep, Slug
 from app.web.http.forms import GenuineForm
 from app.web.http.page import page, see_other, set_flash
 from app.web.readers import charts
@@ -40,7 +40,7 @@ def promote(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot:
     """Have a version serve."""
     override, reason = form.text("override") == "true", form.text("reason")[:LONGEST_REASON]
     try:
-        deeds.promote(bot, voice, _number(form.text("version")), by=admin, override=override, reason=reason)
+        actions.versions.promote(bot, voice, _number(form.text("version")), by=admin, override=override, reason=reason)
     except (TurnedAway, Unfit) as error:
         return overview(request, bot, error)
     set_flash(request, "promoted")
@@ -52,7 +52,7 @@ def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot
     """Have the version before serve again; a second click on the same page goes no further back."""
     serving = _number(form.text("serving")) if form.text("serving") else None
     try:
-        deeds.rollback(bot, voice, by=admin, serving=serving)
+        actions.versions.rollback(bot, voice, by=admin, serving=serving)
     except NothingToUndo as error:
         return overview(request, bot, error)
     set_flash(request, "rolled_back")
@@ -86,7 +86,7 @@ def evidence(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Re
 @router.post("/{voice}/trial/stop")
 def stop_trial(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
     """End a trial: the champion writes everything again."""
-    deeds.stop_trial(bot, voice, by=admin)
+    actions.trials.stop(bot, voice, by=admin)
     set_flash(request, "trial_stopped")
     return see_other(f"/desk/{voice}/trial")
 
@@ -109,6 +109,6 @@ def _newest(bot: Bot, voice: str) -> TrialReport | None:
 
 
 def _number(typed: str) -> int:
-    if not (typed.isascii() and typed.isdigit() and len(typed) <= 10 and int(typed) <= LARGEST_ID):
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 10 and int(typed) <= LARGEST_NUMBER):
         raise Unfit("invalid", "a version is a number")
     return int(typed)

@@ -3,8 +3,9 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app import actions
+from app.domain.run import Cause
 from app.store.runs import Runs
-from app.web.desk import deeds
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
 from app.web.http.deps import BotDep, RunId, Slug
 from app.web.http.forms import GenuineForm
@@ -16,7 +17,7 @@ router = APIRouter(prefix="/desk", include_in_schema=False)
 @router.post("/{voice}/runs")
 def start_run(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
     """Start training."""
-    report, new = deeds.start_run(bot, voice, by=admin)
+    report, new = actions.runs.request(bot, voice, Cause.ADMIN, by=admin)
     set_flash(request, "run_started" if new else "run_under_way")
     return see_other(f"/desk/runs/{report.run}")
 
@@ -32,6 +33,6 @@ def run(run: RunId, request: Request, bot: BotDep) -> HTMLResponse:
 @router.post("/runs/{run}/cancel")
 def cancel(run: RunId, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
     """Stop a run."""
-    deeds.cancel_run(bot, run, by=admin)
+    actions.runs.cancel(bot, run, by=admin)
     set_flash(request, "cancelled")
     return see_other(f"/desk/runs/{run}")

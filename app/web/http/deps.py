@@ -1,22 +1,22 @@
 """Dependencies of routes (FastAPI): the bot, the visitor, a session, and the types of path parameters."""
 
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Path, Request
 from sqlalchemy.orm import Session
 
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
+from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.engine.reader import Reader
-from app.store.poems import Poems
-from app.store.visitors import Visitors
-from app.web.http.visitors import Visitor, visitor_of
+from app.web.http.visitors import visitor_of
 
 Thing = TypeVar("Thing")
-LARGEST_ID = 2**31 - 1
-"""Ids are 32-bit integers in the database."""
+LARGEST_ID = 2**53 - 1
+"""Of a line or a submission: 64 bits in the database, and up to here every JSON reader has it exactly."""
+LARGEST_NUMBER = 2**31 - 1
+"""Of a run, a version, or a seed: 32 bits."""
 
 
 def bot_of(request: Request) -> Bot:
@@ -49,11 +49,6 @@ ReaderDep = Annotated[Reader, Depends(_inline(reader_of))]
 VisitorDep = Annotated[Visitor, Depends(_inline(visitor_of))]
 
 
-def _transaction(bot: BotDep) -> Iterator[Session]:
-    with bot.transaction() as session:
-        yield session
-
-
 def _reading(bot: BotDep) -> Iterator[Session]:
     with bot.reading() as session:
         yield session
@@ -61,28 +56,14 @@ def _reading(bot: BotDep) -> Iterator[Session]:
 
 # scope="function": the commit happens before the response leaves. FastAPI's
 # default would say 200 first and find out afterwards.
-Transaction = Annotated[Session, Depends(_transaction, scope="function")]
 Reading = Annotated[Session, Depends(_reading, scope="function")]
 
 Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
 PoemId = Annotated[str, Path(pattern=r"^[a-z2-7]+$", max_length=16, description="A poem.")]
 LineId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A line.")]
-RunId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A run.")]
+RunId = Annotated[int, Path(ge=1, le=LARGEST_NUMBER, description="A run.")]
 SubmissionId = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A submission.")]
 Token = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9_-]+$", max_length=40, description="Its author's key to a submission.")
 ]
-Number = Annotated[int, Path(ge=0, le=LARGEST_ID, description="A version of the voice's present base.")]
-
-
-def greet(session: Session, visitor: Visitor) -> None:
-    """Note in the database that this visitor is here; needed before anything can be stored for him."""
-    Visitors(session).greet(visitor.id, cookie_came_back=visitor.returned, address=visitor.address, now=now())
-
-
-@contextmanager
-def storing_poems(bot: Bot, visitor: Visitor) -> Iterator[Poems]:
-    """The poems, to add one for *visitor*."""
-    with bot.transaction() as session:
-        greet(session, visitor)
-        yield Poems(session)
+Number = Annotated[int, Path(ge=0, le=LARGEST_NUMBER, description="A version of the voice's present base.")]

@@ -37,6 +37,7 @@ STATUSES: Mapping[type[Exception], int] = {
     errors.LeaseLost: 409,
     errors.Cancelled: 409,
     errors.EngineFull: 503,
+    errors.Crowded: 429,
     errors.EngineFailed: 503,
     errors.BrokenFolder: 503,
     Limited: 429,
@@ -86,7 +87,7 @@ def status_of(error: Exception) -> int:
 
 def retry_after_of(error: Exception) -> int | None:
     """After how many seconds it is worth asking again; None where that changes nothing."""
-    if isinstance(error, errors.EngineFull | Limited):
+    if isinstance(error, errors.EngineFull | errors.Crowded | Limited):
         return int(error.retry_after)
     return SHORT_WAIT if isinstance(error, (errors.EngineFailed, errors.BrokenFolder, *TRANSIENT_DB_ERRORS)) else None
 

@@ -48,7 +48,7 @@ class Form:
 
 def is_id(value: str) -> bool:
     """Can it be the number of a row?"""
-    return value.isascii() and value.isdigit() and len(value) <= 10 and 0 < int(value) <= LARGEST_ID
+    return value.isascii() and value.isdigit() and len(value) <= 16 and 0 < int(value) <= LARGEST_ID
 
 
 async def _read(request: Request) -> FormData:

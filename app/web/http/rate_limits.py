@@ -21,8 +21,8 @@ from limits.storage import MemoryStorage, RedisStorage, Storage
 from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 
+from app.domain.visitor import Visitor
 from app.settings import Settings
-from app.web.http.visitors import Visitor
 
 log = structlog.get_logger(__name__)
 REDIS_TIMEOUT = 0.5

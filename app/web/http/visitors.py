@@ -14,6 +14,7 @@ from typing import cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.domain.visitor import Visitor
 from app.settings import Settings
 from app.web.http.signing import Keys
 
@@ -28,17 +29,6 @@ _CRAWLER = re.compile(
 )
 """Crawlers and link previews by their user agent; `cubot` is a telephone."""
 _PREFETCH = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Who sent a request."""
-
-    id: str
-    returned: bool
-    """Did the cookie come back with this request?"""
-    address: str
-    """Keyed hash of the address, of this day."""
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from app import actions
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine
 from app.store.cache import forget_pruned
@@ -109,8 +110,7 @@ def _write_heartbeat(bot: Bot, engine: Engine, name: str) -> None:
         "live": sorted(engine.in_memory()),  # no version is taken off the shelf under a poem: `worker/upkeep.py`
     }
     try:
-        with bot.transaction() as session:
-            Pulses(session).beat(name, "web", detail, now())
+        actions.pulses.beat(bot, name, "web", detail)
     except TRANSIENT_DB_ERRORS as error:
         log.warning("pulse.failed", error=str(error))
 

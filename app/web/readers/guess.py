@@ -5,14 +5,15 @@ import random
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app.bootstrap import now
+from app import actions
+from app.domain.visitor import Visitor
 from app.store.guesses import Guesses, Riddle
 from app.store.voices import Voices
-from app.web.http.deps import BotDep, Slug, VisitorDep, greet
+from app.web.http.deps import BotDep, Slug, VisitorDep
 from app.web.http.forms import GenuineForm
 from app.web.http.page import page, see_other
 from app.web.http.rate_limits import READINGS, take
-from app.web.http.visitors import Visitor, keys_of
+from app.web.http.visitors import keys_of
 
 router = APIRouter(include_in_schema=False)
 FEWEST = 20
@@ -47,14 +48,11 @@ def ask(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, told: s
 def guess(voice: Slug, request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
     """Keep an answer to a line that may be asked about; anything else is passed over."""
     take(request, READINGS, visitor)
-    with bot.transaction() as session:
-        Voices(session).one(voice)
-        guesses = Guesses(session)
-        asked = [*guesses.humans(voice), *guesses.bots(voice)]
-        answered = next((one for one in asked if _mark(request, visitor, one) == form.text("line")), None)
-        if answered is not None and form.text("said") in ("human", "bot"):
-            greet(session, visitor)
-            guesses.add(visitor.id, voice, answered, said_human=form.text("said") == "human", now=now())
+    mark, said = form.text("line"), form.text("said")
+    if said in ("human", "bot"):
+        actions.guesses.guess(
+            bot, voice, lambda one: _mark(request, visitor, one) == mark, by=visitor, said_human=said == "human"
+        )
     return see_other(f"/{voice}/guess?told=1")
 
 

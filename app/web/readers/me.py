@@ -5,6 +5,7 @@ import json
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app import actions
 from app.bootstrap import now
 from app.domain.errors import Unfit
 from app.store.learned import Learnings
@@ -60,8 +61,7 @@ def erase(request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep)
     """Forget this visitor, cookie and all."""
     if form.text("confirm") != "yes":
         raise Unfit("unconfirmed", "erasing must be confirmed")
-    with bot.transaction() as session:
-        Privacy(session).erase(visitor.id, now())
+    actions.visitors.erase(bot, visitor.id)
     for cookie in (COOKIE, VOICE_COOKIE):
         set_cookie(request, cookie, "", life=0)
     set_flash(request, "erased")

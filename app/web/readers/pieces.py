@@ -3,19 +3,18 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app.actions import pieces as deeds
-from app.bootstrap import now
+from app import actions
 from app.domain.errors import Unfit, UnknownLine
 from app.domain.piece import MOST
 from app.domain.submission import SubmissionStatus
+from app.domain.visitor import Visitor
 from app.store.pieces import Pieces
 from app.store.voices import Voices
-from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
+from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
-from app.web.http.forms import AnyForm, Form, GenuineForm
+from app.web.http.forms import AnyForm, Form, GenuineForm, is_id
 from app.web.http.page import page, see_other, set_flash, translate
 from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
-from app.web.http.visitors import Visitor
 from app.web.readers.share import CROSS_ORIGIN, card
 
 router = APIRouter(include_in_schema=False)
@@ -33,19 +32,10 @@ def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
     try:
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
-        with bot.transaction() as session:
-            Voices(session).one(voice)
-            greet(session, visitor)
-            piece = deeds.weave(
-                [line for _, line in sorted(_placed(form))],
-                voice,
-                visitor.id,
-                title=form.text("title"),
-                author=form.text("author"),
-                auto_approve=bot.settings.auto_approve,
-                pieces=Pieces(session),
-                now=now(),
-            )
+        lines = [line for _, line in sorted(_placed(form))]
+        piece = actions.pieces.weave(
+            bot, voice, lines, by=visitor, title=form.text("title"), author=form.text("author")
+        )
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
         return _loom(request, voice, visitor, form, error)
     set_flash(request, "woven")
@@ -89,8 +79,7 @@ def piece(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> 
 @router.post("/pieces/{piece}/withdraw")
 def withdraw(piece: PoemId, request: Request, _form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
     """Its maker takes it back."""
-    with bot.transaction() as session:
-        Pieces(session).withdraw(piece, visitor.id, now())
+    actions.pieces.withdraw(bot, piece, by=visitor)
     set_flash(request, "unwoven")
     return see_other("/me")
 
@@ -101,7 +90,7 @@ def _placed(form: Form) -> list[tuple[int, int]]:
     for name in form.fields:
         place = form.text(name)
         kind, _, line = name.partition("-")
-        if kind == "place" and line.isdecimal() and len(line) < 10 and place.isdecimal() and 0 < int(place[:3]) <= MOST:
+        if kind == "place" and is_id(line) and place.isdecimal() and 0 < int(place[:3]) <= MOST:
             placed.append((int(place[:3]), int(line)))
     return placed
 

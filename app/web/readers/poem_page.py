@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from app.bootstrap import Bot
 from app.domain.errors import PoemBotError
 from app.domain.poem import boldness
+from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.store.poems import Poems
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.language import VOICE_COOKIE
 from app.web.http.page import Draft, frame_of, page
-from app.web.http.visitors import Visitor, is_quiet, set_cookie
+from app.web.http.visitors import is_quiet, set_cookie
 from app.web.readers.writing import ShownPoem, current
 
 

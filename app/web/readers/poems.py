@@ -5,13 +5,13 @@ from dataclasses import replace
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app.bootstrap import Bot, now
+from app import actions
+from app.bootstrap import Bot
 from app.domain.errors import Unfit, UnknownLine, UnknownPoem
 from app.domain.poem import LINES, Wish
 from app.store.poems import Poems, Sort
-from app.store.ticks import Ticks
 from app.store.voices import Voices
-from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep, greet
+from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
 from app.web.http.errors import FormExpired
 from app.web.http.forms import AnyForm, Form
 from app.web.http.page import page, see_other, set_flash
@@ -38,9 +38,7 @@ def tick_lines(poem: PoemId, request: Request, form: AnyForm, bot: BotDep, visit
         take(request, TICKS, visitor)
     except (FormExpired, Limited) as error:
         return tick_again(request, poem, visitor, error, ticked)
-    with bot.transaction() as session:
-        greet(session, visitor)
-        Ticks(session).replace(poem, visitor.id, set(ticked), address=visitor.address, now=now())
+    actions.ticks.tick_lines(bot, poem, ticked, by=visitor)
     set_flash(request, "ticked")
     return see_other(f"/poems/{poem}")
 

@@ -15,13 +15,13 @@ from pylopdf_fonts_ko import serif_path
 from app.bootstrap import Bot
 from app.domain.poem import Poem
 from app.domain.version import VoiceReport
+from app.domain.visitor import Visitor
 from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.schemas import PoemOut
 from app.web.http.deps import BotDep, PoemId, VisitorDep
 from app.web.http.page import ai_label, translate
 from app.web.http.rate_limits import READINGS, take
-from app.web.http.visitors import Visitor
 
 router = APIRouter(include_in_schema=False)
 CROSS_ORIGIN = {

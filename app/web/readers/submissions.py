@@ -3,58 +3,20 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app.actions import submissions as deeds
-from app.bootstrap import Bot, now
+from app import actions
 from app.domain.errors import AlreadyTaught, Unfit
-from app.domain.submission import Submission
-from app.store.guesses import Guesses
 from app.store.learned import Learnings
 from app.store.submissions import Submissions
 from app.store.voices import Voices
-from app.web.http.deps import BotDep, Slug, Token, VisitorDep, greet
+from app.web.http.deps import BotDep, Slug, Token, VisitorDep
 from app.web.http.errors import FormExpired
 from app.web.http.forms import AnyForm, GenuineForm
 from app.web.http.page import page, see_other, set_flash
 from app.web.http.rate_limits import SUBMISSIONS, Limited, take
-from app.web.http.visitors import Visitor
 from app.web.readers.poem_page import teach_again
 
 router = APIRouter(include_in_schema=False)
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
-
-
-def teach(
-    bot: Bot,
-    voice: str,
-    visitor: Visitor,
-    *,
-    text: str,
-    title: str | None,
-    author: str | None,
-    consent: bool,
-    quotable: bool = False,
-) -> tuple[Submission, bool]:
-    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice.
-
-    *quotable*: single lines of it may be shown in the guessing game.
-    """
-    with bot.reads(Voices) as voices:
-        voices.check(voice)
-    offer = deeds.examine(text, title, author, consent=consent)
-    with bot.transaction() as session:
-        greet(session, visitor)
-        given, new = deeds.teach(
-            offer,
-            voice,
-            visitor.id,
-            address=visitor.address,
-            auto_approve=bot.settings.auto_approve,
-            submissions=Submissions(session),
-            now=now(),
-        )
-        if quotable:
-            Guesses(session).allow(given.id)
-        return given, new
 
 
 @router.post("/{voice}/submissions")
@@ -64,10 +26,10 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
     try:
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
-        given, new = teach(
+        given, new = actions.submissions.teach(
             bot,
             voice,
-            visitor,
+            by=visitor,
             text=form.text("text"),
             title=title,
             author=author,
@@ -93,7 +55,6 @@ def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
 @router.post("/submissions/{token}/withdraw")
 def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) -> Response:
     """Take it back: the next lesson is without it."""
-    with bot.transaction() as session:
-        Submissions(session).withdraw(token, now())
+    actions.submissions.withdraw(bot, token)
     set_flash(request, "withdrawn")
     return see_other(f"/submissions/{token}")

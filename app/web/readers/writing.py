@@ -2,36 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from fastapi import Request
 from sqlalchemy.orm import Session
 
-from app.actions import poems as deeds
-from app.bootstrap import Bot, now
+from app import actions
+from app.bootstrap import Bot
 from app.domain.errors import Unfit, UnknownVoice
-from app.domain.poem import Poem, Wish, Writing
-from app.engine.engine import Engine
+from app.domain.poem import Poem, Wish
+from app.domain.visitor import Visitor
 from app.store.learned import Learned, Learnings
 from app.store.poems import Poems
 from app.store.visitors import Visitors
-from app.web.http.deps import greet, storing_poems
 from app.web.http.language import voice_for
 from app.web.http.page import frame_of
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import Visitor, is_quiet, settings_of
-
-
-@dataclass(frozen=True, slots=True)
-class InTurn:
-    """The engine, told whose turn it is when many wait (`loop.ports.Writer`)."""
-
-    engine: Engine
-    turn: str
-
-    def write(self, voice: str, wish: Wish) -> Writing:
-        """A poem."""
-        return self.engine.write(voice, wish, visitor=self.turn)
+from app.web.http.visitors import is_quiet, settings_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +35,6 @@ class ShownPoem:
         return cls(found, Learnings(session).of("line", [line.id for line in found.lines]))
 
 
-def turn_of(visitor: Visitor) -> str:
-    """Who takes turns with others when many wait: visitors, and addresses that bring no cookie."""
-    return visitor.id if visitor.returned else visitor.address
-
-
 def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> Poem:
     """A new poem for *visitor*, stored.
 
@@ -62,16 +43,7 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
     bot, engine, metrics = request.app.state.bot, request.app.state.engine, request.app.state.metrics
     frame_of(request).voice(voice)
     take(request, POEMS, visitor)
-    poem = deeds.write(
-        wish,
-        voice,
-        visitor.id,
-        keep=keep,
-        reading=partial(bot.reads, Poems),
-        storing=partial(storing_poems, bot, visitor),
-        writer=InTurn(engine, turn_of(visitor)),
-        now=now(),
-    )
+    poem: Poem = actions.poems.write(bot, engine, voice, wish, by=visitor, keep=keep)
     metrics.poem(voice)
     return poem
 
@@ -92,7 +64,7 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
         shown = ShownPoem.read(session, found, visitor) if found else None
         first_return = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
     if shown is not None and first_return:
-        note_return(bot, visitor)
+        actions.visitors.come_back(bot, visitor)
     if shown is not None or quiet:
         return shown
     try:
@@ -113,25 +85,10 @@ def _voice(request: Request, session: Session, voice: str | None) -> str:
     return chosen.slug
 
 
-def note_return(bot: Bot, visitor: Visitor) -> None:
-    """His cookie has come back: from now on his impressions count."""
-    with bot.transaction() as session:
-        greet(session, visitor)
-
-
 def meet(request: Request, poem: str, visitor: Visitor) -> None:
     """A reader opens a poem by its address: the lines he had not seen make impressions. Raises UnknownPoem."""
-    bot: Bot = request.app.state.bot
-    if is_quiet(request):
-        return
-    with bot.reading() as session:
-        seen = Poems(session).one(poem, visitor.id)
-        returned = Visitors(session).has_returned(visitor.id)
-    new = not seen.mine and not all(line.tickable or line.primed or line.quoted for line in seen.lines)
-    if new or (visitor.returned and not returned):
-        with bot.transaction() as session:
-            greet(session, visitor)
-            Poems(session).show(poem, visitor.id, now())
+    if not is_quiet(request):
+        actions.poems.show(request.app.state.bot, poem, to=visitor)
 
 
 def temperature_of(typed: str) -> float | None:

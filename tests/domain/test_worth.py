@@ -2,10 +2,8 @@
 
 import pytest
 
-from app.actions.lessons import POEM_WEIGHT, build
-from app.domain.lesson import Feedback, TaughtPoem, TickedLine
+from app.domain.lesson import POEM_WEIGHT, Feedback, TaughtPoem, TickedLine, build, candour, surprise
 from app.domain.taste import Judged
-from app.domain.worth import candour, surprise
 
 
 def tick(line: int, visitor: str = "v") -> TickedLine:

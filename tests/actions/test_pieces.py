@@ -1,14 +1,13 @@
 """Weaving: what is refused, what waits for a moderator, and what need not."""
 
-from functools import partial
-
 import pytest
 
 from app.actions.pieces import weave
+from app.actions.ticks import tick
 from app.domain.errors import Unfit
 from app.domain.submission import LONGEST_TITLE, SubmissionStatus
+from app.domain.visitor import Visitor
 from app.store.pieces import Pieces
-from app.store.ticks import Ticks
 from tests.support.world import World
 
 TRUSTING = pytest.mark.parametrize("auto_approve", [False, True])
@@ -16,14 +15,14 @@ TRUSTING = pytest.mark.parametrize("auto_approve", [False, True])
 
 def woven(world: World, *, title: str, author: str = "", auto_approve: bool) -> SubmissionStatus:
     """What becomes of Ann's piece of two lines."""
-    version, ann = world.voice(), world.visitor("ann")
-    lines = world.lines(world.poem(ann, version))[:2]
-    with world.transaction() as session:
-        for line in lines:
-            Ticks(session).set(line, ann, on=True, address="", now=world.clock.now)
-        weave_it = partial(weave, lines, "sibot", ann, pieces=Pieces(session), now=world.clock.now)
-        piece = weave_it(title=title, author=author, auto_approve=auto_approve)
-        return Pieces(session).one(piece, ann).status
+    version, ann = world.voice(), Visitor(world.visitor("ann"), returned=True, address="")
+    lines = world.lines(world.poem(ann.id, version))[:2]
+    bot = world.bot(auto_approve=auto_approve)
+    for line in lines:
+        tick(bot, line, by=ann, on=True)
+    piece = weave(bot, "sibot", lines, by=ann, title=title, author=author)
+    with bot.reads(Pieces) as pieces:
+        return pieces.one(piece, ann.id).status
 
 
 @TRUSTING

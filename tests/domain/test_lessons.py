@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.actions.lessons import MOST_PER_ADDRESS, MOST_PER_VISITOR, POEM_WEIGHT, build
-from app.domain.lesson import Feedback, TaughtPoem, TickedLine
+from app.domain.lesson import MOST_PER_ADDRESS, MOST_PER_VISITOR, POEM_WEIGHT, Feedback, TaughtPoem, TickedLine, build
 
 NAMES = st.sampled_from("abcde")
 ADDRESSES = st.sampled_from(["", "home", "café"])

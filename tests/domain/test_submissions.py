@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.actions.submissions import examine, fingerprint, graphemes
 from app.domain.errors import Unfit
-from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST
+from app.domain.submission import LONGEST, LONGEST_TITLE, SHORTEST, examine, fingerprint, graphemes
 
 FAMILY = "👨‍👩‍👧‍👦"
 POEM = "봄비가 온다\n창을 닫는다"

@@ -1,61 +1,35 @@
 """Starting runs: when something is due, once, and not for ever."""
 
 import random
-from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
-from app.actions import runs
-from app.actions.submissions import examine, teach
-from app.bootstrap import announcer
+from app.actions import runs, trials
+from app.actions.submissions import teach
 from app.domain.errors import UnknownVoice
 from app.domain.run import Cause, RunReport, RunState
 from app.domain.submission import SubmissionStatus
-from app.store.feedback import FeedbackStore
+from app.domain.visitor import Visitor
 from app.store.runs import Runs
-from app.store.submissions import Submissions
-from app.store.versions import Versions
-from app.store.voices import Voices
+from app.store.trials import Trials
 from tests.support.world import World
 
 
-def sweep(
-    world: World, *, every: timedelta | None = None, after: int = 0, on_trial: Collection[str] = ()
-) -> list[RunReport]:
+def sweep(world: World, *, hours: float = 0, after: int = 0) -> list[RunReport]:
     """What beat does every few seconds; the runs there are afterwards."""
-    with world.transaction() as session:
-        runs.sweep(
-            every=every,
-            after=after,
-            runs=Runs(session),
-            voices=Voices(session),
-            versions=Versions(session),
-            feedback=FeedbackStore(session),
-            announce=announcer(session),
-            now=world.clock.now,
-            on_trial=on_trial,
-        )
+    runs.start_due(world.bot(retrain_every=hours, retrain_after=after), at=world.clock.now)
     with world.reading() as session:
         return Runs(session).of_voice(None)
 
 
 def give(world: World, count: int, voice: str = "sibot") -> None:
     """So many approved poems."""
-    ann = world.visitor("ann")
+    ann = Visitor("ann", returned=True, address="")
     for n in range(count):
         dice = random.Random(f"{world.clock.now} {n}")  # no two alike, or the second would wait
         text = " ".join("".join(dice.choices("가나다라마바사아자차카타파하", k=3)) for _ in range(8))
-        with world.transaction() as session:
-            teach(
-                examine(text, None, None, consent=True),
-                voice,
-                ann,
-                address="",
-                auto_approve=True,
-                submissions=Submissions(session),
-                now=world.clock.now,
-            )
+        teach(world.bot(auto_approve=True), voice, by=ann, text=text, consent=True)
 
 
 def end(world: World, state: RunState) -> None:
@@ -66,35 +40,19 @@ def end(world: World, state: RunState) -> None:
         Runs(session).end(claim, state, now=world.clock.now)
 
 
-def test_a_request_starts_a_run_and_rings(world: World) -> None:
+def test_a_request_starts_a_run_and_announces_it(world: World) -> None:
     """The second finds the first, and announces again: the first message may have been lost."""
     world.voice()
-    for expected in (True, False):
-        with world.transaction() as session:
-            report, new = runs.request(
-                "sibot",
-                Cause.ADMIN,
-                runs=Runs(session),
-                voices=Voices(session),
-                announce=announcer(session),
-                now=world.clock.now,
-            )
-            assert (report.state, new) == (RunState.QUEUED, expected)
-            assert world.announced == ([] if expected else ["sibot"])
+    for new in (True, False):
+        report, started = runs.request(world.bot(), "sibot", Cause.ADMIN, by="root")
+        assert (report.state, started) == (RunState.QUEUED, new)
     assert world.announced == ["sibot", "sibot"]
 
 
 def test_an_unknown_voice_is_not_trained(world: World) -> None:
     """And leaves no run behind."""
-    with pytest.raises(UnknownVoice), world.transaction() as session:
-        runs.request(
-            "nobody",
-            Cause.SHELL,
-            runs=Runs(session),
-            voices=Voices(session),
-            announce=announcer(session),
-            now=world.clock.now,
-        )
+    with pytest.raises(UnknownVoice):
+        runs.request(world.bot(), "nobody", Cause.SHELL, by="shell")
     assert world.announced == []
 
 
@@ -116,10 +74,14 @@ def test_enough_feedback_starts_a_run(world: World) -> None:
 def test_a_voice_on_trial_waits(world: World) -> None:
     """Readers are still being asked about the last version; the next one comes after."""
     world.voice()
+    challenger, _ = world.version(folder="sibot/1")
+    with world.transaction() as session:
+        Trials(session).start("sibot", challenger, share=0.5, now=world.clock.now)
     world.clock.forward(minutes=1)
     give(world, 5)
 
-    assert sweep(world, after=5, on_trial={"sibot"}) == []
+    assert sweep(world, after=5) == []
+    trials.stop(world.bot(), "sibot", by="root")
     assert len(sweep(world, after=5)) == 1
 
 
@@ -127,10 +89,10 @@ def test_a_schedule_waits_for_something_new(world: World) -> None:
     """A day has passed: a run starts if anybody gave anything, else nothing would be learned."""
     world.voice()
     world.clock.forward(hours=25)
-    assert sweep(world, every=timedelta(hours=24)) == []
+    assert sweep(world, hours=24) == []
 
     give(world, 1)
-    (run,) = sweep(world, every=timedelta(hours=24))
+    (run,) = sweep(world, hours=24)
     assert run.cause is Cause.SCHEDULE
 
 
@@ -139,13 +101,13 @@ def test_a_schedule_counts_from_the_last_run(world: World) -> None:
     world.voice()
     world.clock.forward(hours=25)
     give(world, 1)
-    sweep(world, every=timedelta(hours=24))
+    sweep(world, hours=24)
     end(world, RunState.FAILED)
     world.clock.forward(hours=2)
-    assert len(sweep(world, every=timedelta(hours=24))) == 1
+    assert len(sweep(world, hours=24)) == 1
 
     world.clock.forward(hours=23)
-    assert len(sweep(world, every=timedelta(hours=24))) == 2
+    assert len(sweep(world, hours=24)) == 2
 
 
 def test_a_broken_lesson_does_not_train_for_ever(world: World) -> None:
@@ -171,7 +133,7 @@ def test_nothing_starts_by_itself_where_that_is_off(world: World) -> None:
     assert sweep(world) == []
 
 
-def test_unheard_bells_are_rung_again(world: World) -> None:
+def test_lost_announcements_are_made_again(world: World) -> None:
     """A run whose message was lost, or whose worker died, is announced at each sweep until somebody takes it."""
     world.voice()
     with world.transaction() as session:
@@ -191,14 +153,6 @@ def test_unheard_bells_are_rung_again(world: World) -> None:
 def test_a_deployment_chooses_who_approves(world: World, trusting: bool, status: SubmissionStatus) -> None:
     """The queue, or the automatic checks alone."""
     world.voice()
-    with world.transaction() as session:
-        taught, _ = teach(
-            examine("봄비가 온다 창을 닫는다", None, None, consent=True),
-            "sibot",
-            world.visitor("ann"),
-            address="",
-            auto_approve=trusting,
-            submissions=Submissions(session),
-            now=world.clock.now,
-        )
+    ann, text = Visitor("ann", returned=True, address=""), "봄비가 온다 창을 닫는다"
+    taught, _ = teach(world.bot(auto_approve=trusting), "sibot", by=ann, text=text, consent=True)
     assert taught.status is status

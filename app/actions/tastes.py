@@ -1,0 +1,63 @@
+"""Taste: what readers of a voice like is learned anew, once enough of them have ticked since the last time.
+
+It takes seconds, so it has no run of its own. Two workers that learn at once learn the same; the second to come keeps
+nothing.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+from app.bootstrap import Bot
+from app.domain.taste import Judged
+from app.store.tastes import Tastes
+from app.store.voices import Voices
+from models import taste
+from models.taste import JudgedLine, Taste, Tasteless
+
+log = structlog.get_logger(__name__)
+MAX_READINGS = 20_000
+"""Lines that a taste is learned from, the newest: it takes seconds, and readers change."""
+
+
+def learn_due(bot: Bot) -> list[str]:
+    """Learn the tastes for which `TASTE_AFTER` new ticks have come; their voices."""
+    after = bot.settings.taste_after
+    with bot.reading() as session:
+        voices = [voice.slug for voice in Voices(session).all()] if after else []
+        due = [voice for voice in voices if Tastes(session).new_ticks(voice) >= after]
+    return [voice for voice in due if learn(bot, voice)]
+
+
+def learn(bot: Bot, voice: str) -> bool:
+    """Learn a voice's taste from what readers judged lately; False when another worker did meanwhile."""
+    with bot.reads(Tastes) as tastes:
+        before, judged = tastes.newest(voice), tastes.judged(voice, newest=MAX_READINGS)
+    began = time.monotonic()
+    content, serves = _learned(judged)
+    with bot.transaction() as session:
+        tastes = Tastes(session)
+        last = tastes.newest(voice)
+        if (last and last.id) != (before and before.id):
+            return False
+        number = tastes.add(voice, content, serves=serves, now=bot.clock())
+    figures = {name: content[name] for name in ("readings", "ticks", "auc", "ece") if name in content}
+    log.info("taste.learned", voice=voice, taste=number, serves=serves, seconds=time.monotonic() - began, **figures)
+    return True
+
+
+def of(judged: Iterable[Judged]) -> Taste:
+    """The taste of those who judged, as far as their newest readings tell it. Raises Tasteless."""
+    rows = list(judged)[-MAX_READINGS:]
+    return taste.learn([JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address) for one in rows])
+
+
+def _learned(judged: tuple[Judged, ...]) -> tuple[dict[str, Any], bool]:
+    """What is stored, and whether it serves. That nothing can be learned yet is stored too, to wait for more ticks."""
+    try:
+        learned = of(judged)
+    except Tasteless as error:
+        return {"readings": len(judged), "ticks": sum(one.ticked for one in judged), "why": str(error)}, False
+    return learned.as_dict(), learned.report.knows

@@ -1,0 +1,160 @@
+"""Which version of a voice serves: publish what a run has made, promote, roll back; prune what nobody needs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.bootstrap import Bot
+from app.domain import retention
+from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion
+from app.domain.lesson import Lesson, LessonItem
+from app.domain.rollback import came_from
+from app.domain.run import Claim, RunState
+from app.domain.verdict import Verdict
+from app.domain.version import VersionStatus
+from app.store.audit import Audit
+from app.store.retention import Retention
+from app.store.runs import Runs
+from app.store.trials import Trials
+from app.store.versions import Versions
+from app.store.voices import Voices
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A version that was trained, placed on the shelf and examined."""
+
+    folder: str
+    """Its key on the shelf."""
+    lesson: Lesson
+    metrics: Mapping[str, float]
+    verdict: Verdict
+    poems: Sequence[Sequence[str]] = ()
+    """A few it wrote, of the same seeds as every version's."""
+    gains: Mapping[tuple[str, int], float] = field(default_factory=dict)
+    """By kind and source of the lesson: nats a line by which it finds that likelier than the base does."""
+
+    @property
+    def items(self) -> list[LessonItem]:
+        """Where its lesson came from, and what became of it."""
+        return [
+            LessonItem(text.kind, source, text.weight, self.gains.get((text.kind, source)))
+            for text in self.lesson.texts
+            for source in text.sources
+        ]
+
+
+def publish(bot: Bot, claim: Claim, candidate: Candidate) -> tuple[RunState, int]:
+    """Record the candidate, end its run, and put it on trial, or promote it where admission does; its state and number.
+
+    With `TRIAL_SHARE` whatever was not turned away goes on trial, unless another version is; without it `SWAP` decides.
+    Raises LeaseLost when the run is somebody else's by now: then nothing is kept.
+    """
+    verdict, now = candidate.verdict, bot.clock()
+    state = RunState.ADMITTED if verdict.admitted else RunState.UNDECIDED if verdict.undecided else RunState.REJECTED
+    with bot.transaction() as session:
+        versions = Versions(session)
+        Runs(session).end(claim, state, now=now)
+        version, number = versions.add(
+            claim.voice,
+            folder=candidate.folder,
+            status=VersionStatus(state.value),
+            lesson=candidate.lesson.summary(),
+            metrics=candidate.metrics,
+            verdict=verdict,
+            run=claim.run,
+            now=now,
+            items=candidate.items,
+            samples=candidate.poems,
+        )
+        if bot.settings.trial_share and state is not RunState.REJECTED:
+            Trials(session).start(claim.voice, version, share=bot.settings.trial_share, now=now)
+        elif verdict.admitted and bot.settings.swap == "auto":
+            versions.promote(claim.voice, number, by="gate", reason=f"run {claim.run}", now=now)
+    return state, number
+
+
+def bring(bot: Bot, voice: str, folder: str, *, lesson: Mapping[str, object], items: Sequence[LessonItem] = ()) -> int:
+    """Record a version that no run has made and no gate has examined, as admitted; its number. For the lab."""
+    with bot.transaction() as session:
+        _, number = Versions(session).add(
+            voice,
+            folder=folder,
+            status=VersionStatus.ADMITTED,
+            lesson=lesson,
+            metrics={},
+            verdict=None,
+            run=None,
+            now=bot.clock(),
+            items=items,
+        )
+    return number
+
+
+def note_base(bot: Bot, base: int, metrics: Mapping[str, float], poems: Sequence[Sequence[str]]) -> None:
+    """Keep what was measured of a base (row id) and poems it wrote: once per release, beside its first candidate."""
+    with bot.transaction() as session:
+        Versions(session).measured(base, metrics, poems)
+
+
+def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = False, reason: str = "") -> int:
+    """Have version *number* serve; its number.
+
+    Raises UnknownVersion (also for one whose folder was pruned), and TurnedAway for one that did not pass the gate,
+    unless the admin overrides that and says why. Of one that the gate left undecided he decides.
+    """
+    reason = reason.strip()
+    with bot.transaction() as session:
+        versions = Versions(session)
+        version, was = versions.one(voice, number), versions.champion(voice).number
+        if version.status is VersionStatus.PRUNED:
+            raise UnknownVersion(f"{voice} {number}")
+        if version.status is VersionStatus.REJECTED and not (override and reason):
+            raise TurnedAway(number, version.verdict or Verdict(()))
+        if version.status in (VersionStatus.REJECTED, VersionStatus.UNDECIDED):
+            versions.admit(version.id)
+        versions.promote(voice, number, by=by, reason=reason, now=bot.clock())
+        deed = "promote.override" if override else "promote"
+        Audit(session).add(by, deed, f"{voice} {number}", _because(f"from {was}", reason), bot.clock())
+    return number
+
+
+def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | None = None) -> int:
+    """Have the version serve again that the present one replaced; its number. Raises UnknownVoice, NothingToUndo.
+
+    *serving*: the version that the admin saw serve. When another serves by now, it is done already, or not what he
+    meant.
+    """
+    with bot.transaction() as session:
+        versions = Versions(session)
+        champion = versions.champion(voice)
+        if serving not in (None, champion.number):
+            return champion.number
+        before = came_from(versions.moves(voice), champion.id)
+        version = versions.of_base(voice, before) if before is not None else None
+        if version is None or version.status is VersionStatus.PRUNED:
+            raise NothingToUndo(voice)
+        told = reason.strip() or f"rollback from {champion.number}"
+        versions.promote(voice, version.number, by=by, reason=told, now=bot.clock())
+        detail = _because(f"from {champion.number}", reason.strip())
+        Audit(session).add(by, "rollback", f"{voice} {version.number}", detail, bot.clock())
+    return version.number
+
+
+def prune(bot: Bot, *, live: Collection[int]) -> list[str]:
+    """Take the versions past `KEEP_VERSIONS` off the books; the folders to remove once that is kept.
+
+    Which are needed says `app/domain/retention.py`. *live*: row ids that web processes have in memory.
+    """
+    folders: list[str] = []
+    with bot.transaction() as session:
+        shelved, versions, on_trial = Retention(session), Versions(session), Trials(session).under_way()
+        for voice in Voices(session).all():
+            needed = retention.needed(voice.champion_id, versions.moves(voice.slug), now=bot.clock())
+            needed |= {*live, *(trial.version_id for trial in on_trial)}
+            gone = retention.doomed(shelved.taught(voice.slug), keep=bot.settings.keep_versions, needed=needed)
+            folders += shelved.prune(voice.slug, gone) if gone else []
+    return folders
+
+
+def _because(what: str, reason: str) -> str:
+    return f"{what}: {reason}" if reason else what
