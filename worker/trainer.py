@@ -35,11 +35,10 @@ from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
 from models.corpus import Passage, Poems, Weighed, read_poems
-from models.device import bf16_pays, choose
 from models.network import CharNetwork
 from models.sample import key
 from models.taste import Taste, Tasteless
-from models.train import Plan, Progress, Training, Watch
+from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
 
 LEARNING_RATE = 3e-4
 """A seventh of what a base is trained with: a lesson adjusts the base, it does not retrain it."""
@@ -161,7 +160,7 @@ def train(
     where an earlier attempt was cut off. Raises models.train.Diverged, ValueError for a lesson without texts or a
     device that isn't there.
     """
-    device = choose(settings.device)
+    device = choose_device(settings.device)
     lower_priority(settings.train_threads)
     seed = seed_of(lesson)
     verse = read_poems(*sorted((base.folder / "verse").glob("*.txt")))

@@ -17,7 +17,8 @@ from tests.chaos.house import House, full_disk
 from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Noted
-from tests.support.deployment import PATIENCE, until
+from tests.support.deployment import until
+from tests.support.patience import PATIENCE
 
 
 @pytest.mark.chaos

@@ -20,7 +20,8 @@ from tests.chaos.house import Clock, House
 from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Fault, Noted
-from tests.support.deployment import PATIENCE, answers, until
+from tests.support.deployment import answers, until
+from tests.support.patience import PATIENCE
 
 HOUR, DAY = 3600.0, 86400.0
 

@@ -12,7 +12,8 @@ from app.domain.run import RunState
 from tests.chaos.moments import catch
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Fault
-from tests.support.deployment import PATIENCE, until
+from tests.support.deployment import until
+from tests.support.patience import PATIENCE
 
 MINUTE = 60.0
 FULL_AT = 48 * 1024

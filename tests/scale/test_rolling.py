@@ -10,7 +10,8 @@ import pytest
 from app.settings import Settings
 from app.store import migrate
 from tests.support.databases import Databases
-from tests.support.deployment import PATIENCE, Deployment, answers, checkout, until
+from tests.support.deployment import Deployment, answers, checkout, until
+from tests.support.patience import PATIENCE
 from tests.support.servers import free_port
 
 NEXT = '''"""A step that a later release might take: a column and a table more."""

@@ -22,7 +22,8 @@ import redis
 from app.settings import Settings
 from tests.scale import compose
 from tests.scale.compose import Here
-from tests.support.deployment import PATIENCE, ROOT, Deployment, Started, answers, checkout, until
+from tests.support.deployment import ROOT, Deployment, Started, answers, checkout, until
+from tests.support.patience import PATIENCE
 from tests.support.servers import Postgres, free_port, package_folder
 
 SECRETS = {"poembot_secret_key": "s" * 64, "poembot_database_password": "d" * 48, "poembot_broker_password": "r" * 48}
