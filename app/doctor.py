@@ -199,7 +199,7 @@ def _webs(bot: Bot) -> Iterator[Finding]:
     if not webs:
         yield Finding("web", ok=False, detail="none alive; start `poembot serve`")
         return
-    marks = {pulse.detail.get("secret") for pulse in webs}
+    marks = {pulse.web.secret for pulse in webs}
     told = "they sign with different secrets, and forget each other's readers; give all one POEMBOT_SECRET_KEY"
     yield Finding("web", ok=len(marks) == 1, detail=f"{len(webs)} alive" if len(marks) == 1 else told)
     for pulse in webs:
@@ -207,11 +207,10 @@ def _webs(bot: Bot) -> Iterator[Finding]:
 
 
 def _wrong_voices(web: Pulse) -> Iterator[Finding]:
-    voices = web.detail.get("voices")
-    for one in voices if isinstance(voices, list) else ():
-        if one["error"]:
-            told = f"serves {one['number']} and not {one['wanted']}: {one['error']}; `poembot rollback {one['voice']}`"
-            yield Finding(f"{web.name}, {one['voice']}", ok=False, detail=told)
+    for one in web.web.voices:
+        if one.error:
+            told = f"serves {one.number} and not {one.wanted}: {one.error}; `poembot rollback {one.voice}`"
+            yield Finding(f"{web.name}, {one.voice}", ok=False, detail=told)
 
 
 def _runs(bot: Bot) -> Finding:

@@ -1,7 +1,7 @@
 """The supervisor of `poembot serve`: site, worker and beat as child processes.
 
-Starts again whichever dies, ever more slowly; stops all of them when told to go. A
-child whose parent is gone, killed by whatever, goes too. Knows nothing of poems.
+Restarts whichever dies, with exponential back-off; stops all of them on a signal. A child whose parent was killed stops
+too. Knows nothing of poems.
 """
 
 import ctypes
@@ -21,18 +21,18 @@ import structlog
 log = structlog.get_logger(__name__)
 
 PARENT = "POEMBOT_PARENT"
-"""Environment variable that tells a child whose child it is."""
+"""Environment variable with the process id of the supervisor."""
 WEB_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
 """glibc gives each thread a heap of its own, and none of them back: the threads of a web share two."""
 PR_SET_PDEATHSIG = 1
-GOODBYE = 25.0
-"""Seconds that children get to leave after SIGTERM: a worker puts its run back into the queue, a web in production
-lets its readers finish for 20."""
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+SHUTDOWN_SECONDS = 25.0
+"""Time for children to stop after SIGTERM: a worker puts its run back into the queue, a web in production lets its
+readers finish for 20."""
+FIRST_BACKOFF, MAX_BACKOFF = 0.5, 30.0
 """Seconds before a dead child is started again: doubled each time it dies soon."""
-SETTLED = 30.0
+STABLE_AFTER = 30.0
 """Seconds a child must live for its next death to count as its first."""
-LOOK_EVERY = 0.2
+POLL_SECONDS = 0.2
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -44,21 +44,21 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def die_with_parent() -> None:
-    """Called first thing by a child of the supervisor: when the parent dies, however, leave as by SIGTERM.
+    """Called first by a child of the supervisor: stop, as by SIGTERM, when the parent dies for whatever reason.
 
-    On Linux the kernel tells; a thread looks as well, which also ends a child that does not listen.
+    On Linux the kernel sends the signal; a thread polls as well, and also ends a child that ignores it.
     """
     parent = int(os.environ.pop(PARENT))
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before the kernel knew that we care
+    if os.getppid() != parent:  # it died before the kernel was told
         os._exit(1)
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GOODBYE)
+        time.sleep(SHUTDOWN_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
@@ -75,7 +75,7 @@ class Child:
     """Added to ours, where ours says nothing else."""
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
-    pause: float = FIRST_PAUSE
+    backoff: float = FIRST_BACKOFF
     due: float = field(default=0.0)
     """When to start it (again), by the monotonic clock."""
 
@@ -89,30 +89,30 @@ class Child:
         self.started = time.monotonic()
         return self.process.pid
 
-    def look(self) -> None:
-        """Note a death, and start again what is due."""
+    def poll(self) -> None:
+        """Note a death, and restart what is due."""
         now = time.monotonic()
         if self.process is not None and (status := self.process.poll()) is not None:
-            self.pause = FIRST_PAUSE if now - self.started > SETTLED else min(LONGEST_PAUSE, 2 * self.pause)
-            self.due = now + self.pause
-            log.warning("child.died", child=self.name, pid=self.process.pid, status=status, again_in_s=self.pause)
+            self.backoff = FIRST_BACKOFF if now - self.started > STABLE_AFTER else min(MAX_BACKOFF, 2 * self.backoff)
+            self.due = now + self.backoff
+            log.warning("child.died", child=self.name, pid=self.process.pid, status=status, again_in_s=self.backoff)
             self.process = None
         if self.process is None and now >= self.due:
             log.info("child.started", child=self.name, pid=self.start())
 
-    def tell(self, number: int) -> None:
+    def signal(self, number: int) -> None:
         """Send it a signal, if it lives."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
 
 class Supervisor:
-    """Keeps the children of one site alive until told to go."""
+    """Keeps the children of one site alive until it gets a signal."""
 
     def __init__(self, listening: socket.socket, *, webs: int, worker: bool, hint: str | None) -> None:
         self._socket = listening
         self._hint = hint
-        self._going = 0
+        self._signals = 0
         fd = listening.fileno()
         names = ["web"] if webs == 1 else [f"web-{i}" for i in range(1, webs + 1)]
         self._children = [Child(name, ("web", "--fd", str(fd)), (fd,), WEB_ENVIRONMENT) for name in names]
@@ -122,22 +122,22 @@ class Supervisor:
     def run(self) -> int:
         """Start all, keep them alive, stop all; the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, self._told_to_go)
+            signal.signal(number, self._on_signal)
         announced = False
-        while not self._going:
+        while not self._signals:
             for child in self._children:
-                child.look()
+                child.poll()
             announced = announced or self._announce()
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_SECONDS)
         self._stop()
         return 0
 
-    def _told_to_go(self, number: int, _frame: object) -> None:
-        self._going += 1
-        if self._going > 1:  # asked twice: no more patience
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self._signals += 1
+        if self._signals > 1:  # the second: kill at once
             for child in self._children:
-                child.tell(signal.SIGKILL)
-        log.info("serve.going", signal=signal.Signals(number).name)
+                child.signal(signal.SIGKILL)
+        log.info("serve.stopping", signal=signal.Signals(number).name)
 
     def _announce(self) -> bool:
         """Say where the site is, once it answers."""
@@ -149,7 +149,7 @@ class Supervisor:
             asking.request("GET", "/healthz")
             if asking.getresponse().status != http.HTTPStatus.OK:
                 return False
-        except (OSError, http.client.HTTPException):  # nobody answers yet
+        except (OSError, http.client.HTTPException):  # it does not answer yet
             return False
         finally:
             asking.close()
@@ -159,18 +159,18 @@ class Supervisor:
         return True
 
     def _stop(self) -> None:
-        """SIGTERM for all, then SIGKILL for whoever stays; nobody is left behind."""
+        """SIGTERM for all, then SIGKILL for those that are left."""
         for child in self._children:
-            child.tell(signal.SIGTERM)
-        patience = time.monotonic() + GOODBYE
+            child.signal(signal.SIGTERM)
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
         for child in self._children:
             if child.process is None:
                 continue
             try:
-                child.process.wait(max(0.0, patience - time.monotonic()))
+                child.process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 log.warning("child.killed", child=child.name, pid=child.process.pid)
                 child.process.kill()
                 child.process.wait()
         self._socket.close()
-        log.info("serve.gone")
+        log.info("serve.stopped")

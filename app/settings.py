@@ -139,6 +139,10 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Poems the base writes for a run, to be taught more of what readers like; 0: none."),
     ] = 2400
+    run_minutes: Annotated[
+        float,
+        Field(ge=0, description="Minutes that a run may take: steps and dreams are cut to fit; 0: all it needs."),
+    ] = 5
     samples: Annotated[int, Field(ge=20, description="Lines an examination has the candidate write.")] = 500
 
     @model_validator(mode="after")

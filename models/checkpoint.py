@@ -24,7 +24,7 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
-from models.corpus import Reading
+from models.corpus import ReadingMode
 from models.export import step_graph
 from models.folder import appearing, files, inside, sha256
 from models.graph import width
@@ -90,7 +90,7 @@ class Meta:
     architecture: Mapping[str, Any]
     """symbols, cell, layers, size, embedding, residual, attention."""
     level: str = "char"
-    reads: Reading = "poems"
+    reads: ReadingMode = "poems"
     """How it was taught to read, and is measured: each poem from silence to its END, or running text as one stream."""
     style: Style = field(default_factory=Style)
     lesson: Mapping[str, Any] = field(default_factory=dict)
@@ -109,7 +109,7 @@ class Meta:
 
     def __post_init__(self) -> None:
         """ValueError for a way of reading that there is none of."""
-        if self.reads not in get_args(Reading):
+        if self.reads not in get_args(ReadingMode):
             raise ValueError(f"nobody reads {self.reads}")
 
     @classmethod

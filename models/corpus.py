@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.vocabulary import END, Vocabulary, normalise
 
 Ids = NDArray[np.int64]
-Reading = Literal["poems", "stream"]
+ReadingMode = Literal["poems", "stream"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ compared. Measures only; what is good enough is the gate's business.
 
 import math
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
-from models.corpus import Poems, Reading, Stream, poems_in
+from models.corpus import Passage, Poems, ReadingMode, Stream, poems_in, side_by_side
 from models.network import CharNetwork, State
 from models.train import loss_of
 from models.vocabulary import Vocabulary, normalise
@@ -57,7 +59,7 @@ def unwatched(_done: int, _of: int) -> None:
 
 
 def surprise_of(
-    network: CharNetwork, vocabulary: Vocabulary, text: str, reads: Reading, *, watch: Watch = unwatched
+    network: CharNetwork, vocabulary: Vocabulary, text: str, reads: ReadingMode, *, watch: Watch = unwatched
 ) -> Surprise:
     """What *text* costs a network that *reads* it poem by poem, or as one stream. ValueError for too short a text."""
     if reads == "poems":
@@ -105,3 +107,112 @@ def surprise_of_poems(
         watch(done, len(corpus))
     texts = [normalise(poem) + "\n\n" for poem in poems]
     return Surprise(nats, sum(map(len, texts)), sum(len(t.encode()) for t in texts))
+
+
+AT_ONCE = 64
+"""Texts that `nats_of` reads side by side."""
+
+
+def unheard(_share: float) -> None:
+    """Nobody is told."""
+
+
+@torch.no_grad()
+def nats_of(
+    network: CharNetwork,
+    vocabulary: Vocabulary,
+    passages: Sequence[Passage],
+    *,
+    watch: Callable[[float], None] = unheard,
+) -> list[float]:
+    """Nats of each passage, each from silence; what stands before it is read and costs nothing.
+
+    *watch* hears how far it has come (0 to 1), and what it raises ends it.
+    """
+    network.eval()
+    read = [passage.symbols(vocabulary) for passage in passages]
+    order = sorted(range(len(read)), key=lambda i: len(read[i][0]))
+    nats = [0.0] * len(read)
+    for start in range(0, len(order), AT_ONCE):
+        group = order[start : start + AT_ONCE]
+        batch = side_by_side([read[i] for i in group])
+        logits, _ = network(torch.from_numpy(batch.inputs), None)  # (N, T, V)
+        targets, counts = torch.from_numpy(batch.targets), torch.from_numpy(batch.weights > 0)  # (N, T)
+        each = nn.functional.cross_entropy(logits.transpose(1, 2).float(), targets, reduction="none")  # (N, T)
+        for i, cost in zip(group, (each * counts).sum(dim=1).tolist(), strict=True):
+            nats[i] = float(cost)
+        watch((start + len(group)) / len(order))
+    return nats
+
+
+# Other protocols, for comparisons with published figures; reported apart from the project's own. `surprise_of_windows`
+# is nanoGPT's: random windows of fixed length, each from zero state. `surprise_while_learning` goes on learning from
+# what it has just read (Krause et al. 2018), so it is no measure of the network alone.
+
+BATCHES, WINDOWS, LENGTH = 200, 64, 256
+"""nanoGPT's `eval_iters`, `batch_size` and `block_size` for characters."""
+SEGMENT = 32
+"""Symbols that a dynamic evaluation reads before it learns from them."""
+DYNAMIC_RATE = 0.002
+"""Its learning rate, for each symbol."""
+DYNAMIC_CLIP = 1.0
+"""Largest gradient norm of a dynamic evaluation."""
+
+
+@torch.no_grad()
+def surprise_of_windows(
+    network: CharNetwork,
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    batches: int = BATCHES,
+    seed: int = 0,
+    watch: Watch = unwatched,
+) -> Surprise:
+    """Random windows of *text*, the state zero at the start of each. ValueError for a text shorter than a window."""
+    network.eval()
+    ids = np.array(vocabulary.encode(text), np.int64)
+    if len(ids) <= LENGTH:
+        raise ValueError(f"the text has {len(ids)} symbols; a window has {LENGTH}")
+    rng = np.random.default_rng(seed)
+    nats, chars, size = 0.0, 0, 0
+    for batch in range(batches):
+        starts = rng.integers(0, len(ids) - LENGTH, WINDOWS)
+        rows = np.stack([ids[start : start + LENGTH + 1] for start in starts])  # (N, T + 1)
+        inputs, targets = torch.from_numpy(rows[:, :-1]), torch.from_numpy(rows[:, 1:].copy())
+        logits, _ = network(inputs)
+        nats += float(loss_of(logits, targets, torch.ones_like(targets, dtype=torch.float))) * targets.numel()
+        chars += int(vocabulary.sizes[rows[:, 1:]].sum())
+        size += sum(len(vocabulary.decode(row[1:].tolist()).encode()) for row in rows)
+        watch(batch + 1, batches)
+    return Surprise(nats, chars, size)
+
+
+def surprise_while_learning(
+    network: CharNetwork,
+    vocabulary: Vocabulary,
+    text: str,
+    *,
+    rate: float = DYNAMIC_RATE,
+    segment: int = SEGMENT,
+    watch: Watch = unwatched,
+) -> Surprise:
+    """One pass over *text* by a copy of the network that takes a step of SGD after each segment it was measured on."""
+    learner = deepcopy(network).eval()  # no dropout; gradients all the same
+    optimizer = torch.optim.SGD(learner.parameters(), lr=rate * segment)
+    text = normalise(text)
+    ids = torch.tensor([[0, *vocabulary.encode(text)]])
+    state: State | None = None
+    nats = 0.0
+    for start in range(0, ids.shape[1] - 1, segment):
+        part = ids[:, start : start + segment + 1]
+        logits, after = learner(part[:, :-1], state)
+        loss = loss_of(logits, part[:, 1:], torch.ones_like(part[:, 1:], dtype=torch.float))
+        nats += loss.item() * (part.shape[1] - 1)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(learner.parameters(), DYNAMIC_CLIP)
+        optimizer.step()
+        state = [tuple(t.detach() for t in layer) for layer in after]
+        watch(start + part.shape[1], ids.shape[1])
+    return Surprise(nats, len(text), len(text.encode()))

@@ -19,10 +19,8 @@ import torch
 from models import checkpoint, seen
 from models.checkpoint import Meta, Style
 from models.corpus import Corpus, Stream
-from models.device import bf16_pays
-from models.enough import Surprised, run_until_enough
 from models.network import Architecture, Cell, CharNetwork
-from models.train import Plan, Training, Watch
+from models.train import Plan, Surprised, Training, Watch, bf16_pays, run_until_enough
 from models.vocabulary import Vocabulary, normalise
 
 FEWEST = 1000

@@ -1,6 +1,6 @@
 """Taste: how likely a line is to be ticked, learned from who was shown what and ticked it or not.
 
-A quick reader: it knows a line by its signs (`models/signs.py`), and few of them matter (`models/sparse.py`). What it
+A quick reader: it knows a line by its signs, and few of them matter (`models/sparse.py`). What it
 says is calibrated on readers it has not met. Kept as a little JSON that a person can read. Knows neither torch
 nor the database; who chooses by it is the engine's business.
 """
@@ -8,6 +8,7 @@ nor the database; who chooses by it is the engine's business.
 import hashlib
 import json
 import math
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from models.signs import signs
 from models.sparse import Design, Fit, Floats, fit, sigmoid
 
 FORMAT = 1
@@ -29,13 +29,17 @@ PENALTIES = (0.6, 0.42, 0.3, 0.21)
 MOST_PER_READER, MOST_PER_ADDRESS = 40.0, 60.0
 """Readings one visitor, or one address, counts for at most."""
 
+MOST_LETTERS = 30
+"""Letters beyond which a line is just long."""
+MOST_WORDS = 9
+
 
 class Tasteless(ValueError):
     """Too few readings to tell anything, or something that is no taste."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class JudgedLine:
     """One line that one visitor was shown."""
 
     text: str
@@ -108,7 +112,33 @@ class Taste:
         return taste
 
 
-def learn(readings: Sequence[Reading], *, seed: int = 0) -> Taste:
+def signs(line: str) -> set[str]:
+    """The signs of *line*: `c꽃` a letter, `b_꽃` a pair at a word's begin, `w꽃이` a word, `e네` an end.
+
+    `s꽃` a begin, `fᆫ` a part of the last letter, `p,` a mark, `p,$` the last one, `r` a word twice,
+    `n7` seven letters or more, `m3` three words or more.
+    """
+    text = unicodedata.normalize("NFC", line).casefold()
+    words = text.split()
+    letters = "".join(c for c in text if c.isalnum())
+    found = {f"c{c}" for c in letters} | {f"p{c}" for c in text if not c.isalnum() and not c.isspace()}
+    for word in words:
+        edged = f"_{word}_"
+        found |= {f"b{edged[i : i + 2]}" for i in range(len(edged) - 1)}
+        found.add(f"w{word}")
+    found |= {f"e{letters[-n:]}" for n in (1, 2, 3) if len(letters) >= n}
+    found |= {f"s{letters[:n]}" for n in (1, 2) if len(letters) >= n}
+    found |= {f"f{part}" for part in unicodedata.normalize("NFD", letters[-1:])[1:]}
+    found |= {f"n{n}" for n in range(3, min(len(letters), MOST_LETTERS) + 1)}
+    found |= {f"m{n}" for n in range(2, min(len(words), MOST_WORDS) + 1)}
+    if text and not text[-1].isalnum():
+        found.add(f"p{text[-1]}$")
+    if len(set(words)) < len(words):
+        found.add("r")
+    return found
+
+
+def learn(readings: Sequence[JudgedLine], *, seed: int = 0) -> Taste:
     """The taste of those readers; the same readings and seed give the same. Raises Tasteless."""
     ticks = sum(reading.ticked for reading in readings)
     if min(ticks, len(readings) - ticks) < FEWEST_TICKS or len({r.reader for r in readings}) < 2:
@@ -118,18 +148,18 @@ def learn(readings: Sequence[Reading], *, seed: int = 0) -> Taste:
     rate = float(np.average(design.ticked, weights=design.counts))
     unit = math.sqrt(rate * (1 - rate) / len(readings))
     paths = [_path(design.part(folds != fold), unit) for fold in range(FOLDS)]
-    told = [_told(design, folds, [path[i] for path in paths]) for i in range(len(PENALTIES))]
-    best = int(np.argmin([_surprise(design, liking) for liking in told]))
+    held_out = [_held_out(design, folds, [path[i] for path in paths]) for i in range(len(PENALTIES))]
+    best = int(np.argmin([_log_loss(design, liking) for liking in held_out]))
     whole = _path(design, unit, upto=best)[-1]
-    slope, shift = _calibrate(design, told[best])
+    slope, shift = _calibrate(design, held_out[best])
     weights = {
         name: round(float(slope * w), 5) for name, w in zip(names, whole.weights, strict=True) if abs(slope * w) > 1e-4
     }
-    report = _report(design, told[best], slope, shift, PENALTIES[best])
+    report = _report(design, held_out[best], slope, shift, PENALTIES[best])
     return Taste(weights, round(slope * whole.bias + shift + slope * _mean_slot(design, whole), 5), report)
 
 
-def _design(readings: Sequence[Reading]) -> tuple[list[str], Design]:
+def _design(readings: Sequence[JudgedLine]) -> tuple[list[str], Design]:
     """The signs worth learning about, and who read what."""
     of_line = [sorted(signs(reading.text)) for reading in readings]
     counts = Counter(sign for found in of_line for sign in found)
@@ -149,7 +179,7 @@ def _design(readings: Sequence[Reading]) -> tuple[list[str], Design]:
     )
 
 
-def _counts(readings: Sequence[Reading]) -> Floats:
+def _counts(readings: Sequence[JudgedLine]) -> Floats:
     """How much each reading counts: visitors and addresses are capped; 1 in the mean."""
     by_reader = Counter(reading.reader for reading in readings)
     counts = np.array([min(1.0, MOST_PER_READER / by_reader[reading.reader]) for reading in readings])
@@ -168,13 +198,13 @@ def _path(design: Design, unit: float, *, upto: int = len(PENALTIES) - 1) -> lis
     return path
 
 
-def _told(design: Design, folds: np.ndarray[Any, Any], fits: Sequence[Fit]) -> Floats:
+def _held_out(design: Design, folds: np.ndarray[Any, Any], fits: Sequence[Fit]) -> Floats:
     """What each fold's fit says of the readers it was not shown: (n,)."""
-    told = np.zeros(len(design.ticked))
+    log_odds = np.zeros(len(design.ticked))
     for fold, fitted in enumerate(fits):
         mine = folds == fold
-        told[mine] = fitted.liking(design)[mine] + _slots(fitted, design)[mine]
-    return told
+        log_odds[mine] = fitted.liking(design)[mine] + _slots(fitted, design)[mine]
+    return log_odds
 
 
 def _slots(fitted: Fit, design: Design) -> Floats:
@@ -187,8 +217,8 @@ def _mean_slot(design: Design, fitted: Fit) -> float:
     return float(np.average(_slots(fitted, design), weights=design.counts))
 
 
-def _surprise(design: Design, liking: Floats) -> float:
-    """Mean nats a reading."""
+def _log_loss(design: Design, liking: Floats) -> float:
+    """Mean cross-entropy, in nats a reading."""
     return float(np.average(np.logaddexp(0, liking) - design.ticked * liking, weights=design.counts))
 
 

@@ -179,7 +179,7 @@ def test_what_still_runs_is_not_replaced(bot: Bot, tmp_path: Path) -> None:
     """A web that goes on writing would write into another database's ids."""
     backup.take(bot, tmp_path / "backup")
     with bot.transaction() as session:
-        Pulses(session).beat("web here 1", "web", {}, now())
+        Pulses(session).beat("web here 1", "web", now())
 
     with pytest.raises(backup.InUse, match="web here 1 is running"):
         backup.put_back(bot, tmp_path / "backup", replace=True)

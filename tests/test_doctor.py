@@ -11,7 +11,7 @@ from app import doctor
 from app.bootstrap import Bot, now
 from app.domain.run import Cause, RunState
 from app.store.admins import Admins
-from app.store.pulses import Pulses
+from app.store.pulses import Pulses, VoiceStatus, WebReport
 from app.store.runs import Runs
 from app.store.versions import Versions
 from tests.support import versions
@@ -39,8 +39,8 @@ def all_alive(bot: Bot, shipped: Path) -> None:
     with bot.transaction() as session:
         Admins(session).create("root", "hash", now())
         for kind in ("web", "worker", "beat"):
-            told = [{"voice": "sibot", "number": 0, "wanted": 0, "error": None}]
-            Pulses(session).beat(f"{kind} 1", kind, {"voices": told, "secret": mark}, now())
+            told = WebReport(voices=(VoiceStatus("sibot", 0, 0, None),), secret=mark)
+            Pulses(session).beat(f"{kind} 1", kind, now(), told if kind == "web" else None)
 
 
 def vanish(bot: Bot, shipped: Path) -> None:
@@ -64,15 +64,14 @@ def ahead(bot: Bot, shipped: Path) -> None:
 def two_secrets(bot: Bot, shipped: Path) -> None:
     """A second web has another key."""
     with bot.transaction() as session:
-        Pulses(session).beat("web 2", "web", {"secret": "another"}, now())
+        Pulses(session).beat("web 2", "web", now(), WebReport(secret="another"))
 
 
 def will_not_load(bot: Bot, shipped: Path) -> None:
     """A web serves another version than it ought to."""
-    told = [{"voice": "sibot", "number": 0, "wanted": 1, "error": "torn"}]
+    told = WebReport(voices=(VoiceStatus("sibot", 0, 1, "torn"),), secret=bot.settings.secret_mark())
     with bot.transaction() as session:
-        mark = bot.settings.secret_mark()
-        Pulses(session).beat("web 1", "web", {"voices": told, "secret": mark}, now())
+        Pulses(session).beat("web 1", "web", now(), told)
 
 
 def torn_champion(bot: Bot, shipped: Path) -> None:

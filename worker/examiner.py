@@ -27,8 +27,7 @@ from app.store.voices import Serving
 from models import seen
 from models.checkpoint import Checkpoint
 from models.corpus import Passage, read_poems
-from models.evaluate import surprise_of_poems
-from models.likelihood import nats_of, unwatched
+from models.evaluate import nats_of, surprise_of_poems, unheard
 from models.network import CharNetwork
 from models.vocabulary import Vocabulary
 from worker.trainer import network_of
@@ -245,7 +244,7 @@ def gains(
     vocabulary: Vocabulary,
     lesson: Lesson,
     *,
-    watch: Callable[[float], None] = unwatched,
+    watch: Callable[[float], None] = unheard,
 ) -> dict[tuple[str, int], float]:
     """By kind and source: nats a line by which *version* finds what it was taught likelier than *base* does."""
     texts = [text for text in lesson.texts[:MAX_GAINS] if text.weight > 0]

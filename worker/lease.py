@@ -74,6 +74,13 @@ class Lease:
             self._try_to_write(renewing=False)
         self.check()
 
+    def advanced(self) -> None:
+        """The run has got further than any attempt before, and what it did is saved. Raises LeaseLost, Cancelled."""
+        try:
+            actions.runs.advanced(self._bot, self.claim)
+        except SQLAlchemyError as error:  # the database is away; the next save says it again
+            log.warning("lease.unwritten", error=str(error).splitlines()[0])
+
     def log(self, text: str) -> None:
         """Add a line to the run's log."""
         actions.runs.say(self._bot, self.claim.run, text)

@@ -30,6 +30,7 @@ from app.store.feedback import FeedbackStore
 from app.store.readings import Readings
 from app.store.versions import Versions
 from worker.lease import Lease, Stopping
+from worker.upkeep import trainings
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
@@ -74,20 +75,24 @@ class Runner:
     def __init__(self, bot: Bot) -> None:
         self.stopping = threading.Event()
         self._bot = bot
+        self._asked = threading.Event()
         self._one_at_a_time = threading.Lock()
 
     def work(self) -> int:
-        """Carry out runs until none is free; how many there were. Waits for one that is at work already."""
-        done = 0
-        with self._one_at_a_time:
-            while not self.stopping.is_set() and self._next():
-                done += 1
-        return done
+        """Carry out runs until none is free; how many there were.
 
-    @property
-    def busy(self) -> bool:
-        """Is a run being carried out?"""
-        return self._one_at_a_time.locked()
+        Does not wait for a thread that is at work already: that one looks once more before it ends.
+        """
+        done = 0
+        self._asked.set()
+        while self._asked.is_set() and self._one_at_a_time.acquire(blocking=False):
+            try:
+                self._asked.clear()
+                while not self.stopping.is_set() and self._next():
+                    done += 1
+            finally:
+                self._one_at_a_time.release()
+        return done
 
     def _next(self) -> bool:
         claim = actions.runs.claim(self._bot)
@@ -127,6 +132,7 @@ class Runner:
             log.warning("run.lost")
         else:
             log.info("run.ended", state=state.value, error=error)
+            self._forget(claim)
 
     def _release(self, claim: Claim) -> None:
         try:
@@ -185,21 +191,23 @@ class Runner:
             lease.report(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
 
         try:
-            network = trainer.train(
+            taught = trainer.train(
                 base,
                 lesson,
                 settings=self._bot.settings,
                 watch=watch,
                 check=lambda done: lease.report(Phase.LESSON, round(100 * done), 100),
+                log=lease.log,
+                kept=trainer.Kept(self._kept(lease.claim), lease.advanced),
             )
         except Diverged as error:
             raise NotFinite from error
-        if not trainer.is_finite(network):
+        if not trainer.is_finite(taught.network):
             raise NotFinite
         if last is not None:
             lease.log(f"taught in {last.step} steps, loss {last.loss:.3f}, {last.chars_per_s:,.0f} char/s")
         lease.report(Phase.WRITING)
-        trainer.save(folder, network, base, lesson, now=now)
+        trainer.save(folder, taught, base, lesson, now=now)
 
     def _examine(self, claim: Claim, task: _Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
         from models import checkpoint
@@ -238,6 +246,13 @@ class Runner:
                 lease.log(f"compared with the base: version {task.champion.number} can't be read, {error}")
         return base, task.base.metrics
 
+    def _kept(self, claim: Claim) -> Path:
+        """Where the training of a run is saved on this machine, for its next attempt."""
+        return trainings(self._bot.settings.home) / f"run-{claim.run}"
+
+    def _forget(self, claim: Claim) -> None:
+        shutil.rmtree(self._kept(claim), ignore_errors=True)
+
     def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
         shelf = self._bot.shelf
         shelf.place(folder, candidate.folder)
@@ -247,6 +262,7 @@ class Runner:
             shelf.remove(candidate.folder)
             raise
         log.info("run.ended", state=state.value, version=number)
+        self._forget(claim)
 
     @staticmethod
     def _key(claim: Claim, base: str, fence: int) -> str:

@@ -24,6 +24,8 @@ from worker.runner import Runner
 
 log = structlog.get_logger(__name__)
 
+THREADS = 2
+"""One for a run, one for what must go on while it trains: trials end, tastes are learned, runs come due."""
 SHUTDOWN_SECONDS = 10.0
 """Time for a run at work to be put back into the queue when the worker must stop."""
 
@@ -32,22 +34,28 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
     """The Celery app: three tasks over *bot*, all safe to repeat."""
     celery = Celery("poembot")
     celery.conf.update(celery_config(bot.settings))
+    sweeping = threading.Lock()
 
-    @celery.task(name=LOOK)
+    @celery.task(name=LOOK, shared=False)
     def look(voice: str) -> None:
         """Look for runs to claim. Whether there is one, and of which voice, only the table knows."""
         log.debug("look.asked", voice=voice)
         runner.work()
 
-    @celery.task(name=SWEEP)
+    @celery.task(name=SWEEP, shared=False)
     def look_around() -> None:
         """Start what is due, announce what nobody took up; weigh trials, learn tastes, prune the shelf."""
-        actions.runs.start_due(bot)
-        upkeep.weigh_trials(bot)
-        actions.tastes.learn_due(bot)
-        upkeep.prune(bot)
+        if not sweeping.acquire(blocking=False):  # one that takes longer than the time between two
+            return
+        try:
+            actions.runs.start_due(bot)
+            upkeep.weigh_trials(bot)
+            actions.tastes.learn_due(bot)
+            upkeep.prune(bot)
+        finally:
+            sweeping.release()
 
-    @celery.task(name=TIDY)
+    @celery.task(name=TIDY, shared=False)
     def tidy() -> None:
         """Remove what killed workers left on the shelf; forget visitors who are long gone."""
         upkeep.clear(bot)
@@ -67,13 +75,14 @@ def work(bot: Bot) -> int:
         runner.stopping.set()
 
     signals.worker_shutting_down.connect(stop)
+    upkeep.clear_killed(bot)
     # Celery warns root of what pickled messages could do; ours are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     with pulse(bot, "worker"), _looking(runner, every=min(SWEEP_EVERY, bot.settings.lease)):
         log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
         consumer = celery.Worker(
-            pool="solo",
-            concurrency=1,
+            pool="threads",
+            concurrency=THREADS,
             quiet=True,
             without_gossip=True,
             without_mingle=True,
@@ -100,8 +109,7 @@ def _looking(runner: Runner, *, every: float) -> Iterator[None]:
     def look() -> None:
         while True:
             try:
-                if not runner.busy:
-                    runner.work()
+                runner.work()
             except SQLAlchemyError as error:  # the database is away; the next look may find it again
                 log.warning("look.failed", error=str(error).splitlines()[0])
             if runner.stopping.wait(every):

@@ -10,11 +10,15 @@ what a reader took back is gone. Three parts make the training data:
 Knows no database.
 """
 
+import json
+import math
 import os
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,12 +34,11 @@ from app.engine.live import LiveVersion, load
 from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
-from models.corpus import Legible, Passage, Poems, Weighed, read_poems
-from models.device import bf16_pays, choose
+from models.corpus import Passage, Poems, Weighed, read_poems
 from models.network import CharNetwork
 from models.sample import key
 from models.taste import Taste, Tasteless
-from models.train import Plan, Training, Watch
+from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
 
 LEARNING_RATE = 3e-4
 """A seventh of what a base is trained with: a lesson adjusts the base, it does not retrain it."""
@@ -58,6 +61,14 @@ DREAM_TEMPERATURE = 0.5
 """Log-odds that make a line e times as heavy."""
 MAX_DREAM_WEIGHT = 4.0
 """Of one dreamt line: one that is liked beyond measure is not the whole lesson."""
+EXAMINATION = 0.3
+"""Share of a run's time that is left to the examination."""
+LESSON_SHARE = 0.5
+"""Most of the training's time that lesson and rehearsal take where there are dreams to be read as well."""
+PROBE_STEPS = 3
+"""Training steps that measure the machine; the first warms it up and does not count."""
+SAVE_EVERY = 30.0
+"""Seconds of training that a kill may cost."""
 NICENESS = 10
 """The worker shares its machine with the site; pages go first."""
 
@@ -76,6 +87,63 @@ def seed_of(lesson: Lesson) -> int:
     return int(lesson.hash[:8], 16)
 
 
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What of a lesson there is time for. Lesson and schedule together say what a version was trained on."""
+
+    lesson: str
+    """Hash of the lesson."""
+    base: str
+    steps: int
+    """Most training steps of lesson and rehearsal."""
+    passes: int
+    wanted: int
+    """Dreams that the settings ask for, where readers show a taste."""
+    dreams: tuple[Dream, ...] = ()
+    """Those there was time for."""
+
+    def summary(self) -> Mapping[str, int]:
+        """For the version's meta."""
+        return {"steps": self.steps, "passes": self.passes, "dreams": len(self.dreams), "dreams_wanted": self.wanted}
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a training is saved, so that another attempt goes on from there; who is told that it has got further."""
+
+    folder: Path
+    advanced: Callable[[], None]
+    every: float | None = None
+    """Seconds of training between two saves; None: `SAVE_EVERY`."""
+
+    def schedule(self, lesson: Lesson, base: checkpoint.Checkpoint) -> Schedule | None:
+        """The schedule that an earlier attempt made of the same lesson and base; a kept one of another is removed."""
+        try:
+            told = json.loads((self.folder / "schedule.json").read_text(encoding="utf-8"))
+            schedule = Schedule(**told | {"dreams": tuple(map(tuple, told["dreams"]))})
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        if (schedule.lesson, schedule.base) == (lesson.hash, base.meta.base):
+            return schedule
+        (self.folder / "training.safetensors").unlink(missing_ok=True)
+        return None
+
+    def keep(self, schedule: Schedule) -> None:
+        """Write the schedule down, whole or not at all."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = self.folder / "schedule.tmp"
+        draft.write_text(json.dumps(asdict(schedule), ensure_ascii=False), encoding="utf-8")
+        draft.replace(self.folder / "schedule.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """What came of a training."""
+
+    network: CharNetwork
+    schedule: Mapping[str, int]
+
+
 def train(
     base: checkpoint.Checkpoint,
     lesson: Lesson,
@@ -83,31 +151,64 @@ def train(
     settings: Settings,
     watch: Watch,
     check: Callable[[float], None] = lambda _done: None,
-) -> CharNetwork:
+    log: Callable[[str], None] = lambda _text: None,
+    kept: Kept | None = None,
+) -> Taught:
     """The base's network after the lesson; *watch* is called after every step, *check* while the dreams are written.
 
-    What either raises ends the training. Raises models.train.Diverged, ValueError for a lesson without texts or a
+    What either raises ends the training. *log* is told what was cut for lack of time. With *kept* the training goes on
+    where an earlier attempt was cut off. Raises models.train.Diverged, ValueError for a lesson without texts or a
     device that isn't there.
     """
-    device = choose(settings.device)
+    device = choose_device(settings.device)
     lower_priority(settings.train_threads)
     seed = seed_of(lesson)
-    torch.manual_seed(seed)
     verse = read_poems(*sorted((base.folder / "verse").glob("*.txt")))
-    dreamt = dreams_of(base, lesson, settings, seed=seed, check=check)
-    most, least = settings.lesson_steps * PER_BATCH, round(REHEARSAL_PER_DREAM * len(dreamt)) or MIN_REHEARSAL
-    texts: list[Legible] = [*dreamt, *passages(lesson, verse, most=most, seed=seed, least=least)]
-    corpus = Poems(texts, base.vocabulary, per_batch=PER_BATCH)
-    plan = Plan(
-        passes=1 if dreamt else max(1, min(MAX_PASSES, settings.lesson_steps // len(corpus))),
-        rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE,
-        warm_up=0.1,
-        bf16=bf16_pays(device),
-        seed=seed,
-        pull=KL_WEIGHT,
-    )
-    network = network_of(base, dropout=DROPOUT)
-    return Training(network, corpus, plan, device=device, base=network_of(base)).run(watch).cpu()
+    taste = taste_of(lesson) if settings.dreams else None
+    schedule = kept.schedule(lesson, base) if kept else None
+    if schedule is None:
+        schedule = make_schedule(base, lesson, verse, settings, dreaming=taste is not None, device=device, check=check)
+        for line in cuts(schedule, settings):
+            log(line)
+        if kept:
+            kept.keep(schedule)
+    dreamt = weigh(schedule.dreams, taste, temperature=DREAM_TEMPERATURE) if taste and schedule.dreams else []
+    least = round(REHEARSAL_PER_DREAM * len(dreamt)) or MIN_REHEARSAL
+    texts = passages(lesson, verse, most=schedule.steps * PER_BATCH, seed=seed, least=least)
+    corpus = Poems([*dreamt, *texts], base.vocabulary, per_batch=PER_BATCH)
+    plan = replace(_plan(seed, device), passes=schedule.passes, rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE)
+    torch.manual_seed(seed)
+    training = Training(network_of(base, dropout=DROPOUT), corpus, plan, device=device, base=network_of(base))
+    network = _run(training, watch, kept) if kept else training.run(watch)
+    return Taught(network.cpu(), schedule.summary())
+
+
+def _plan(seed: int, device: str) -> Plan:
+    return Plan(passes=1, rate=LEARNING_RATE, warm_up=0.1, bf16=bf16_pays(device), seed=seed, pull=KL_WEIGHT)
+
+
+def _run(training: Training, watch: Watch, kept: Kept) -> CharNetwork:
+    """Run the training from where it was saved, and save it again every few seconds and at its end."""
+    training.resume(kept.folder)
+    saved_at, unsaved = time.monotonic(), False
+
+    def save_now() -> None:
+        nonlocal saved_at, unsaved
+        training.save(kept.folder)
+        kept.advanced()
+        saved_at, unsaved = time.monotonic(), False
+
+    def watch_and_save(at: Progress) -> None:
+        nonlocal unsaved
+        watch(at)
+        unsaved = True
+        if time.monotonic() - saved_at >= (SAVE_EVERY if kept.every is None else kept.every):
+            save_now()
+
+    network = training.run(watch_and_save)
+    if unsaved and is_finite(network):  # a kill in the examination does not cost the training
+        save_now()
+    return network
 
 
 def is_finite(network: CharNetwork) -> bool:
@@ -121,6 +222,103 @@ def lower_priority(threads: int) -> None:
         os.nice(NICENESS)
         _thread.lowered = True
     torch.set_num_threads(threads)
+
+
+# -- Time budget ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """The time there is for dreaming and training, and how fast this machine trains."""
+
+    seconds: float
+    """Infinite: no limit."""
+    chars_per_s: float = math.inf
+    began: float = field(default_factory=time.monotonic)
+
+    def chars(self) -> float:
+        """Characters that can still be trained on."""
+        left = self.seconds - (time.monotonic() - self.began)
+        return math.inf if math.isinf(left) else max(0.0, left) * self.chars_per_s
+
+
+def make_schedule(
+    base: checkpoint.Checkpoint,
+    lesson: Lesson,
+    verse: Sequence[str],
+    settings: Settings,
+    *,
+    dreaming: bool,
+    device: str,
+    check: Callable[[float], None],
+) -> Schedule:
+    """Measure the machine, and fit steps, passes and dreams to `RUN_MINUTES`; the dreams are written on the way."""
+    budget = _budget(base, verse, settings, device)
+    seed = seed_of(lesson)
+    steps = _fit(
+        settings.lesson_steps, lesson, verse, seed=seed, chars=budget.chars() * (LESSON_SHARE if dreaming else 1)
+    )
+    texts = passages(lesson, verse, most=steps * PER_BATCH, seed=seed)
+    chars, batches = _chars(texts), -(-len(texts) // PER_BATCH)
+    passes = 1 if dreaming else max(1, min(MAX_PASSES, steps // max(1, batches)))
+    if not dreaming and chars:
+        passes = max(1, int(min(passes, budget.chars() // chars)))
+    schedule = Schedule(lesson.hash, base.meta.base, steps, passes, wanted=settings.dreams if dreaming else 0)
+    if not dreaming:
+        return schedule
+    rehearsed = REHEARSAL_PER_DREAM * (sum(map(len, verse)) / len(verse) if verse else 0.0)
+    dreams: list[Dream] = []
+    to_train = float(chars)
+    with closing(dream(live_base(base, settings), settings.dreams, seed=seed)) as written:
+        for poem in written:
+            dreams.append(poem)
+            check(len(dreams) / settings.dreams)
+            to_train += sum(len(line) + 1 for line in poem) + rehearsed
+            if to_train >= budget.chars():
+                break
+    return replace(schedule, dreams=tuple(dreams))
+
+
+def cuts(schedule: Schedule, settings: Settings) -> Iterator[str]:
+    """Lines for the run's log: what was left out for lack of time."""
+    told = f"cut to fit {settings.run_minutes:g} minutes on this machine"
+    if schedule.steps < settings.lesson_steps:
+        yield f"{told}: {schedule.steps} of at most {settings.lesson_steps} steps of lesson and rehearsal"
+    if len(schedule.dreams) < schedule.wanted:
+        yield f"{told}: {len(schedule.dreams)} of {schedule.wanted} dreams"
+
+
+def _budget(base: checkpoint.Checkpoint, verse: Sequence[str], settings: Settings, device: str) -> Budget:
+    if not settings.run_minutes or not verse:
+        return Budget(math.inf)
+    began = time.monotonic()
+    seconds = 60 * settings.run_minutes * (1 - EXAMINATION)
+    return Budget(seconds, chars_per_second(base, verse, device), began)
+
+
+def chars_per_second(base: checkpoint.Checkpoint, verse: Sequence[str], device: str) -> float:
+    """How fast this machine trains such a network now, measured in a few steps that are thrown away."""
+    probe = Poems(list(verse[: PROBE_STEPS * PER_BATCH]), base.vocabulary, per_batch=PER_BATCH)
+    network = network_of(base, dropout=DROPOUT)
+    training = Training(network, probe, _plan(0, device), device=device, base=network_of(base))
+    began = time.monotonic()
+    read: list[tuple[float, float]] = []
+    training.run(lambda at: read.append((time.monotonic() - began, at.chars_per_s)))
+    (warm, rate), (seconds, mean) = read[0], read[-1]
+    if len(read) == 1:
+        return rate
+    return (mean * seconds - rate * warm) / max(1e-9, seconds - warm)
+
+
+def _fit(steps: int, lesson: Lesson, verse: Sequence[str], *, seed: int, chars: float) -> int:
+    """*steps*, or as many as that many characters allow; at least one."""
+    wanted = passages(lesson, verse, most=steps * PER_BATCH, seed=seed)
+    mean = _chars(wanted) / max(1, len(wanted))
+    return steps if math.isinf(chars) or not mean else max(1, min(steps, int(chars / mean / PER_BATCH)))
+
+
+def _chars(texts: Sequence[Passage]) -> int:
+    return sum(len(one.text) + len(one.before) + 1 for one in texts)
 
 
 # -- Lesson and rehearsal ---------------------------------------------------------------------------------------------
@@ -167,40 +365,35 @@ def _passage(text: Text, weight: float) -> Passage:
 # likings under a price for change (KL control, Todorov 2006; Ziegler et al. 2019).
 
 
-def dreams_of(
-    base: checkpoint.Checkpoint, lesson: Lesson, settings: Settings, *, seed: int, check: Callable[[float], None]
-) -> list[Weighed]:
-    """The base's dreams, weighed by the taste that the lesson's readers show; none where they show none.
+def taste_of(lesson: Lesson) -> Taste | None:
+    """The taste that the lesson's readers show, if they show one.
 
-    The taste is learned here, from nothing, so that a run depends on its lesson alone.
+    Learned here, from nothing, so that a run depends on its lesson alone.
     """
-    if not settings.dreams:
-        return []
     try:
         taste = tastes.of(lesson.judged)
     except Tasteless:
-        return []
-    if not taste.report.knows:
-        return []
+        return None
+    return taste if taste.report.knows else None
+
+
+def live_base(base: checkpoint.Checkpoint, settings: Settings) -> LiveVersion:
+    """The base, ready to write dreams."""
     serving = Serving(DREAM_VOICE, 0, 0, "base", base.meta.base)
     rows, threads = settings.slots, settings.train_threads
-    live = load(serving, base.folder, precision=settings.precision, rows=rows, threads=threads)
-    return weigh(dream(live, settings.dreams, seed=seed, check=check), taste, temperature=DREAM_TEMPERATURE)
+    return load(serving, base.folder, precision=settings.precision, rows=rows, threads=threads)
 
 
-def dream(live: LiveVersion, poems: int, *, seed: int, check: Callable[[float], None]) -> list[Dream]:
-    """So many poems, as the site would write them; *check* gets the share done (0 to 1), and what it raises ends it."""
+def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
+    """So many poems, as the site would write them, each as soon as it and those before it are written."""
     rows = live.step.rows
     batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, choose=within_band)
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
-    dreams: list[Dream] = []
     try:
         for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):
-            dreams.append(tuple(line.text for line in writing.lines))
-            check(len(dreams) / poems)
+            yield tuple(line.text for line in writing.lines)
     finally:
         batcher.close()
-    return dreams
 
 
 def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
@@ -217,12 +410,12 @@ def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[
 
 
 def save(
-    folder: Path, network: CharNetwork, base: checkpoint.Checkpoint, lesson: Lesson, *, now: Callable[[], datetime]
+    folder: Path, taught: Taught, base: checkpoint.Checkpoint, lesson: Lesson, *, now: Callable[[], datetime]
 ) -> checkpoint.Checkpoint:
     """The taught network as a version folder, read back. Raises FileExistsError, OSError, ValueError, Broken."""
     meta = replace(
         base.meta,
-        lesson=dict(lesson.summary()),
+        lesson=dict(lesson.summary()) | {"schedule": dict(taught.schedule)},
         metrics={},
         seed=seed_of(lesson),
         created=now().astimezone(UTC).isoformat(timespec="seconds"),
@@ -230,7 +423,7 @@ def save(
         files={},
         fingerprint={},
     )
-    checkpoint.write(folder, meta, base.vocabulary, network.arrays(), reranker=base.reranker)
+    checkpoint.write(folder, meta, base.vocabulary, taught.network.arrays(), reranker=base.reranker)
     return checkpoint.read(folder)
 
 

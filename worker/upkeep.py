@@ -3,13 +3,16 @@
     weigh_trials   end the trials that are decided, or whose challenger is gone
     prune          take versions past `KEEP_VERSIONS` off the shelf
     clear, forget  remove what killed workers left behind; forget visitors who are long gone
+    clear_killed   the part of it that need not wait, when a worker starts
 
 All of it is safe to repeat, and safe with several workers at once. Where a folder is removed the table is told first:
 a worker killed in between leaves a stray folder, never a version without one.
 """
 
+import shutil
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -54,8 +57,7 @@ def weigh_trials(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialStat
 
 def broken_trials(pulses: Iterable[Pulse]) -> set[int]:
     """Trials whose challenger a web process could not load."""
-    told = [pulse.detail.get("broken_trials") for pulse in pulses if pulse.kind == "web"]
-    return {trial for trials in told if isinstance(trials, list) for trial in trials}
+    return {trial for pulse in pulses for trial in pulse.web.broken_trials}
 
 
 # -- Shelf and visitors -----------------------------------------------------------------------------------------------
@@ -74,12 +76,24 @@ def prune(bot: Bot) -> int:
 
 def loaded_versions(pulses: Iterable[Pulse]) -> set[int]:
     """Ids of the versions that web processes have in memory, those that only finish their poems too."""
-    told = [pulse.detail.get("live") for pulse in pulses if pulse.kind == "web"]
-    return {version for live in told if isinstance(live, list) for version in live}
+    return {version for pulse in pulses for version in pulse.web.live}
+
+
+def trainings(home: Path) -> Path:
+    """The folder of the trainings that are under way, or were cut off, on this machine."""
+    return home / "trainings"
+
+
+def clear_killed(bot: Bot) -> int:
+    """Remove the scratch folders of processes that were killed; how many. Those that live hold a lock."""
+    removed = bot.shelf.sweep_dead()
+    if removed:
+        log.info("scratch.removed", folders=removed)
+    return removed
 
 
 def clear(bot: Bot) -> int:
-    """Remove folders that no version knows of, and half-made ones, once they are a day old; how many.
+    """Remove folders that no version knows of, half-made ones and trainings cut off, once a day old; how many.
 
     Not while a run is under way: the next hour will do.
     """
@@ -94,7 +108,12 @@ def clear(bot: Bot) -> int:
     for key in strays:
         bot.shelf.remove(key)
         log.info("stray.removed", folder=key)
-    return len(strays) + bot.shelf.sweep_scratch(before)
+    cut_off = [
+        folder for folder in trainings(bot.settings.home).glob("*") if folder.stat().st_mtime < before.timestamp()
+    ]
+    for folder in cut_off:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(strays) + len(cut_off) + bot.shelf.sweep_scratch(before)
 
 
 def forget(bot: Bot) -> int:

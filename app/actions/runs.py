@@ -70,6 +70,12 @@ def report(bot: Bot, claim: Claim, progress: Progress, *, renew: bool) -> None:
         )
 
 
+def advanced(bot: Bot, claim: Claim) -> None:
+    """The run has got further, and that is saved: its attempts count anew. Raises LeaseLost, Cancelled."""
+    with bot.transaction() as session:
+        Runs(session).advanced(claim)
+
+
 def say(bot: Bot, run: int, text: str) -> None:
     """Add a line to a run's log."""
     with bot.transaction() as session:

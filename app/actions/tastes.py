@@ -15,7 +15,7 @@ from app.domain.taste import Judged
 from app.store.tastes import Tastes
 from app.store.voices import Voices
 from models import taste
-from models.taste import Reading, Taste, Tasteless
+from models.taste import JudgedLine, Taste, Tasteless
 
 log = structlog.get_logger(__name__)
 MAX_READINGS = 20_000
@@ -51,7 +51,7 @@ def learn(bot: Bot, voice: str) -> bool:
 def of(judged: Iterable[Judged]) -> Taste:
     """The taste of those who judged, as far as their newest readings tell it. Raises Tasteless."""
     rows = list(judged)[-MAX_READINGS:]
-    return taste.learn([Reading(one.text, one.slot, one.ticked, one.visitor, one.address) for one in rows])
+    return taste.learn([JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address) for one in rows])
 
 
 def _learned(judged: tuple[Judged, ...]) -> tuple[dict[str, Any], bool]:

@@ -41,8 +41,7 @@ def evaluate(
 
     That is poem by poem, each from silence, or in one pass with the state carried.
     """
-    from models.evaluate import surprise_of
-    from models.protocols import surprise_of_windows, surprise_while_learning
+    from models.evaluate import surprise_of, surprise_of_windows, surprise_while_learning
     from worker.trainer import network_of
 
     content = text.read_text(encoding="utf-8")

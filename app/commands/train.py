@@ -14,7 +14,7 @@ from app.commands.shell import BadUse, Json, say, settings_of_environment, tell
 
 if TYPE_CHECKING:
     from models.checkpoint import Meta
-    from models.corpus import Reading
+    from models.corpus import ReadingMode
     from models.make import Order
     from models.network import CharNetwork
 
@@ -120,12 +120,12 @@ def _text(file: Path) -> str:
 
 def _train(texts: list[str], aside: str, order: "Order", out: Path, device: str) -> dict[str, object]:
     """Train, package, and measure on what was kept aside."""
-    from models.device import choose
     from models.evaluate import surprise_of_stream
     from models.make import chars_per_symbol, fresh, learn, package, stream, vocabulary_of, workplace
+    from models.train import choose_device
 
     try:
-        where = choose(device)  # type: ignore[arg-type]
+        where = choose_device(device)  # type: ignore[arg-type]
         work = workplace(out, order, texts)
     except ValueError as error:  # no such device, or another training lies there
         raise BadUse(str(error)) from None
@@ -164,7 +164,7 @@ def describe(
     *,
     texts: Sequence[str],
     figures: dict[str, float],
-    reads: "Reading",
+    reads: "ReadingMode",
 ) -> "Meta":
     """The meta of a base that was just trained."""
     from app.bootstrap import now

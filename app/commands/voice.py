@@ -14,7 +14,7 @@ from app.commands.shell import BadUse, Json, opened, say, tell
 from app.commands.train import Level, Names, describe, forewarn, read
 
 if TYPE_CHECKING:
-    from models.corpus import Corpus, Reading
+    from models.corpus import Corpus, ReadingMode
     from models.make import Order
     from models.network import CharNetwork
 
@@ -114,12 +114,12 @@ def _adopt(source: Path, place: Path, names: Names) -> None:
 def _train(texts: list[str], aside: str, place: Path, *, names: Names, order: "Order", device: str) -> None:
     """Train a base on texts: as running text, and, where it is verse, poem by poem at the end."""
     from models.corpus import Poems
-    from models.device import choose
     from models.evaluate import surprise_of
     from models.make import chars_per_symbol, fresh, learn, package, stream, vocabulary_of
+    from models.train import choose_device
 
     try:
-        where = choose(device)  # type: ignore[arg-type]
+        where = choose_device(device)  # type: ignore[arg-type]
     except ValueError as error:
         raise BadUse(str(error)) from None
     vocabulary, poems = vocabulary_of(texts, order.level), _verse(texts)
@@ -127,7 +127,7 @@ def _train(texts: list[str], aside: str, place: Path, *, names: Names, order: "O
     forewarn(texts)
     told = f"{sum(map(len, texts)):,} characters, {len(poems)} poems, {len(vocabulary):,} symbols"
     say(f"{told}; {order.layers} x {order.size} units, {network.weight_count:,} parameters, on {where}")
-    reads: Reading = "poems" if poems else "stream"
+    reads: ReadingMode = "poems" if poems else "stream"
     running = stream([poem + "\n" for poem in poems] or texts, vocabulary)
     lessons: list[tuple[str, Corpus, float]] = [("reading", running, STREAM_SHARE if poems else 1.0)]
     if poems:

@@ -41,7 +41,7 @@ class Read:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextReading:
     """A text as a version read it."""
 
     version: int
@@ -70,7 +70,7 @@ class Reader:
         self._live: dict[str, LiveVersion] = {}
         self._reading = threading.Lock()
 
-    def read(self, voice: str, text: str, *, most: int = 8) -> Reading:
+    def read(self, voice: str, text: str, *, most: int = 8) -> TextReading:
         """What the champion of *voice* thinks of *text*. Raises UnknownVoice, BrokenFolder."""
         with self._reading:
             live = self._current(voice)
@@ -85,7 +85,7 @@ class Reader:
             )
             for start, end in _pieces(ids, vocabulary)
         ]
-        return Reading(live.number, tuple(read), _guesses(probabilities[-1], vocabulary, most))
+        return TextReading(live.number, tuple(read), _guesses(probabilities[-1], vocabulary, most))
 
     def _current(self, voice: str) -> LiveVersion:
         champion = next((one for one in self._champions() if one.voice == voice), None)

@@ -25,6 +25,8 @@ LOG_LINES = 200
 """Of a run's log that are shown, the newest."""
 FAR = 10
 """Leases; workers of one deployment may have been told different ones."""
+TOO_OFTEN = 10
+"""Times the allowed attempts: so often a run is taken up, whatever progress it claims to make."""
 WORN_OUT = "taken up too often without coming to an end"
 
 
@@ -49,11 +51,16 @@ class Runs:
         return row.id, True
 
     def claim(self, now: datetime, lease: timedelta, *, attempts: int = 3) -> Claim | None:
-        """Take the oldest run nobody holds; None if there is none. One whose attempts are used up has failed."""
+        """Take the oldest run nobody holds; None if there is none.
+
+        One that was taken up *attempts* times without getting any further has failed: a worker killed by its machine is
+        not the run's fault, a run that kills its workers is.
+        """
         expired = and_(RunRow.state == RunState.RUNNING, _is_over(now, lease))
+        worn_out = or_(RunRow.stalled >= attempts, RunRow.attempt >= TOO_OFTEN * attempts)
         self._session.execute(
             update(RunRow)
-            .where(expired, or_(RunRow.attempt >= attempts, RunRow.cancelling))
+            .where(expired, or_(worn_out, RunRow.cancelling))
             .values(
                 state=case((RunRow.cancelling, RunState.CANCELLED), else_=RunState.FAILED),
                 error=case((RunRow.cancelling, None), else_=WORN_OUT),
@@ -72,6 +79,7 @@ class Runs:
                 leased_until=now + lease,
                 fence=RunRow.fence + 1,
                 attempt=RunRow.attempt + 1,
+                stalled=RunRow.stalled + 1,
                 started=now,
                 phase=Phase.LESSON,
                 step=0,
@@ -101,9 +109,15 @@ class Runs:
         """Say how far the run has come. Raises LeaseLost, Cancelled."""
         self._write(claim, phase=phase, step=step, steps=of, loss=loss, seconds_left=seconds_left)
 
+    def advanced(self, claim: Claim) -> None:
+        """Say that the run has got further, and that it is saved: attempts count anew. Raises LeaseLost, Cancelled."""
+        self._write(claim, stalled=0)
+
     def release(self, claim: Claim) -> None:
         """Give the run back, unfinished: the worker was told to go. The attempt does not count. Raises LeaseLost."""
-        self._write(claim, heed=False, state=RunState.QUEUED, leased_until=None, phase=None, attempt=RunRow.attempt - 1)
+        stalled = case((RunRow.stalled > 0, RunRow.stalled - 1), else_=0)
+        back = {"state": RunState.QUEUED, "leased_until": None, "phase": None}
+        self._write(claim, heed=False, attempt=RunRow.attempt - 1, stalled=stalled, **back)
 
     def end(
         self,

@@ -5,8 +5,12 @@ with what was fetched kept in a local cache. Keys are `voice/base/run-7-2`; the 
 `base:sibot` is a voice that ships with the project.
 """
 
+import fcntl
+import os
 import shutil
 import tempfile
+import threading
+import weakref
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +26,8 @@ RUNS = "*/*/run-*"
 """The keys that runs use: voice, base, run and fence."""
 WHOLE = ".whole"
 """Written last to a remote folder: without it the folder does not count."""
+OWNERS = ".owners"
+"""Folder of files, each locked by a living process whose scratch folders bear its name."""
 
 
 def _born(place: Path) -> datetime:
@@ -40,6 +46,8 @@ class Shelf:
         self._root = home / "shelf-cache" if self._remote else Path(url.removeprefix("file://"))
         self._shipped = shipped
         self._fs: fsspec.AbstractFileSystem | None = None
+        self._owner: str | None = None
+        self._owning = threading.Lock()
         if self._remote:
             self._fs, self._path = url_to_fs(url)
 
@@ -47,7 +55,31 @@ class Shelf:
         """A new temporary folder on the shelf's own file system, for what is about to be placed."""
         tmp = self._root / ".tmp"
         tmp.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=tmp))
+        return Path(tempfile.mkdtemp(dir=tmp, prefix=f"{self._own_name()}-"))
+
+    def _own_name(self) -> str:
+        """This process' name in its scratch folders: of a file that the kernel keeps locked as long as it lives."""
+        with self._owning:
+            if self._owner is None:
+                owners = self._root / OWNERS
+                owners.mkdir(parents=True, exist_ok=True)
+                lock, name = tempfile.mkstemp(dir=owners, prefix="")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                weakref.finalize(self, os.close, lock)
+                self._owner = Path(name).name
+            return self._owner
+
+    def sweep_dead(self) -> int:
+        """Remove the scratch folders of processes that were killed; how many."""
+        removed = 0
+        for owner in (self._root / OWNERS).glob("*"):
+            with suppress(OSError), owner.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # OSError: it lives
+                for left in (self._root / ".tmp").glob(f"{owner.name}-*"):
+                    shutil.rmtree(left, ignore_errors=True)
+                    removed += 1
+                owner.unlink()
+        return removed
 
     def place(self, folder: Path, key: str) -> None:
         """Move a finished *folder* to its place. FileExistsError when the key is taken."""

@@ -118,6 +118,8 @@ class RunRow(Base):
     cause: Mapped[str] = mapped_column(String(16))
     fence: Mapped[int] = mapped_column(default=0)
     attempt: Mapped[int] = mapped_column(default=0)
+    stalled: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Attempts since it last got further."""
     leased_until: Mapped[datetime | None]
     cancelling: Mapped[bool] = mapped_column(default=False)
     step: Mapped[int] = mapped_column(default=0)

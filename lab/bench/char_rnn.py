@@ -19,10 +19,9 @@ from torch import Tensor, nn
 
 from lab.recipes import bard, sibot
 from models.corpus import Stream, read_poems
-from models.device import bf16_pays
 from models.evaluate import surprise_of_poems, surprise_of_stream
 from models.network import CharNetwork, State
-from models.train import Plan, Progress, Training
+from models.train import Plan, Progress, Training, bf16_pays
 from models.vocabulary import Vocabulary
 
 SIZE, LAYERS, LANES, STEPS = 128, 2, 50, 50

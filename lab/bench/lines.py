@@ -37,7 +37,7 @@ def figures(lines: Sequence[str], language: str, read: seen.Hashes) -> list[str]
 def written(live: LiveVersion, lines: int, temperature: float, nucleus: float) -> list[str]:
     """So many lines with those settings."""
     bold = replace(live, style=replace(live.style, temperature=temperature, nucleus=nucleus))
-    poems = dream(bold, -(-lines // LINES), seed=1, check=lambda _done: None)
+    poems = list(dream(bold, -(-lines // LINES), seed=1))
     return [line for poem in poems for line in poem][:lines]
 
 

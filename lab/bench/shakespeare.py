@@ -18,10 +18,9 @@ from pathlib import Path
 import torch
 
 from app.commands.bars import training_bar
-from models.evaluate import surprise_of_stream
+from models.evaluate import surprise_of_stream, surprise_of_windows, surprise_while_learning
 from models.make import Order, fresh, learn, stream, vocabulary_of
 from models.network import CharNetwork
-from models.protocols import surprise_of_windows, surprise_while_learning
 from models.vocabulary import Vocabulary, normalise
 
 LEARNED = 0.9

@@ -18,11 +18,10 @@ from lab.bench import machine, report
 from lab.bench.eager import network_of
 from models import checkpoint
 from models.corpus import Batch, Stream, read_poems
-from models.device import bf16_pays
 from models.make import LANES, STEPS
 from models.network import CharNetwork, State
 from models.shapes import GATES
-from models.train import Plan, Progress, Training
+from models.train import Plan, Progress, Training, bf16_pays
 
 BACKWARD = 3
 """Forward and backward cost three times the forward products: once for the sums, once each for inputs and weights."""

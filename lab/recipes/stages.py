@@ -12,10 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from models.corpus import Corpus, read_poems
-from models.device import bf16_pays
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
-from models.train import Plan, Progress, Training
+from models.train import Plan, Progress, Training, bf16_pays
 from models.vocabulary import Vocabulary
 
 SAVE_EVERY_S = 120

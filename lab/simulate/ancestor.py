@@ -14,8 +14,7 @@ from app.store.feedback import FeedbackStore
 from lab.simulate.town import Town
 from models import checkpoint
 from models.corpus import Passage, Poems
-from models.device import bf16_pays
-from models.train import Plan, Training
+from models.train import Plan, Training, bf16_pays
 from worker.trainer import network_of
 
 PASSES, RATE = 4, 1e-3

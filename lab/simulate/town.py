@@ -121,6 +121,7 @@ class Town:
 def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town]:
     """A town in *home* around the base voice in that folder, with these *settings* but for where things lie."""
     place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off", "auto_approve": True}
+    place["run_minutes"] = 0  # nothing of a simulation hangs on the machine's speed
     bot = build(settings.model_copy(update=place), queue=Deaf(), shipped=base.parent)
     try:
         migrate.upgrade(bot.database)

@@ -38,7 +38,7 @@ class Readers:
     def __exit__(self, *_: object) -> None:
         self._going.set()
         for thread in self._threads:
-            thread.join(60)
+            thread.join()
 
     @property
     def acknowledged(self) -> dict[int, bool]:

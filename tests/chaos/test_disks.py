@@ -18,6 +18,7 @@ from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Noted
 from tests.support.deployment import until
+from tests.support.patience import PATIENCE
 
 
 @pytest.mark.chaos
@@ -83,7 +84,7 @@ def with_little_room(house: House, command: str, kilobytes: int) -> "subprocess.
     """A command whose files cannot grow beyond that, and what it said."""
     limited = f"ulimit -f {kilobytes}; exec {sys.executable} -m app.cli {command}"
     return subprocess.run(["bash", "-c", limited], cwd=house.deployment.checkout, env=house.deployment.environment,
-                          capture_output=True, text=True, timeout=90, check=False)  # fmt: skip
+                          capture_output=True, text=True, timeout=PATIENCE, check=False)  # fmt: skip
 
 
 @pytest.mark.chaos
@@ -117,9 +118,9 @@ def test_a_disk_that_fills_at_the_first_start(shipped: Path, noted: Noted, tmp_p
     with noted("disk", "full at the first start"):
         command = f"ulimit -f 8; exec {sys.executable} -m app.cli db upgrade"
         full = subprocess.run(["bash", "-c", command], cwd=house.deployment.checkout, env=told, capture_output=True,
-                              text=True, timeout=90, check=False)  # fmt: skip
+                              text=True, timeout=PATIENCE, check=False)  # fmt: skip
         room = subprocess.run([*house.poembot, "db", "upgrade"], cwd=house.deployment.checkout, env=told,
-                              capture_output=True, text=True, timeout=90, check=False)  # fmt: skip
+                              capture_output=True, text=True, timeout=PATIENCE, check=False)  # fmt: skip
 
     assert full.returncode == 1
     assert "Traceback" not in full.stderr

@@ -21,6 +21,7 @@ from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Fault, Noted
 from tests.support.deployment import answers, until
+from tests.support.patience import PATIENCE
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -168,7 +169,7 @@ def test_a_champions_folder_that_vanishes(house: House, noted: Noted) -> None:
         house.serves(0)
         ready = httpx.get(f"{house.address}/readyz", timeout=20).json()
         doctor = subprocess.run([*house.poembot, "doctor", "--json"], cwd=house.deployment.checkout,
-                                env=house.deployment.environment, capture_output=True, text=True, timeout=90,
+                                env=house.deployment.environment, capture_output=True, text=True, timeout=PATIENCE,
                                 check=False)  # fmt: skip
         again = house.taught()
         assert again.version is not None

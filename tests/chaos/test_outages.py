@@ -13,6 +13,7 @@ from tests.chaos.moments import catch
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Fault
 from tests.support.deployment import until
+from tests.support.patience import PATIENCE
 
 MINUTE = 60.0
 FULL_AT = 48 * 1024
@@ -127,10 +128,10 @@ def test_a_web_that_is_told_to_go_finishes_its_poems(storm: Storm, fault: Fault)
         for thread in threads:
             thread.start()
         for _ in threads:
-            assert begun.acquire(timeout=30)
+            assert begun.acquire(timeout=PATIENCE)
         web.terminate()
         for thread in threads:
-            thread.join(60)
+            thread.join()
         until("it has gone", lambda: not web.is_running())
 
     assert ends == ["done"] * STREAMS

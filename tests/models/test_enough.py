@@ -3,10 +3,9 @@
 import torch
 
 from models.corpus import Poems
-from models.enough import FIRST, PATIENCE, Keeper, run_until_enough
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
-from models.train import Plan, Progress, Training
+from models.train import FIRST, PATIENCE, Keeper, Plan, Progress, Training, run_until_enough
 from models.vocabulary import Vocabulary
 
 VERSE = ["봄비가 온다\n창을 닫는다", "가을이 온다\n창을 연다", "눈이 온다\n창을 닦는다"]

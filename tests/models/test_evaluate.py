@@ -5,10 +5,9 @@ import math
 import pytest
 import torch
 
-from models.corpus import Reading
-from models.evaluate import Surprise, surprise_of, surprise_of_poems, surprise_of_stream
+from models.corpus import ReadingMode
+from models.evaluate import Surprise, surprise_of, surprise_of_poems, surprise_of_stream, surprise_of_windows
 from models.network import Architecture, CharNetwork
-from models.protocols import surprise_of_windows
 from models.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary.of(["봄비가 온다\n창을 닫는다"], at_least=1)
@@ -76,7 +75,7 @@ def test_a_text_is_read_in_either_way() -> None:
 
 def test_it_is_told_how_far_the_reading_is() -> None:
     """Whoever waits for a long text hears of it, up to the end."""
-    heard: dict[Reading, list[tuple[int, int]]] = {"stream": [], "poems": []}
+    heard: dict[ReadingMode, list[tuple[int, int]]] = {"stream": [], "poems": []}
     for reads, told in heard.items():
 
         def watch(done: int, of: int, told: list[tuple[int, int]] = told) -> None:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from models import taste
-from models.signs import signs
 from models.sparse import Design, fit, sigmoid
-from models.taste import Reading, Taste, Tasteless
+from models.taste import JudgedLine, Taste, Tasteless, signs
 
 WORDS = [
     "꽃이",
@@ -42,7 +41,7 @@ def chance(text: str) -> float:
     return 1 / (1 + math.exp(2.2 - 2.0 * ("꽃" in text) - 1.5 * text.endswith("네")))
 
 
-def readings(count: int = 300, *, seed: int = 0, noise: float = 0.0) -> list[Reading]:
+def readings(count: int = 300, *, seed: int = 0, noise: float = 0.0) -> list[JudgedLine]:
     """*count* visitors read five lines each; the first slot is ticked more often, whatever stands there."""
     rng = random.Random(seed)
     told = []
@@ -50,7 +49,7 @@ def readings(count: int = 300, *, seed: int = 0, noise: float = 0.0) -> list[Rea
         for slot in range(5):
             text = line(rng)
             likes = rng.random() < (0.5 if rng.random() < noise else min(1.0, chance(text) + 0.2 * (slot == 0)))
-            told.append(Reading(text, slot, likes, f"v{visitor}", f"a{visitor}"))
+            told.append(JudgedLine(text, slot, likes, f"v{visitor}", f"a{visitor}"))
     return told
 
 
@@ -112,7 +111,7 @@ def test_where_there_is_no_taste_it_says_so() -> None:
 def test_one_visitor_who_shouts_is_not_everybody() -> None:
     """Somebody who ticks a thousand lines for a word of his own does not become the taste of the rest."""
     rng = random.Random(8)
-    shouts = [Reading(f"{line(rng)} 소리를", 2, ticked=True, reader="loud", address="x") for _ in range(1000)]
+    shouts = [JudgedLine(f"{line(rng)} 소리를", 2, ticked=True, reader="loud", address="x") for _ in range(1000)]
 
     learned = taste.learn([*readings(), *shouts])
 
@@ -125,8 +124,8 @@ def test_the_same_readings_give_the_same_taste() -> None:
     assert taste.learn(readings(60), seed=3).hash == taste.learn(readings(60), seed=3).hash
 
 
-@pytest.mark.parametrize("told", [[], readings(2), [Reading("꽃", 0, ticked=True, reader="v")] * 100])
-def test_too_little_is_said_to_be_too_little(told: list[Reading]) -> None:
+@pytest.mark.parametrize("told", [[], readings(2), [JudgedLine("꽃", 0, ticked=True, reader="v")] * 100])
+def test_too_little_is_said_to_be_too_little(told: list[JudgedLine]) -> None:
     """No ticks, or nothing but ticks, or one reader alone: there is no taste to learn."""
     with pytest.raises(Tasteless):
         taste.learn(told)

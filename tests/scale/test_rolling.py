@@ -11,6 +11,7 @@ from app.settings import Settings
 from app.store import migrate
 from tests.support.databases import Databases
 from tests.support.deployment import Deployment, answers, checkout, until
+from tests.support.patience import PATIENCE
 from tests.support.servers import free_port
 
 NEXT = '''"""A step that a later release might take: a column and a table more."""
@@ -83,7 +84,7 @@ def test_two_releases_serve_side_by_side(settings: Settings, shipped: Path, tmp_
         until("the old web serves", lambda: answers(old))
 
         refused = after.start("serve", "--no-worker", "--port", str(ports[1]))
-        assert refused.process.wait(60) == 1
+        assert refused.process.wait(PATIENCE) == 1
         assert "old schema" in refused.told().splitlines()[-1]
         after.poembot("db", "upgrade")
         after.start("serve", "--no-worker", "--port", str(ports[1]))

@@ -23,6 +23,7 @@ from app.settings import Settings
 from tests.scale import compose
 from tests.scale.compose import Here
 from tests.support.deployment import ROOT, Deployment, Started, answers, checkout, until
+from tests.support.patience import PATIENCE
 from tests.support.servers import Postgres, free_port, package_folder
 
 SECRETS = {"poembot_secret_key": "s" * 64, "poembot_database_password": "d" * 48, "poembot_broker_password": "r" * 48}
@@ -61,7 +62,7 @@ class Site:
             input="a long password of the keeper\n",
             capture_output=True,
             text=True,
-            timeout=90,
+            timeout=PATIENCE,
             check=False,
         )
 
@@ -152,7 +153,7 @@ def redis_wants_its_password(site: Site) -> None:
 def the_site_waits_for_its_migration(site: Site) -> None:
     """A web on an old schema says so in one line and goes; the migration is one command, safe to repeat."""
     early = site.up("web", "early", port=free_port())
-    assert early.process.wait(60) == 1
+    assert early.process.wait(PATIENCE) == 1
     assert "poembot db upgrade" in early.told().splitlines()[-1]
 
     for _ in range(2):

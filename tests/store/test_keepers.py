@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from app.store.admins import SESSION_LASTS, Admins
 from app.store.audit import Audit
-from app.store.pulses import Pulses
+from app.store.pulses import Pulses, VoiceStatus, WebReport
 from tests.support.world import World
 
 
@@ -91,23 +91,35 @@ def test_who_is_silent_is_not_alive(world: World) -> None:
     """A process beats under its name; after half a minute of silence it is gone, after an hour forgotten."""
     with world.transaction() as session:
         pulses = Pulses(session)
-        pulses.beat("web@here:1", "web", {"sibot": 3}, world.clock.now)
-        pulses.beat("worker@here:2", "worker", {}, world.clock.now)
-        pulses.beat("web@here:1", "web", {"sibot": 4}, world.clock.forward(seconds=20))
+        pulses.beat("web@here:1", "web", world.clock.now, WebReport(secret="old"))
+        pulses.beat("worker@here:2", "worker", world.clock.now)
+        pulses.beat("web@here:1", "web", world.clock.forward(seconds=20), WebReport(secret="new"))
         (web, worker) = pulses.alive(world.clock.now)
-        assert (web.kind, web.detail, web.at) == ("web", {"sibot": 4}, world.clock.now)
+        assert (web.kind, web.web, web.at) == ("web", WebReport(secret="new"), world.clock.now)
         assert worker.kind == "worker"
         assert [p.name for p in pulses.alive(world.clock.forward(seconds=15))] == ["web@here:1"]
-        pulses.beat("web@here:1", "web", {}, world.clock.forward(hours=2))
+        pulses.beat("web@here:1", "web", world.clock.forward(hours=2))
         assert session.execute(text("SELECT count(*) FROM pulses")).scalar() == 1
+
+
+def test_what_a_web_says_is_read_as_it_was_written(world: World) -> None:
+    """Every field, through the row; a web of another release that says less, or more, is read as far as it goes."""
+    said = WebReport((VoiceStatus("sibot", 3, 4, "torn"), VoiceStatus("bard", None, 0, None)), (7,), (11, 12), "mark")
+    with world.transaction() as session:
+        Pulses(session).beat("web 1", "web", world.clock.now, said)
+    with world.transaction() as session:
+        (pulse,) = Pulses(session).alive(world.clock.now)
+
+    assert pulse.web == said
+    assert WebReport.of_json({"voices": [], "later": 1}) == WebReport()
 
 
 def test_a_sign_of_life_from_the_future_is_none(world: World) -> None:
     """A process whose clock was ahead and died is not taken for alive until the clock has come there."""
     with world.transaction() as session:
         pulses = Pulses(session)
-        pulses.beat("worker@here:1", "worker", {}, world.clock.forward(hours=3))
+        pulses.beat("worker@here:1", "worker", world.clock.forward(hours=3))
         assert pulses.alive(world.clock.forward(hours=-3)) == []
-        pulses.beat("worker@here:2", "worker", {}, world.clock.now)
+        pulses.beat("worker@here:2", "worker", world.clock.now)
         assert [p.name for p in pulses.alive(world.clock.now)] == ["worker@here:2"]
         assert session.execute(text("SELECT count(*) FROM pulses")).scalar() == 1

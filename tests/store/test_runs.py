@@ -199,6 +199,55 @@ def test_a_run_that_kills_its_workers_fails(world: World) -> None:
     assert start(world) != run
 
 
+def test_a_run_that_gets_further_is_not_given_up(world: World) -> None:
+    """A worker killed by its machine is not the run's fault: attempts count from the last progress that was saved."""
+    world.voice()
+    held = claimed(world)
+    for _ in range(9):
+        with world.transaction() as session:
+            Runs(session).advanced(held)
+        world.clock.forward(seconds=61)
+        again = claim(world)
+        assert again is not None
+        held = again
+    assert held.attempt == 10
+
+    for _ in range(2):
+        world.clock.forward(seconds=61)
+        assert claim(world) is not None
+    world.clock.forward(seconds=61)
+    assert claim(world) is None
+    assert report(world, held.run).state is RunState.FAILED
+
+
+def test_a_run_that_never_ends_is_given_up_at_last(world: World) -> None:
+    """Whatever progress it claims to make."""
+    world.voice()
+    held = claimed(world)
+    for _ in range(29):
+        with world.transaction() as session:
+            Runs(session).advanced(held)
+        world.clock.forward(seconds=61)
+        again = claim(world)
+        assert again is not None
+        held = again
+    world.clock.forward(seconds=61)
+
+    assert claim(world) is None
+    assert report(world, held.run).state is RunState.FAILED
+
+
+def test_progress_of_a_lost_run_does_not_count(world: World) -> None:
+    """Whoever lost the lease says nothing for the run."""
+    world.voice()
+    lost = claimed(world)
+    world.clock.forward(seconds=61)
+    assert claim(world) is not None
+
+    with pytest.raises(LeaseLost), world.transaction() as session:
+        Runs(session).advanced(lost)
+
+
 def test_a_released_run_is_taken_up_again(world: World) -> None:
     """A worker that is told to go gives its run back; that attempt does not count against the run."""
     world.voice()

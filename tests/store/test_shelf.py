@@ -1,6 +1,8 @@
 """The shelf: a version folder lies on it whole or not at all, in a folder as in an object store."""
 
 import shutil
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +69,29 @@ def test_another_machine_finds_it_too(url: str, shelf: Shelf, tmp_path: Path) ->
     elsewhere = Shelf(url, home=tmp_path / "another home")
 
     assert (elsewhere.fetch(KEY) / "verse" / "a.txt").read_text() == "봄비"
+
+
+def test_what_a_killed_process_left_half_made_goes(shelf: Shelf, url: str, tmp_path: Path) -> None:
+    """At once, by whoever asks; what a living process is making stays, its own and another's."""
+    code = (
+        "import sys, pathlib; from app.store.shelf import Shelf\n"
+        "shelf = Shelf(sys.argv[1], home=pathlib.Path(sys.argv[2]))\n"
+        "print(shelf.scratch(), flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code, url, str(tmp_path / "home")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        theirs, mine = Path(other.stdout.readline().strip()), shelf.scratch()
+
+        assert shelf.sweep_dead() == 0
+        assert theirs.is_dir()
+        other.kill()
+        other.wait()
+        assert shelf.sweep_dead() == 1
+
+    assert not theirs.exists()
+    assert mine.is_dir()
+    assert shelf.sweep_dead() == 0
 
 
 def test_a_key_is_used_once(shelf: Shelf) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from app.bootstrap import Bot, build_engine, now
-from app.store.pulses import Pulses
+from app.store.pulses import Pulses, VoiceStatus
 from app.store.versions import Versions
 from app.web.site import create_app
 from tests.support import bots, versions
@@ -22,7 +22,7 @@ def test_a_process_that_answers_is_alive(client: httpx.Client) -> None:
 def test_ready_says_what_serves_and_who_works(client: httpx.Client, bot: Bot) -> None:
     """The database, each voice, and the workers' last sign of life."""
     with bot.transaction() as session:
-        Pulses(session).beat("worker 1", "worker", {}, now())
+        Pulses(session).beat("worker 1", "worker", now())
     answer = client.get("/readyz")
 
     assert answer.status_code == 200
@@ -62,7 +62,7 @@ def test_a_web_says_every_few_seconds_that_it_is_alive(client: httpx.Client, bot
             break
         time.sleep(0.1)
 
-    assert pulses[0].detail["voices"] == [{"voice": "sibot", "number": 0, "wanted": 0, "error": None}]
+    assert pulses[0].web.voices == (VoiceStatus("sibot", 0, 0, None),)
 
 
 def test_requests_are_counted_by_route_and_not_by_address(client: httpx.Client) -> None:

@@ -102,7 +102,7 @@ def test_the_deployment_is_told_as_the_database_knows_it(client: httpx.Client, b
     client.put(f"/api/v1/lines/{poem['lines'][0]['id']}/tick").raise_for_status()
     lose_a_lease(bot)
     with bot.transaction() as session:
-        Pulses(session).beat("worker 1", "worker", {}, now())
+        Pulses(session).beat("worker 1", "worker", now())
     told = series(client)
 
     assert ({"state": "admitted"}, 1.0) in told["poembot_runs"]

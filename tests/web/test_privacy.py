@@ -1,5 +1,6 @@
 """Privacy: what a visitor can take away, and have forgotten, from the page that says what is kept."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -87,13 +88,13 @@ def test_erasing_forgets_the_visitor(reader: Reader, bot: Bot) -> None:
     assert reader.open("/sibot").status_code == 200
 
 
-def test_time_erases_too(reader: Reader, bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_erases_too(reader: Reader, bot: Bot) -> None:
     """Who stays away for longer than the setting says is forgotten by the worker."""
     give(reader)
     with bot.transaction() as session:
         assert Privacy(session).gone(before=now()) != []
     assert upkeep.forget(bot) == 0
-    monkeypatch.setattr(upkeep, "now", lambda: now() + timedelta(days=31))
+    bot = replace(bot, clock=lambda: now() + timedelta(days=31))
 
     assert upkeep.forget(bot) == 1
     assert lesson(bot) == 0

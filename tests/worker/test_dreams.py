@@ -13,8 +13,10 @@ from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
 from models.taste import Report, Taste
-from worker.trainer import DREAM_VOICE, MAX_DREAM_WEIGHT, dream, dreams_of, weigh
+from worker.trainer import DREAM_VOICE, MAX_DREAM_WEIGHT, Schedule, dream, make_schedule, taste_of, weigh
 
+Check = Callable[[float], None]
+VERSE = tuple(f"시 {i}\n둘째 줄" for i in range(100))
 REPORT = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
 
 
@@ -30,30 +32,22 @@ def live(base: checkpoint.Checkpoint) -> LiveVersion:
     return load(Serving("sibot", 0, 0, "base", "tiny"), base.folder, precision="int8", rows=8, threads=1)
 
 
-def nobody(_done: float) -> None:
-    """Hears nothing."""
-
-
 def test_the_same_seed_dreams_the_same(live: LiveVersion) -> None:
-    """Poems of five lines each, all different; how far it is is told."""
-    heard: list[float] = []
-    poems = dream(live, 12, seed=3, check=heard.append)
+    """Poems of five lines each, all different; fewer of them are the first."""
+    poems = list(dream(live, 12, seed=3))
 
     assert [len(poem) for poem in poems] == [5] * 12
     assert len(set(poems)) == 12
-    assert dream(live, 12, seed=3, check=nobody) == poems
-    assert dream(live, 12, seed=4, check=nobody) != poems
-    assert heard == pytest.approx([n / 12 for n in range(1, 13)])
+    assert list(dream(live, 12, seed=3)) == poems
+    assert list(dream(live, 12, seed=4)) != poems
 
 
-def test_a_dreamer_can_be_woken(live: LiveVersion) -> None:
-    """What the watcher raises ends it at once."""
+def test_dreams_that_are_not_wanted_are_not_written(live: LiveVersion) -> None:
+    """They come one by one, and whoever has enough closes them."""
+    dreams = dream(live, 1_000_000, seed=1)
 
-    def wake(_done: float) -> None:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        dream(live, 1000, seed=1, check=wake)
+    assert len(next(dreams)) == 5
+    dreams.close()
 
 
 def test_what_is_liked_weighs_more_and_all_weighs_nothing() -> None:
@@ -84,22 +78,27 @@ def readings(likes: Callable[[str], bool]) -> tuple[Judged, ...]:
     )
 
 
-def test_without_a_taste_nothing_is_dreamt(base: checkpoint.Checkpoint) -> None:
-    """Nobody judged, or everybody ticks everything, or dreaming is switched off."""
-    settings = Settings(dreams=5)
-    clear = readings(lambda text: "꽃" in text)
+def schedule(base: checkpoint.Checkpoint, told: Lesson, dreams: int, *, check: Check = lambda _: None) -> Schedule:
+    """What is planned of that lesson without a limit of time."""
+    settings, dreaming = Settings(dreams=dreams, run_minutes=0), taste_of(told) is not None
+    return make_schedule(base, told, VERSE, settings, dreaming=dreaming, device="cpu", check=check)
 
-    assert dreams_of(base, lesson(()), settings, seed=1, check=nobody) == []
-    assert dreams_of(base, lesson(readings(lambda _: True)), settings, seed=1, check=nobody) == []
-    assert dreams_of(base, lesson(clear), Settings(dreams=0), seed=1, check=nobody) == []
-    assert len(dreams_of(base, lesson(clear), settings, seed=1, check=nobody)) == 5
+
+def test_without_a_taste_nothing_is_dreamt(base: checkpoint.Checkpoint) -> None:
+    """Nobody judged, or everybody ticks everything."""
+    assert taste_of(lesson(())) is None
+    assert taste_of(lesson(readings(lambda _: True))) is None
+    assert schedule(base, lesson(()), 5).dreams == ()
+
+    clear = lesson(readings(lambda text: "꽃" in text))
+    heard: list[float] = []
+    assert len(schedule(base, clear, 5, check=heard.append).dreams) == 5
+    assert heard == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
 
 
 def test_the_dreams_of_a_lesson_are_its_own(base: checkpoint.Checkpoint) -> None:
     """A run can be repeated: the taste comes from the lesson, the dreams from its seed."""
-    settings, clear = Settings(dreams=4), lesson(readings(lambda text: "꽃" in text))
+    clear = lesson(readings(lambda text: "꽃" in text))
 
-    once, again = (dreams_of(base, clear, settings, seed=9, check=nobody) for _ in range(2))
-
-    assert once == again
+    assert schedule(base, clear, 4) == schedule(base, clear, 4)
     assert DREAM_VOICE not in {"sibot", "bard"}

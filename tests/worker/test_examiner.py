@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from app.domain import gate
 from app.domain.errors import Cancelled
 from app.domain.heldout import ReadLine
 from app.domain.lesson import Lesson, Text
+from app.domain.verdict import Scorecard, Verdict
 from app.settings import Settings
 from models import checkpoint
 from models.network import CharNetwork
 from worker import examiner, trainer
-from worker.examiner import Examination, Subject, assess, distinct
+from worker.examiner import Examination, Subject, assess, distinct, liking
+from worker.trainer import network_of
 
 LESSON = Lesson((Text("하늘 아래 첫 눈이 온다", 1.0, "line"),), 1, 0, 1)
 SAMPLES = 60
@@ -51,6 +54,36 @@ def test_the_same_version_has_the_same_figures(base: checkpoint.Checkpoint, exam
     first, second = (examination.examine(base, check=lambda _: None) for _ in range(2))
 
     assert first == second
+
+
+def test_candidate_and_champion_are_each_asked_what_readers_chose(
+    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gate compares the candidate's liking with the champion's own, not with the base's."""
+
+    def taught(name: str, factor: float) -> checkpoint.Checkpoint:
+        weights = {key: value * factor for key, value in base.weights.items()}
+        checkpoint.write(tmp_path / name, base.meta, base.vocabulary, weights)
+        return checkpoint.read(tmp_path / name)
+
+    held_out = [ReadLine("a", "밤이 온다", "", ticked=True), ReadLine("a", "뷁쀍쮋 뿕쒧", "", ticked=False)]
+    champion, candidate = taught("champion", 0.9), taught("candidate", 0.8)
+    judged: list[tuple[Scorecard, Scorecard, Scorecard, int]] = []
+
+    def judge(of_base: Scorecard, card: Scorecard, *, champion: Scorecard, readers: int) -> Verdict:
+        judged.append((of_base, card, champion, readers))
+        return Verdict(())
+
+    monkeypatch.setattr(gate, "judge", judge)
+    settings = Settings(_env_file=None, home=tmp_path, samples=20)
+    assess(Subject(base, champion, candidate, {"bits_per_char": 4.5}, held_out), LESSON, settings, watch=lambda _: None)
+
+    ((of_base, card, serving, readers),) = judged
+    asked = [liking(network_of(one), base.vocabulary, held_out) for one in (candidate, champion)]
+    assert [card.liking, serving.liking] == pytest.approx(asked)
+    assert serving.liking != pytest.approx(liking(network_of(base), base.vocabulary, held_out))
+    assert (serving.bits_per_char, readers) == (4.5, 1)
+    assert of_base.bits_per_char != serving.bits_per_char
 
 
 def test_an_examination_can_be_stopped(base: checkpoint.Checkpoint, examination: Examination) -> None:

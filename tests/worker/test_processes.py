@@ -1,16 +1,22 @@
 """Real Celery workers over a real broker: no run is lost, none is doubled, whoever is killed."""
 
 import json
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from app.bootstrap import now
 from app.domain.run import Cause, Phase, RunReport, RunState
+from app.domain.version import VersionStatus
 from app.store.pulses import Pulses
 from app.store.runs import Runs
+from app.store.tastes import Tastes
+from app.store.trials import Trials
 from app.store.versions import Versions
 from tests.support.deployment import Deployment, Started, until
+from tests.support.world import World
 from tests.worker.conftest import ask, folders, report
 
 pytestmark = pytest.mark.slow
@@ -68,14 +74,64 @@ def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> Non
 
 @EMBEDDED
 def test_sigterm_puts_the_run_back(deployment: Deployment) -> None:
-    """A worker that is told to go goes within its grace of docker-compose.yml; its run waits for the next."""
+    """A worker that is told to stop puts its run back, and stops; the run waits for the next."""
     run = ask(deployment.bot)
     worker = deployment.start("worker")
     until("it trains", lambda: trains(deployment, run))
 
-    assert worker.stop(60) == 0, told(worker)
+    assert worker.stop() == 0, told(worker)
     waiting = report(deployment.bot, run)
     assert (waiting.state, waiting.attempt) == (RunState.QUEUED, 0), told(worker)
+
+
+@EMBEDDED
+def test_what_must_go_on_goes_on_while_a_run_trains(deployment: Deployment) -> None:
+    """One worker, busy with a run for as long as one likes: a broken trial ends all the same, and taste is learned."""
+    code = "import worker.trainer; worker.trainer.MAX_PASSES = 10**6; from app.cli import main; main(['worker'])"
+    run = ask(deployment.bot)
+    worker = deployment.launch([sys.executable, "-c", code], deployment.environment, "worker")
+    until("it trains", lambda: trains(deployment, run))
+    version, _ = World(deployment.bot.sessions).version(folder="sibot/gone/run-9-1", status=VersionStatus.UNDECIDED)
+    with deployment.bot.writes(Trials) as trials:
+        assert trials.start("sibot", version, share=0.5, now=now()) is not None
+
+    beat = deployment.start("beat")
+    until("the trial ends", lambda: no_trial(deployment))
+    until("taste was learned", lambda: taste(deployment))
+
+    at = report(deployment.bot, run)
+    assert (at.state, at.phase, at.attempt) == (RunState.RUNNING, Phase.TRAINING, 1), told(worker, beat)
+    assert beat.stop() == 0, told(beat)
+    assert worker.stop() == 0, told(worker)
+    assert report(deployment.bot, run).state is RunState.QUEUED
+
+
+def no_trial(deployment: Deployment) -> bool:
+    """Has every trial ended?"""
+    with deployment.bot.reads(Trials) as trials:
+        return trials.running("sibot") is None
+
+
+def taste(deployment: Deployment) -> bool:
+    """Was taste looked into, whatever came of it?"""
+    with deployment.bot.reads(Tastes) as tastes:
+        return tastes.newest("sibot") is not None
+
+
+@EMBEDDED
+def test_a_worker_clears_what_a_killed_one_left(deployment: Deployment) -> None:
+    """Half-made folders go at its start, not after a day."""
+    run = ask(deployment.bot)
+    first = deployment.start("worker")
+    until("it trains", lambda: trains(deployment, run))
+    scratch = set((Path(deployment.settings.shelf) / ".tmp").iterdir())
+    first.kill()
+    assert scratch
+
+    second = deployment.start("worker")
+    until("it is cleared", lambda: not any(folder.exists() for folder in scratch))
+
+    second.stop()
 
 
 @EMBEDDED

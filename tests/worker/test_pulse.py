@@ -12,7 +12,7 @@ from worker.pulse import is_alive
 def beat(world: World, name: str, kind: str, ago: float) -> None:
     """A sign of life so many seconds ago."""
     with world.transaction() as session:
-        Pulses(session).beat(name, kind, {}, datetime.now(UTC) - timedelta(seconds=ago))
+        Pulses(session).beat(name, kind, datetime.now(UTC) - timedelta(seconds=ago))
 
 
 def test_only_a_fresh_pulse_of_this_host_counts(world: World, sessions: sessionmaker[Session]) -> None:

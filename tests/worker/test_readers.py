@@ -9,8 +9,7 @@ from app.domain.heldout import ReadLine
 from app.domain.lesson import Lesson, Text
 from models import checkpoint
 from models.corpus import Passage
-from models.evaluate import surprise_of_poems
-from models.likelihood import nats_of
+from models.evaluate import nats_of, surprise_of_poems
 from models.network import CharNetwork
 from models.vocabulary import Vocabulary
 from worker.examiner import gains, liking

@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,8 +14,10 @@ import torch
 
 from app import actions
 from app.bootstrap import Bot, now
+from app.domain import gate
 from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
+from app.domain.verdict import Scorecard, Verdict
 from app.domain.version import VersionStatus
 from app.domain.visitor import Visitor
 from app.store.learned import Learnings
@@ -28,7 +31,9 @@ from tests.support.deployment import until
 from tests.support.world import World
 from tests.worker.conftest import ask, folders, give, report
 from worker import trainer
+from worker.lease import Lease
 from worker.runner import Runner
+from worker.upkeep import trainings
 
 ENDLESS = {"lesson_steps": 100_000}
 """More steps than any test waits for."""
@@ -59,6 +64,22 @@ def trains(bot: Bot, run: int) -> bool:
     return at.phase is Phase.TRAINING and at.step > 0
 
 
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Have the gate judge, by its own rules, a candidate with other figures than six steps happen to give it."""
+    judge = gate.judge
+
+    def set_figures(*, copied: float | None = None) -> None:
+        def as_told(base: Scorecard, card: Scorecard, *, champion: Scorecard, readers: int) -> Verdict:
+            told = replace(base, liking=card.liking, copied=base.copied if copied is None else copied)
+            champion = replace(champion, bits_per_char=base.bits_per_char)
+            return judge(base, told, champion=champion, readers=readers)
+
+        monkeypatch.setattr(gate, "judge", as_told)
+
+    return set_figures
+
+
 def test_a_run_makes_a_version_of_what_was_ticked(bot: Bot, feedback: list[int]) -> None:
     """The version lies whole on the shelf, its weights are not the base's, its lesson counts the ticks."""
     run = ask(bot)
@@ -83,11 +104,14 @@ def test_a_run_makes_a_version_of_what_was_ticked(bot: Bot, feedback: list[int])
     assert not np.array_equal(learned.weights["embedding.weight"], taught_from.weights["embedding.weight"])
 
 
-def test_with_few_readers_nothing_is_admitted_unseen(bot: Bot, feedback: list[int]) -> None:
+def test_with_few_readers_nothing_is_admitted_unseen(
+    bot: Bot, feedback: list[int], judged: Callable[..., None]
+) -> None:
     """Two readers are too few to tell what readers like: the run is undecided, and the base goes on serving.
 
     The version has all that the desk needs: the reason, poems to compare, and what it made of each line.
     """
+    judged()
     run = ask(bot)
 
     Runner(bot).work()
@@ -99,28 +123,44 @@ def test_with_few_readers_nothing_is_admitted_unseen(bot: Bot, feedback: list[in
         samples = versions.samples("sibot")
         learned = Learnings(session).of("line", feedback)
     assert champion.number == 0
-    assert ended.verdict is not None
-    if ended.state is RunState.UNDECIDED:
-        assert made.status is VersionStatus.UNDECIDED
-        assert ended.verdict == {"admitted": False, "reasons": [], "unmeasured": ["too_few_readers"]}
+    assert (ended.state, made.status) == (RunState.UNDECIDED, VersionStatus.UNDECIDED)
+    assert ended.verdict == {"admitted": False, "reasons": [], "unmeasured": ["too_few_readers"]}
     assert {number: [len(poem) for poem in poems] for number, poems in samples.items()} == {0: [5, 5, 5], 1: [5, 5, 5]}
     assert all(one.versions == (1,) and one.gain is not None for one in learned.values())
     assert set(learned) == set(feedback)
 
 
-def test_a_version_that_was_not_turned_away_goes_on_trial(bot: Bot, feedback: list[int]) -> None:
-    """With a share of the poems to give, the undecided one is a challenger, and readers decide."""
+def test_a_version_that_was_turned_away_goes_on_no_trial(
+    bot: Bot, feedback: list[int], judged: Callable[..., None]
+) -> None:
+    """One that copies is rejected, with the gate's reason, whatever share of the poems there is to give."""
+    judged(copied=1.0)
     run = ask(bot)
+
+    Runner(with_settings(bot, trial_share=0.4)).work()
+
+    ended = report(bot, run)
+    with bot.reading() as session:
+        assert Trials(session).running("sibot") is None
+        assert Versions(session).one("sibot", 1).status is VersionStatus.REJECTED
+    assert ended.state is RunState.REJECTED
+    assert ended.verdict is not None
+    assert ended.verdict["reasons"] == ["copies"]
+
+
+def test_a_version_that_was_not_turned_away_goes_on_trial(
+    bot: Bot, feedback: list[int], judged: Callable[..., None]
+) -> None:
+    """With a share of the poems to give, the undecided one is a challenger, and readers decide."""
+    judged()
+    ask(bot)
 
     Runner(with_settings(bot, trial_share=0.4)).work()
 
     with bot.reads(Trials) as trials:
         trial = trials.running("sibot")
-    if report(bot, run).state is RunState.REJECTED:
-        assert trial is None
-    else:
-        assert trial is not None
-        assert (trial.challenger, trial.champion, trial.share) == (1, 0, 0.4)
+    assert trial is not None
+    assert (trial.challenger, trial.champion, trial.share) == (1, 0, 0.4)
 
 
 def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot) -> None:
@@ -179,15 +219,19 @@ def test_a_training_that_diverges_is_turned_away(
     assert folders(bot) == []
 
 
-def test_the_admin_may_be_asked_first(bot: Bot, feedback: list[int]) -> None:
-    """With SWAP=ask the base goes on serving whatever the gate says."""
-    ask(bot)
+@pytest.mark.parametrize(("swap", "serves"), [("auto", 1), ("ask", 0)])
+def test_the_admin_may_be_asked_first(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int], swap: str, serves: int
+) -> None:
+    """Without a trial what the gate admits serves at once; with SWAP=ask the base goes on serving."""
+    monkeypatch.setattr(gate, "judge", lambda *_, **__: Verdict(()))
+    run = ask(bot)
 
-    Runner(with_settings(bot, swap="ask")).work()
+    Runner(with_settings(bot, swap=swap, trial_share=0.0)).work()
 
+    assert report(bot, run).state is RunState.ADMITTED
     with bot.reads(Versions) as versions:
-        assert versions.one("sibot", 1).verdict is not None
-        assert versions.champion("sibot").number == 0
+        assert versions.champion("sibot").number == serves
 
 
 def test_the_same_lesson_teaches_the_same(bot: Bot, feedback: list[int]) -> None:
@@ -249,9 +293,8 @@ def test_a_cancelled_run_stops_in_mid_training(endless: Bot) -> None:
 
     with endless.writes(Runs) as runs:
         runs.cancel(run, now())
-    working.join(60)
+    working.join()
 
-    assert not working.is_alive()
     assert report(endless, run).state is RunState.CANCELLED
     assert folders(endless) == []
     assert list(Path(endless.settings.shelf).glob(".tmp/*")) == []
@@ -265,9 +308,8 @@ def test_a_worker_told_to_go_puts_its_run_back(endless: Bot) -> None:
     until("it trains", lambda: trains(endless, run))
 
     runner.stopping.set()
-    working.join(60)
+    working.join()
 
-    assert not working.is_alive()
     waiting = report(endless, run)
     assert (waiting.state, waiting.attempt, waiting.phase) == (RunState.QUEUED, 0, None)
 
@@ -279,9 +321,8 @@ def test_who_lost_the_lease_publishes_nothing(endless: Bot) -> None:
     until("it trains", lambda: trains(endless, run))
 
     other = _take_from_under_it(endless)
-    working.join(60)
+    working.join()
 
-    assert not working.is_alive()
     assert (other.run, other.fence, other.attempt) == (run, 2, 2)
     assert report(endless, run).state is RunState.RUNNING
     assert folders(endless) == []
@@ -310,13 +351,14 @@ def test_a_heartbeat_keeps_the_lease(endless: Bot) -> None:
     with bot.writes(Runs) as runs:
         assert runs.claim(now(), timedelta(seconds=1)) is None
     runner.stopping.set()
-    working.join(60)
+    working.join()
 
     assert report(bot, run).state is RunState.QUEUED
 
 
 def test_a_run_that_kills_its_workers_is_given_up(bot: Bot, feedback: list[int]) -> None:
     """After so many attempts that came to nothing a run has failed, and says so."""
+    bot = with_settings(bot, attempts=2)
     run = ask(bot)
     for _ in range(bot.settings.attempts):
         with bot.writes(Runs) as runs:  # a worker that takes it, and is never heard of again
@@ -327,6 +369,53 @@ def test_a_run_that_kills_its_workers_is_given_up(bot: Bot, feedback: list[int])
 
     ended = report(bot, run)
     assert (ended.state, ended.error) == (RunState.FAILED, WORN_OUT)
+
+
+def test_a_run_whose_workers_are_killed_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
+) -> None:
+    """Killed more often than a run may fail, each time a step further: it ends well, and nothing of it is left over."""
+    monkeypatch.setattr(trainer, "SAVE_EVERY", 0.0)
+    advanced = Lease.advanced
+
+    def killed(lease: Lease) -> None:
+        advanced(lease)
+        raise SystemExit  # no handler of the runner's sees it, as none sees a SIGKILL
+
+    kills, hasty = bot.settings.attempts + 2, with_settings(bot, lease=0.05)
+    run = ask(bot)
+    monkeypatch.setattr(Lease, "advanced", killed)
+    for _ in range(kills):
+        with pytest.raises(SystemExit):
+            Runner(hasty).work()
+        time.sleep(0.1)  # the lease runs out
+    kept = trainings(bot.settings.home) / f"run-{run}"
+    assert (kept / "training.safetensors").is_file()
+
+    monkeypatch.setattr(Lease, "advanced", advanced)
+    Runner(bot).work()
+
+    ended = report(bot, run)
+    assert ended.version == 1, ended.error
+    assert ended.attempt == kills + 1
+    assert not kept.exists()
+
+
+def test_what_was_cut_for_time_is_in_the_log_and_in_the_version(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
+) -> None:
+    """On a machine that reads two characters a second."""
+    monkeypatch.setattr(trainer, "chars_per_second", lambda *_: 2.0)
+    run = ask(bot)
+
+    Runner(with_settings(bot, run_minutes=20.0, lesson_steps=240)).work()
+
+    ended = report(bot, run)
+    assert any("cut to fit 20 minutes on this machine" in line for line in ended.log), ended.log
+    (folder,) = folders(bot)
+    schedule = checkpoint.read(folder).meta.lesson["schedule"]
+    assert 0 < schedule["steps"] < 240
+    assert (schedule["passes"], schedule["dreams"]) == (1, 0)
 
 
 def test_what_a_dead_worker_left_on_the_shelf_is_cleared(bot: Bot, feedback: list[int]) -> None:
@@ -366,6 +455,6 @@ def test_runs_of_all_voices_are_carried_out_one_after_the_other(bot: Bot, feedba
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join()
 
     assert sorted(counts) == [0, 1]

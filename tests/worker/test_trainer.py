@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from app.bootstrap import now as moment
-from app.domain.lesson import Lesson
+from app.domain.lesson import Lesson, Text
 from app.domain.taste import Judged
 from app.engine.live import load
 from app.settings import Settings
@@ -15,6 +15,7 @@ from app.store.voices import Serving
 from models import checkpoint
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
+from models.train import Progress
 from worker import trainer
 from worker.trainer import dream
 
@@ -33,7 +34,7 @@ def liked(line: str) -> bool:
 def lesson_of(base: checkpoint.Checkpoint, poems: int = 120) -> Lesson:
     """What a hundred readers made of lines the base wrote."""
     live = load(Serving("sibot", 0, 0, "base", "tiny"), base.folder, precision="int8", rows=16, threads=1)
-    written = dream(live, poems, seed=5, check=lambda _: None)
+    written = dream(live, poems, seed=5)
     judged = tuple(
         Judged(5 * n + slot, line, slot, liked(line), f"v{n}")
         for n, poem in enumerate(written)
@@ -46,15 +47,15 @@ def likes(network_folder: checkpoint.Checkpoint) -> float:
     """Share of its lines that readers would tick."""
     folder = network_folder.folder
     live = load(Serving("sibot", 0, 0, "base", "tiny"), folder, precision="int8", rows=16, threads=1)
-    lines = [line for poem in dream(live, 120, seed=77, check=lambda _: None) for line in poem]
+    lines = [line for poem in dream(live, 120, seed=77) for line in poem]
     return float(np.mean([liked(line) for line in lines]))
 
 
 def test_it_is_taught_to_say_more_of_what_is_liked(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
     """From likings alone, without a ticked line in the lesson; and it still knows its language."""
-    settings = Settings(dreams=300, device="cpu")
-    network = trainer.train(base, lesson_of(base), settings=settings, watch=lambda _: None)
-    after = trainer.save(tmp_path / "version", network, base, lesson_of(base), now=moment)
+    settings = Settings(dreams=300, device="cpu", run_minutes=0)
+    taught = trainer.train(base, lesson_of(base), settings=settings, watch=lambda _: None)
+    after = trainer.save(tmp_path / "version", taught, base, lesson_of(base), now=moment)
 
     assert likes(after) > likes(base) + 0.03
     holdout = read_poems(base.folder / "holdout.txt")
@@ -66,12 +67,13 @@ def test_it_is_taught_to_say_more_of_what_is_liked(base: checkpoint.Checkpoint, 
 
 def test_the_same_lesson_makes_the_same_version(base: checkpoint.Checkpoint) -> None:
     """Bit for bit, on one machine with one thread."""
-    settings, lesson = Settings(dreams=40, device="cpu"), lesson_of(base, 60)
+    settings, lesson = Settings(dreams=40, device="cpu", run_minutes=0), lesson_of(base, 60)
 
     one, other = (trainer.train(base, lesson, settings=settings, watch=lambda _: None) for _ in range(2))
 
-    for name, weights in one.state_dict().items():
-        assert torch.equal(weights, other.state_dict()[name])
+    assert one.schedule == other.schedule
+    for name, weights in one.network.state_dict().items():
+        assert torch.equal(weights, other.network.state_dict()[name])
 
 
 def test_who_dreams_can_be_stopped(base: checkpoint.Checkpoint) -> None:
@@ -81,4 +83,104 @@ def test_who_dreams_can_be_stopped(base: checkpoint.Checkpoint) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        trainer.train(base, lesson_of(base, 60), settings=Settings(dreams=40), watch=lambda _: None, check=stop)
+        trainer.train(
+            base, lesson_of(base, 60), settings=Settings(dreams=40, run_minutes=0), watch=lambda _: None, check=stop
+        )
+
+
+HOUR = {"dreams": 300, "device": "cpu", "run_minutes": 60}
+
+
+def test_a_slow_machine_dreams_less_and_says_so(base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At two characters a second an hour is enough for some of it; what was cut is in the log and in the summary."""
+    monkeypatch.setattr(trainer, "chars_per_second", lambda *_: 2.0)
+    told: list[str] = []
+
+    taught = trainer.train(base, lesson_of(base, 60), settings=Settings(**HOUR), watch=lambda _: None, log=told.append)
+
+    assert 0 < taught.schedule["dreams"] < taught.schedule["dreams_wanted"] == 300
+    assert told[-1] == f"cut to fit 60 minutes on this machine: {taught.schedule['dreams']} of 300 dreams"
+
+
+def test_a_slow_machine_rehearses_less(base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a taste there are no dreams to cut, but steps and passes."""
+    monkeypatch.setattr(trainer, "chars_per_second", lambda *_: 2.0)
+    told: list[str] = []
+    steps: list[Progress] = []
+    lesson = Lesson(tuple(Text(f"줄 {i}이 길게 이어진다", 1.0, "line") for i in range(900)), 900, 0, 9)
+
+    taught = trainer.train(base, lesson, settings=Settings(**HOUR), watch=steps.append, log=told.append)
+
+    assert taught.schedule["passes"] == 1
+    assert taught.schedule["steps"] < 240
+    assert len(steps) <= taught.schedule["steps"]
+    left = f"{taught.schedule['steps']} of at most 240 steps of lesson and rehearsal"
+    assert told == [f"cut to fit 60 minutes on this machine: {left}"]
+
+
+def test_a_quick_machine_cuts_nothing(base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And without a limit the machine is not even measured."""
+    told: list[str] = []
+
+    def measured(*_: object) -> float:
+        told.append("measured")
+        return 1e12
+
+    monkeypatch.setattr(trainer, "chars_per_second", measured)
+    quick, lesson = {"dreams": 20, "device": "cpu"}, lesson_of(base, 60)
+    for minutes in (0, 1e6):
+        settings = Settings(**quick, run_minutes=minutes)
+        taught = trainer.train(base, lesson, settings=settings, watch=lambda _: None, log=told.append)
+        assert taught.schedule["dreams"] == taught.schedule["dreams_wanted"] == 20
+
+    assert told == ["measured"]
+
+
+def test_the_machine_is_measured_in_characters(base: checkpoint.Checkpoint) -> None:
+    """A few steps of the base's own verse; nothing of them is left."""
+    verse = read_poems(*sorted((base.folder / "verse").glob("*.txt")))
+
+    assert 0 < trainer.chars_per_second(base, verse, "cpu") < 1e9
+    assert 0 < trainer.chars_per_second(base, verse[:1], "cpu") < 1e9
+
+
+def interrupted(base: checkpoint.Checkpoint, lesson: Lesson, kept: trainer.Kept, *, at: int) -> list[int]:
+    """Train until that step, and be cut off there; the steps."""
+    steps: list[int] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.step == at:
+            raise KeyboardInterrupt
+        steps.append(progress.step)
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(base, lesson, settings=Settings(dreams=40, run_minutes=0), watch=watch, kept=kept)
+    return steps
+
+
+def test_a_training_goes_on_where_it_was_cut_off(
+    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its dreams are not dreamt again, its steps not taken again, and each save says that it got further."""
+    told: list[str] = []
+    kept = trainer.Kept(tmp_path / "run-1", lambda: told.append("advanced"), every=0.0)
+    lesson = lesson_of(base, 60)
+    assert interrupted(base, lesson, kept, at=3) == [1, 2]
+    assert told == ["advanced"] * 2
+
+    monkeypatch.setattr(trainer, "dream", lambda *_, **__: pytest.fail("dreamt again"))
+    steps: list[Progress] = []
+    trainer.train(base, lesson, settings=Settings(dreams=40, run_minutes=0), watch=steps.append, kept=kept)
+    assert [one.step for one in steps] == list(range(3, steps[-1].of + 1))
+
+    told.clear()
+    trainer.train(base, lesson, settings=Settings(dreams=40, run_minutes=0), watch=steps.append, kept=kept)
+    assert told == [], "a training that was over has not got further"
+
+
+def test_another_lesson_begins_anew(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
+    """What was saved belongs to the lesson it was saved for: a reader has ticked, or taken back, since."""
+    kept = trainer.Kept(tmp_path / "run-1", lambda: None, every=0.0)
+    interrupted(base, lesson_of(base, 60), kept, at=3)
+
+    assert interrupted(base, lesson_of(base, 61), kept, at=2) == [1]

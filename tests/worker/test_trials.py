@@ -1,17 +1,21 @@
 """The worker's look at trials: a challenger whose folder is gone, or would not load, ends its trial without harm."""
 
 import shutil
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from app.actions import trials as actions
 from app.bootstrap import Bot, now
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.version import VersionStatus
-from app.store.pulses import Pulses
+from app.store.pulses import Pulses, WebReport
 from app.store.trials import Trials
 from app.store.versions import Versions
+from app.web.ops import health
+from tests.support import bots
 from tests.support.world import World
 from worker import upkeep
 from worker.upkeep import weigh_trials
@@ -45,6 +49,28 @@ def test_a_look_may_be_at_another_time(bot: Bot, challenger: Path) -> None:
     assert reason(bot) is TrialEnd.TIME
 
 
+def test_the_settings_say_how_long_a_trial_may_last(bot: Bot, challenger: Path) -> None:
+    """Two days are too long for one of a day."""
+    brief = replace(bot, settings=bot.settings.model_copy(update={"trial_days": 1.0}))
+
+    assert weigh_trials(bot, at=now() + timedelta(days=2)) == {"sibot": TrialState.RUNNING}
+    assert weigh_trials(brief, at=now() + timedelta(days=2)) == {"sibot": TrialState.UNDECIDED}
+
+
+@pytest.mark.parametrize(("swap", "serves"), [("auto", 1), ("ask", 0)])
+def test_the_settings_say_whether_the_better_one_serves_at_once(
+    bot: Bot, challenger: Path, monkeypatch: pytest.MonkeyPatch, swap: str, serves: int
+) -> None:
+    """Readers prefer it: it serves, or the admin is asked."""
+    told = replace(bot, settings=bot.settings.model_copy(update={"swap": swap}))
+    better = TrialState.BETTER, TrialEnd.EVIDENCE
+    monkeypatch.setattr(actions, "verdict", lambda *_, **__: better)
+
+    assert weigh_trials(told) == {"sibot": TrialState.BETTER}
+    with bot.reads(Versions) as versions:
+        assert versions.champion("sibot").number == serves
+
+
 def test_a_folder_that_vanishes_ends_the_trial(bot: Bot, challenger: Path) -> None:
     """The champion serves on."""
     shutil.rmtree(challenger)
@@ -61,7 +87,18 @@ def test_a_web_that_cannot_load_it_ends_the_trial(bot: Bot, challenger: Path) ->
     with bot.reads(Trials) as store:
         trial = store.under_way()[0].trial
     with bot.writes(Pulses) as pulses:
-        pulses.beat("web here 1", "web", {"voices": [], "broken_trials": [trial], "live": []}, now())
+        pulses.beat("web here 1", "web", now(), WebReport(broken_trials=(trial,)))
+
+    assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
+    assert reason(bot) is TrialEnd.GONE
+
+
+def test_a_web_with_a_torn_challenger_tells_the_worker(bot: Bot, challenger: Path) -> None:
+    """From a real engine that could not load it, through the row, to the end of the trial."""
+    (challenger / "meta.json").write_text("{", encoding="utf-8")
+
+    with bots.engine(bot) as engine:
+        health._write_heartbeat(bot, engine, "web here 1")
 
     assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
     assert reason(bot) is TrialEnd.GONE
@@ -69,7 +106,7 @@ def test_a_web_that_cannot_load_it_ends_the_trial(bot: Bot, challenger: Path) ->
 
 def test_a_pulse_of_an_older_web_says_nothing(bot: Bot) -> None:
     """Webs and workers are not updated at the same moment."""
-    with bot.writes(Pulses) as pulses:
-        pulses.beat("web here 1", "web", {"voices": []}, now())
+    with bot.transaction() as session:
+        Pulses(session).beat("web here 1", "web", now())
     with bot.reads(Pulses) as pulses:
         assert upkeep.broken_trials(pulses.alive(now())) == set()

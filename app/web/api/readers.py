@@ -37,7 +37,7 @@ from app.web.http.deps import (
     VisitorDep,
 )
 from app.web.http.rate_limits import SUBMISSIONS, TICKS, take
-from app.web.readers.writing import compose, meet
+from app.web.readers.writing import compose, show_to
 
 router = APIRouter(prefix="/api/v1", tags=["readers"])
 STREAM: dict[str, Any] = {
@@ -92,7 +92,7 @@ def browse(
 def read(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PoemOut:
     """One poem. For a visitor whose cookie came back it makes impressions, as its page does."""
     if visitor.returned:
-        meet(request, poem, visitor)
+        show_to(request, poem, visitor)
     with bot.reads(Poems) as poems:
         return PoemOut.of(poems.one(poem, visitor.id))
 

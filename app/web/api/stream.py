@@ -34,17 +34,17 @@ from app.web.http.rate_limits import POEMS, take
 from app.web.ops.metrics import Metrics
 
 log = structlog.get_logger(__name__)
-KIND = "text/event-stream"
-LOOK_AFTER = 0.5
-"""Seconds between two looks whether a reader who waits for his turn is still there."""
+MEDIA_TYPE = "text/event-stream"
+POLL_EVERY = 0.5
+"""Seconds between two checks that a waiting client is still connected."""
 
 
 class StreamRoute(APIRoute):
-    """A route for who accepts a stream of events; others find the next route of the same path."""
+    """A route for clients that accept a stream of events; for others the next route of the same path matches."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Does the asker name `text/event-stream`?"""
-        if KIND not in Headers(scope=scope).get("accept", ""):
+        """Match only where `Accept` names `text/event-stream`."""
+        if MEDIA_TYPE not in Headers(scope=scope).get("accept", ""):
             return Match.NONE, {}
         return super().matches(scope)
 
@@ -53,18 +53,18 @@ router = APIRouter(prefix="/api/v1", route_class=StreamRoute, include_in_schema=
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
-    """A poem that has begun to be written."""
+class PoemStream:
+    """A poem that is being written: its events so far, and those to come."""
 
     wish: Wish
     first: Event
-    heard: asyncio.Queue[Event | Failed]
+    queue: asyncio.Queue[Event | Failed]
 
     async def events(self) -> AsyncIterator[Event]:
-        """What is heard of it, to its end. Raises EngineFailed."""
+        """The events, to the last. Raises EngineFailed."""
         yield self.first
         while True:
-            event = await self.heard.get()
+            event = await self.queue.get()
             if isinstance(event, Failed):
                 raise event.error
             yield event
@@ -72,7 +72,7 @@ class Pen:
                 return
 
 
-def _wished(
+def _valid_wish(
     *,
     voice: Slug,
     request: Request,
@@ -92,28 +92,28 @@ async def _begin(
     request: Request,
     engine: EngineDep,
     visitor: VisitorDep,
-    wish: Annotated[Wish, Depends(_wished)],
-) -> AsyncIterator[Pen]:
+    wish: Annotated[Wish, Depends(_valid_wish)],
+) -> AsyncIterator[PoemStream]:
     """Wait for a place and start writing; stop when the reader has all of it or has left."""
-    loop, heard = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
-    def hear(event: Event | Failed) -> None:  # on the decode thread
-        loop.call_soon_threadsafe(heard.put_nowait, event)
+    def put(event: Event | Failed) -> None:  # called on the decode thread
+        loop.call_soon_threadsafe(queue.put_nowait, event)
 
-    ticket = engine.submit(voice, wish, hear, visitor=visitor.turn)
+    ticket = engine.submit(voice, wish, put, visitor=visitor.turn)
     try:
-        first = await _first(heard, request)
+        first = await _first(queue, request)
         if isinstance(first, Failed):
             raise first.error
-        yield Pen(wish, first, heard)
+        yield PoemStream(wish, first, queue)
     finally:
         engine.leave(ticket)
 
 
-async def _first(heard: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
+async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
     while True:
         try:
-            return await asyncio.wait_for(heard.get(), LOOK_AFTER)
+            return await asyncio.wait_for(queue.get(), POLL_EVERY)
         except TimeoutError:
             if await request.is_disconnected():
                 return Failed(EngineFailed("the reader left before his turn came"))
@@ -121,12 +121,12 @@ async def _first(heard: asyncio.Queue[Event | Failed], request: Request) -> Even
 
 @router.post("/voices/{voice}/poems", response_class=EventSourceResponse)
 async def stream(
-    voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, pen: Annotated[Pen, Depends(_begin)]
+    voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, poem_stream: Annotated[PoemStream, Depends(_begin)]
 ) -> AsyncIterator[ServerSentEvent]:
     """Have a poem written, character by character."""
     metrics: Metrics = request.app.state.metrics
     try:
-        async for event in pen.events():
+        async for event in poem_stream.events():
             match event:
                 case Start():
                     yield ServerSentEvent(event="start", data={"version": event.number})
@@ -135,15 +135,15 @@ async def stream(
                 case LineDone():
                     yield ServerSentEvent(event="line", data={"slot": event.line.slot, "text": event.line.text})
                 case Done():
-                    poem = await run_in_threadpool(_store, bot, visitor, pen.wish, event.writing)
+                    poem = await run_in_threadpool(_store, bot, visitor, poem_stream.wish, event.writing)
                     metrics.poem(voice)
                     yield ServerSentEvent(event="done", data=poem)
     except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))
-        yield ServerSentEvent(event="error", data=_told(error))
+        yield ServerSentEvent(event="error", data=_error_data(error))
 
 
-def _told(error: Exception) -> dict[str, object]:
+def _error_data(error: Exception) -> dict[str, object]:
     return {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
 
 

@@ -54,8 +54,8 @@ def _reading(bot: BotDep) -> Iterator[Session]:
         yield session
 
 
-# scope="function": the commit happens before the response leaves. FastAPI's
-# default would say 200 first and find out afterwards.
+# scope="function": the session is closed before the response is sent. By FastAPI's default a slow client would hold
+# its connection to the database.
 Reading = Annotated[Session, Depends(_reading, scope="function")]
 
 Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]

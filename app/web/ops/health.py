@@ -4,8 +4,7 @@ import asyncio
 import itertools
 import os
 import socket
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
 
 import structlog
 from fastapi import APIRouter
@@ -16,7 +15,7 @@ from app import actions
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine
 from app.store.cache import forget_pruned
-from app.store.pulses import Pulse, Pulses
+from app.store.pulses import Pulse, Pulses, VoiceStatus, WebReport
 from app.store.voices import Voices
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import BotDep, EngineDep
@@ -28,17 +27,6 @@ HEARTBEAT_EVERY = 5.0
 TIDY_EVERY = 720
 """Heartbeats between two tidyings of the cache of versions: an hour."""
 NO_STORE = {"Cache-Control": "no-store"}
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What one voice of one web process serves, and what it failed to load."""
-
-    voice: str
-    number: int | None
-    """The version that serves; None where none does."""
-    wanted: int
-    error: str | None
 
 
 @router.get("/healthz")
@@ -73,14 +61,9 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
     return JSONResponse(body, 200 if body["ready"] else 503, headers=NO_STORE)
 
 
-def statuses(pulses: Iterable[Pulse]) -> list[Serving]:
+def statuses(pulses: Iterable[Pulse]) -> list[VoiceStatus]:
     """What the web processes reported with their heartbeats, without repetitions."""
-    said: dict[Serving, None] = {}
-    for pulse in pulses:
-        told = pulse.detail.get("voices")
-        for one in told if pulse.kind == "web" and isinstance(told, list) else ():
-            said[Serving(one["voice"], one["number"], one["wanted"], one["error"])] = None
-    return list(said)
+    return list(dict.fromkeys(status for pulse in pulses for status in pulse.web.voices))
 
 
 async def heartbeat(bot: Bot, engine: Engine) -> None:
@@ -103,17 +86,17 @@ def _tidy_cache(bot: Bot) -> None:
 
 
 def _write_heartbeat(bot: Bot, engine: Engine, name: str) -> None:
-    detail: Mapping[str, object] = {
-        "voices": [asdict(one) for one in _serving(engine)],
-        "broken_trials": engine.broken_trials(),
-        "secret": bot.settings.secret_mark(),
-        "live": sorted(engine.in_memory()),  # no version is taken off the shelf under a poem: `worker/upkeep.py`
-    }
+    report = WebReport(
+        voices=tuple(_serving(engine)),
+        broken_trials=tuple(engine.broken_trials()),
+        live=tuple(sorted(engine.in_memory())),  # no version is taken off the shelf under a poem: `worker/upkeep.py`
+        secret=bot.settings.secret_mark(),
+    )
     try:
-        actions.pulses.beat(bot, name, "web", detail)
+        actions.pulses.beat(bot, name, "web", report)
     except TRANSIENT_DB_ERRORS as error:
         log.warning("pulse.failed", error=str(error))
 
 
-def _serving(engine: Engine) -> list[Serving]:
-    return [Serving(status.voice, status.number, status.wanted, status.error) for status in engine.status().values()]
+def _serving(engine: Engine) -> list[VoiceStatus]:
+    return [VoiceStatus(one.voice, one.number, one.wanted, one.error) for one in engine.status().values()]

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from app.engine.reader import Reading
+from app.engine.reader import TextReading
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, ReaderDep, VisitorDep
 from app.web.http.language import voice_for
@@ -32,7 +32,7 @@ def learn(
         known = voices.all()
     chosen = next((one for one in known if one.slug == voice), voice_for(request, known))
     asked = " ".join(text.encode("utf-8", "replace").decode().split())[:MOST_READ]
-    reading: Reading | None = None
+    reading: TextReading | None = None
     if chosen is not None:
         if asked:
             take(request, READINGS, visitor)

@@ -48,12 +48,12 @@ def propose(
 @router.post("/{voice}/next")
 def pick(voice: Slug, request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
     """The poem with the line that was picked; a second click finds it there."""
-    told = keys_of(request).read_candidate(form.text("candidate"))
-    if told is None or told[:2] != [visitor.id, voice]:
+    candidate = keys_of(request).read_candidate(form.text("candidate"))
+    if candidate is None or candidate[:2] != [visitor.id, voice]:
         raise FormExpired
     take(request, POEMS, visitor)
     try:
-        poem = actions.poems.pick(bot, told[2], _writing(voice, told[3]), by=visitor)
+        poem = actions.poems.pick(bot, candidate[2], _writing(voice, candidate[3]), by=visitor)
     except IntegrityError as error:  # the database was put back from before its version was made
         raise FormExpired from error
     metrics: Metrics = request.app.state.metrics

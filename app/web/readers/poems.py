@@ -17,7 +17,7 @@ from app.web.http.forms import AnyForm, Form
 from app.web.http.page import page, see_other, set_flash
 from app.web.http.rate_limits import TICKS, Limited, take
 from app.web.readers.poem_page import poem_page, tick_again, voice_page, write_again
-from app.web.readers.writing import compose, meet, temperature_of
+from app.web.readers.writing import compose, show_to, temperature_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -25,7 +25,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/poems/{poem}")
 def permalink(poem: PoemId, request: Request, visitor: VisitorDep) -> HTMLResponse:
     """A poem at its address."""
-    meet(request, poem, visitor)
+    show_to(request, poem, visitor)
     return poem_page(request, poem, visitor)
 
 

@@ -85,8 +85,8 @@ def _voice(request: Request, session: Session, voice: str | None) -> str:
     return chosen.slug
 
 
-def meet(request: Request, poem: str, visitor: Visitor) -> None:
-    """A reader opens a poem by its address: the lines he had not seen make impressions. Raises UnknownPoem."""
+def show_to(request: Request, poem: str, visitor: Visitor) -> None:
+    """Note that a visitor opened a poem by its address: lines new to him make impressions. Raises UnknownPoem."""
     if not is_quiet(request):
         actions.poems.show(request.app.state.bot, poem, to=visitor)
 
