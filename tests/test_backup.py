@@ -61,6 +61,9 @@ def live(bot: Bot) -> None:
             Ticks(session).set(world.lines(poem)[0], name, on=True, address="", now=now())
     ann = Visitor("ann", returned=True, address="")
     actions.submissions.teach(bot, "sibot", by=ann, text="가르치는 시입니다, 열 글자 넘게", title="제목", consent=True)
+    with bot.reading() as session:
+        (taught,) = Submissions(session).queue()
+    actions.submissions.decide(bot, [taught.id], SubmissionStatus.APPROVED, by="root")
     with bot.transaction() as session:
         Admins(session).create("root", "hash", now())
 

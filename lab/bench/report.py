@@ -30,7 +30,9 @@ def summarise(folder: Path = RESULTS) -> Path:
     ]
     for file in sorted(folder.glob("*.json")):
         name, figures = file.stem, json.loads(file.read_text(encoding="utf-8"))
-        told = [(what, _shown(figure), wanted) for what, figure, wanted in import_module(f"bench.{name}").rows(figures)]
+        told = [
+            (what, _shown(figure), wanted) for what, figure, wanted in import_module(f"lab.bench.{name}").rows(figures)
+        ]
         head = [("measured", "figure", "must / aim"), ("---", "---:", "---")]
         parts += [f"## {name}", *_on(figures), "\n".join(f"| {' | '.join(row)} |" for row in [*head, *told])]
         parts += [f"![{name}]({name}.svg)"] if (folder / f"{name}.svg").exists() else []

@@ -115,9 +115,10 @@ def test_a_poet_of_few_words_offers_fewer(poet: Poet) -> None:
     assert 1 == len(actions.propose(poet.bot, poet, "sibot", [], by=ANN)) < CANDIDATES
 
 
-def test_the_line_that_is_picked_makes_a_poem_once(poet: Poet) -> None:
+def test_the_line_that_is_picked_makes_a_poem_once(poet: Poet, world: World) -> None:
     """With the lines before it; a second click finds that poem."""
     lines = [line.id for line in actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN).lines]
+    world.clock.forward(seconds=3)
     picked = Writing("sibot", poet.version, 7, 0.8, (WrittenLine(0, "다음 행", -3.0, 1.0),))
 
     first, again = (actions.pick(poet.bot, lines, picked, by=ANN) for _ in range(2))

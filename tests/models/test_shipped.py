@@ -17,8 +17,8 @@ from models.network import CharNetwork
 from models.step import Step, alike, fingerprint, unrestricted
 
 VOICES = sorted(file.parent.name for file in SHIPPED.glob("*/meta.json"))
-MOST_BYTES = 20_000_000
-MOST_BITS = {"sibot": 3.80, "bard": 2.10}
+MOST_BYTES = 40_000_000
+MOST_BITS = {"sibot": 3.80, "bard": 2.00}
 """Bits a character of some of the holdout; the card has the figure for all of it."""
 POEMS = 60
 
@@ -43,7 +43,7 @@ def test_the_stored_graph_serves_as_it_is(base: checkpoint.Checkpoint) -> None:
 
 
 def test_a_voice_is_light_and_has_a_card(base: checkpoint.Checkpoint) -> None:
-    """All its files weigh 20 MB at most; its card tells of this release."""
+    """All its files weigh 40 MB at most; its card tells of this release."""
     files = [file for file in base.folder.rglob("*") if file.is_file()]
 
     assert sum(file.stat().st_size for file in files) <= MOST_BYTES
@@ -53,7 +53,7 @@ def test_a_voice_is_light_and_has_a_card(base: checkpoint.Checkpoint) -> None:
 
 def test_the_holdout_was_never_read(base: checkpoint.Checkpoint) -> None:
     """No poem of it lies in the verse."""
-    held, verse = read_poems(base.folder / "holdout.txt"), _verse(base.folder)
+    held, verse = read_poems(*sorted(base.folder.glob("holdout*.txt"))), _verse(base.folder)
 
     assert len(held) >= 30
     assert not {seen.letters(poem) for poem in held} & {seen.letters(poem) for poem in verse}

@@ -125,7 +125,7 @@ def placed(path: str, value: bytes | None = None) -> str:
 
 def fields() -> set[str]:
     """The name of every field that any form of ours is asked for."""
-    source = "\n".join(file.read_text(encoding="utf-8") for file in WEB.glob("*.py"))
+    source = "\n".join(file.read_text(encoding="utf-8") for file in WEB.rglob("*.py"))
     return set(re.findall(r'(?:form\.(?:text|ids)|typed)\("(\w+)"', source)) - {"csrf_token"}
 
 
