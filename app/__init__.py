@@ -1,1 +1,1 @@
-"""The site, and the loop it turns: domain ← loop ← store, engine ← bootstrap ← web, worker ← cli."""
+"""The site, and the loop it turns: domain ← store, engine ← bootstrap ← actions ← web, worker ← commands."""

@@ -1,1 +1,1 @@
-"""Edge: the worker. It hears a bell, takes a run, has it taught, examined and published, and records how it ended."""
+"""Edge: the worker. It claims a run, trains, examines and publishes the version, and records how the run ended."""

@@ -1,6 +1,6 @@
 """Runs: one is asked for, by an admin, from the shell, by the count or by the clock; a worker takes it up and ends it.
 
-Every write of a worker names its claim: one that has lost the run writes nothing.
+Every write of a worker but a line of the log names its claim: one that has lost the run changes nothing.
 """
 
 from datetime import datetime, timedelta

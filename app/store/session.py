@@ -2,7 +2,7 @@
 
 SQLite runs in WAL mode; writers begin IMMEDIATE, so that two of them wait for each
 other instead of failing half-way (decision 0002). Those of one process take turns by a
-lock: it wakes the next at once, where SQLite has him look again after ever longer naps.
+lock: it wakes the next at once, where SQLite's busy handler retries with back-off.
 """
 
 from collections.abc import Callable, Iterable, Iterator
