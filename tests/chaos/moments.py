@@ -13,6 +13,7 @@ import psutil
 
 from app.domain.run import Phase, RunReport, RunState
 from tests.chaos.storm import Storm
+from tests.support.patience import PATIENCE
 
 Moment = Literal["queued", "lesson", "training", "writing", "examining", "publishing"]
 MOMENTS: tuple[Moment, ...] = ("queued", "lesson", "training", "writing", "examining", "publishing")
@@ -76,7 +77,7 @@ def catch(storm: Storm, moment: Moment) -> Caught:
 
 
 def _stop_at(storm: Storm, moment: Moment, run: int, worker: psutil.Process, shelf: Shelf) -> bool:
-    deadline = time.monotonic() + 100  # more than a minute: whatever happened to the message, the worker looks
+    deadline = time.monotonic() + PATIENCE  # whatever happened to the message, the worker looks once a minute
     while time.monotonic() < deadline:
         if _is_at(storm, moment, run, shelf):
             worker.suspend()
