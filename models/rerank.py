@@ -107,7 +107,7 @@ def train(
 
 
 def _encoded(group: Group, vocabulary: Vocabulary) -> list[list[int]]:
-    return [encode(vocabulary, group.before, line, ends=group.ends) for line in group.lines]
+    return encode(vocabulary, group.before, group.lines, ends=group.ends)
 
 
 def _set_rate(optimizer: torch.optim.Optimizer, done: float) -> None:

@@ -26,10 +26,10 @@ MOST = 224
 Ids = NDArray[np.int64]
 
 
-def encode(vocabulary: Vocabulary, before: Sequence[str], line: str, *, ends: bool) -> list[int]:
-    """What is read: END, the lines so far, the candidate, and END again where the poem would end with it."""
+def encode(vocabulary: Vocabulary, before: Sequence[str], lines: Sequence[str], *, ends: bool) -> list[list[int]]:
+    """What is read of each candidate: END, the lines so far, itself, and END again where the poem would end with it."""
     told = [END, *(symbol for each in before for symbol in vocabulary.encode(each + "\n"))]
-    return [*told, *vocabulary.encode(line + "\n"), *([END] if ends else [])][-MOST:]
+    return [[*told, *vocabulary.encode(line + "\n"), *([END] if ends else [])][-MOST:] for line in lines]
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[Ids, NDArray[np.int32]]:
@@ -54,7 +54,7 @@ class Reranker:
 
         *ends*: is it to be the poem's last line? Only the differences between lines of one call mean something.
         """
-        ids, lengths = padded([encode(self._vocabulary, before, line, ends=ends) for line in lines])
+        ids, lengths = padded(encode(self._vocabulary, before, lines, ends=ends))
         (scores,) = self._session.run(["scores"], {"ids": ids, "lengths": lengths})
         return [float(score) for score in scores[:, 0]]
 

@@ -43,7 +43,7 @@ def test_onnx_says_what_torch_says(learned: rerank.Outcome) -> None:
     lines = ["나다", "마바사아 자차", "하"]
 
     for before, ends in [((), False), (("가나", "차카"), True)]:
-        ids, lengths = reranker.padded([encode(SYMBOLS, before, line, ends=ends) for line in lines])
+        ids, lengths = reranker.padded(encode(SYMBOLS, before, lines, ends=ends))
         with torch.no_grad():
             told = network(torch.from_numpy(ids), torch.from_numpy(lengths).long())[:, 0].numpy()
         assert ours.scores(before, lines, ends=ends) == pytest.approx(told, abs=0.02)
@@ -60,7 +60,7 @@ def test_a_line_scores_the_same_alone(learned: rerank.Outcome) -> None:
 
 def test_of_a_long_poem_the_end_is_read() -> None:
     """A bound on what a candidate costs; the candidate itself is always whole."""
-    told = encode(SYMBOLS, ["가나다라"] * 200, "하", ends=True)
+    (told,) = encode(SYMBOLS, ["가나다라"] * 200, ["하"], ends=True)
 
     assert len(told) == MOST
     assert told[-3:] == [*SYMBOLS.encode("하\n"), END]
