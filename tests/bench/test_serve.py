@@ -16,7 +16,7 @@ from lab.bench import serve, swap
 from lab.bench.crowd import crowd, percentile
 from lab.bench.eager import Cells, Whole
 from lab.bench.naive import LONGEST, Poet
-from lab.bench.site import HOST, environment, port_of, process
+from lab.bench.site import HOST, Site, environment, port_of, process
 from lab.bench.wire import Heard, Reader
 from models.taste import Report, Taste
 from tests.engine.voices import eventually
@@ -69,6 +69,18 @@ def test_the_candidates_are_those_that_poems_had(site: str, bot: Bot) -> None:
     with bot.transaction() as session:
         Tastes(session).add("sibot", taste.as_dict(), serves=True, now=now())
     assert eventually(several)
+
+
+def test_readers_teach_the_site_that_is_measured_a_taste(site: str, bot: Bot) -> None:
+    """By ticks over HTTP, learned as a worker learns: from then on lines have more candidates than one."""
+    serve.put_taste(Site(port(site), bot.settings, bot.settings.home), "sibot")
+
+    poems, candidates = serve.counted(port(site))
+    asyncio.run(crowd(HOST, port(site), readers=2, seconds=1.0, deed=WRITES, warm_up=0.0))
+    more_poems, more_candidates = serve.counted(port(site))
+
+    assert candidates == poems
+    assert more_candidates - candidates > 2 * (more_poems - poems)
 
 
 def test_a_crowd_reads_on_until_it_is_told(site: str) -> None:
