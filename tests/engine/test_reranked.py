@@ -106,13 +106,13 @@ def test_the_reranker_has_read_what_the_poem_says(reranked: Path) -> None:
 
 
 class Likes(TastePolicy):
-    """A taste for lines that begin with 가, which always chooses."""
+    """A taste for lines that begin with 나, which always chooses."""
 
     def way(self, voice: str, wish: Wish, seed: int, *, without: Way) -> Way:
         """By that alone."""
 
         def score(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
-            return [50.0 * one.text.startswith("가") for one in candidates]
+            return [50.0 * one.text.startswith("나") for one in candidates]
 
         return Way(self.candidates, by_score(score), taste=1, score=score)
 
@@ -143,9 +143,9 @@ def test_half_the_field_is_given_up_in_mid_line(folder: Path, monkeypatch: pytes
     whole, thinned = found
 
     assert drawn[1] < 0.9 * drawn[0]
-    sure = [(one, other) for one, other in zip(whole, thinned, strict=True) if one.text.startswith("가")]
+    sure = [(one, other) for one, other in zip(whole, thinned, strict=True) if one.text.startswith("나")]
     assert len(sure) > 5
-    assert all(other.text.startswith("가") for _, other in sure)
+    assert all(other.text.startswith("나") for _, other in sure)
     assert any(one.chance != other.chance for one, other in zip(whole, thinned, strict=True))
 
 
