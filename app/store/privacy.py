@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
+from app.store.poems import told
 from app.store.session import parts
 from app.store.submissions import Submissions
 from app.store.tables import (
@@ -86,7 +87,7 @@ class Privacy:
             yield {
                 "id": poem.id,
                 "voice": poem.voice,
-                "version": number,
+                "version": told(number, poem.trial_id, poem.created),
                 "created": poem.created.isoformat(),
                 "prime": poem.prime,
                 "lines": [{"text": text, "your_words": primed} for text, primed in found],

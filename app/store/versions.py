@@ -14,15 +14,17 @@ from app.domain.rollback import Move
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.verdict import Verdict
 from app.domain.version import Version, VersionReport, VersionStatus, wilson
+from app.store.poems import is_told
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     HistoryRow,
     ImpressionRow,
     LessonItemRow,
+    LineRow,
+    PoemRow,
     TickRow,
     TrialRow,
     VersionRow,
-    VisitorRow,
     VoiceRow,
 )
 
@@ -245,9 +247,10 @@ class Versions:
                     func.count(),
                     func.sum(case((TickRow.taken_back.is_(False), 1), else_=0)),
                 )
-                .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
+                .join(LineRow, LineRow.id == ImpressionRow.line_id)
+                .join(PoemRow, PoemRow.id == LineRow.poem_id)
                 .outerjoin(TickRow, TICK_OF_IMPRESSION)
-                .where(ImpressionRow.version_id.in_([row.id for row in rows]), VisitorRow.returned.is_not(None))
+                .where(ImpressionRow.version_id.in_([row.id for row in rows]), ImpressionRow.counted, is_told())
                 .group_by(ImpressionRow.version_id)
             )
         }

@@ -169,7 +169,7 @@ def test_what_others_read_stays_without_him(world: World) -> None:
     ann, bob = world.visitor("ann"), world.visitor("bob")
     his = world.poem(ann, version, prime="봄비가")
     with world.transaction() as session:
-        Poems(session).show(his, bob, world.clock.now)
+        Poems(session).show(his, bob, counted=True, now=world.clock.now)
     lines = world.lines(his)
     tick(world, bob, lines[1])
     quoting = world.poem(bob, version, texts=("창을 닫는다", "가", "나", "다", "라"), quoted={0: lines[1]})
@@ -194,7 +194,7 @@ def test_a_chain_of_his_own_quotations_goes(world: World) -> None:
     seen = world.poem(ann, version)
     last = world.poem(ann, version, quoted={1: world.lines(seen)[1]})
     with world.transaction() as session:
-        Poems(session).show(last, bob, world.clock.now)
+        Poems(session).show(last, bob, counted=True, now=world.clock.now)
 
     erase(world, ann)
 

@@ -77,7 +77,7 @@ def test_what_others_read_or_quoted_is_not_swept(world: World) -> None:
     ghost, ann = world.visitor("ghost", returned=False), world.visitor("ann")
     shared, alone = world.poem(ghost, version), world.poem(ghost, version)
     with world.transaction() as session:
-        Poems(session).show(shared, ann, world.clock.now)
+        Poems(session).show(shared, ann, counted=True, now=world.clock.now)
     kept = world.lines(shared)[0]
     with world.transaction() as session:
         Ticks(session).set(kept, ann, on=True, address="", now=world.clock.now)
