@@ -40,7 +40,7 @@ class Visitors:
         if not address:
             return True
         taken = select(PlaceRow.place, PlaceRow.visitor_id).where(PlaceRow.address == address)
-        known = dict(self._session.execute(taken).tuples())
+        known = {row.place: row.visitor_id for row in self._session.execute(taken)}
         if visitor in known.values():
             return True
         for place in range(READERS_PER_ADDRESS):

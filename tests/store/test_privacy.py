@@ -16,6 +16,7 @@ from app.store.privacy import BLURRED, Privacy
 from app.store.submissions import Submissions
 from app.store.tables import metadata
 from app.store.ticks import Ticks
+from app.store.visitors import Visitors
 from tests.support.world import World
 
 MINE = "새벽 기차는 소금밭을 지나\n아무도 내리지 않는 역에 선다"
@@ -96,6 +97,7 @@ def test_no_column_refers_to_whom_was_erased(world: World) -> None:
     with world.transaction() as session:
         approved, now = SubmissionStatus.APPROVED, world.clock.now
         Pieces(session).add("sibot", ann, title="봄", author=None, lines=lines, status=approved, now=now)
+        assert Visitors(session).counts(ann, address="home", now=now)
         Guesses(session).allow(number)
         Guesses(session).add(ann, "sibot", Riddle("line", lines[0], 0, "가", human=False), said_human=True, now=now)
     name = metadata.tables["visitors"].columns["id"]

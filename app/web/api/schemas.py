@@ -369,6 +369,7 @@ class TrialOut(Out):
     started: datetime
     ended: datetime | None
     visitors: int
+    networks: int = Field(description="Different networks that the visitors came from.")
     better: float
     worse: float
     challenger: ArmOut
@@ -386,6 +387,7 @@ class TrialOut(Out):
             started=trial.started,
             ended=trial.ended,
             visitors=trial.visitors,
+            networks=trial.networks,
             better=trial.better,
             worse=trial.worse,
             challenger=ArmOut.of(trial.challenger, trial.challenger_arm),
