@@ -154,7 +154,8 @@ def build(feedback: Feedback) -> Lesson:
 def _once(feedback: Feedback) -> list[Given]:
     """What was given, each text once a visitor."""
     once: dict[tuple[str, str, str], Given] = {}
-    for given in (*feedback.ticks, *feedback.submissions):
+    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
+    for given in everything:
         once.setdefault((type(given).__name__, given.visitor, given.text), given)
     return list(once.values())
 

@@ -226,7 +226,8 @@ class _Bettor:
     def left(self) -> float:
         """The least wealth that leaving out so many networks leaves."""
         best = self._sorted[-self._doubted :] if self._doubted else []
-        return math.exp(min(self._whole - math.fsum(max(0.0, gain) for gain in best), 600.0))
+        lost = sum(best) if best and best[0] > 0 else sum(gain for gain in best if gain > 0)
+        return math.exp(min(self._whole - lost, 600.0))
 
 
 def weigh(visits: Iterable[Visit], *, share: float, doubted: int = DOUBTED) -> Evidence:

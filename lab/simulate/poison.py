@@ -130,7 +130,12 @@ def measure(
         attack = Attack(here, addresses=addresses, submissions=submissions, seed=seed)
         attack.carry_out()
         here.look_around()
-        told = {"addresses": addresses, "honest": honest, "passed": attack.taken, "held_back": attack.waiting}
+        told: dict[str, Any] = {
+            "addresses": addresses,
+            "honest": honest,
+            "passed": attack.taken,
+            "held_back": attack.waiting,
+        }
         told |= _weights(here, attack)
         state = here.run()
         told["verdict"] = str(state)

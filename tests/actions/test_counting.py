@@ -198,6 +198,11 @@ def test_readers_who_tick_nothing_are_in_the_trial_and_capped(site: Site, on_tri
     assert len({one.network for one in seen}) == 1
     assert all(len(one.network) == 4 for one in seen)
 
+    trials.stop(site.bot, "sibot", by="admin")
+    visitors.forget_gone(site.bot)
+    with site.world.reading() as session:
+        assert Trials(session).impressions(trial.id) == [], "the marks go with the trial"
+
 
 def test_a_hundred_readers_of_ten_networks_decide_no_trial(site: Site, on_trial: Callable[[int], None]) -> None:
     """Though they know who wrote each poem, and tick only what the challenger wrote; eleven more networks do."""
