@@ -47,14 +47,14 @@ def test_hello_is_watched(new_page: NewPage) -> None:
     assert page.url.endswith("/learn")
 
     page.get_by_role("button", name="새로 시작하기").click()
-    expect(page.get_by_text("걸음 0")).to_be_visible()
+    expect(page.get_by_text("0단계")).to_be_visible()
 
 
 @EVERYWHERE
 def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool, size: Size) -> None:
     """The answer is told at once, and the next line is there."""
     writer = new_page(java_script_enabled=False)
-    writer.goto("/sibot")
+    writer.goto("/sibot/teach")
     writer.get_by_label("시 (10자 이상)").fill("\n".join(f"사람이 적은 {number}번째 행" for number in range(20)))
     writer.get_by_label("이 글을 기계가 배우고").check()
     writer.get_by_label("한 행씩 떼어").check()
@@ -85,7 +85,7 @@ def test_what_readers_love_is_found(new_page: NewPage, script: bool, size: Size)
         saved(page)
     else:
         send(page, "고른 행 저장")
-    page.get_by_role("link", name="시집", exact=True).click()
+    page.get_by_role("link", name="사랑받은 시", exact=True).click()
     for tab in ("이번 주", "지금까지 모두"):
         page.get_by_role("link", name=tab, exact=True).click()
         expect(page.locator(".loved")).to_contain_text(loved)
