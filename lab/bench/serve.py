@@ -195,7 +195,7 @@ async def _alone(port: int, deed: Callable[[Reader], Awaitable[Heard]]) -> list[
         return [await deed(reader) for _ in range(ALONE + 1)][1:]
 
 
-def _point(it: Site, readers: int, seconds: float, deed: Deed) -> dict[str, float | None]:
+def _point(it: Site, readers: int, seconds: float, deed: Deed) -> dict[str, Any]:
     spent = cpu_seconds(it)
     tally = _crowd(it.port, readers, seconds, deed)
     spent = cpu_seconds(it) - spent

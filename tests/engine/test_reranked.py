@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from app.domain.poem import Quotation, Wish
+from app.domain.poem import Quotation, Wish, WrittenLine
 from app.engine import poem
 from app.engine.choose import Candidate, Choice, Chooser, Context, Way, by_score
 from app.engine.engine import Engine
@@ -129,7 +129,7 @@ def liked(folder: Path, *, slots: int = 64) -> Engine:
 
 def test_half_the_field_is_given_up_in_mid_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worse half by the rule that chooses: fewer symbols are drawn, and who was sure to be chosen still is."""
-    drawn, found = [], []
+    drawn, found = list[float](), list[list[WrittenLine]]()
     for shares in ((), poem.THINNED_AT):
         monkeypatch.setattr(poem, "THINNED_AT", shares)
         engine = liked(folder)
