@@ -230,15 +230,28 @@ class Poems:
     def _lines(self, ids: Sequence[str], visitor: str | None) -> dict[str, list[ShownLine]]:
         shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
         ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        sealed = exists().where(
+            PoemRow.id == PoemLineRow.poem_id,
+            TickRow.line_id == LineRow.id,
+            TickRow.visitor_id == PoemRow.visitor_id,
+            ~TickRow.taken_back,
+        )
         rows = self._session.execute(
-            select(PoemLineRow, LineRow, VersionRow.number, shown.label("shown"), ticked.label("ticked"))
+            select(
+                PoemLineRow,
+                LineRow,
+                VersionRow.number,
+                shown.label("shown"),
+                ticked.label("ticked"),
+                sealed.label("sealed"),
+            )
             .join(LineRow, LineRow.id == PoemLineRow.line_id)
             .join(VersionRow, VersionRow.id == LineRow.version_id)
             .where(PoemLineRow.poem_id.in_(ids))
             .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
         )
         lines: dict[str, list[ShownLine]] = defaultdict(list)
-        for place, line, number, was_shown, is_ticked in rows:
+        for place, line, number, was_shown, is_ticked, is_sealed in rows:
             lines[place.poem_id].append(
                 ShownLine(
                     id=line.id,
@@ -250,6 +263,7 @@ class Poems:
                     tickable=bool(was_shown),
                     quoted=line.poem_id != place.poem_id,
                     primed=line.primed,
+                    sealed=bool(is_sealed),
                 )
             )
         return lines
