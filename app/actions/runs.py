@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.run import Cause, Claim, Progress, RunReport, RunState
-from app.domain.schedule import Outlook, Schedule
+from app.domain.schedule import Outlook
 from app.domain.verdict import Verdict
 from app.store import session as units
 from app.store.audit import Audit
@@ -104,7 +104,7 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
     What is due says `app/domain/schedule.py`; a voice whose last version is on trial waits for what readers say of it.
     *at*: as if it were then (default: now, by the database's clock).
     """
-    schedule = _schedule(bot)
+    schedule = bot.settings.schedule
     with bot.transaction() as session:
         now = at or told_by(session)
         runs = Runs(session)
@@ -122,7 +122,7 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
 def outlook(bot: Bot, session: Session, voice: str) -> Outlook:
     """When the next run of *voice* will start by itself. Raises UnknownVoice."""
     now = bot.clock()
-    found = _schedule(bot).outlook(**_facts(session, voice, now))
+    found = bot.settings.schedule.outlook(**_facts(session, voice, now))
     trial = Trials(session).running(voice)
     learning = Runs(session).began(voice) is not None
     return replace(found, learning=learning, challenger=trial.challenger if trial else None)
@@ -144,11 +144,6 @@ def _facts(session: Session, voice: str, now: datetime) -> _Facts:
         "last_version": Versions(session).newest_made(voice),
         "now": now,
     }
-
-
-def _schedule(bot: Bot) -> Schedule:
-    hours = bot.settings.retrain_every
-    return Schedule(every=timedelta(hours=hours) if hours else None, after=bot.settings.retrain_after)
 
 
 def _announce(session: Session, voice: str) -> None:

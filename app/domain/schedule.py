@@ -12,14 +12,16 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """When the next run starts, as far as the schedule promises one."""
+    """When the next run starts by itself: by the count or by the clock, whichever comes first."""
 
+    new: int
+    """Ticks and poems since the last version."""
     missing: int | None
     """Ticks and poems that are still wanted for the count to start it; None: the count starts none."""
     after: int
     """So many start one; 0: never."""
-    latest: datetime | None
-    """When the clock starts one, if anything new has come; None: it starts none."""
+    at: datetime | None
+    """Then it starts at the latest, if anything new has come; None: the clock starts none."""
     learning: bool = False
     """Is a run under way?"""
     challenger: int | None = None
@@ -62,7 +64,7 @@ class Schedule:
         if missing == 0:
             in_vain = last_run is not None and last_run > last_version
             ends.append(last_run + RETRY_AFTER if last_run is not None and in_vain else now)
-        return Outlook(missing, self.after, max(now, min(ends)) if ends else None)
+        return Outlook(new, missing, self.after, max(now, min(ends)) if ends else None)
 
 
 def _credible(moment: datetime, now: datetime) -> datetime:

@@ -50,7 +50,7 @@ def test_the_outlook_promises_what_the_schedule_keeps(
 
     told = schedule.outlook(new=new, last_run=run, last_version=made, now=NOW)
 
-    assert (told.missing, told.latest) == (missing, latest)
+    assert (told.missing, told.at) == (missing, latest)
     if latest is not None:
         assert schedule.due(new=new, last_run=run, last_version=made, now=latest)
         assert not schedule.due(new=new, last_run=run, last_version=made, now=latest - HOUR / 60) or latest == NOW
