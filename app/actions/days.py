@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 
 from app.actions.poems import Writer
-from app.actions.visitors import greet
+from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
 from app.domain.day import FEWEST_READERS, Day, begin_of, date_of, seed_of
 from app.domain.poem import Wish
@@ -37,7 +37,8 @@ def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
     with bot.transaction() as session:
         greet(session, bot, by)
         # Its seed is the day's and no reader's choice: those who read it make impressions of it, as of any poem.
-        poem = Poems(session).keep(writing, by.id, prime="", fixed_seed=False, now=now)
+        counted = counts(session, bot, by)
+        poem = Poems(session).keep(writing, by.id, prime="", fixed_seed=False, counted=counted, now=now)
         Days(session).add(voice, today, poem, readers=0, now=now)
     return _keep(bot, voice, today, poem, by=by, readers=0)
 

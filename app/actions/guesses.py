@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app.actions.visitors import greet
+from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
 from app.domain.errors import BrokenFolder
 from app.domain.poem import Wish, Writing
@@ -71,7 +71,7 @@ def guess(
         return False
     with bot.transaction() as session:
         greet(session, bot, by)
-        counted = by.returned and not known.stand_in
+        counted = counts(session, bot, by) and not known.stand_in
         Guesses(session).add(by.id, voice, riddle, said_human=said_human, counted=counted, now=bot.clock())
     return True
 

@@ -15,7 +15,7 @@ from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.schemas import PoemOut
 from app.web.http.deps import BotDep, PoemId, VisitorDep
-from app.web.http.page import ai_label, origin_of, translate
+from app.web.http.page import ai_label, origin_of, version_label
 from app.web.http.rate_limits import READINGS, take
 from app.web.readers.card import SHAPES, Shape, card
 
@@ -60,7 +60,7 @@ def as_picture(
     drawn = card(
         tuple(line.text for line in found.lines),
         voice.title,
-        translate(request, "판 %(n)s", voice=voice, n=found.version),
+        version_label(request, voice, found.version),
         ai_label(request, voice, found.version),
         shape=shape_of(shape),
         sealed=frozenset(line.slot for line in found.lines if line.sealed),
