@@ -1,6 +1,6 @@
-"""How `bard` was made: plain stories for the language, then verse, last the plain verse above the dense.
+"""How `bard` was made: plain stories for the language, then verse, plain verse, both once more, and plain verse last.
 
-    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12
+    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.2
 
 The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -17,7 +17,8 @@ from models.vocabulary import Vocabulary
 
 STORIES = ("storybooks_asp_pratham", "fairytaleqa")
 CLASSICS, ENCYCLOPEDIA, LYRICS = 2_400_000, 400_000, 1_000_000
-"""Characters that are read of each: more of them than of stories would set the tone."""
+MORE_CLASSICS = 1_200_000
+"""Characters that are read of each, first and later: more of them than of stories would set the tone."""
 SHORTEST_LYRIC, LONGEST_LYRIC, LONGEST_LINE = 60, 900, 64
 SELDOM = 40
 
@@ -41,12 +42,27 @@ def lyrics(corpus: Path) -> list[str]:
     return some
 
 
+def stories(corpus: Path) -> list[str]:
+    """Today's stories for children: the plainest prose."""
+    return [text for name in STORIES for text in stages.passages(corpus / "en-prose" / f"{name}.txt")]
+
+
 def prose(corpus: Path) -> list[str]:
     """Stories, some children's classics, a little of the encyclopedia in simple English."""
     folder = corpus / "en-prose"
-    stories = [text for name in STORIES for text in stages.passages(folder / f"{name}.txt")]
     classics = stages.passages(folder / "gutenberg_children.txt", most=CLASSICS)
-    return [*stories, *classics, *stages.passages(folder / "simplewiki_select.txt", most=ENCYCLOPEDIA)]
+    return [*stories(corpus), *classics, *stages.passages(folder / "simplewiki_select.txt", most=ENCYCLOPEDIA)]
+
+
+def more_classics(corpus: Path) -> list[str]:
+    """Classics that the first stage has not read."""
+    file = corpus / "en-prose" / "gutenberg_children.txt"
+    return stages.beyond(stages.passages(file, most=CLASSICS + MORE_CLASSICS), CLASSICS)
+
+
+def all_prose(corpus: Path) -> list[str]:
+    """All prose that any stage reads."""
+    return [*prose(corpus), *more_classics(corpus)]
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
@@ -67,10 +83,19 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     poems = Poems([*plain, *dense], vocabulary, per_batch=32, longest=400)
     stages.stage("plain", network, poems, stages.plan(passes=2, rate=1.2e-3, seed=2), work, dropout=0.2)
     stages.examine("plain", network, vocabulary, base)
+
+    broader = [*stories(corpus)[::2], *more_classics(corpus), *stages.once([*plain, *ours])]
+    reading = Stream(broader, vocabulary, lanes=32, steps=64)
+    stages.stage("broader", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=3), work, dropout=0.1)
+    stages.examine("broader", network, vocabulary, base)
+
+    poems = Poems([*plain, *dense], vocabulary, per_batch=32, longest=400)
+    stages.stage("last", network, poems, stages.plan(passes=2, rate=2e-3, seed=4), work, dropout=0.2)
+    stages.examine("last", network, vocabulary, base)
     return network, vocabulary
 
 
-RECIPE = Recipe("bard", train, read=lyrics, skimmed=prose)
+RECIPE = Recipe("bard", train, read=lyrics, skimmed=all_prose)
 
 if __name__ == "__main__":
     main(RECIPE)

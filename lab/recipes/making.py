@@ -10,7 +10,7 @@ from lab.recipes.package import BASES, package
 from models.network import CharNetwork
 from models.vocabulary import Vocabulary
 
-LAST = "plain"
+LAST = "last"
 """The stage that ships."""
 
 

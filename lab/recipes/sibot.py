@@ -1,6 +1,6 @@
-"""How `sibot` was made: plain prose for the language, then all verse, last the plain verse above the dense.
+"""How `sibot` was made: plain prose for the language, then verse, plain verse, both once more, and plain verse last.
 
-    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12
+    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.2
 
 The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -17,8 +17,8 @@ from models.vocabulary import Vocabulary
 TALES = ("asp_storybooks", "boddari_fairytales", "kobest_scenes", "kommongen", "songys_chatbot")
 """Tales, scenes and talk: today's Korean, as plain as our verse; read twice."""
 MIXED = ("ud_kaist", "kobest_examples", "book_reviews_nanet", "klue_gsd_xnli")
-PLOTS = 1_600_000
-"""Characters of the encyclopedia's plots and legends; all of them would outweigh the tales."""
+PLOTS, MORE_PLOTS = 1_600_000, 800_000
+"""Characters of the encyclopedia's plots and legends, first and later; all of them would outweigh the tales."""
 OLD_SPELLING = ("이상.txt", "박용철(번역)_옛표기.txt", "시조_옛표기.txt")
 LONGEST_LINE = 40
 SELDOM, OURS = 20, 7
@@ -43,8 +43,18 @@ def prose(corpus: Path) -> list[str]:
     return [*tales(corpus), *mixed, *stages.passages(folder / "kowiki_plots.txt", most=PLOTS)]
 
 
+def more_plots(corpus: Path) -> list[str]:
+    """Plots that the first stage has not read."""
+    return stages.beyond(stages.passages(corpus / "ko-modern" / "kowiki_plots.txt", most=PLOTS + MORE_PLOTS), PLOTS)
+
+
+def all_prose(corpus: Path) -> list[str]:
+    """All prose that any stage reads."""
+    return [*prose(corpus), *more_plots(corpus)]
+
+
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
-    """Train the three stages; prints bits per character on the holdouts after each."""
+    """Train the five stages; prints bits per character on the holdouts after each."""
     texts, plain, dense = prose(corpus), stages.plain_verse(base), stages.dense_verse(base)
     verse = [*plain, *dense, *old_poets(corpus)]
     vocabulary = stages.keep(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work)
@@ -61,10 +71,19 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     poems = Poems([*plain, *dense[::4]], vocabulary, per_batch=32, longest=400)
     stages.stage("plain", network, poems, stages.plan(passes=2, rate=1.2e-3, seed=2), work, dropout=0.2)
     stages.examine("plain", network, vocabulary, base)
+
+    broader = [*tales(corpus), *more_plots(corpus), *stages.once([*plain, *verse])]
+    reading = Stream(broader, vocabulary, lanes=32, steps=64)
+    stages.stage("broader", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=3), work, dropout=0.1)
+    stages.examine("broader", network, vocabulary, base)
+
+    poems = Poems([*plain, *dense[::3]], vocabulary, per_batch=32, longest=400)
+    stages.stage("last", network, poems, stages.plan(passes=2, rate=2e-3, seed=4), work, dropout=0.2)
+    stages.examine("last", network, vocabulary, base)
     return network, vocabulary
 
 
-RECIPE = Recipe("sibot", train, read=old_poets, skimmed=prose)
+RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose)
 
 if __name__ == "__main__":
     main(RECIPE)

@@ -58,6 +58,16 @@ def passages(file: Path, *, most: int | None = None) -> list[str]:
     return some
 
 
+def beyond(texts: Sequence[str], chars: int) -> list[str]:
+    """The texts that follow the first *chars* characters: what an earlier stage has not read."""
+    fresh, seen = [], 0
+    for text in texts:
+        if seen >= chars:
+            fresh.append(text)
+        seen += len(text)
+    return fresh
+
+
 def keep(vocabulary: Vocabulary, work: Path) -> Vocabulary:
     """The vocabulary, noted in the work folder for whoever packages the voice."""
     work.mkdir(parents=True, exist_ok=True)
