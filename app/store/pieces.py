@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.piece import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
-from app.store.poems import new_id
+from app.store.poems import SAID_BY_HUMANS, new_id
 from app.store.tables import LineRow, PieceLineRow, PieceRow, PoemRow, TickRow, VersionRow
 
 
@@ -130,7 +130,8 @@ class Pieces:
 
     @staticmethod
     def _lines() -> Any:
-        return select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number).join(
+        poem = select(PoemRow.id).where(PoemRow.id == LineRow.poem_id, ~SAID_BY_HUMANS).correlate(LineRow)
+        return select(LineRow.id, LineRow.text, poem.scalar_subquery(), VersionRow.number).join(
             VersionRow, VersionRow.id == LineRow.version_id
         )
 

@@ -4,7 +4,7 @@ The picture is the one that other sites show for a shared address (Open Graph), 
 """
 
 import io
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 from fastapi import APIRouter, Request
@@ -55,14 +55,14 @@ class SharedPoem(PoemOut):
 def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
     """A poem to copy."""
     found, voice = _poem(bot, poem, visitor)
-    return PlainTextResponse(f"{found.text}\n\n{ai_label(request, voice, found.version)}\n")
+    return PlainTextResponse(f"{found.text}\n\n{_label(request, voice, found)}\n")
 
 
 @router.get("/poems/{poem}.json")
 def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> SharedPoem:
     """A poem for programs."""
     found, voice = _poem(bot, poem, visitor)
-    return SharedPoem(**PoemOut.of(found).model_dump(), mark=ai_label(request, voice, found.version))
+    return SharedPoem(**PoemOut.of(found).model_dump(), mark=_label(request, voice, found))
 
 
 @router.get("/poems/{poem}.png")
@@ -72,8 +72,17 @@ def as_picture(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep)
     found, voice = _poem(bot, poem, visitor)
     lines = tuple(line.text for line in found.lines)
     version = translate(request, "판 %(n)s", voice=voice, n=found.version)
-    drawn = card(lines, voice.title, version, ai_label(request, voice, found.version))
+    drawn = card(lines, voice.title, version, _label(request, voice, found), found.by_humans)
     return Response(drawn, media_type="image/png", headers=CROSS_ORIGIN)
+
+
+def _label(request: Request, voice: VoiceReport, poem: Poem) -> str:
+    """What made the poem, and which of its lines are not the bot's alone."""
+    label = ai_label(request, voice, poem.version)
+    if not poem.by_humans:
+        return label
+    lines = ", ".join(map(str, poem.by_humans))
+    return f"{label} · {translate(request, '사람의 말: %(lines)s행', voice=voice, lines=lines)}"
 
 
 def _poem(bot: Bot, poem: str, visitor: Visitor) -> tuple[Poem, VoiceReport]:
@@ -88,15 +97,18 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 @lru_cache(maxsize=64)
-def card(lines: tuple[str, ...], title: str, version: str, mark: str) -> bytes:
-    """A PNG of *lines*, with *title* and *version* on the strip and *mark* in the margin."""
+def card(lines: tuple[str, ...], title: str, version: str, mark: str, by_humans: tuple[int, ...] = ()) -> bytes:
+    """A PNG of *lines*, with *title* and *version* on the strip and *mark* in the margin.
+
+    The lines at the places *by_humans* (from 1) are drawn paler, and the mark names them.
+    """
     picture = Image.new("RGB", SIZE, PAPER)
     draw = ImageDraw.Draw(picture)
     right, bottom = WIDTH - FRAME, HEIGHT - FRAME
     draw.rectangle((FRAME - 8, FRAME - 8, right + 8, bottom + 8), outline=EDGE, width=4)
     draw.rectangle((FRAME, FRAME, right, bottom), fill=SHEET, outline=EDGE, width=2)
     _title_strip(picture, draw, title, version)
-    _lines(draw, lines, right - STRIP)
+    _lines(draw, lines, right - STRIP, by_humans)
     draw.text((right - STRIP - 24, bottom - 16), mark, font=_font(20), fill=SOFT, anchor="rs")
     file = io.BytesIO()
     picture.quantize(64).save(file, "PNG", optimize=True)
@@ -132,7 +144,7 @@ def _rotated_title(picture: Image.Image, title: str, middle: int) -> None:
     picture.paste(INK, (middle - size, FRAME + 44), strip.rotate(-90, expand=True))
 
 
-def _lines(draw: ImageDraw.ImageDraw, lines: Sequence[str], right: int) -> None:
+def _lines(draw: ImageDraw.ImageDraw, lines: Sequence[str], right: int, by_humans: Collection[int]) -> None:
     """Each line on a rule of its own, as large as the longest of them allows."""
     row = min(84, (HEIGHT - 2 * FRAME - 40) // (len(lines) + 1))
     room = right - FRAME - INDENT - 24
@@ -143,7 +155,8 @@ def _lines(draw: ImageDraw.ImageDraw, lines: Sequence[str], right: int) -> None:
     draw.line((FRAME + INDENT - 24, FRAME + 2, FRAME + INDENT - 24, HEIGHT - FRAME - 2), fill=RULE, width=1)
     for place, text in enumerate(lines):
         shown = _truncated(text, size, room)
-        draw.text((FRAME + INDENT, top + row * place + row // 2), shown, font=_font(size), fill=INK, anchor="lm")
+        at, ink = (FRAME + INDENT, top + row * place + row // 2), SOFT if place + 1 in by_humans else INK
+        draw.text(at, shown, font=_font(size), fill=ink, anchor="lm")
 
 
 def _width(lines: Sequence[str], size: int) -> float:
