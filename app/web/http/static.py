@@ -34,11 +34,18 @@ class Assets:
 
 
 class CachedFiles(StaticFiles):
-    """Static files with cache headers: for good under an address with a version, else asked again each time."""
+    """Static files with cache headers: for good under the address of what they hold, else asked again each time.
+
+    While a release rolls, a page of the new one may be sent the old one's file: no cache may keep that for good.
+    """
+
+    def __init__(self, assets: Assets) -> None:
+        super().__init__(directory=assets.folder)
+        self._assets = assets
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, or 404."""
         response = await super().get_response(path, scope)
-        versioned = "v" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        response.headers["Cache-Control"] = FOREVER if versioned else "public, no-cache"
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("v")
+        response.headers["Cache-Control"] = FOREVER if asked == [self._assets.version(path)] else "public, no-cache"
         return response
