@@ -17,6 +17,7 @@ from app.web.api import openapi, stream
 from app.web.api import readers as readers_api
 from app.web.desk import login, moderation, overview, rollout, runs
 from app.web.http import errors
+from app.web.http.admission import Admission
 from app.web.http.middleware import RequestMiddleware
 from app.web.http.page import Pages
 from app.web.http.rate_limits import Limits
@@ -54,6 +55,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
         middleware=[
             Middleware(RequestMiddleware, metrics=counted, answer=errors.answer_outside, headers=headers),
             Middleware(Guard, answer=errors.answer_outside, hosts=bot.settings.names),
+            *([Middleware(Admission, refuse=errors.busy)] if bot.settings.limits == "on" else []),
         ],
     )
     app.state.bot, app.state.engine, app.state.reader = bot, engine, build_reader(bot)
@@ -61,7 +63,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
     app.state.keys = Keys(bot.settings.secret())
     app.state.limits = Limits(bot.settings)
     errors.install(app)
-    app.mount("/static", CachedFiles(directory=site_pages.assets.folder), name="static")
+    app.mount("/static", CachedFiles(site_pages.assets), name="static")
     openapi.mount(app)
     icon = site_pages.assets.url("icon.svg")
     app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)

@@ -146,6 +146,14 @@ def test_hosts_are_hosts(host: str | None, *, sane: bool) -> None:
     assert (host_name(host) is not None) is sane
 
 
+@pytest.mark.parametrize("second", ["evil.example", "here"])
+def test_a_request_has_one_host(client: httpx.Client, second: str) -> None:
+    """A proxy might go by the other one, even where both say the same."""
+    assert client.get("/about", headers=[("host", "here"), ("host", second)]).status_code == 400
+    assert client.get("/healthz", headers=[("host", "here"), ("host", second)]).status_code == 400
+    assert client.get("/about", headers=[("host", "here")]).status_code == 200
+
+
 def test_a_site_with_names_answers_to_no_other(bot: Bot) -> None:
     """Whoever leads another name to our address reads nothing; machines ask by address."""
     named = Bot(
