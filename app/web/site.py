@@ -63,7 +63,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
     app.state.keys = Keys(bot.settings.secret())
     app.state.limits = Limits(bot.settings)
     errors.install(app)
-    app.mount("/static", CachedFiles(site_pages.assets), name="static")
+    app.mount("/static", CachedFiles(directory=site_pages.assets.folder), name="static")
     openapi.mount(app)
     icon = site_pages.assets.url("icon.svg")
     app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)

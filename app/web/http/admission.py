@@ -45,7 +45,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request when it has a place."""
-        if scope["type"] != "http" or scope["path"] in FOR_MACHINES:
+        if scope["type"] != "http" or scope["path"] in FOR_MACHINES or scope["path"].startswith("/static/"):
             await self._app(scope, receive, send)
             return
         request = Request(scope)

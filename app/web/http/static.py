@@ -39,13 +39,14 @@ class CachedFiles(StaticFiles):
     While a release rolls, a page of the new one may be sent the old one's file: no cache may keep that for good.
     """
 
-    def __init__(self, assets: Assets) -> None:
-        super().__init__(directory=assets.folder)
-        self._assets = assets
-
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, or 404."""
         response = await super().get_response(path, scope)
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("v")
-        response.headers["Cache-Control"] = FOREVER if asked == [self._assets.version(path)] else "public, no-cache"
+        kept = FOREVER if asked is not None and asked == [self._version(path)] else "public, no-cache"
+        response.headers["Cache-Control"] = kept
         return response
+
+    def _version(self, path: str) -> str | None:
+        file, found = self.lookup_path(path)
+        return _digest(Path(file), found.st_mtime_ns) if found else None
