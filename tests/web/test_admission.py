@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -68,6 +69,11 @@ def waiting(admission: Admission) -> int:
     return sum(map(len, admission._lines.values()))
 
 
+def stand(admission: Admission, inside: int, before: int) -> bool:
+    """Are so many inside, and so many before it?"""
+    return (admission._inside, waiting(admission)) == (inside, before)
+
+
 def test_who_cannot_be_answered_in_time_is_told_so(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """503 with Retry-After, as JSON or as a page; nothing of it is stored, and what is acknowledged is."""
     with crowded(bot, monkeypatch, room=2, wait=0.2) as (site, _), ThreadPoolExecutor(12) as pool:
@@ -107,7 +113,7 @@ def test_addresses_take_turns_and_visitors_within(bot: Bot, monkeypatch: pytest.
         with bot.transaction():
             for n, (name, address, said) in enumerate(many + others):
                 crowd.append(pool.submit(teach, site, name, address, **said))
-                until(lambda n=n: (admission._inside, waiting(admission)) == (1, n))
+                until(partial(stand, admission, 1, n))
         assert [one.result().status_code for one in crowd] == [202] * 6
 
     assert taught(bot) == ["가0", "가1", "다", "나", "가2", "가3"]
@@ -150,7 +156,7 @@ def test_who_is_slow_holds_no_place(bot: Bot, monkeypatch: pytest.MonkeyPatch, h
                 slow.connect((httpx.URL(site).host, httpx.URL(site).port or 0))
                 slow.sendall(SLOW[how].encode())
             assert [httpx.get(f"{site}/about", timeout=PATIENCE).status_code for _ in range(3)] == [200, 200, 200]
-        until(lambda: (admission._inside, waiting(admission)) == (0, 0))
+        until(partial(stand, admission, 0, 0))
 
 
 @pytest.mark.nightly

@@ -121,7 +121,7 @@ def open_at(site: str) -> int:
     """How many connections this process holds open at the site's end."""
     port = urlsplit(site).port
     held = psutil.Process().net_connections("tcp")
-    return sum(1 for one in held if one.laddr and one.laddr.port == port and one.raddr)
+    return sum(bool(one.raddr) and one.laddr[1:] == (port,) for one in held)
 
 
 def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
