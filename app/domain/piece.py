@@ -17,7 +17,8 @@ class PieceLine:
     text: str
     poem: str | None
     """None: that poem has a human's words in it, to which no page leads."""
-    version: int
+    version: int | None
+    """None: it isn't told yet; see `Poem.version`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,5 +42,5 @@ class Piece:
 
     @property
     def versions(self) -> tuple[int, ...]:
-        """Numbers of the versions that wrote its lines."""
-        return tuple(sorted({line.version for line in self.lines}))
+        """Numbers of the versions that wrote its lines, as far as they are told."""
+        return tuple(sorted({line.version for line in self.lines if line.version is not None}))
