@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.schedule import Schedule
 from app.domain.trial import TrialRules
 
 WEAKEST_SECRET = 32
@@ -122,7 +123,7 @@ class Settings(BaseSettings):
     precision: Annotated[
         Literal["int8", "fp32"], Field(description="Arithmetic of the engine; int8 is several times faster.")
     ] = "int8"
-    slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 64
+    slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 192
     queue: Annotated[int, Field(ge=1, description="Poems that may wait for a slot before the site answers 503.")] = 256
     hosts: Annotated[
         str, Field(description="Comma-separated names that the site answers to; empty: whatever it is called by.")
@@ -163,6 +164,13 @@ class Settings(BaseSettings):
     def trial_rules(self) -> TrialRules:
         """When a trial is over."""
         return TrialRules(longest=timedelta(days=self.trial_days), impressions=self.trial_impressions)
+
+    @property
+    def schedule(self) -> Schedule:
+        """When runs start by themselves."""
+        return Schedule(
+            every=timedelta(hours=self.retrain_every) if self.retrain_every else None, after=self.retrain_after
+        )
 
     @property
     def database(self) -> str:
