@@ -220,6 +220,12 @@ def _flash(request: Request) -> str | None:
     return code if _FLASH.fullmatch(code) else None
 
 
+def local_path(path: str) -> str:
+    """*path* if it is one of ours, else the first page: nobody is sent elsewhere."""
+    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 500
+    return path if ours else "/"
+
+
 def see_other(path: str) -> RedirectResponse:
     """Redirect with 303: the browser fetches *path*. The answer to a form."""
     return RedirectResponse(path, 303)
