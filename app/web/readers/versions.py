@@ -1,8 +1,9 @@
-"""Is it learning? Versions and their figures, trials and their evidence, samples from the same seeds side by side."""
+"""자라는 중: is it getting better? The answer, then one seed by several versions, then figures, trials and evidence."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app.domain.version import growth
 from app.store.runs import Runs
 from app.store.tastes import Tastes
 from app.store.trials import Trials
@@ -12,32 +13,37 @@ from app.web.http.page import page
 from app.web.readers import charts
 
 router = APIRouter(include_in_schema=False)
-BESIDE = 4
-"""Versions whose poems of the same seeds stand side by side: the base, and the newest."""
 
 
 @router.get("/{voice}/versions")
-def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
-    """All versions, the rejected too; trials; and the same seeds written by several versions."""
+def versions(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
+    """All versions, the rejected too; trials; and one seed written by several versions."""
     with bot.reading() as session:
         store = Versions(session)
         found, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
+        receptions = store.receptions(voice)
         runs, trials = Runs(session).of_voice(voice), Trials(session).of_voice(voice)
         taste, effect = Tastes(session).newest(voice), Tastes(session).effect(voice)
-    numbers = sorted(samples)
-    beside = numbers if len(numbers) <= BESIDE else [numbers[0], *numbers[1 - BESIDE :]]
+    on_trial = next((one for one in trials if one.state == "running"), None)
+    champion = next((one.number for one in found if one.champion), 0)
+    newest = on_trial.challenger if on_trial else max(samples, default=0)
+    beside = [number for number in sorted({0, champion, newest}) if number in samples]
     seeds = min((len(samples[number]) for number in beside), default=0)
+    chosen = int(seed) % seeds if seeds and seed.isascii() and seed.isdigit() and len(seed) < 6 else 0
     return page(
         request,
         "versions.html",
         versions=found,
+        growth=growth(found, receptions),
+        champion=champion,
         history=history,
         runs=runs,
         trials=trials,
+        on_trial=on_trial,
         taste=taste,
         effect=effect,
-        beside=beside,
-        seeds=[[samples[number][seed] for number in beside] for seed in range(seeds)],
+        beside=[(number, samples[number][chosen]) for number in beside] if seeds else [],
+        another=(chosen + 1) % seeds if seeds > 1 else None,
     )
 
 
