@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.run import Cause, Claim, Progress, RunReport, RunState
-from app.domain.schedule import Schedule
 from app.domain.verdict import Verdict
 from app.store import session as units
 from app.store.audit import Audit
@@ -102,8 +101,7 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
     What is due says `app/domain/schedule.py`; a voice whose last version is on trial waits for what readers say of it.
     *at*: as if it were then (default: now, by the database's clock).
     """
-    hours = bot.settings.retrain_every
-    schedule = Schedule(every=timedelta(hours=hours) if hours else None, after=bot.settings.retrain_after)
+    schedule = bot.settings.schedule
     with bot.transaction() as session:
         now = at or told_by(session)
         runs, versions, feedback = Runs(session), Versions(session), FeedbackStore(session)

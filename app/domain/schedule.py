@@ -11,6 +11,18 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """When the next run starts by itself: by the count or by the clock, whichever comes first."""
+
+    new: int
+    """Ticks and poems since the last version."""
+    missing: int | None
+    """So many more start it; None: the count starts none."""
+    at: datetime | None
+    """Then it starts if anything is new; None: the clock starts none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When runs start by themselves."""
 
@@ -36,6 +48,12 @@ class Schedule:
         if self.every is not None and now - since >= self.every:
             return Cause.SCHEDULE
         return None
+
+    def outlook(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Outlook:
+        """What is still missing until the next run; the same rule, told in advance."""
+        since = max(_credible(moment, now) for moment in (last_version, last_run) if moment)
+        at = max(now, since + self.every) if self.every is not None else None
+        return Outlook(new, max(0, self.after - new) if self.after else None, at)
 
 
 def _credible(moment: datetime, now: datetime) -> datetime:

@@ -321,6 +321,8 @@ class SubmissionRow(Base):
     created: Mapped[datetime]
     decided: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(60))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    """Why it was declined: a `Decline`, or the moderator's own words."""
 
 
 class SketchRow(Base):
@@ -345,6 +347,8 @@ class PieceRow(Base):
     created: Mapped[datetime]
     decided: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(60))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    """Why it was declined: a `Decline`, or the moderator's own words."""
 
 
 class PieceLineRow(Base):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from pathlib import Path
 from typing import Any, cast
 
@@ -66,13 +66,24 @@ class Frame:
         return found
 
 
+def zone_of(lang: str) -> tzinfo:
+    """The zone of all times on a page: Korea's on Korean pages, UTC on others."""
+    return KOREA if lang == "ko" else UTC
+
+
+def midnight(request: Request) -> datetime:
+    """When today began, in the zone of this page."""
+    return datetime.now(zone_of(language_of(request))).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 @pass_context
 def moment(context: Context, at: datetime) -> Markup:
-    """A date and a time: Korea's on Korean pages, UTC on others."""
+    """A date and a time, in the page's zone."""
+    here = at.astimezone(zone_of(context.get("lang", "")))
     if context.get("lang") == "ko":
-        shown = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
+        shown = format_datetime(here, "yyyy년 M월 d일 HH:mm", locale="ko")
     else:
-        shown = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
+        shown = format_datetime(here, "d MMM yyyy, HH:mm 'UTC'", locale="en")
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
 
 

@@ -1,5 +1,8 @@
 """자라는 중: is it getting better? The answer, then one seed by several versions, then figures, trials and evidence."""
 
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
@@ -15,6 +18,25 @@ from app.web.readers import charts
 router = APIRouter(include_in_schema=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Poems that several versions wrote of one seed, as readers would get them."""
+
+    poems: tuple[tuple[int, Sequence[str]], ...]
+    """Number of the version, and its lines; fewer than two say nothing."""
+    another: int | None
+    """The next seed."""
+
+
+def side_by_side(samples: Mapping[int, Sequence[Sequence[str]]], numbers: Collection[int], seed: str = "") -> Beside:
+    """What those versions wrote of one seed; versions without samples are left out."""
+    shown = [number for number in sorted(numbers) if samples.get(number)]
+    seeds = min((len(samples[number]) for number in shown), default=0)
+    chosen = int(seed) % seeds if seeds and seed.isascii() and seed.isdigit() and len(seed) < 6 else 0
+    poems = tuple((number, samples[number][chosen]) for number in shown)
+    return Beside(poems, (chosen + 1) % seeds if seeds > 1 else None)
+
+
 @router.get("/{voice}/versions")
 def versions(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
     """All versions, the rejected too; trials; and one seed written by several versions."""
@@ -27,9 +49,6 @@ def versions(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTML
     on_trial = next((one for one in trials if one.state == "running"), None)
     champion = next((one.number for one in found if one.champion), 0)
     newest = on_trial.challenger if on_trial else max(samples, default=0)
-    beside = [number for number in sorted({0, champion, newest}) if number in samples]
-    seeds = min((len(samples[number]) for number in beside), default=0)
-    chosen = int(seed) % seeds if seeds and seed.isascii() and seed.isdigit() and len(seed) < 6 else 0
     return page(
         request,
         "versions.html",
@@ -42,8 +61,7 @@ def versions(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTML
         on_trial=on_trial,
         taste=taste,
         effect=effect,
-        beside=[(number, samples[number][chosen]) for number in beside] if seeds else [],
-        another=(chosen + 1) % seeds if seeds > 1 else None,
+        beside=side_by_side(samples, {0, champion, newest}, seed),
     )
 
 
