@@ -140,6 +140,9 @@ def test_the_desk_shows_it_live_and_can_end_it(keeper: Reader, bot: Bot, trial: 
     assert " style=" not in chart.text
     assert 'viewBox="0 0 380 300"' in keeper.open("/desk/sibot/trial.svg?narrow=1").text
     assert "정말 그만두기" in page.text
+    assert "겨루기가 결론 없이 끝나고" in page.text
+    assert "봄비가 온다" in page.text
+    assert "눈이 온다" in page.text
     ending = form(page, "/trial/stop")
     assert "관리자가 그만두게 했습니다" in keeper.send(ending).text
     keeper.send(ending)
