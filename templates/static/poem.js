@@ -92,7 +92,7 @@ async function show(url) {
   const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!page || !page.getElementById("poem")) return location.assign(url);
   const { id } = document.activeElement;
-  for (const part of ["poem", "what-is"])
+  for (const part of ["poem", "after"])
     document.getElementById(part)?.replaceWith(page.getElementById(part) ?? "");
   article = document.getElementById("poem");
   document.title = page.title;
