@@ -31,9 +31,11 @@ def test_the_network_reads_what_one_types(reader: Reader) -> None:
 def test_the_page_opens_with_a_line_of_its_own(reader: Reader) -> None:
     """Nobody need type anything: it reads what the version that serves wrote, and the box stays empty."""
     reader.open("/sibot")
-    first = lines(reader.open("/sibot"))[0]
+    home = reader.open("/sibot")
+    first = lines(home)[0]
+    assert 'href="/learn?voice=sibot"' in home.text
 
-    page = reader.open("/learn").text
+    page = reader.open("/learn?voice=sibot").text
 
     shown = re.search(r'<p class="surprise"[^>]*>(.*?)</p>', page, re.DOTALL)
     assert shown is not None
