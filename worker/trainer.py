@@ -202,7 +202,7 @@ def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int, temperatu
     Drawn from the network alone; what readers get goes through the engine.
     """
     dice = torch.Generator().manual_seed(seed)
-    allowed = torch.from_numpy(vocabulary.grammar.allowed)
+    allowed = torch.tensor(vocabulary.grammar.allowed)
     state, grammar, said = network.silence(1), 0, [END]
     with torch.no_grad():
         for _ in range(RECITED_SYMBOLS):
