@@ -170,9 +170,8 @@ class Versions:
         )
         owner.champion_id = row.id
         trial = update(TrialRow).where(TrialRow.voice == voice, TrialRow.state == TrialState.RUNNING)
-        impatient = TrialRow.challenger_id == row.id
-        reason = case((impatient, TrialEnd.PROMOTED), else_=TrialEnd.CHAMPION_CHANGED)
-        over = {"state": TrialState.STOPPED, "reason": reason, "ended": now}
+        ended = case((TrialRow.challenger_id == row.id, TrialEnd.PROMOTED), else_=TrialEnd.CHAMPION_CHANGED)
+        over = {"state": TrialState.STOPPED, "reason": ended, "ended": now}
         self._session.execute(trial.values(**over).execution_options(synchronize_session=False))
         self._session.flush()
 
@@ -215,7 +214,7 @@ class Versions:
     def lesson_of(self, poem: str) -> Mapping[str, object]:
         """What the version that wrote a poem was taught. Raises UnknownPoem."""
         wrote = select(VersionRow.lesson).join(PoemRow, PoemRow.version_id == VersionRow.id).where(PoemRow.id == poem)
-        found = self._session.scalar(wrote)
+        found: Mapping[str, object] | None = self._session.scalar(wrote)
         if found is None:
             raise UnknownPoem(poem)
         return found

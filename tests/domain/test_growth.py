@@ -90,7 +90,7 @@ def test_one_reader_is_one_opinion() -> None:
 
     assert alike
     assert split
-    assert (alike.mean, split.mean) == (pytest.approx(7 / 3), pytest.approx(7 / 3))
+    assert alike.mean == split.mean == pytest.approx(7 / 3)
     # Spread of ticks about the rate, a reader: 0.5 of 3.5 and 0.5 of 1.5 on average; over 60 readers.
     assert alike.high / alike.mean == pytest.approx(2.71828 ** (1.96 * ((1 / 49 + 1 / 9) / 59) ** 0.5), rel=1e-4)
     assert split.low < alike.low < 7 / 3 < alike.high < split.high
