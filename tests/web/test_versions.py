@@ -200,6 +200,7 @@ def test_a_page_speaks_of_the_version_that_wrote_its_poem(reader: Reader, bot: B
     """In a trial that is not always the champion: the slip, the lesson and the foot name one version."""
     reader.open("/sibot")
     mine = Keys(bot.settings.secret()).read_visitor(reader.client.cookies["visitor"])
+    assert mine is not None
     line = WrittenLine(slot=0, text="눈이 온다", logprob=-9.0, chance=1.0)
     written = Writing("sibot", _id(bot, 1), 7, 0.8, (line,), trial=trial)
     poem = actions.poems.store(bot, Wish(), written, by=Visitor(mine, returned=True, address=""))

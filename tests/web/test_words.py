@@ -130,7 +130,7 @@ def test_every_line_of_the_log_has_its_sentence() -> None:
     """What the worker writes into a run's log is read in the page's language; what has no sentence, as it stands."""
     source = '{% from "partials/words.html" import run_said with context %}{{ run_said(one) }}'
     moment = datetime(2026, 11, 24, tzinfo=UTC)
-    facts = defaultdict(lambda: "1")
+    facts: dict[str, str] = defaultdict(lambda: "1")
     for kind in SENTENCES.keys() - {"step", "writes"}:  # drawn as a curve, and shown as poems
         assert HANGUL.search(said(source, one=LogLine(moment, "plain", kind, facts))), kind
     assert "plain" in said(source, one=LogLine(moment, "plain", "", {}))
