@@ -157,7 +157,7 @@ def test_the_author_reads_why_it_was_declined(keeper: Reader, reader: Reader, cl
     keeper.send(second, status="rejected", reason="rights", words="같은 시를 이미 읽었어요")
 
     assert "지은이의 허락이 있어야" in reader.open(sheets[0]).text
-    assert "author&#39;s permission" in reader.client.get(sheets[0], headers={"accept-language": "en"}).text
+    assert "author's permission" in reader.client.get(sheets[0], headers={"accept-language": "en"}).text
     assert "같은 시를 이미 읽었어요" in reader.open(sheets[1]).text
     assert "지은이의 허락이 있어야" in keeper.open("/desk/audit").text
     assert keeper.open("/desk/submissions?status=rejected&every=1").text.count(" checked>") == 2
