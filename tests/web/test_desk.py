@@ -346,6 +346,8 @@ def test_the_admin_api_moderates(client: httpx.Client, reader: Reader, bearer: d
     call = f"/api/v1/admin/submissions/{waiting[0]['id']}"
     assert client.post(f"{call}/approve", headers=bearer).json()["status"] == "approved"
     assert client.post(f"{call}/reject", headers=bearer).json()["status"] == "rejected"
+    refused = client.post(f"{call}/reject", headers=bearer, json={"reason": "hurtful"}).json()
+    assert (refused["status"], refused["reason"]) == ("rejected", "hurtful")
     assert client.get("/api/v1/admin/submissions?status=waiting", headers=bearer).json() == []
     assert client.post("/api/v1/admin/submissions/999/approve", headers=bearer).status_code == 404
     assert client.get("/api/v1/admin/submissions?status=eaten", headers=bearer).status_code == 422
