@@ -70,10 +70,12 @@ PROBE_STEPS = 3
 """Training steps that measure the machine; the first warms it up and does not count."""
 SAVE_EVERY = 30.0
 """Seconds of training that a kill may cost."""
-RECITALS = 8
+RECITALS = 6
 """Times in a training that the network recites a poem for the desk."""
-RECITED, RECITED_SYMBOLS = 7, 120
+RECITED, RECITED_SYMBOLS = 7, 80
 """Seed of that poem, and the most symbols of it."""
+RECITAL_SHARE = 0.03
+"""Of the training's time so far that recitals may take; on a machine that has no time for them there are fewer."""
 NICENESS = 10
 """The worker shares its machine with the site; pages go first."""
 
@@ -187,10 +189,16 @@ def train(
     torch.manual_seed(seed)
     training = Training(network_of(base, dropout=DROPOUT), corpus, plan, device=device, base=network_of(base))
 
+    began, spent = time.monotonic(), 0.0
+
     def watch_and_recite(at: Progress) -> None:
+        nonlocal spent
         watch(at)
-        if recited is not None and at.step % max(1, at.of // RECITALS) == 0:
+        due = at.step % max(1, at.of // RECITALS) == 0 and spent <= RECITAL_SHARE * (time.monotonic() - began)
+        if recited is not None and due:
+            start = time.monotonic()
             recited(at.step, recite(training.averaged(), base.vocabulary, seed=RECITED))
+            spent += time.monotonic() - start
 
     network = _run(training, watch_and_recite, kept) if kept else training.run(watch_and_recite)
     return Taught(network.cpu(), schedule.summary())
@@ -213,7 +221,8 @@ def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int, temperatu
                 break
             grammar = int(vocabulary.grammar.follows[grammar, symbol])
             said.append(symbol)
-    return [line.strip() for line in vocabulary.decode(said[1:]).splitlines() if line.strip()][:LINES]
+    lines = (line.strip() for line in vocabulary.decode(said[1:]).splitlines())
+    return [line for line in lines if line and not line.startswith("#")][:LINES]  # some of its texts have titles
 
 
 def _plan(seed: int, device: str) -> Plan:
