@@ -186,7 +186,7 @@ def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot) -> None:
     told = [log_line(one) for one in ended.said]
     assert [one.text for one in told if not one.kind] == []
     assert {"lesson", "step", "writes", "taught", "base", "candidate", "liking"} <= {one.kind for one in told}
-    assert losses(told)[-1][0] == max(int(one.facts["step"]) for one in told if one.kind == "writes")
+    assert len(losses(told)) == len([one for one in told if one.kind == "step"]) > 1
 
 
 def test_whom_the_champion_was_taught_is_not_asked(bot: Bot) -> None:
