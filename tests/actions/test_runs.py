@@ -1,7 +1,7 @@
 """Starting runs: when something is due, once, and not for ever."""
 
 import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -9,7 +9,6 @@ from app.actions import runs, trials
 from app.actions.submissions import teach
 from app.domain.errors import UnknownVoice
 from app.domain.run import Cause, RunReport, RunState
-from app.domain.schedule import Outlook, Schedule
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
 from app.store.runs import Runs
@@ -109,22 +108,6 @@ def test_a_schedule_counts_from_the_last_run(world: World) -> None:
 
     world.clock.forward(hours=23)
     assert len(sweep(world, hours=24)) == 2
-
-
-def test_the_next_run_is_foretold(world: World) -> None:
-    """What is missing and when, by the rule that starts it; a time that has passed is now."""
-    moment = world.clock.now
-    schedule = Schedule(every=timedelta(hours=24), after=5)
-    early, late = moment + timedelta(hours=1), moment + timedelta(hours=30)
-
-    def ahead(new: int, now: datetime, last_run: datetime | None = None) -> Outlook:
-        return schedule.outlook(new=new, last_run=last_run, last_version=moment, now=now)
-
-    assert ahead(2, early) == Outlook(2, 3, moment + timedelta(hours=24))
-    assert ahead(9, late) == Outlook(9, 0, late)
-    assert ahead(9, late, moment + timedelta(hours=20)).at == moment + timedelta(hours=44)
-    off = Schedule(every=None, after=0)
-    assert off.outlook(new=1, last_run=None, last_version=moment, now=early) == Outlook(1, None, None)
 
 
 def test_a_broken_lesson_does_not_train_for_ever(world: World) -> None:

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from app import actions
 from app.bootstrap import Bot, now
 from app.domain.version import VersionStatus
 from app.store.audit import Audit
 from app.store.counts import Counts
-from app.store.feedback import FeedbackStore
 from app.store.pieces import Pieces
 from app.store.pulses import Pulses
 from app.store.runs import Runs
@@ -48,8 +48,7 @@ def overview(request: Request, bot: Bot, error: Exception | None = None) -> HTML
         counts, versions, runs = Counts(session), Versions(session), Runs(session)
         voices = Voices(session).all()
         slugs = [voice.slug for voice in voices]
-        moment = now()
-        pulses, feedback, trials = Pulses(session).alive(moment), FeedbackStore(session), Trials(session)
+        pulses, trials = Pulses(session).alive(now()), Trials(session)
         on_trial = {slug: running for slug in slugs if (running := trials.running(slug))}
         known = {slug: versions.of_voice(slug) for slug in slugs}
         open_to_decide = {
@@ -60,15 +59,7 @@ def overview(request: Request, bot: Bot, error: Exception | None = None) -> HTML
             - {0, voice.champion}
             for voice in voices
         }
-        outlooks = {
-            slug: bot.settings.schedule.outlook(
-                new=feedback.new_since_champion(slug, moment),
-                last_run=runs.last_started(slug),
-                last_version=versions.newest_made(slug),
-                now=moment,
-            )
-            for slug in slugs
-        }
+        outlooks = {slug: actions.runs.outlook(bot, session, slug) for slug in slugs}
         context: dict[str, object] = {
             "counts": {v: {"today": counts.of(v, midnight(request)), "ever": counts.of(v, EVER)} for v in slugs},
             "versions": known,
