@@ -10,15 +10,15 @@ from sqlalchemy.orm import Session
 
 from app.domain.poem import Poem
 from app.domain.version import Rate, wilson
-from app.store.poems import SAID_BY_HUMANS, Poems, offset_of
+from app.store.poems import SAID_BY_HUMANS, Poems, is_told, offset_of, told
 from app.store.tables import (
+    TICK_OF_IMPRESSION,
     ImpressionRow,
     LineRow,
     PoemLineRow,
     PoemRow,
     TickRow,
     VersionRow,
-    VisitorRow,
     VoiceRow,
 )
 
@@ -33,8 +33,8 @@ class LovedLine:
     line: int
     text: str
     poem: str
-    version: int
-    """Number of the version that wrote it."""
+    version: int | None
+    """Number of the version that wrote it; None: it isn't told yet."""
     readers: int
     ticked: bool
     """Did this visitor tick it?"""
@@ -68,7 +68,7 @@ class _Ranked:
 
 
 class Loved:
-    """Queries for what readers love, ranked by different readers. Only visitors whose cookie came back count."""
+    """Queries for what readers love, ranked by different readers: those who count, says `app/domain/visitor.py`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -80,17 +80,29 @@ class Loved:
         readers = func.count()
         his = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
         rows = self._since(
-            select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, readers, his.correlate(LineRow))
+            select(
+                LineRow.id,
+                LineRow.text,
+                LineRow.poem_id,
+                VersionRow.number,
+                PoemRow.trial_id,
+                PoemRow.created,
+                readers,
+                his.correlate(LineRow),
+            )
             .join(TickRow, TickRow.line_id == LineRow.id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .join(VersionRow, VersionRow.id == LineRow.version_id)
             .where(PoemRow.voice == voice)
-            .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number)
+            .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, PoemRow.trial_id, PoemRow.created)
             .order_by(readers.desc(), LineRow.id.desc())
             .limit(limit),
             since,
         )
-        return [LovedLine(*row) for row in self._session.execute(rows)]
+        return [
+            LovedLine(line, text, poem, told(number, trial, created), by, bool(ticked))
+            for line, text, poem, number, trial, created, by, ticked in self._session.execute(rows)
+        ]
 
     def poems(
         self, voice: str, visitor: str | None, *, since: datetime | None = None, limit: int = 10
@@ -138,7 +150,7 @@ class Loved:
         if version is not None:
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             rows = rows.join(VersionRow, VersionRow.id == PoemRow.version_id)
-            rows = rows.where(VersionRow.number == version, VersionRow.base == base)
+            rows = rows.where(VersionRow.number == version, VersionRow.base == base, is_told())
         ranked = [_Ranked(*row) for row in self._session.execute(self._since(rows, since))]
         lines_of: dict[str, set[int]] = {one.id: set() for one in ranked}
         for poem, line in self._session.execute(
@@ -160,8 +172,7 @@ class Loved:
             for row in self._session.execute(
                 select(PoemLineRow.poem_id, func.count(ImpressionRow.visitor_id.distinct()).label("readers"))
                 .join(ImpressionRow, ImpressionRow.line_id == PoemLineRow.line_id)
-                .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
-                .where(PoemLineRow.poem_id.in_(ids), VisitorRow.returned.is_not(None))
+                .where(PoemLineRow.poem_id.in_(ids), ImpressionRow.counted)
                 .group_by(PoemLineRow.poem_id)
             )
         }
@@ -173,7 +184,6 @@ class Loved:
 
     @staticmethod
     def _since(rows: Any, since: datetime | None) -> Any:
-        """Ticks that stand, of readers, after *since*."""
-        rows = rows.join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
-        rows = rows.where(~TickRow.taken_back, VisitorRow.returned.is_not(None))
+        """Ticks that stand, of readers who count, after *since*."""
+        rows = rows.join(ImpressionRow, TICK_OF_IMPRESSION).where(~TickRow.taken_back, ImpressionRow.counted)
         return rows if since is None else rows.where(TickRow.at >= since)

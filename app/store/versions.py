@@ -3,27 +3,28 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import ColumnElement, case, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
 from app.domain.lesson import LessonItem
 from app.domain.rollback import Move
-from app.domain.trial import TrialEnd, TrialState
+from app.domain.trial import VISIT, TrialEnd, TrialState
 from app.domain.verdict import Verdict
 from app.domain.version import LetIn, Reception, Version, VersionReport, VersionStatus, wilson
+from app.store.poems import is_told
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     HistoryRow,
     ImpressionRow,
     LessonItemRow,
+    LineRow,
     PoemRow,
     TickRow,
     TrialRow,
     VersionRow,
-    VisitorRow,
     VoiceRow,
 )
 
@@ -255,9 +256,8 @@ class Versions:
                     func.count(),
                     func.sum(case((TickRow.taken_back.is_(False), 1), else_=0)),
                 )
-                .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
                 .outerjoin(TickRow, TICK_OF_IMPRESSION)
-                .where(ImpressionRow.version_id.in_([row.id for row in rows]), VisitorRow.returned.is_not(None))
+                .where(ImpressionRow.version_id.in_([row.id for row in rows]), _counts())
                 .group_by(ImpressionRow.version_id)
             )
         }
@@ -272,9 +272,8 @@ class Versions:
             select(VersionRow.number.label("number"), func.count().label("n"), ticked.label("t"))
             .select_from(ImpressionRow)
             .join(VersionRow, VersionRow.id == ImpressionRow.version_id)
-            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
             .outerjoin(TickRow, TICK_OF_IMPRESSION)
-            .where(VersionRow.voice == voice, VersionRow.base == owner.base, VisitorRow.returned.is_not(None))
+            .where(VersionRow.voice == voice, VersionRow.base == owner.base, _counts())
             .group_by(VersionRow.number, ImpressionRow.visitor_id)
             .subquery()
         )
@@ -295,6 +294,12 @@ class Versions:
             .group_by(HistoryRow.version_id)
         )
         return {version: "readers" if preferred else "admin" for version, preferred in served}
+
+
+def _counts() -> ColumnElement[bool]:
+    """An ImpressionRow whose reader counts, and of which it is told who wrote the line."""
+    its_poem = exists().where(LineRow.id == ImpressionRow.line_id, PoemRow.id == LineRow.poem_id)
+    return ImpressionRow.counted & ((ImpressionRow.at <= datetime.now(UTC) - VISIT) | its_poem.where(is_told()))
 
 
 def _numbers(metrics: Mapping[str, float]) -> dict[str, float]:

@@ -50,7 +50,7 @@ def test_a_poem_with_a_seed_of_the_visitors_makes_none(world: World) -> None:
     poem = world.poem(ann, world.voice(), fixed_seed=True)
 
     with world.transaction() as session:
-        Poems(session).show(poem, bob, world.clock.now)
+        Poems(session).show(poem, bob, counted=True, now=world.clock.now)
     with world.reading() as session:
         for who in (ann, bob):
             assert not any(line.tickable for line in Poems(session).one(poem, who).lines)
@@ -81,7 +81,7 @@ def test_a_quotation_makes_no_impression_on_another_reader(world: World) -> None
     second = world.poem(ann, version, texts=(LINES[0], "새 행"), quoted={0: kept})
 
     with world.transaction() as session:
-        Poems(session).show(second, bob, world.clock.now)
+        Poems(session).show(second, bob, counted=True, now=world.clock.now)
     with world.reading() as session:
         assert [line.tickable for line in Poems(session).one(second, bob).lines] == [False, True]
 
@@ -93,7 +93,7 @@ def test_opening_a_permalink_twice_shows_it_once(world: World) -> None:
 
     for _ in range(2):
         with world.transaction() as session:
-            Poems(session).show(poem, bob, world.clock.now)
+            Poems(session).show(poem, bob, counted=True, now=world.clock.now)
     with world.reading() as session:
         assert all(line.tickable for line in Poems(session).one(poem, bob).lines)
 
@@ -175,7 +175,7 @@ def test_the_best_loved_come_first(world: World) -> None:
     by_one, by_two, never = (world.poem(ann, version) for _ in range(3))
     given = [(ann, by_one, slot) for slot in range(5)] + [(ann, by_two, 0), (bob, by_two, 0), (ann, never, 0)]
     with world.transaction() as session:
-        Poems(session).show(by_two, bob, world.clock.now)
+        Poems(session).show(by_two, bob, counted=True, now=world.clock.now)
         for who, poem, slot in given:
             line = Poems(session).one(poem, who).lines[slot].id
             Ticks(session).set(line, who, on=True, address="", now=world.clock.now)
@@ -201,7 +201,7 @@ def test_drafts_of_a_poem_count_once(world: World) -> None:
     second = world.poem(ann, version, quoted={0: kept})
     third = world.poem(ann, version, quoted={0: kept, 1: world.lines(second)[1]})
     with world.transaction() as session:
-        Poems(session).show(second, bob, world.clock.now)
+        Poems(session).show(second, bob, counted=True, now=world.clock.now)
         for who, line in ((ann, kept), (bob, world.lines(second)[2])):
             Ticks(session).set(line, who, on=True, address="", now=world.clock.now)
 

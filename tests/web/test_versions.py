@@ -1,6 +1,7 @@
 """The proof: versions, trials and effects as everybody sees them, and the trial as the admin does."""
 
 from base64 import b64encode
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
 from xml.etree import ElementTree as ET
@@ -197,20 +198,21 @@ def test_a_version_that_was_pushed_through_says_so_for_ever(
 
 
 def test_a_page_speaks_of_the_version_that_wrote_its_poem(reader: Reader, bot: Bot, trial: int) -> None:
-    """In a trial that is not always the champion: the slip, the lesson and the foot name one version."""
+    """In a trial that is not always the champion: title, label and foot name one version, or none while untold."""
     reader.open("/sibot")
     mine = Keys(bot.settings.secret()).read_visitor(reader.client.cookies["visitor"])
     assert mine is not None
     line = WrittenLine(slot=0, text="눈이 온다", logprob=-9.0, chance=1.0)
     written = Writing("sibot", _id(bot, 1), 7, 0.8, (line,), trial=trial)
-    actions.poems.store(bot, Wish(), written, by=Visitor(mine, returned=True, address=""))
+    pages = []
+    for hours in (0, 2):
+        then = replace(bot, clock=lambda hours=hours: now() - timedelta(hours=hours))
+        poem = actions.poems.store(then, Wish(), written, by=Visitor(mine, returned=True, address=""))
+        pages.append(reader.open(f"/poems/{poem.id}").text)
 
-    page = reader.open("/sibot").text
-
-    assert "눈이 온다" in page
-
-    assert "판 1은 고른 행 3개와 시 1편에서 배웠습니다." in page
-    assert "판 0" not in page
+    assert ["판 1" in page for page in pages] == [False, True]
+    assert ["겨루는 판" in page for page in pages] == [True, False]
+    assert not any("판 0" in page for page in pages)
 
 
 def _id(bot: Bot, number: int) -> int:

@@ -86,8 +86,8 @@ def _render(
 
 
 def _lesson(request: Request, poem: Poem, voice: VoiceReport) -> Mapping[str, object]:
-    """What the version that wrote the poem was taught; in a trial that is not always the champion."""
-    if poem.version == voice.champion:
+    """What the version that wrote the poem was taught; in a trial that is not always the champion, and not told."""
+    if poem.version in (voice.champion, None):
         return voice.lesson
     bot: Bot = request.app.state.bot
     with bot.reads(Versions) as versions:
