@@ -2,7 +2,8 @@
 
 from base64 import b64encode
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from xml.etree import ElementTree as ET
 
@@ -206,13 +207,17 @@ def test_a_page_speaks_of_the_version_that_wrote_its_poem(reader: Reader, bot: B
     written = Writing("sibot", _id(bot, 1), 7, 0.8, (line,), trial=trial)
     pages = []
     for hours in (0, 2):
-        then = replace(bot, clock=lambda hours=hours: now() - timedelta(hours=hours))
+        then = replace(bot, clock=partial(_ago, hours))
         poem = actions.poems.store(then, Wish(), written, by=Visitor(mine, returned=True, address=""))
         pages.append(reader.open(f"/poems/{poem.id}").text)
 
     assert ["판 1" in page for page in pages] == [False, True]
     assert ["겨루는 판" in page for page in pages] == [True, False]
     assert not any("판 0" in page for page in pages)
+
+
+def _ago(hours: int) -> datetime:
+    return now() - timedelta(hours=hours)
 
 
 def _id(bot: Bot, number: int) -> int:
