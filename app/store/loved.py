@@ -76,7 +76,7 @@ class Loved:
     def lines(
         self, voice: str, visitor: str | None = None, *, since: datetime | None = None, limit: int = 20
     ) -> list[LovedLine]:
-        """The lines that most readers ticked, of those ticked after *since*."""
+        """The lines that most readers ticked, of those ticked after *since*; none leads to a human's words."""
         readers = func.count()
         his = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
         rows = self._since(
@@ -93,7 +93,7 @@ class Loved:
             .join(TickRow, TickRow.line_id == LineRow.id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .join(VersionRow, VersionRow.id == LineRow.version_id)
-            .where(PoemRow.voice == voice)
+            .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
             .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, PoemRow.trial_id, PoemRow.created)
             .order_by(readers.desc(), LineRow.id.desc())
             .limit(limit),
