@@ -23,8 +23,8 @@ def sit_down(page: Page, admin: str) -> None:
     expect(page).to_have_url(re.compile("/desk/login"))
     page.get_by_label("이름").fill(admin)
     page.get_by_label("비밀번호").fill(PASSWORD)
-    page.get_by_role("button", name="들어가기").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("한눈에")
+    page.get_by_role("button", name="로그인").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("현황")
 
 
 def strike(page: Page, key: str) -> None:
@@ -60,7 +60,7 @@ def test_a_wrong_password_is_told(page: Page, admin: str) -> None:
     page.goto("/desk/login")
     page.get_by_label("이름").fill(admin)
     page.get_by_label("비밀번호").fill("wrong")
-    page.get_by_role("button", name="들어가기").click()
+    page.get_by_role("button", name="로그인").click()
 
     expect(page.get_by_role("alert")).to_contain_text("이름이나 비밀번호가 맞지 않습니다")
     expect(page.get_by_label("이름")).to_have_value(admin)
@@ -76,7 +76,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
     page = new_page(viewport=DESKTOP, java_script_enabled=script)
     sit_down(page, admin)
     take_in(page)
-    page.get_by_role("link", name="한눈에").click()
+    page.get_by_role("link", name="현황").click()
     page.get_by_role("button", name="배우기 시작").click()
     expect(page.get_by_text("차례를 기다림")).to_be_visible()
 
@@ -86,7 +86,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
 
     expect(page.locator("[data-log]")).to_contain_text("1 poems")
     expect(page.get_by_role("heading", name="심사")).to_be_visible()
-    page.get_by_role("link", name="일지").click()
+    page.get_by_role("link", name="활동 기록").click()
     expect(page.get_by_role("listitem").filter(has_text="배움을 시작함")).to_be_visible()
     reader.reload()
     expect(reader.get_by_text(re.compile("판 [0-9]+이 배웠습니다|다음 판이 배웁니다"))).to_be_visible()
@@ -96,8 +96,8 @@ def test_a_run_is_stopped_before_it_began(page: Page, admin: str) -> None:
     """A run that nobody has taken up ends at once when it is cancelled."""
     sit_down(page, admin)
     page.get_by_role("button", name="배우기 시작").click()
-    page.get_by_text("그만 배우기", exact=True).click()
-    page.get_by_role("button", name="정말 그만 배우기").click()
+    page.get_by_text("배움 멈추기", exact=True).click()
+    page.get_by_role("button", name="정말 멈추기").click()
 
     expect(page.locator("[data-state]")).to_have_text("그만둠")
 
@@ -107,7 +107,7 @@ def test_starting_twice_finds_the_run_under_way(page: Page, admin: str) -> None:
     sit_down(page, admin)
     page.get_by_role("button", name="배우기 시작").click()
     first = page.url
-    page.get_by_role("link", name="한눈에").click()
+    page.get_by_role("link", name="현황").click()
     page.get_by_role("button", name="배우기 시작").click()
 
     expect(page.get_by_role("status")).to_contain_text("이미 배우고 있습니다")
@@ -134,9 +134,9 @@ def test_poems_are_moderated_by_keys(new_page: NewPage, admin: str) -> None:
 
 
 def test_leaving_shuts_the_desk(page: Page, admin: str) -> None:
-    """After 나가기 the desk asks for the password again."""
+    """After 로그아웃 the desk asks for the password again."""
     sit_down(page, admin)
-    page.get_by_role("button", name="나가기").click()
+    page.get_by_role("button", name="로그아웃").click()
     page.goto("/desk/audit")
 
     expect(page).to_have_url(re.compile("/desk/login"))

@@ -47,7 +47,7 @@ def test_hello_is_watched(new_page: NewPage) -> None:
     assert page.url.endswith("/learn")
 
     page.get_by_role("button", name="새로 시작하기").click()
-    expect(page.get_by_text("걸음 0")).to_be_visible()
+    expect(page.get_by_text("0단계")).to_be_visible()
 
 
 @EVERYWHERE
@@ -85,7 +85,7 @@ def test_what_readers_love_is_found(new_page: NewPage, script: bool, size: Size)
         saved(page)
     else:
         send(page, "고른 행 저장")
-    page.get_by_role("link", name="시집", exact=True).click()
+    page.get_by_role("link", name="사랑받은 시", exact=True).click()
     for tab in ("이번 주", "지금까지 모두"):
         page.get_by_role("link", name=tab, exact=True).click()
         expect(page.locator(".loved")).to_contain_text(loved)

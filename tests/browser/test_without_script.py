@@ -103,12 +103,12 @@ def test_others_poems_are_browsed_and_ticked(new_page: NewPage) -> None:
 
     guest = new_page(java_script_enabled=False, viewport=DESKTOP)
     guest.goto("/sibot")
-    guest.get_by_role("link", name="모은 시", exact=True).click()
+    guest.get_by_role("link", name="시 읽기", exact=True).click()
     guest.locator("article", has_text=written[0]).get_by_role("link").first.click()
     assert lines(guest) == written
     line(guest, 0).click()
     send(guest, "고른 행 저장")
-    guest.get_by_role("link", name="책갈피").click()
+    guest.get_by_role("link", name="내 행").click()
     expect(guest.get_by_text(written[0])).to_be_visible()
     writer.reload()
     assert ticks(writer) == [False] * 5

@@ -8,7 +8,7 @@ from tests.web.reader import Reader, forms
 
 def hello(page_text: str) -> tuple[str, int]:
     """What the lab says, and after how many steps."""
-    said = re.search(r'class="said-word">(\w+)</span> <span class="soft">걸음 (\d+)', page_text)
+    said = re.search(r'class="said-word">(\w+)</span> <span class="soft">(\d+)단계', page_text)
     assert said is not None
     return said[1], int(said[2])
 
