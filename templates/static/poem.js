@@ -11,7 +11,8 @@ const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const json = { "Content-Type": "application/json" };
 let shown = location.pathname;
 let room = "";
-const CHARACTER = 34; // milliseconds a character takes to appear; a backlog goes faster
+let busy;
+const CHARACTER = 34; // milliseconds that the hand takes for a character, and twice that between words
 
 function tell(text, ...deeds) {
   at("said").replaceChildren(make("span", text), ...deeds);
@@ -42,7 +43,6 @@ async function send() {
       const box = article.querySelector(`input[value="${line}"]`);
       if (box) box.checked = was;
       tell(say.refused);
-      offer();
     } else if (memory[line].late) tell(say.saved);
     delete memory[line];
   }
@@ -58,7 +58,6 @@ function mark(box) {
   box.classList.toggle("fresh", box.checked);
   memory[box.value] = { on: box.checked, was: memory[box.value]?.was ?? !box.checked };
   keep(STORE, memory);
-  offer();
   const undo = make("button", say.undo, { type: "button", className: "plain" });
   undo.addEventListener("click", () => {
     box.checked = !box.checked;
@@ -70,11 +69,6 @@ function mark(box) {
   send();
 }
 
-function offer() {
-  const kept = ticked().length;
-  article.querySelector('[data-write="keep"]').hidden = !kept || kept === lines().length;
-}
-
 // --- the page: what the server wrote, with what only a script can do ---
 
 function dress() {
@@ -83,23 +77,33 @@ function dress() {
     const box = article.querySelector(`input[value="${line}"]`);
     if (box) box.checked = on;
   }
-  offer();
 }
 
-// Show the poem of an address as the server does; whoever had the focus keeps it.
-async function show(url) {
-  const answer = await fetch(url).catch(() => null);
+// Show the poem that a request was answered with, as the server does; whoever had the focus keeps it.
+async function show(asked, url) {
+  const answer = await asked.catch(() => null);
   const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!page || !page.getElementById("poem")) return location.assign(url);
+  if (!page?.getElementById("poem")) return url ? location.assign(url) : refuse(answer);
+  if (!url) arrive(answer.url);
   const { id } = document.activeElement;
   for (const part of ["poem", "what-is"])
     document.getElementById(part)?.replaceWith(page.getElementById(part) ?? "");
   article = document.getElementById("poem");
   document.title = page.title;
-  shown = new URL(url, location).pathname;
+  shown = location.pathname;
   at("lines").style.minHeight = room; // the page does not jump
   if (id) document.getElementById(id)?.focus({ preventScroll: true });
   dress();
+}
+
+function arrive(url) {
+  history.replaceState(null, "", `/poems/${article.dataset.poem}`);
+  history.pushState(null, "", url);
+}
+
+function refuse(answer) {
+  const seconds = answer?.headers.get("Retry-After");
+  tell(seconds ? say.limited.replace("{n}", seconds) : say.failed);
 }
 
 // --- writing ---
@@ -118,38 +122,40 @@ async function* events(body) {
   }
 }
 
-// What a form asks for, and the texts that stand already: slot -> text.
-function wished(form) {
-  const fields = new FormData(form);
+// What a form asks for, and the rows that stay: slot -> row. Ticked lines stay, whatever is written.
+function wished(form, submitter) {
+  const fields = new FormData(form, submitter);
   const wish = { lines: Math.max(lines().length, 5) };
-  const ways = article.querySelector("[name=temperature]:checked")?.value;
-  if (ways) wish.temperature = Number(ways);
-  let stay = [];
-  if (form.dataset.write === "new") wish.prime = fields.get("prime")?.trim() || null;
-  else if (form.dataset.write === "keep") stay = ticked();
-  else {
-    stay = lines().slice(0, fields.get("place") - 1);
-    wish.own = fields.get("own").trim();
-    wish.lines = Math.max(wish.lines, stay.length + 2);
+  const place = fields.get("place") - 1;
+  const own = fields.get("own")?.trim();
+  let stay = ticked();
+  if (place >= 0) {
+    stay = lines().filter((line, slot) => slot < place || (slot > place && stay.includes(line)));
+    if (own && own !== lines()[place]?.dataset.text) Object.assign(wish, { own, own_slot: place });
+    wish.lines = Math.min(16, Math.max(wish.lines, place + (wish.own && place >= lines().length - 1 ? 2 : 1)));
+  } else {
+    wish.prime = fields.get("prime")?.trim() || null;
+    if (fields.get("temperature")) wish.temperature = Number(fields.get("temperature"));
+    if (fields.get("fresh")) [stay, wish.lines] = [[], 5];
+    else if (stay.length === lines().length) return [];
   }
   wish.keep = stay.map((line) => Number(line.dataset.line));
-  const kept = new Map(stay.map((line) => [lines().indexOf(line), line.dataset.text]));
-  if (wish.own) kept.set(stay.length, wish.own);
+  const kept = new Map(stay.map((line) => [lines().indexOf(line), line]));
+  if (wish.own) kept.set(place, row(wish.own));
   return [wish, kept];
+}
+
+function row(text = "") {
+  const made = at("row").content.firstElementChild.cloneNode(true);
+  made.querySelector(".text").firstChild.textContent = text;
+  return made;
 }
 
 function begin(wish, kept) {
   const list = at("lines");
-  const rows = Array.from({ length: wish.lines }, (_, slot) => {
-    const row = at("row").content.firstElementChild.cloneNode(true);
-    row.querySelector(".text").textContent = kept.get(slot) ?? "";
-    return row;
-  });
-  const row = parseFloat(getComputedStyle(list).lineHeight);
-  room = `${Math.max(list.offsetHeight, 1.6 * row * wish.lines + row)}px`;
-  list.style.minHeight = room;
+  const rows = Array.from({ length: wish.lines }, (_, slot) => kept.get(slot) ?? row());
+  list.style.minHeight = room = `${list.offsetHeight}px`;
   article.classList.add("writing");
-  document.getElementById("next").replaceChildren();
   at("aloud").replaceChildren();
   list.replaceChildren(...rows);
   tell(say.writing);
@@ -157,19 +163,24 @@ function begin(wish, kept) {
   if (list.getBoundingClientRect().top < 0) article.scrollIntoView();
 }
 
-// Write at a reader's pace, though characters come in faster.
+// Write what is known of the poem at the pace of a hand. The place of a line is taken at once, so no word jumps.
 async function pen(queue) {
   for (;;) {
     const next = queue.shift();
     if (next?.end) return;
-    const row = next && lines()[next.slot];
-    if (!row) {
+    const line = next && lines()[next.slot];
+    if (!line) {
       await wait(10);
       continue;
     }
-    for (const line of lines()) line.classList.toggle("now", line === row);
-    row.querySelector(".text").textContent += next.character;
-    if (!still.matches) await wait(queue.length > 60 ? CHARACTER / 2 : CHARACTER);
+    const [ink, rest] = line.querySelector(".text").childNodes;
+    for (const one of lines()) one.classList.toggle("now", one === line);
+    rest.textContent = next.text;
+    for (const character of still.matches ? [next.text] : next.text) {
+      ink.textContent += character;
+      rest.textContent = rest.textContent.slice(character.length);
+      if (!still.matches) await wait((CHARACTER * (character === " " ? 2 : 1)) / (queue.length > 2 ? 2 : 1));
+    }
   }
 }
 
@@ -186,8 +197,7 @@ async function stream(wish, kept) {
   let poem;
   try {
     for await (const [event, data] of events(answer.body)) {
-      if (event === "text" && !kept.has(data.slot))
-        for (const character of data.delta) queue.push({ slot: data.slot, character });
+      if (event === "text" && !kept.has(data.slot)) queue.push({ slot: data.slot, text: data.delta });
       else if (event === "line") {
         at("aloud").append(make("p", data.text));
       } else if (event === "done") poem = data;
@@ -214,58 +224,108 @@ async function attempt(wish, kept, tries = 4) {
   }
 }
 
-let busy;
-
-async function write(form) {
+async function write(form, submitter) {
   if (busy) return;
+  const again = document.getElementById("again");
+  const [wish, kept] = wished(form, submitter);
+  if (!wish) {
+    const fresh = { type: "submit", name: "fresh", value: "yes", className: "plain" };
+    const button = make("button", say.fresh, fresh);
+    button.setAttribute("form", "write");
+    return tell(say.all, button);
+  }
   busy = true;
+  shut();
   const before = lines();
-  const button = form.querySelector("button");
-  button.setAttribute("aria-disabled", "true");
-  const [wish, kept] = wished(form);
+  again.setAttribute("aria-disabled", "true");
   begin(wish, kept);
   try {
     const poem = await attempt(wish, kept);
-    history.replaceState(null, "", `/poems/${article.dataset.poem}`);
-    history.pushState(null, "", poem.url);
-    await show(poem.url);
+    arrive(poem.url);
+    await show(fetch(poem.url), poem.url);
   } catch (error) {
     at("lines").replaceChildren(...before);
     article.classList.remove("writing");
-    button.removeAttribute("aria-disabled");
+    again.removeAttribute("aria-disabled");
     tell(error.status === 429 ? say.limited.replace("{n}", error.seconds) : say.failed);
   }
   busy = false;
+}
+
+// --- changing a line, where it stands ---
+
+const post = (form, submitter) =>
+  fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, submitter)) });
+
+// Open a line at once; three that could stand there come when they are written.
+async function open(form, button) {
+  shut();
+  const list = at("lines");
+  if (button.value > lines().length) list.append(make("li"));
+  const line = lines()[button.value - 1];
+  line.append(at("opened").content.firstElementChild.cloneNode(true));
+  const editor = at("editor");
+  const { own, place } = editor.querySelector("form").elements;
+  editor.opener = button;
+  place.value = button.value;
+  own.value = line.dataset.text ?? "";
+  const typing = matchMedia("(hover: hover)").matches; // else the keyboard would hide what comes
+  (typing ? own : editor).focus();
+  if (typing) own.select();
+  editor.scrollIntoView({ block: "nearest" });
+  const answer = await post(form, button).catch(() => null);
+  const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
+  const come = page.querySelector("[name=candidate]")?.form;
+  editor.querySelector(".candidates").replaceWith(come ?? "");
+  if (!come) refuse(answer);
+}
+
+function shut() {
+  const editor = at("editor");
+  if (!editor) return;
+  const line = editor.closest("li");
+  editor.opener.focus({ preventScroll: true });
+  (line.dataset.line ? editor : line).remove();
+}
+
+async function change(form, submitter) {
+  if (busy) return;
+  const { own, place } = at("editor").querySelector("form").elements;
+  const slot = place.value - 1;
+  if (submitter?.name === "how" && own.value.trim() === lines()[slot].dataset.text) return shut();
+  busy = true;
+  const asked = post(form, submitter);
+  await show(asked);
+  busy = false;
+  if (!at("editor")) lines()[slot]?.querySelector("input, button")?.focus({ preventScroll: true });
 }
 
 // --- what the reader does ---
 
 dress();
 send();
-if (location.hash === "#next") document.querySelector('[data-live="next"]')?.requestSubmit();
 addEventListener("change", (event) => {
   if (event.target.matches(".seal")) mark(event.target);
 });
 addEventListener("submit", (event) => {
-  if (!event.target.matches("form[data-write]")) return;
+  const { target: form, submitter } = event;
+  if (!form.matches("#write, #change, [data-change]")) return;
   event.preventDefault();
-  write(event.target);
+  if (form.id === "change") open(form, submitter);
+  else if (form.id === "write" || submitter?.value === "onward") write(form, submitter);
+  else change(form, submitter);
 });
 addEventListener("click", (event) => {
-  const deed = event.target.closest("[data-edit], [data-copy]");
+  const deed = event.target.closest("[data-close], [data-copy]");
   if (!deed) return;
   const { copy } = deed.dataset;
-  if (copy) {
-    const text = [...lines().map((line) => line.dataset.text), "", copy, ""].join("\n");
-    return navigator.clipboard.writeText(text).then(() => tell(say.copied));
+  if (!copy) {
+    event.preventDefault();
+    return shut();
   }
-  const line = deed.closest("li");
-  const own = document.getElementById("own");
-  at("ways").open = true;
-  own.form.elements.place.selectedIndex = lines().indexOf(line);
-  own.value = line.dataset.text;
-  own.focus();
-  own.select();
+  const text = [...lines().map((line) => line.dataset.text), "", copy, ""].join("\n");
+  navigator.clipboard.writeText(text).then(() => tell(say.copied));
 });
+addEventListener("keydown", (event) => event.key === "Escape" && shut());
 addEventListener("online", send);
-addEventListener("popstate", () => location.pathname !== shown && show(location.href));
+addEventListener("popstate", () => location.pathname !== shown && show(fetch(location.href), location.href));

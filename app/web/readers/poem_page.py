@@ -82,6 +82,7 @@ def _render(
         voice=voice,
         last_lesson=voice.lesson,
         learned=shown.learned,
+        welcome=shown.newcomer,
         home=home,
         draft=draft,
         boldness=_boldness(request, shown.poem.voice),
