@@ -86,7 +86,7 @@ async function show(asked, url) {
   if (!page?.getElementById("poem")) return url ? location.assign(url) : refuse(answer);
   if (!url) arrive(answer.url);
   const { id } = document.activeElement;
-  for (const part of ["poem", "what-is"])
+  for (const part of ["poem", "after"])
     document.getElementById(part)?.replaceWith(page.getElementById(part) ?? "");
   article = document.getElementById("poem");
   document.title = page.title;

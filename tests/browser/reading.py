@@ -52,7 +52,9 @@ def saved(page: Page) -> None:
 
 
 def teach(page: Page, text: str) -> None:
-    """Fill the teach box and send it."""
+    """Fill the box on the page for teaching and send it."""
+    if not page.url.endswith("/teach"):
+        page.goto("/sibot/teach")
     page.get_by_label("시 (10자 이상)").fill(text)
     page.get_by_label("이 글을 기계가 배우고").check()
     send(page, "이거 학습해 봐!")

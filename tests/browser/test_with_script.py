@@ -115,21 +115,21 @@ def test_a_tick_survives_a_lost_connection(page: Page) -> None:
 def test_a_draft_is_never_lost(page: Page) -> None:
     """What was typed is there after a reload, counted as people count; teaching it empties the box."""
     page.goto("/sibot")
+    page.locator("summary", has_text="시 가르치기").click()
     box = page.get_by_label("시 (10자 이상)")
     box.fill("눈 👨‍👩‍👧 온다")
     expect(page.locator("[data-counter]")).to_have_text("6자, 10자까지 4자 더")
 
-    page.reload()
+    page.goto("/sibot/teach")
     expect(box).to_have_value("눈 👨‍👩‍👧 온다")
     teach(page, POEM)
     expect(page).to_have_url(re.compile(r"/submissions/[\w-]+"))
-    page.goto("/sibot")
+    page.goto("/sibot/teach")
     expect(box).to_have_value("")
 
 
 def test_a_short_poem_comes_back_with_a_reason(page: Page) -> None:
     """The server's answer is the same with JavaScript."""
-    page.goto("/sibot")
     teach(page, "짧은 시")
 
     expect(page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")

@@ -105,6 +105,13 @@ def lines(page: Response) -> list[str]:
     return [html.unescape(text) for text in re.findall(r'<li data-line="\d+" data-text="([^"]*)"', page.text)]
 
 
+def poem_of(page: Response) -> str:
+    """The id of the poem on a page."""
+    found = re.search(r'data-poem="(\w+)"', page.text)
+    assert found is not None
+    return found[1]
+
+
 class Reader:
     """Somebody with a browser and no JavaScript."""
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 from app.bootstrap import Bot
 from app.store.submissions import Submissions
 from tests.web.conftest import NewClient
-from tests.web.reader import Reader, form, lines
+from tests.web.reader import Reader, form, forms, poem_of
 
 POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
 
@@ -24,7 +24,7 @@ POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
     ],
 )
 def test_what_cannot_be_taken_comes_back_with_its_reason(reader: Reader, text: str, words: str) -> None:
-    """422, the form filled as it was, the reader's poem still above it."""
+    """422, and the form filled as it was."""
     page = reader.open("/sibot")
 
     answer = reader.send(form(page, "/submissions"), text=text, title="제목", author="지은이", consent="yes")
@@ -37,7 +37,16 @@ def test_what_cannot_be_taken_comes_back_with_its_reason(reader: Reader, text: s
     assert again["title"] == ["제목"]
     assert again["author"] == ["지은이"]
     assert again["consent"] == ["yes"]
-    assert lines(answer) == lines(page)
+
+
+def test_teaching_has_a_page_of_its_own(reader: Reader, new_client: NewClient) -> None:
+    """A poem's page ends after the poem, with a line that leads there; the voice's own page has the box at hand."""
+    poem = reader.open(f"/poems/{poem_of(reader.open('/sibot'))}")
+
+    assert [one for one in forms(poem) if one.action.endswith("/submissions")] == []
+    assert '<a href="/sibot/teach">' in poem.text
+    assert reader.send(form(reader.open("/sibot/teach"), "/submissions"), text=POEM, consent="yes").status_code == 200
+    assert new_client().get("/nobody/teach").status_code == 404
 
 
 def test_without_consent_nothing_is_taken(reader: Reader, bot: Bot) -> None:

@@ -36,11 +36,6 @@ def poem_page(request: Request, poem: str, visitor: Visitor) -> HTMLResponse:
     return _render(request, _read(request, poem, visitor))
 
 
-def teach_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
-    """The visitor's poem with his teach box as he filled it, and what was wrong with it."""
-    return _render(request, _his_poem(request, voice, visitor, error), error=error, draft=draft, told_in="errors")
-
-
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
     """The visitor's poem with the words that he typed, and why no new one was written."""
     shown = _his_poem(request, voice, visitor, error)
@@ -64,13 +59,12 @@ def _render(
     home: bool = False,
     error: Exception | None = None,
     draft: Draft | None = None,
-    told_in: str = "flash",
 ) -> HTMLResponse:
     voice = frame_of(request).voice(shown.poem.voice)
     told: dict[str, object] = {}
     headers: dict[str, str] = {}
     if error is not None:
-        told[told_in] = [code_of(error)] if told_in == "errors" else code_of(error)
+        told["flash"] = code_of(error)
         wait = retry_after_of(error)
         headers = {"Retry-After": str(wait)} if wait else {}
     return page(

@@ -9,14 +9,19 @@ from app.store.learned import Learnings
 from app.store.submissions import Submissions
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, Token, VisitorDep
-from app.web.http.errors import FormExpired
+from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, GenuineForm
-from app.web.http.page import page, see_other, set_flash
+from app.web.http.page import Draft, frame_of, page, see_other, set_flash
 from app.web.http.rate_limits import SUBMISSIONS, Limited, take
-from app.web.readers.poem_page import teach_again
 
 router = APIRouter(include_in_schema=False)
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
+
+
+@router.get("/{voice}/teach")
+def teach(voice: Slug, request: Request) -> HTMLResponse:
+    """The teach box on a page of its own."""
+    return page(request, "teach.html", voice=frame_of(request).voice(voice))
 
 
 @router.post("/{voice}/submissions")
@@ -37,7 +42,7 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
             quotable=draft.quotable,
         )
     except (FormExpired, Limited, Unfit, AlreadyTaught) as error:
-        return teach_again(request, voice, visitor, error, draft)
+        return _teach_again(request, voice, error, draft)
     set_flash(request, "taught" if new else "known")
     return see_other(f"/submissions/{given.token}")
 
@@ -58,3 +63,13 @@ def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) ->
     actions.submissions.withdraw(bot, token)
     set_flash(request, "withdrawn")
     return see_other(f"/submissions/{token}")
+
+
+def _teach_again(request: Request, voice: str, error: Exception, draft: Draft) -> HTMLResponse:
+    """The teach box as it was filled in, and what was wrong with it."""
+    wait = retry_after_of(error)
+    headers = {"Retry-After": str(wait)} if wait else {}
+    shown = frame_of(request).voice(voice)
+    return page(
+        request, "teach.html", status_of(error), headers=headers, voice=shown, draft=draft, errors=[code_of(error)]
+    )
