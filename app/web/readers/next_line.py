@@ -38,9 +38,7 @@ def propose(
         form.must_be_genuine()
         take(request, POEMS, visitor)
         bold = temperature_of(form.text("temperature"))
-        found_lines = actions.poems.propose(
-            bot, engine, found.voice, before, by=visitor, temperature=bold, instead=now
-        )
+        found_lines = actions.poems.propose(bot, engine, found.voice, before, by=visitor, temperature=bold, instead=now)
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
         return line_page(request, found, slot, error=error)
     candidates = [(one.lines[-1].text, _token(request, visitor, before, one, after)) for one in found_lines]

@@ -99,7 +99,7 @@ def _wished(request: Request, bot: Bot, form: Form, visitor: Visitor) -> tuple[W
         poem = poems.one(form.text("poem"), visitor.id)
     if form.text("place"):
         return _changed(wish, poem, slot_of(form, poem), only=form.text("how") == "only")
-    ticked = form.ids("lines")  # the boxes as they are, saved or not
+    ticked = form.ids("lines")  # the boxes as they are: no need to have saved them first
     if any(line.tickable and line.ticked != (line.id in ticked) for line in poem.lines):
         take(request, TICKS, visitor)
         actions.ticks.tick_lines(bot, poem.id, ticked, by=visitor)
