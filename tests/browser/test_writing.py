@@ -8,7 +8,7 @@ from tests.browser.reading import line, lines, press, ticks
 
 @EVERYWHERE
 def test_a_line_more_is_chosen(new_page: NewPage, script: bool, size: Size) -> None:
-    """＋ opens a line below the last: three candidates come, and the one that is picked can be ticked like any other."""
+    """＋ opens a line below the last: three candidates come, and the one that is picked can be ticked like any."""
     page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot")
     before = lines(page)

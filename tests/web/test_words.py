@@ -141,9 +141,9 @@ def weight(*patterns: str) -> int:
 
 
 def test_the_pages_are_light() -> None:
-    """Style under 25 KB, scripts under 15 KB in all."""
+    """Style under 25 KB, scripts under 18 KB in all, of which 3 KB change a line where it stands."""
     assert 0 < weight("*.css") < 25_000
-    assert 0 < weight("*.js") < 15_000
+    assert 0 < weight("*.js") < 18_000
 
 
 def test_the_font_of_the_verse_has_what_the_voices_write() -> None:

@@ -78,7 +78,7 @@ class PoemWish(In):
     )
     keep: Annotated[list[Id], Field(max_length=MOST_LINES)] = Field(
         default=[],
-        description="Lines of an earlier poem that stay, each where it stood; before an `own` without a slot, in order.",
+        description="Lines of an earlier poem that stay, each where it stood; before an `own` without slot, in order.",
     )
 
 

@@ -123,7 +123,7 @@ async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Even
 async def stream(
     voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, poem_stream: Annotated[PoemStream, Depends(_begin)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Have a poem written, character by character."""
+    """Have a poem written, and be sent what is known of it: with candidates a line at a time, else more often."""
     metrics: Metrics = request.app.state.metrics
     try:
         async for event in poem_stream.events():

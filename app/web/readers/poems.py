@@ -9,6 +9,7 @@ from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import Unfit, UnknownLine, UnknownPoem
 from app.domain.poem import LINES, MOST_LINES, Poem, Wish
+from app.domain.visitor import Visitor
 from app.store.poems import Poems, Sort
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
@@ -111,7 +112,7 @@ def _wished(request: Request, bot: Bot, form: Form, visitor: Visitor) -> tuple[W
 
 
 def _changed(wish: Wish, poem: Poem, slot: int, *, only: bool) -> tuple[Wish, list[int]]:
-    """The reader's words in one slot of *poem*, and the other lines as they are; or what follows anew, but for ticks."""
+    """The reader's words in one slot of *poem* and the other lines as they are; or what follows anew, but for ticks."""
     before, there, after = poem.lines[:slot], poem.lines[slot : slot + 1], poem.lines[slot + 1 :]
     same = [wish.own.split()] == [line.text.split() for line in there]
     own = "" if same else wish.own.strip()
