@@ -85,7 +85,7 @@ def test_whole_lines_are_read_aloud(page: Page) -> None:
 
 def where(page: Page) -> list[int]:
     """How far from the top of the window the buttons stand, in pixels."""
-    tops = "[...document.querySelectorAll('.bar button')].map((one) => Math.round(one.getBoundingClientRect().top))"
+    tops = "[...document.querySelectorAll('#deeds button')].map((one) => Math.round(one.getBoundingClientRect().top))"
     return list(page.evaluate(tops))
 
 

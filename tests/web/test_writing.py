@@ -19,6 +19,7 @@ def own_form(page: httpx.Response, own: str, place: int, reader: Reader, how: st
     opened = reader.send(form(page, "/next"), place=str(place))
     typed = next(f for f in forms(opened) if "own" in dict(f.fields))
     assert dict(typed.fields)["place"] == str(place)
+    assert dict(typed.fields)["own"] == ([*lines(page), ""][place - 1])
     return reader.send(typed, own=own, how=how)
 
 

@@ -82,7 +82,7 @@ def line_page(
         poem=poem,
         voice=frame_of(request).voice(poem.voice),
         slot=slot,
-        own=there if own is None else own,
+        typed=there if own is None else own,
         candidates=candidates,
         flash=code_of(error) if error else None,
     )
