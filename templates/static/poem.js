@@ -102,8 +102,8 @@ function arrive(url) {
 }
 
 function refuse(answer) {
-  const seconds = answer?.headers.get("Retry-After");
-  tell(seconds ? say.limited.replace("{n}", seconds) : say.failed);
+  const limited = answer?.status === 429;
+  tell(limited ? say.limited.replace("{n}", answer.headers.get("Retry-After")) : say.failed);
 }
 
 // --- writing ---
@@ -236,6 +236,7 @@ async function write(form, submitter) {
   }
   busy = true;
   shut();
+  again.focus({ preventScroll: true });
   const before = lines();
   again.setAttribute("aria-disabled", "true");
   begin(wish, kept);
@@ -277,7 +278,7 @@ async function open(form, button) {
   const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
   const come = page.querySelector("[name=candidate]")?.form;
   editor.querySelector(".candidates").replaceWith(come ?? "");
-  if (!come) refuse(answer);
+  if (!come && editor.isConnected) refuse(answer);
 }
 
 function shut() {
