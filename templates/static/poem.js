@@ -1,4 +1,4 @@
-// The poem in front of the reader: ticks that are kept at once, and poems that write themselves.
+// The poem in front of the reader: ticks kept at once, poems that write themselves, lines that change.
 import { keep, make, recall } from "./store.js";
 
 const at = (name) => document.querySelector(`[data-${name}]`);
@@ -9,10 +9,14 @@ const ticked = () => lines().filter((line) => line.querySelector(":checked"));
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const json = { "Content-Type": "application/json" };
+const byId = (id) => document.getElementById(id);
+const parse = async (answer) => new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
+const boxOf = (line) => article.querySelector(`input[value="${line}"]`);
+const calm = { preventScroll: true };
 let shown = location.pathname;
 let room = "";
 let busy;
-const CHARACTER = 34; // milliseconds that the hand takes for a character, and twice that between words
+const CHARACTER = 34; // milliseconds for a character, and twice that between words
 
 function tell(text, ...deeds) {
   at("said").replaceChildren(make("span", text), ...deeds);
@@ -29,8 +33,8 @@ async function send() {
   sending = true;
   let late;
   for (const [line, { on, was }] of Object.entries(memory)) {
-    const method = on ? "PUT" : "DELETE";
-    const answer = await fetch(`/api/v1/lines/${line}/tick`, { method, headers: json }).catch(() => null);
+    const asked = { method: on ? "PUT" : "DELETE", headers: json };
+    const answer = await fetch(`/api/v1/lines/${line}/tick`, asked).catch(() => null);
     if (!answer || answer.status >= 429) {
       memory[line].late = late = true;
       continue;
@@ -40,8 +44,7 @@ async function send() {
       continue;
     }
     if (!answer.ok) {
-      const box = article.querySelector(`input[value="${line}"]`);
-      if (box) box.checked = was;
+      if (boxOf(line)) boxOf(line).checked = was;
       tell(say.refused);
     } else if (memory[line].late) tell(say.saved);
     delete memory[line];
@@ -51,7 +54,12 @@ async function send() {
   if (late) {
     if (Object.values(memory).some((tick) => tick.late)) tell(say.offline);
     setTimeout(send, 4000);
-  }
+  } else if (told) look();
+}
+
+async function look() {
+  const answer = await fetch(at("of").dataset.of).catch(() => null);
+  if (answer?.ok) at("of").replaceChildren(...(await parse(answer)).getElementById("outlook").childNodes);
 }
 
 function mark(box) {
@@ -69,30 +77,28 @@ function mark(box) {
   send();
 }
 
-// --- the page: what the server wrote, with what only a script can do ---
+// --- the page ---
 
 function dress() {
-  at("copy").hidden = !navigator.clipboard;
   for (const [line, { on }] of Object.entries(memory)) {
-    const box = article.querySelector(`input[value="${line}"]`);
-    if (box) box.checked = on;
+    if (boxOf(line)) boxOf(line).checked = on;
   }
 }
 
-// Show the poem that a request was answered with, as the server does; whoever had the focus keeps it.
+// Show the poem that comes, as the server does; whoever had the focus keeps it.
 async function show(asked, url) {
   const answer = await asked.catch(() => null);
-  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!page?.getElementById("poem")) return url ? location.assign(url) : refuse(answer);
+  const page = await parse(answer);
+  if (!page.getElementById("poem")) return url ? location.assign(url) : refuse(answer);
   if (!url) arrive(answer.url);
   const { id } = document.activeElement;
-  for (const part of ["poem", "after"])
-    document.getElementById(part)?.replaceWith(page.getElementById(part) ?? "");
-  article = document.getElementById("poem");
+  for (const part of ["poem", "after"]) byId(part).replaceWith(page.getElementById(part));
+  if (!page.getElementById("news")) byId("news")?.classList.add("gone");
+  article = byId("poem");
   document.title = page.title;
   shown = location.pathname;
   at("lines").style.minHeight = room; // the page does not jump
-  if (id) document.getElementById(id)?.focus({ preventScroll: true });
+  if (id) byId(id)?.focus(calm);
   dress();
 }
 
@@ -102,8 +108,8 @@ function arrive(url) {
 }
 
 function refuse(answer) {
-  const limited = answer?.status === 429;
-  tell(limited ? say.limited.replace("{n}", answer.headers.get("Retry-After")) : say.failed);
+  const seconds = answer?.headers?.get("Retry-After");
+  tell(answer?.status === 429 ? say.limited.replace("{n}", seconds) : say.failed);
 }
 
 // --- writing ---
@@ -122,7 +128,7 @@ async function* events(body) {
   }
 }
 
-// What a form asks for, and the rows that stay: slot -> row. Ticked lines stay, whatever is written.
+// What a form asks for, and the rows that stay: slot -> row.
 function wished(form, submitter) {
   const fields = new FormData(form, submitter);
   const wish = { lines: Math.max(lines().length, 5) };
@@ -160,19 +166,17 @@ function begin(wish, kept) {
   list.replaceChildren(...rows);
   tell(say.writing);
   at("said").prepend(at("pencil").content.firstElementChild.cloneNode(true));
-  if (list.getBoundingClientRect().top < 0) article.scrollIntoView();
+  if (list.getBoundingClientRect().top < 0) list.scrollIntoView();
 }
 
-// Write what is known of the poem at the pace of a hand. The place of a line is taken at once, so no word jumps.
+// Write at the pace of a hand; a line takes its place at once, so that no word jumps.
 async function pen(queue) {
   for (;;) {
     const next = queue.shift();
     if (next?.end) return;
-    const line = next && lines()[next.slot];
-    if (!line) {
-      await wait(10);
-      continue;
-    }
+    if (!next) await wait(10);
+    const line = lines()[next?.slot];
+    if (!line) continue;
     const [ink, rest] = line.querySelector(".text").childNodes;
     for (const one of lines()) one.classList.toggle("now", one === line);
     rest.textContent = next.text;
@@ -188,20 +192,15 @@ async function stream(wish, kept) {
   const headers = { ...json, Accept: "text/event-stream" };
   const asked = { method: "POST", headers, body: JSON.stringify(wish) };
   const answer = await fetch(`/api/v1/voices/${say.voice}/poems`, asked);
-  if (!answer.ok) {
-    const seconds = Number(answer.headers.get("Retry-After")) || 5;
-    throw Object.assign(new Error(), { status: answer.status, seconds });
-  }
+  if (!answer.ok) throw answer;
   const queue = [];
   const written = pen(queue);
   let poem;
   try {
     for await (const [event, data] of events(answer.body)) {
       if (event === "text" && !kept.has(data.slot)) queue.push({ slot: data.slot, text: data.delta });
-      else if (event === "line") {
-        at("aloud").append(make("p", data.text));
-      } else if (event === "done") poem = data;
-      else if (event === "error") throw new Error(data.code);
+      if (event === "line") at("aloud").append(make("p", data.text));
+      if (event === "done") poem = data;
     }
   } finally {
     queue.push({ end: true });
@@ -218,25 +217,24 @@ async function attempt(wish, kept, tries = 4) {
       return await stream(wish, kept);
     } catch (error) {
       if (error.status !== 503 || --tries <= 0) throw error;
-      tell(say.waiting.replace("{n}", error.seconds));
-      await wait(error.seconds * 1000);
+      const seconds = error.headers.get("Retry-After") || 5;
+      tell(say.waiting.replace("{n}", seconds));
+      await wait(seconds * 1000);
     }
   }
 }
 
 async function write(form, submitter) {
   if (busy) return;
-  const again = document.getElementById("again");
+  const again = byId("again");
   const [wish, kept] = wished(form, submitter);
   if (!wish) {
-    const fresh = { type: "submit", name: "fresh", value: "yes", className: "plain" };
-    const button = make("button", say.fresh, fresh);
-    button.setAttribute("form", "write");
-    return tell(say.all, button);
+    byId("ways").showPopover?.();
+    return tell(say.all);
   }
   busy = true;
   shut();
-  again.focus({ preventScroll: true });
+  again.focus(calm);
   const before = lines();
   again.setAttribute("aria-disabled", "true");
   begin(wish, kept);
@@ -248,7 +246,7 @@ async function write(form, submitter) {
     at("lines").replaceChildren(...before);
     article.classList.remove("writing");
     again.removeAttribute("aria-disabled");
-    tell(error.status === 429 ? say.limited.replace("{n}", error.seconds) : say.failed);
+    refuse(error);
   }
   busy = false;
 }
@@ -258,11 +256,11 @@ async function write(form, submitter) {
 const post = (form, submitter) =>
   fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, submitter)) });
 
-// Open a line at once; three that could stand there come when they are written.
+// Open a line at once; three candidates come when they are written.
 async function open(form, button) {
+  if (busy) return;
   shut();
-  const list = at("lines");
-  if (button.value > lines().length) list.append(make("li"));
+  if (button.value > lines().length) at("lines").append(make("li"));
   const line = lines()[button.value - 1];
   line.append(at("opened").content.firstElementChild.cloneNode(true));
   const editor = at("editor");
@@ -270,23 +268,20 @@ async function open(form, button) {
   editor.opener = button;
   place.value = button.value;
   own.value = line.dataset.text ?? "";
-  const typing = matchMedia("(hover: hover)").matches; // else the keyboard would hide what comes
+  const typing = matchMedia("(hover: hover)").matches; // else a keyboard hides what comes
   (typing ? own : editor).focus();
-  if (typing) own.select();
   editor.scrollIntoView({ block: "nearest" });
   const answer = await post(form, button).catch(() => null);
-  const page = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
-  const come = page.querySelector("[name=candidate]")?.form;
+  const come = (await parse(answer)).querySelector("[name=candidate]")?.form;
   editor.querySelector(".candidates").replaceWith(come ?? "");
   if (!come && editor.isConnected) refuse(answer);
 }
 
 function shut() {
   const editor = at("editor");
-  if (!editor) return;
-  const line = editor.closest("li");
-  editor.opener.focus({ preventScroll: true });
-  (line.dataset.line ? editor : line).remove();
+  const line = editor?.closest("li");
+  editor?.opener.focus(calm);
+  (line?.dataset.line ? editor : line)?.remove();
 }
 
 async function change(form, submitter) {
@@ -295,10 +290,9 @@ async function change(form, submitter) {
   const slot = place.value - 1;
   if (submitter?.name === "how" && own.value.trim() === lines()[slot].dataset.text) return shut();
   busy = true;
-  const asked = post(form, submitter);
-  await show(asked);
+  await show(post(form, submitter));
   busy = false;
-  if (!at("editor")) lines()[slot]?.querySelector("input, button")?.focus({ preventScroll: true });
+  if (!at("editor")) lines()[slot]?.querySelector("input, button")?.focus(calm);
 }
 
 // --- what the reader does ---
@@ -317,15 +311,9 @@ addEventListener("submit", (event) => {
   else change(form, submitter);
 });
 addEventListener("click", (event) => {
-  const deed = event.target.closest("[data-close], [data-copy]");
-  if (!deed) return;
-  const { copy } = deed.dataset;
-  if (!copy) {
-    event.preventDefault();
-    return shut();
-  }
-  const text = [...lines().map((line) => line.dataset.text), "", copy, ""].join("\n");
-  navigator.clipboard.writeText(text).then(() => tell(say.copied));
+  if (!event.target.closest("[data-close]")) return;
+  event.preventDefault();
+  shut();
 });
 addEventListener("keydown", (event) => event.key === "Escape" && shut());
 addEventListener("online", send);

@@ -156,7 +156,7 @@ def test_kept_lines_stay(page: Page) -> None:
     expect(page.locator("[data-said]")).to_contain_text("모든 행에 도장이 찍혀 있어")
     assert lines(page) == after
     with page.expect_navigation():
-        page.locator("[data-said]").get_by_role("button", name="모두 새로 쓰기").click()
+        press(page, "모두 새로 쓰기")
     expect(page.locator(".writing")).to_have_count(0)
     assert set(lines(page)).isdisjoint(after)
 
