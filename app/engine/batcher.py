@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -35,6 +35,8 @@ FLUSH_S = 0.05
 SEED_BITS = 31
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of what a poem takes."""
+FEWEST = 2
+"""Candidates of a line that taste chooses from, however many readers there are."""
 FIRST_GUESS_S = 0.5
 """Seconds a poem is thought to take before one has been written."""
 
@@ -290,6 +292,8 @@ class Batcher:
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
         way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste or live.way)
+        if way.taste is not None:  # without a taste a poem can be written again by its seed: K is part of that
+            way = replace(way, candidates=min(way.candidates, self._share()))
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))
@@ -298,6 +302,10 @@ class Batcher:
         if ticket.stream:
             self._silent.add(poem)
         self._guarded(poem, lambda: poem.open(table))
+
+    def _share(self) -> int:
+        """Candidates a line that leave rows for all who are here; more of them when there are fewer readers."""
+        return max(FEWEST, self._rows // (len(self._under_way) + len(self._waiting) + 1))
 
     def _draw(self, ticket: Ticket) -> tuple[LiveVersion, int | None]:
         """Who writes it: the champion, or by draw a challenger; and the trial of that draw."""
@@ -318,6 +326,9 @@ class Batcher:
             return
         for draft in drafts:
             self._attend(table, draft)
+        for poem, slot in table.woken():
+            if poem in self._under_way:
+                self._guarded(poem, partial(poem.thin, table, slot))
 
     def _attend(self, table: Table, draft: Draft) -> None:
         poem: Poem = draft.owner

@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from models.reranker import Reranker
-
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
 LIKELY = 1.0
@@ -26,6 +24,8 @@ class Candidate:
     """Nats, summed over its symbols, the line end included."""
     symbols: int
     """How many were drawn, the line end included."""
+    follows: float = 0.0
+    """How well it goes on after the lines before: the reranker's log-odds, up to a constant; 0 without one."""
 
     @property
     def mean_logprob(self) -> float:
@@ -72,7 +72,7 @@ class Way:
     taste: int | None = None
     """Id of the taste that chooses."""
     score: Scorer | None = None
-    """What chooses where no taste does; a taste adds to it."""
+    """By what it chooses, and by what candidates are given up in mid-line; None: by likelihood."""
 
 
 def within_band(_context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
@@ -82,15 +82,9 @@ def within_band(_context: Context, candidates: Sequence[Candidate], uniform: flo
     return Choice(good[int(uniform * len(good))], propensity=1 / len(good))
 
 
-def plausibility(reranker: Reranker) -> Scorer:
+def plausibility(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
     """How well a line follows, by the version's reranker, and how likely its network finds it, in log-odds."""
-
-    def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        follows = reranker.scores(context.before, [one.text for one in candidates], ends=context.ends)
-        pairs = zip(follows, candidates, strict=True)
-        return [(each + LIKELY * one.mean_logprob) / PLAUSIBILITY_TEMPERATURE for each, one in pairs]
-
-    return score
+    return [(one.follows + LIKELY * one.mean_logprob) / PLAUSIBILITY_TEMPERATURE for one in candidates]
 
 
 def rarity(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
@@ -120,6 +114,16 @@ def by_taste(likings: Likings, temperature: float, beside: Scorer = rarity) -> C
         return replace(choice, liking=liked[choice.index])
 
     return choose
+
+
+def tasted(likings: Likings, temperature: float, beside: Scorer = rarity) -> Scorer:
+    """What `by_taste` chooses by."""
+
+    def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
+        liked = likings([candidate.text for candidate in candidates])
+        return [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
+
+    return score
 
 
 def noting(likings: Likings, choose: Chooser) -> Chooser:

@@ -5,6 +5,7 @@ What the site and the shell talk to. Puts the roster (which version) and the bat
 """
 
 import ctypes
+import os
 import queue
 import sys
 import threading
@@ -25,6 +26,10 @@ from app.settings import Settings
 
 POLL_S = 1.0
 """Seconds between two looks at which versions and tastes ought to serve."""
+LOADING = 5
+"""How much nicer the thread is that loads versions. A third of the decode thread's weight: far less, and it could keep
+the interpreter's lock from it while another process has the core.
+"""
 TRIM_AFTER = 5
 """Polls after a swap by which the old version's last poem will have ended, and its memory can be returned."""
 
@@ -170,6 +175,7 @@ class Engine:
             self._poller.join()
 
     def _poll(self) -> None:
+        give_way()
         while not self._stop.wait(POLL_S):
             self._refresh(patient=True)
 
@@ -200,6 +206,16 @@ class Engine:
             rows=self._rows,
             threads=self._settings.engine_threads,
             candidates=self._candidates,
+        )
+
+
+def give_way() -> None:
+    """Let every other thread go first, where threads have a priority of their own: loading a version takes a tenth of a
+    second of a core, which is the decode thread's while it has something to write.
+    """
+    if sys.platform == "linux":
+        os.setpriority(
+            os.PRIO_PROCESS, threading.get_native_id(), min(19, os.getpriority(os.PRIO_PROCESS, 0) + LOADING)
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Way, by_taste, noting, rarity
+from app.engine.choose import Way, by_taste, noting, rarity, tasted
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -55,8 +55,8 @@ class TastePolicy:
         number, taste = known
         if uniform(seed, IGNORES) >= self._share:
             return replace(without, choose=noting(taste.likings, without.choose))
-        choose = by_taste(taste.likings, self._temperature, beside=without.score or rarity)
-        return Way(self.candidates, choose, number)
+        rule = taste.likings, self._temperature, without.score or rarity
+        return Way(self.candidates, by_taste(*rule), number, score=tasted(*rule))
 
     def refresh(self) -> None:
         """Take up tastes that are newer."""
