@@ -17,7 +17,7 @@ from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, Form, GenuineForm
 from app.web.http.page import frame_of, page, see_other
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import keys_of
+from app.web.http.visitors import keys_of, visit_of
 from app.web.ops.metrics import Metrics
 from app.web.readers.writing import temperature_of
 
@@ -38,6 +38,7 @@ def propose(
         form.must_be_genuine()
         take(request, POEMS, visitor)
         bold = temperature_of(form.text("temperature"))
+        visit_of(request).leave()
         found_lines = actions.poems.propose(bot, engine, found.voice, before, by=visitor, temperature=bold, instead=now)
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
         return line_page(request, found, slot, error=error)
