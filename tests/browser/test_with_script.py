@@ -18,7 +18,7 @@ new PerformanceObserver((list) => {
 """
 """Adds up what moves on a page, taps or not."""
 SMALL = """
-[...document.querySelectorAll(".masthead a, main a, main button, main label:has(input), main input, main summary, .foot nav *")]
+[...document.querySelectorAll(".masthead a, main :is(a, button, label:has(input), input, summary), .foot nav *")]
   .filter((one) => one.checkVisibility() && one.matches("a, button, label, input, summary"))
   .filter((one) => !one.closest("p:not(.colophon, .deeds), label *, .sr-only, [type=hidden]"))
   .map((one) => [one.innerText || one.outerHTML, one.getBoundingClientRect()])
