@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.screening import NEAR
-from app.domain.submission import Flag, Submission, SubmissionStatus, examine
+from app.domain.submission import Flag, Submission, SubmissionStatus, examine, reason_for
 from app.domain.visitor import Visitor
 from app.store.audit import Audit
 from app.store.guesses import Guesses
@@ -24,10 +24,11 @@ def teach(
     consent: bool,
     quotable: bool = False,
 ) -> tuple[Submission, bool]:
-    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice.
+    """Take what a visitor teaches; True when it is new. Raises Unfit, UnknownVoice.
 
     It waits for a moderator, or, where the deployment trusts its checks (`AUTO_APPROVE`), goes straight into the
-    lesson; what the screen has flagged waits in either case. *quotable*: single lines of it may be shown in the
+    lesson; what the screen has flagged waits in either case. So does what others have taught: only a moderator is told
+    of that, never who teaches it again. *quotable*: single lines of it may be shown in the
     guessing game.
     """
     with bot.reads(Voices) as voices:
@@ -53,14 +54,15 @@ def withdraw(bot: Bot, token: str) -> Submission:
         return Submissions(session).withdraw(token, bot.clock())
 
 
-def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -> list[Submission]:
+def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str, reason: str = "") -> list[Submission]:
     """Approve or reject, or put back into the queue; what its author has withdrawn stays so. Raises UnknownSubmission.
 
-    All of them, or none.
+    All of them, or none. *reason*: why it is declined, for its author to read. Raises Unfit for what is not text.
     """
+    why = reason_for(status, reason)
     with bot.transaction() as session:
-        decided = Submissions(session).decide(ids, status, by=by, now=bot.clock())
+        decided = Submissions(session).decide(ids, status, by=by, reason=why, now=bot.clock())
         for given in decided:
-            detail = f"now {given.status}"
+            detail = f"now {given.status}" + (f": {why}" if why else "")
             Audit(session).add(by, f"submission.{status}", f"submission {given.id}", detail, bot.clock())
     return decided

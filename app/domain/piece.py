@@ -15,7 +15,8 @@ class PieceLine:
 
     line: int
     text: str
-    poem: str
+    poem: str | None
+    """None: that poem has a human's words in it, to which no page leads."""
     version: int | None
     """None: it isn't told yet; see `Poem.version`."""
 
@@ -33,6 +34,8 @@ class Piece:
     created: datetime
     mine: bool
     lines: tuple[PieceLine, ...]
+    reason: str | None = None
+    """Why it was declined, as for a submission."""
 
     @property
     def text(self) -> str:

@@ -46,6 +46,8 @@ class Wish:
     """None: chosen at random. A poem with a seed of the visitor's makes no impressions."""
     own: str = ""
     """A line of the visitor's own, after those he keeps; what follows is written."""
+    own_slot: int | None = None
+    """Where it stands; None: after those he keeps, whatever their places were."""
     keep: tuple[Quotation | None, ...] = ()
     """By slot: a line that stays, or None for one to be written; shorter than `lines` means None."""
 
@@ -122,12 +124,24 @@ class Poem:
     created: datetime
     mine: bool
     """Was it written for this visitor?"""
+    fixed_seed: bool
+    """Did somebody choose its seed? Then none of its lines can be ticked."""
     lines: tuple[ShownLine, ...]
 
     @property
     def text(self) -> str:
         """The lines, one per row."""
         return "\n".join(line.text for line in self.lines)
+
+    @property
+    def by_bot(self) -> tuple[str, ...]:
+        """The lines that the bot wrote whole. They alone stand for the poem where only a part of it is shown."""
+        return tuple(line.text for line in self.lines if not line.primed)
+
+    @property
+    def by_humans(self) -> tuple[int, ...]:
+        """Places, from 1, of the lines with a human's words in them, which nobody has moderated."""
+        return tuple(line.slot + 1 for line in self.lines if line.primed)
 
 
 def check(wish: Wish) -> Wish:
@@ -151,16 +165,20 @@ def words(text: str) -> str:
 
 
 def arrange(wish: Wish, quoted: Sequence[Quotation], stood: Mapping[int, int]) -> Wish:
-    """The wish with what is *quoted* kept, each where it *stood* (line: slot); before a line of the visitor's own, one
-    after the other.
+    """The wish with what is *quoted* kept, each where it *stood* (line: slot); before a line of the visitor's own that
+    has no place, one after the other.
 
     Raises Unfit.
     """
-    if wish.own:
+    if wish.own and wish.own_slot is None:
         return _before(quoted, wish)
-    if len(quoted) > wish.lines:
-        raise Unfit("too_many_kept", f"at most {wish.lines} lines can be kept")
     places: list[Quotation | None] = [None] * wish.lines
+    if wish.own and wish.own_slot is not None:
+        if wish.own_slot >= wish.lines:
+            raise Unfit("bad_lines", f"a poem of {wish.lines} lines has no slot {wish.own_slot}")
+        places[wish.own_slot] = Quotation(None, wish.own)
+    if len(quoted) > places.count(None):
+        raise Unfit("too_many_kept", f"at most {places.count(None)} lines can be kept")
     for quotation in sorted(quoted, key=lambda q: stood.get(q.line or 0, 0)):
         wanted = min(stood.get(quotation.line or 0, 0), wish.lines - 1)
         free = [slot for slot, place in enumerate(places) if place is None]

@@ -7,11 +7,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.domain.errors import AlreadyTaught, UnknownSubmission
+from app.domain.errors import UnknownSubmission
 from app.domain.submission import Offer, Submission, SubmissionStatus
 from app.store.tables import LessonItemRow, SketchRow, SubmissionRow, VersionRow, VoiceRow
-
-_LIVE = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED)
 
 
 class Submissions:
@@ -31,7 +29,7 @@ class Submissions:
         now: datetime,
         flags: Sequence[str] = (),
     ) -> tuple[Submission, bool]:
-        """Take an offer; the same poem from the same visitor again is the one he gave. Raises AlreadyTaught.
+        """Take an offer; the same poem from the same visitor again is the one he gave.
 
         Holds the voice's row, so that a double click is not two poems.
         """
@@ -39,14 +37,11 @@ class Submissions:
         known = self._session.scalars(
             select(SubmissionRow)
             .where(SubmissionRow.voice == voice, SubmissionRow.fingerprint == offer.fingerprint)
-            .where(SubmissionRow.status.in_(_LIVE) | (SubmissionRow.visitor_id == visitor))
+            .where(SubmissionRow.visitor_id == visitor, SubmissionRow.status != SubmissionStatus.WITHDRAWN)
             .order_by(SubmissionRow.id.desc())
-        ).all()
-        for row in known:
-            if row.visitor_id == visitor and row.status != SubmissionStatus.WITHDRAWN:
-                return self._submission(row), False
-        if any(row.status in _LIVE for row in known):
-            raise AlreadyTaught
+        ).first()
+        if known is not None:
+            return self._submission(known), False
         row = SubmissionRow(
             token=secrets.token_urlsafe(18),
             voice=voice,
@@ -96,7 +91,9 @@ class Submissions:
             self._session.flush()
         return self._submission(row)
 
-    def decide(self, ids: Sequence[int], status: SubmissionStatus, *, by: str, now: datetime) -> list[Submission]:
+    def decide(
+        self, ids: Sequence[int], status: SubmissionStatus, *, by: str, reason: str | None = None, now: datetime
+    ) -> list[Submission]:
         """Approve or reject; what its author has withdrawn stays withdrawn. Raises UnknownSubmission."""
         known = {row.id: row for row in self._session.scalars(select(SubmissionRow).where(SubmissionRow.id.in_(ids)))}
         for id in ids:
@@ -105,7 +102,7 @@ class Submissions:
         rows = [known[id] for id in ids]
         for row in rows:
             if row.status != SubmissionStatus.WITHDRAWN:
-                row.status, row.decided, row.decided_by = status, now, by
+                row.status, row.decided, row.decided_by, row.reason = status, now, by, reason
         self._session.flush()
         return self._submissions(rows)
 
@@ -125,10 +122,10 @@ class Submissions:
             rows = rows.where(SubmissionRow.voice == voice)
         return self._submissions(self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit)).all())
 
-    def waiting(self) -> int:
-        """How many wait for a moderator."""
-        rows = select(func.count()).select_from(SubmissionRow)
-        return self._session.scalar(rows.where(SubmissionRow.status == SubmissionStatus.WAITING)) or 0
+    def count(self, status: SubmissionStatus = SubmissionStatus.WAITING, *, up_to: int | None = None) -> int:
+        """How many there are of a status (default: that wait for a moderator); *up_to*: with ids up to that."""
+        rows = select(func.count()).select_from(SubmissionRow).where(SubmissionRow.status == status)
+        return self._session.scalar(rows if up_to is None else rows.where(SubmissionRow.id <= up_to)) or 0
 
     def of_visitor(self, visitor: str) -> list[Submission]:
         """What a visitor taught, newest first."""
@@ -175,4 +172,5 @@ def _submission(row: SubmissionRow, taught_in: Sequence[int]) -> Submission:
         decided=row.decided,
         taught_in=tuple(taught_in),
         flags=tuple(row.flags),
+        reason=row.reason,
     )

@@ -24,7 +24,6 @@ VISITORS = (
     "/sibot",
     "/sibot/poems",
     "/sibot/anthology?since=week",
-    "/sibot/spring",
     "/sibot/pieces",
     "/sibot/weave",
     "/sibot/versions",
@@ -124,15 +123,19 @@ def test_every_page_keeps_the_standards(
 
     walk.visit(*VISITORS, *addresses)
     page.goto("/sibot")
-    page.locator("summary").first.click()
-    page.locator("[data-edit]").nth(1).click()
+    page.locator(".edit").nth(1).click()
     page.locator("#own").fill("봄이 왔다고 말했다")
+    walk.check()
     with page.expect_navigation():
         page.locator("#go-on").click()
     page.wait_for_selector("text=/human's line|사람이 쓴 행/")
     walk.check()
     page.locator("#next-line").click()
     page.wait_for_selector(".candidates button")
+    walk.check()
+    page.keyboard.press("Escape")
+    page.locator("[popovertarget=ways]").click()
+    walk.check()
     page.keyboard.press("Escape")
     page.locator("[data-keys]").click()
     walk.check()

@@ -8,6 +8,7 @@ from app import actions
 from app.bootstrap import Bot
 from app.domain.poem import Wish
 from app.domain.visitor import Visitor
+from app.store.loved import Loved
 from app.store.poems import Poems
 from app.store.submissions import Submissions
 from app.store.trials import Trials
@@ -84,9 +85,10 @@ def browse(
     version: Annotated[int | None, Query(ge=0, le=LARGEST_NUMBER)] = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> PoemsOut:
-    """Poems that readers were shown."""
+    """Poems that readers were shown: the newest, or those of which most readers ticked a line."""
     Voices(session).one(voice)
-    found, following = Poems(session).page(voice, sort=sort, version=version, cursor=cursor, visitor=visitor.id)
+    ranking = Loved(session) if sort == "loved" else Poems(session)
+    found, following = ranking.page(voice, version=version, cursor=cursor, visitor=visitor.id)
     return PoemsOut(poems=[PoemOut.of(poem) for poem in found], next=following)
 
 
@@ -116,7 +118,7 @@ def untick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> 
     status_code=202,
     responses={
         200: {"description": "This visitor has taught this poem before.", "model": SubmissionOut},
-        **unsafe_problems(404, 409, 422, 429),
+        **unsafe_problems(404, 422, 429),
     },
 )
 def submit(
@@ -131,13 +133,13 @@ def submit(
 
 @router.get("/submissions/{token}", responses=problems(404))
 def submission(token: Token, session: Reading) -> SubmissionOut:
-    """What became of a submission."""
+    """What became of a submission. One that its author took back stays here with the status `withdrawn`."""
     return SubmissionOut.of(Submissions(session).by_token(token))
 
 
 @router.delete("/submissions/{token}", responses=unsafe_problems(404))
 def withdraw(token: Token, bot: BotDep) -> SubmissionOut:
-    """Take a submission back: the next lesson is without it."""
+    """Take a submission back: the next lesson is without it. Doing so again changes nothing."""
     return SubmissionOut.of(actions.submissions.withdraw(bot, token))
 
 
@@ -166,6 +168,7 @@ def wish_of(asked: PoemWish) -> Wish:
         lines=asked.lines,
         prime=asked.prime or "",
         own=asked.own or "",
+        own_slot=asked.own_slot,
         temperature=asked.temperature,
         seed=asked.seed,
     )

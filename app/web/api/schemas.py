@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
 from app.domain.run import RunReport, RunState
-from app.domain.submission import SHORTEST, Submission, SubmissionStatus
+from app.domain.submission import LONGEST_REASON, SHORTEST, Decline, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
 from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport, wilson
 from app.store.versions import HistoryEntry
@@ -73,9 +73,12 @@ class PoemWish(In):
     own: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
         None, description="A line of the reader's own: it stands after the kept lines, and the rest follows it."
     )
+    own_slot: Annotated[int, Field(ge=0, lt=MOST_LINES), WHOLE] | None = Field(
+        None, description="Where `own` stands; the kept lines then stay where they stood, before and after it."
+    )
     keep: Annotated[list[Id], Field(max_length=MOST_LINES)] = Field(
         default=[],
-        description="Lines of an earlier poem that stay, each where it stood; before `own`, in the order given.",
+        description="Lines of an earlier poem that stay, each where it stood; before an `own` without slot, in order.",
     )
 
 
@@ -195,6 +198,7 @@ class SubmissionOut(Out):
     text: str
     title: str | None
     author: str | None
+    reason: str | None = Field(description="Why it was declined: a code, or the moderator's words.")
 
     @classmethod
     def of(cls, given: Submission) -> "SubmissionOut":
@@ -211,6 +215,7 @@ class SubmissionOut(Out):
             text=given.text,
             title=given.title,
             author=given.author,
+            reason=given.reason,
         )
 
 
@@ -327,6 +332,14 @@ class ChampionOut(Out):
     champion: int
 
 
+class Refusal(In):
+    """Why a submission is declined."""
+
+    reason: Annotated[Text, Field(max_length=LONGEST_REASON)] = Field(
+        default="", description=f"For its author to read: {', '.join(Decline)}, or words of your own."
+    )
+
+
 class HistoryOut(Out):
     """One move of the champion pointer."""
 
@@ -359,7 +372,10 @@ class ArmOut(Out):
 
 
 class TrialOut(Out):
-    """A version on trial; `better` and `worse` are the wealth of who bets on it and against it, 1 at the start."""
+    """A version on trial; `better` and `worse` are the wealth of who bets on it and against it, 1 at the start.
+
+    Of that only what is left without the ten networks that won most.
+    """
 
     trial: int
     voice: str
