@@ -37,8 +37,10 @@ from models import checkpoint
 from models.corpus import Passage, Poems, Weighed, read_poems
 from models.network import CharNetwork
 from models.sample import key
+from models.sparse import sigmoid
 from models.taste import Taste, Tasteless
 from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
+from models.vocabulary import Vocabulary
 
 LEARNING_RATE = 3e-4
 """A seventh of what a base is trained with: a lesson adjusts the base, it does not retrain it."""
@@ -72,8 +74,8 @@ SAVE_EVERY = 30.0
 NICENESS = 10
 """The worker shares its machine with the site; pages go first."""
 
-Dream = tuple[str, ...]
-"""The lines of one poem that the base wrote."""
+Dream = tuple[tuple[str, float], ...]
+"""The lines of one poem that the base wrote, each with its log-probability: nats a symbol, line end included."""
 _thread = threading.local()
 
 
@@ -120,7 +122,8 @@ class Kept:
         """The schedule that an earlier attempt made of the same lesson and base; a kept one of another is removed."""
         try:
             told = json.loads((self.folder / "schedule.json").read_text(encoding="utf-8"))
-            schedule = Schedule(**told | {"dreams": tuple(map(tuple, told["dreams"]))})
+            dreams = tuple(tuple((str(text), float(mean)) for text, mean in lines) for lines in told["dreams"])
+            schedule = Schedule(**told | {"dreams": dreams})
         except (OSError, ValueError, TypeError, KeyError):
             return None
         if (schedule.lesson, schedule.base) == (lesson.hash, base.meta.base):
@@ -164,16 +167,18 @@ def train(
     lower_priority(settings.train_threads)
     seed = seed_of(lesson)
     verse = read_poems(*sorted((base.folder / "verse").glob("*.txt")))
-    taste = taste_of(lesson) if settings.dreams else None
+    taste = taste_of(lesson, base)
     schedule = kept.schedule(lesson, base) if kept else None
     if schedule is None:
-        schedule = make_schedule(base, lesson, verse, settings, dreaming=taste is not None, device=device, check=check)
+        dreaming = taste is not None and settings.dreams > 0
+        schedule = make_schedule(base, lesson, verse, settings, dreaming=dreaming, device=device, check=check)
         for line in cuts(schedule, settings):
             log(line)
         if kept:
             kept.keep(schedule)
     dreamt = weigh(schedule.dreams, taste, temperature=DREAM_TEMPERATURE) if taste and schedule.dreams else []
     least = round(REHEARSAL_PER_DREAM * len(dreamt)) or MIN_REHEARSAL
+    lesson = sensible(lesson, taste, base) if taste else lesson
     texts = passages(lesson, verse, most=schedule.steps * PER_BATCH, seed=seed, least=least)
     corpus = Poems([*dreamt, *texts], base.vocabulary, per_batch=PER_BATCH)
     plan = replace(_plan(seed, device), passes=schedule.passes, rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE)
@@ -273,7 +278,7 @@ def make_schedule(
         for poem in written:
             dreams.append(poem)
             check(len(dreams) / settings.dreams)
-            to_train += sum(len(line) + 1 for line in poem) + rehearsed
+            to_train += sum(len(line) + 1 for line, _ in poem) + rehearsed
             if to_train >= budget.chars():
                 break
     return replace(schedule, dreams=tuple(dreams))
@@ -365,13 +370,13 @@ def _passage(text: Text, weight: float) -> Passage:
 # likings under a price for change (KL control, Todorov 2006; Ziegler et al. 2019).
 
 
-def taste_of(lesson: Lesson) -> Taste | None:
+def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
     """The taste that the lesson's readers show, if they show one.
 
     Learned here, from nothing, so that a run depends on its lesson alone.
     """
     try:
-        taste = tastes.of(lesson.judged)
+        taste = tastes.of(lesson.judged, base)
     except Tasteless:
         return None
     return taste if taste.report.knows else None
@@ -391,19 +396,46 @@ def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
     try:
         for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):
-            yield tuple(line.text for line in writing.lines)
+            yield tuple((line.text, line.logprob / _symbols(live.vocabulary, line.text)) for line in writing.lines)
     finally:
         batcher.close()
 
 
 def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
     """The dreams with a weight for each line: positive where it is liked more than the mean, negative where less."""
-    likings = np.array(taste.likings([line for lines in dreams for line in lines]))
+    written = [line for lines in dreams for line in lines]
+    likings = np.array(taste.likings([text for text, _ in written], [mean for _, mean in written]))
     weights = np.exp((likings - likings.max()) / temperature)
     weights = np.minimum(weights / weights.mean(), MAX_DREAM_WEIGHT)
     weights -= weights.mean()
     parts = np.split(weights, np.cumsum([len(lines) for lines in dreams])[:-1])
-    return [Weighed(lines, tuple(part.tolist())) for lines, part in zip(dreams, parts, strict=True)]
+    texts = [tuple(text for text, _ in lines) for lines in dreams]
+    return [Weighed(lines, tuple(part.tolist())) for lines, part in zip(texts, parts, strict=True)]
+
+
+def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesson:
+    """The lesson with each ticked line weighing as much more or less as taste finds it likelier to be ticked.
+
+    So what somebody ticked in passing, though it makes no sense, teaches little; submissions weigh what they did.
+    """
+    means = {
+        one.line: one.logprob / _symbols(base.vocabulary, one.text) for one in lesson.judged if one.logprob is not None
+    }
+    lines = [text for text in lesson.texts if text.kind == "line"]
+    if not lines:
+        return lesson
+    known = [next((means[source] for source in text.sources if source in means), None) for text in lines]
+    chances = sigmoid(np.array(taste.likings([text.text for text in lines], known)))
+    factors = np.clip(chances / chances.mean(), 0.0, MAX_TEXT_WEIGHT).tolist()
+    weighed = {id(text): text.weight * factor for text, factor in zip(lines, factors, strict=True)}
+    return replace(
+        lesson, texts=tuple(replace(text, weight=weighed.get(id(text), text.weight)) for text in lesson.texts)
+    )
+
+
+def _symbols(vocabulary: Vocabulary, text: str) -> int:
+    """How many a line has, its end included."""
+    return len(vocabulary.encode(text)) + 1
 
 
 # -- Version folder ---------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""The taste policy: which taste each voice has in memory, and which poems are written by it.
+"""The taste policy: which taste each voice has in memory, which poems are written by it, and what was lately said.
 
 A share of the poems ignores taste, so that its effect is measured and not believed; what it would have said of them is
-noted all the same. A taste that will not load leaves the older one. Knows no database.
+noted all the same. What a voice said lately in this process it does not say again, with a taste or without. A taste
+that will not load leaves the older one. Knows no database.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Way, by_taste, noting, rarity
+from app.engine.choose import Recent, Way, alike, by_score, by_taste, noting
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -42,21 +43,28 @@ class TastePolicy:
         self._share = share
         self._temperature = temperature
         self._tastes: dict[str, tuple[int, Taste]] = {}
+        self._recent: dict[str, Recent] = {}
         self._broken: set[int] = set()
 
     def way(self, voice: str, wish: Wish, seed: int, *, without: Way) -> Way:
         """How the lines of a poem are chosen; *without*: for a voice without a taste.
 
-        A seed of the reader's has no taste: the same version must write the same poem again.
+        A seed of the reader's has no taste and no memory: the same version must write the same poem again.
         """
-        known = self._tastes.get(voice)
-        if known is None or wish.seed is not None:
+        if wish.seed is not None or (voice not in self._tastes and without.score is None):
             return without
-        number, taste = known
-        if uniform(seed, IGNORES) >= self._share:
-            return replace(without, choose=noting(taste.likings, without.choose))
-        choose = by_taste(taste.likings, self._temperature, beside=without.score or rarity)
-        return Way(self.candidates, choose, number)
+        recent = self._recent.setdefault(voice, Recent())
+        if without.score is not None:
+            without = replace(without, choose=by_score(recent.avoided(without.score)))
+        way, known = without, self._tastes.get(voice)
+        if known is not None:
+            number, taste = known
+            if uniform(seed, IGNORES) >= self._share:
+                way = replace(without, choose=noting(taste.likings, without.choose))
+            else:
+                beside = recent.avoided(without.score or alike)
+                way = Way(self.candidates, by_taste(taste.likings, self._temperature, beside), number)
+        return replace(way, choose=recent.noting(way.choose))
 
     def refresh(self) -> None:
         """Take up tastes that are newer."""
