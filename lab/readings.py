@@ -15,8 +15,7 @@ import numpy as np
 from app.actions import tastes
 from app.domain.taste import Judged
 from models.checkpoint import Checkpoint
-from models.corpus import Passage
-from models.evaluate import nats_of
+from models.evaluate import nats_of_lines
 from models.network import CharNetwork
 from models.taste import Taste, Tasteless, auc
 
@@ -49,22 +48,13 @@ def read(file: Path) -> list[Reading]:
     return found
 
 
-def nats(network: CharNetwork, base: Checkpoint, poems: Sequence[Sequence[str]]) -> list[list[float]]:
-    """What each line costs *network*, its end included, where it stands in its poem."""
-    passages = [
-        Passage(line, before="".join(f"{one}\n" for one in lines[:slot]), ends=False)
-        for lines in poems
-        for slot, line in enumerate(lines)
-    ]
-    costs = iter(nats_of(network, base.vocabulary, passages))
-    return [[next(costs) for _ in lines] for lines in poems]
-
-
 def judged(readings: Sequence[Reading], base: Checkpoint) -> list[Judged]:
     """The same as the site would have kept them, if *base* had written the lines."""
     network = CharNetwork.of(base.meta.architecture, base.weights)
     found: list[Judged] = []
-    for one, costs in zip(readings, nats(network, base, [one.lines for one in readings]), strict=True):
+    for one, costs in zip(
+        readings, nats_of_lines(network, base.vocabulary, [one.lines for one in readings]), strict=True
+    ):
         visitor = f"{one.reader} {one.visitor}"
         rows = enumerate(zip(one.lines, one.ticked, costs, strict=True), len(found))
         start = len(found)
@@ -141,7 +131,7 @@ def scale(judge: Checkpoint, texts: Sequence[str]) -> tuple[float, float]:
     poems = [text.splitlines() for text in texts]
     means = [
         -cost / (len(judge.vocabulary.encode(line)) + 1)
-        for lines, costs in zip(poems, nats(network, judge, poems), strict=True)
+        for lines, costs in zip(poems, nats_of_lines(network, judge.vocabulary, poems), strict=True)
         for line, cost in zip(lines, costs, strict=True)
     ]
     return float(np.mean(means)), float(np.std(means))

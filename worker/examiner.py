@@ -28,7 +28,7 @@ from app.store.voices import Serving
 from models import seen
 from models.checkpoint import Checkpoint
 from models.corpus import Passage, read_poems
-from models.evaluate import nats_of, surprise_of_poems, unheard
+from models.evaluate import nats_of, nats_of_lines, surprise_of_poems, unheard
 from models.network import CharNetwork
 from models.reranker import Reranker
 from models.taste import Taste
@@ -269,10 +269,9 @@ def poems(version: Checkpoint, settings: Settings) -> list[list[str]]:
 def plausibility_of(poems: Sequence[Sequence[str]], base: Checkpoint) -> float:
     """Nats a symbol of all their lines, each in its poem, as *base* finds them."""
     vocabulary = base.vocabulary
-    texts = ["\n".join(lines) for lines in poems]
-    nats = nats_of(network_of(base), vocabulary, [Passage(text, ends=False) for text in texts])
-    symbols = sum(len(vocabulary.encode(text)) + 1 for text in texts)
-    return -sum(nats) / symbols
+    nats = nats_of_lines(network_of(base), vocabulary, poems)
+    symbols = sum(len(vocabulary.encode(line)) + 1 for lines in poems for line in lines)
+    return -sum(map(sum, nats)) / symbols
 
 
 def repeated(poems: Sequence[Sequence[str]]) -> float:

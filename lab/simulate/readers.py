@@ -11,10 +11,11 @@ import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab.readings import nats, scale
+from lab.readings import scale
 from models import seen
 from models.checkpoint import Checkpoint
 from models.corpus import read_poems
+from models.evaluate import nats_of_lines
 from models.network import CharNetwork
 from models.taste import Taste
 
@@ -55,7 +56,7 @@ class Readers:
 
     def chances(self, lines: Sequence[str], readiness: float = 0.0) -> list[float]:
         """The chance that a visitor of that *readiness* ticks each line of a poem."""
-        (costs,) = nats(self._network, self._judge, [lines])
+        (costs,) = nats_of_lines(self._network, self._judge.vocabulary, [lines])
         symbols = [len(self._judge.vocabulary.encode(line)) + 1 for line in lines]
         sense = [(-cost / count - self._mean) / self._spread for cost, count in zip(costs, symbols, strict=True)]
         likings = self._taste.likings(lines, sense)
