@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
-from app.actions.visitors import greet
+from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.poem import MOST_LINES, Poem, Quotation, Wish, Writing, WrittenLine, arrange, check
@@ -51,9 +51,17 @@ def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> Poem:
     """Store a poem that was written, with the impressions it makes. One with a seed of his own makes none."""
     with bot.transaction() as session:
         greet(session, bot, by)
-        poems = Poems(session)
-        poem = poems.keep(writing, by.id, prime=wish.prime, fixed_seed=wish.seed is not None, now=bot.clock())
-        return poems.one(poem, by.id)
+        counted = counts(session, bot, by)
+        poem = Poems(session).keep(
+            writing,
+            by.id,
+            prime=wish.prime,
+            fixed_seed=wish.seed is not None,
+            counted=counted,
+            network=by.mark(writing.trial) if counted and writing.trial is not None else None,
+            now=bot.clock(),
+        )
+        return Poems(session).one(poem, by.id)
 
 
 def show(bot: Bot, poem: str, *, to: Visitor) -> None:
@@ -65,7 +73,7 @@ def show(bot: Bot, poem: str, *, to: Visitor) -> None:
     if new or (to.returned and not returned):
         with bot.transaction() as session:
             greet(session, bot, to)
-            Poems(session).show(poem, to.id, bot.clock())
+            Poems(session).show(poem, to.id, counted=counts(session, bot, to), now=bot.clock())
 
 
 def propose(
@@ -101,7 +109,8 @@ def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor) -> st
         last = poems.current(writing.voice, by.id)
         if last and [line.text for line in poems.one(last, by.id).lines] == [line.text for line in whole.lines]:
             return last
-        return poems.keep(whole, by.id, prime="", fixed_seed=False, now=bot.clock())
+        counted = counts(session, bot, by)
+        return poems.keep(whole, by.id, prime="", fixed_seed=False, counted=counted, now=bot.clock())
 
 
 def _quoted(poems: Poems, lines: Sequence[int], by: Visitor) -> tuple[Quotation, ...]:

@@ -33,7 +33,7 @@ def weigh_trial(bot: Bot, voice: str, *, gone: bool = False, at: datetime | None
             trials.end(trial.id, TrialState.STOPPED, reason, now=now)
             return TrialState.STOPPED
         seen = trials.impressions(trial.id)
-        evidence = weigh(visits(seen, rules=rules, now=now), share=trial.share)
+        evidence = weigh(visits(seen, rules=rules, now=now), share=trial.share, doubted=rules.doubted)
         trials.note(trial.id, evidence)
         ended = verdict(evidence, impressions=len(seen), started=trial.started, rules=rules, now=now)
         if ended is None:

@@ -19,6 +19,13 @@ def greet(session: Session, bot: Bot, visitor: Visitor) -> None:
     Visitors(session).greet(visitor.id, cookie_came_back=visitor.returned, address=visitor.address, now=bot.clock())
 
 
+def counts(session: Session, bot: Bot, visitor: Visitor) -> bool:
+    """Does *visitor*, who was greeted, count as a reader from now on today? The rule: `app/domain/visitor.py`."""
+    if not visitor.returned:
+        return False
+    return Visitors(session).counts(visitor.id, address=visitor.address, now=bot.clock())
+
+
 def come_back(bot: Bot, visitor: Visitor) -> None:
     """His cookie has come back: from now on his impressions count."""
     with bot.transaction() as session:

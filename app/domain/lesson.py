@@ -9,6 +9,7 @@ readers like.
 import hashlib
 import json
 import math
+import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,9 @@ from app.domain.taste import Judged
 
 MOST_PER_VISITOR = 20.0
 MOST_PER_ADDRESS = 30.0
+TIMES_THE_USUAL, AT_LEAST = 4.0, 10.0
+"""Nor does an address weigh more than four times the middle one, though always what five poems do: so that a few
+addresses never outweigh many readers who each gave a little."""
 POEM_WEIGHT = 2.0
 """A poem taught on purpose says more than a tick in passing."""
 RUN = 18
@@ -120,19 +124,16 @@ Worth = Callable[[Given], float]
 
 def build(feedback: Feedback) -> Lesson:
     """The lesson of all *feedback* so far."""
-    once: dict[tuple[str, str, str], Given] = {}
+    once, worth_of = _once(feedback), _worth_in(feedback)
     everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
-    for given in everything:
-        once.setdefault((type(given).__name__, given.visitor, given.text), given)
-    worth_of = _worth_in(feedback)
-    shares = _shares(once.values(), worth_of)
-    weights: dict[tuple[str, str], float] = defaultdict(float)
+    shares = _shares(once, worth_of)
+    weighed: dict[tuple[str, str], float] = defaultdict(float)
     sources: dict[tuple[str, str], set[int]] = defaultdict(set)
     before: dict[tuple[str, str], str] = {}
     for given in everything:
         sources[_key(given)].add(given.line if isinstance(given, TickedLine) else given.submission)
-    for given in once.values():
-        weights[_key(given)] += worth_of(given) * shares[given.visitor, given.address]
+    for given in once:
+        weighed[_key(given)] += worth_of(given) * shares[given.visitor, given.address]
         before.setdefault(_key(given), given.before if isinstance(given, TickedLine) else "")
     texts = [
         Text(
@@ -142,12 +143,21 @@ def build(feedback: Feedback) -> Lesson:
             before[kind, text],
             tuple(sorted(sources[kind, text])),
         )
-        for (kind, text), weight in sorted(weights.items())
+        for (kind, text), weight in sorted(weighed.items())
     ]
-    visitors = {given.visitor for given in once.values()}
+    visitors = {given.visitor for given in once}
     return Lesson(
         tuple(texts), len(feedback.ticks), len(feedback.submissions), len(visitors), tuple(sorted(feedback.judged))
     )
+
+
+def _once(feedback: Feedback) -> list[Given]:
+    """What was given, each text once a visitor."""
+    once: dict[tuple[str, str, str], Given] = {}
+    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
+    for given in everything:
+        once.setdefault((type(given).__name__, given.visitor, given.text), given)
+    return list(once.values())
 
 
 def _key(given: Given) -> tuple[str, str]:
@@ -173,12 +183,29 @@ def _shares(given: Iterable[Given], worth_of: Worth) -> dict[tuple[str, str], fl
         pairs[gift.visitor, gift.address] += worth_of(gift)
     shares = {pair: min(1.0, MOST_PER_VISITOR / by_visitor[pair[0]]) for pair in pairs}
     by_address: dict[str, float] = defaultdict(float)
-    for pair, mine in pairs.items():
-        by_address[pair[1]] += mine * shares[pair]
+    for (visitor, address), mine in pairs.items():
+        by_address[address or visitor] += mine * shares[visitor, address]
+    most = most_of_an_address(by_address.values())
     return {
-        pair: share if not pair[1] else share * min(1.0, MOST_PER_ADDRESS / by_address[pair[1]])
-        for pair, share in shares.items()
+        pair: share if not pair[1] else share * min(1.0, most / by_address[pair[1]]) for pair, share in shares.items()
     }
+
+
+def most_of_an_address(weights: Iterable[float]) -> float:
+    """What one address may weigh in a lesson, by what all of them would weigh without a cap."""
+    usual = statistics.median_high(list(weights) or [0.0])
+    return min(MOST_PER_ADDRESS, max(AT_LEAST, TIMES_THE_USUAL * usual))
+
+
+def weights(feedback: Feedback) -> dict[str, float]:
+    """What each visitor's gifts weigh in the lesson of *feedback*, together."""
+    once = _once(feedback)
+    worth_of = _worth_in(feedback)
+    shares = _shares(once, worth_of)
+    found: dict[str, float] = defaultdict(float)
+    for given in once:
+        found[given.visitor] += worth_of(given) * shares[given.visitor, given.address]
+    return dict(found)
 
 
 def surprise(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:

@@ -16,7 +16,8 @@ class PieceLine:
     line: int
     text: str
     poem: str
-    version: int
+    version: int | None
+    """None: it isn't told yet; see `Poem.version`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,5 +41,5 @@ class Piece:
 
     @property
     def versions(self) -> tuple[int, ...]:
-        """Numbers of the versions that wrote its lines."""
-        return tuple(sorted({line.version for line in self.lines}))
+        """Numbers of the versions that wrote its lines, as far as they are told."""
+        return tuple(sorted({line.version for line in self.lines if line.version is not None}))

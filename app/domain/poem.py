@@ -91,8 +91,8 @@ class ShownLine:
     id: int
     slot: int
     text: str
-    version: int
-    """Number of the version that wrote it: 0 is the base."""
+    version: int | None
+    """Number of the version that wrote it: 0 is the base. None: it isn't told yet."""
     logprob: float
     ticked: bool
     tickable: bool
@@ -112,8 +112,8 @@ class Poem:
 
     id: str
     voice: str
-    version: int
-    """Number of the version that wrote it."""
+    version: int | None
+    """Number of the version that wrote it. None: a trial drew which, and its reader may still answer."""
     seed: int
     temperature: float
     prime: str

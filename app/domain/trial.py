@@ -8,20 +8,31 @@ times the stake in at most one of twenty trials between equals, however often on
 (Howard et al. 2021; Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting").
 
 The unit is the reader, not the tick: what one reader does hangs together, so all of it is one bet,
-and a thousand ticks of one reader weigh no more than his first hour. Knows no database.
+and a thousand ticks of one reader weigh no more than his first hour.
+
+Some readers lie. So what decides is the wealth that is left without the few networks that won most for it. If so many
+are liars, whoever they are and whatever they know, their bets are among what may be left out, and the rest is a fair
+game: the bound of one in twenty holds in spite of them. Knows no database.
 """
 
 import math
+from bisect import bisect_left, insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.visitor import READERS_PER_ADDRESS
+
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Stakes a poem, played side by side with a fifth of the wealth each: large ones find large differences soon."""
 BOLDEST = 0.9
 """Most of its wealth that a bet may lose at once."""
+DOUBTED = 10
+"""Networks whose readers may all lie: what decides holds without any ten of them."""
+VISIT = timedelta(hours=1)
+"""So long after his first poem a reader's ticks count. Until then nobody is told who wrote a poem of the trial."""
 FIRST_GUESS = (1.0, 6.0)
 """Ticks and lines that the rate is guessed from before there are any."""
 
@@ -60,15 +71,17 @@ class TrialRules:
     """Wealth that decides: 1 / 0.05."""
     fewest: int = 20
     """Readers before anything is decided."""
+    fewest_networks: int = 20
+    """Different networks that they must have come from."""
+    doubted: int = DOUBTED
     longest: timedelta = timedelta(days=14)
     impressions: int = 20_000
     """Most lines that are read for it."""
-    visit: timedelta = timedelta(hours=1)
-    """So long after his first poem a reader's ticks count; then his bet is settled."""
+    visit: timedelta = VISIT
     poems: int = 10
     """Most poems of one reader that count."""
-    readers_per_address: int = 2
-    """Most readers who tick, of one address and day: cookies are free."""
+    readers_per_network: int = READERS_PER_ADDRESS
+    """Most readers of one network, whether they tick or not; those who came first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +89,13 @@ class Impression:
     """One line of a trial's poem, as the store has it."""
 
     visitor: str
-    returned: datetime
-    """When his cookie first came back."""
+    network: str
+    """The mark of his network: `Visitor.mark`."""
     poem: str
     at: datetime
     """When the poem was written for him."""
     challenger: bool
     ticked: datetime | None
-    address: str
-    """Of the tick; "" without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +107,12 @@ class Reading:
     ticks: int
 
 
-Visit = tuple[Reading, ...]
-"""What one reader was shown in his first hour."""
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """What one reader was shown in his first hour, and whence he came."""
+
+    network: str
+    poems: tuple[Reading, ...]
 
 
 @dataclass(slots=True)
@@ -117,7 +132,10 @@ class Evidence:
     champion: Arm = field(default_factory=Arm)
     challenger: Arm = field(default_factory=Arm)
     path: list[tuple[float, float]] = field(default_factory=list)
-    """After each reader: the wealth of who bets on the challenger, and of who bets on the champion."""
+    """After each reader: the wealth of who bets on the challenger, and of who bets on the champion; what is left of it
+    without the networks that won most."""
+    networks: list[int] = field(default_factory=list)
+    """After each reader: from how many networks they came."""
 
     @property
     def better(self) -> float:
@@ -148,6 +166,8 @@ class TrialReport:
     started: datetime
     ended: datetime | None
     visitors: int
+    networks: int
+    """From which the visitors came."""
     better: float
     worse: float
     champion_arm: Arm
@@ -157,30 +177,23 @@ class TrialReport:
 
 
 def visits(impressions: Iterable[Impression], *, rules: TrialRules, now: datetime) -> list[Visit]:
-    """The visits that are over, in the order of their ends: each reader once.
-
-    Of the readers who tick from one address only the first few count; of one whose cookie had not come back, nothing.
-    """
+    """The visits that are over, in the order of their ends: each reader once, of one network only the first few."""
     by_visitor: dict[str, list[Impression]] = defaultdict(list)
     for one in impressions:
         by_visitor[one.visitor].append(one)
-    ended: list[tuple[datetime, str]] = []
-    for visitor, seen in by_visitor.items():
-        end = min(one.at for one in seen) + rules.visit
-        if end <= now and seen[0].returned <= end:
-            ended.append((end, visitor))
-    addresses: Counter[str] = Counter()
+    ends = {visitor: min(one.at for one in seen) + rules.visit for visitor, seen in by_visitor.items()}
+    networks: Counter[str] = Counter()
     counted = []
-    for end, visitor in sorted(ended):
+    for end, visitor in sorted((end, visitor) for visitor, end in ends.items() if end <= now):
         seen = [one for one in by_visitor[visitor] if one.at <= end]
-        address = next((one.address for one in seen if one.ticked is not None and one.address), "")
-        addresses[address] += 1
-        if not address or addresses[address] <= rules.readers_per_address:
-            counted.append(_visit(seen, end, rules.poems))
+        network = min(seen, key=lambda one: one.at).network
+        networks[network] += 1
+        if networks[network] <= rules.readers_per_network:
+            counted.append(Visit(network, _read(seen, end, rules.poems)))
     return counted
 
 
-def _visit(seen: Sequence[Impression], end: datetime, most: int) -> Visit:
+def _read(seen: Sequence[Impression], end: datetime, most: int) -> tuple[Reading, ...]:
     poems: dict[tuple[datetime, str], list[Impression]] = defaultdict(list)
     for one in seen:
         poems[one.at, one.poem].append(one)
@@ -190,25 +203,59 @@ def _visit(seen: Sequence[Impression], end: datetime, most: int) -> Visit:
     )
 
 
-def weigh(visits: Iterable[Visit], *, share: float) -> Evidence:
-    """The evidence of *visits*, one after the other; *share* of the poems was the challenger's by draw."""
+class _Bettor:
+    """One stake of a bettor: its wealth, and how much of that each network has won for it. All in logarithms."""
+
+    def __init__(self, doubted: int) -> None:
+        self._doubted = doubted
+        self._whole = 0.0
+        self._won: dict[str, float] = {}
+        self._sorted: list[float] = []
+        """The same, ascending."""
+
+    def bet(self, network: str, factor: float) -> None:
+        """A reader of *network* multiplied the wealth by *factor*."""
+        gain, before = math.log(factor), self._won.get(network)
+        if before is not None:
+            del self._sorted[bisect_left(self._sorted, before)]
+        self._won[network] = (before or 0.0) + gain
+        insort(self._sorted, self._won[network])
+        self._whole += gain
+
+    @property
+    def left(self) -> float:
+        """The least wealth that leaving out so many networks leaves."""
+        best = self._sorted[-self._doubted :] if self._doubted else []
+        lost = sum(best) if best and best[0] > 0 else sum(gain for gain in best if gain > 0)
+        return math.exp(min(self._whole - lost, 600.0))
+
+
+def weigh(visits: Iterable[Visit], *, share: float, doubted: int = DOUBTED) -> Evidence:
+    """The evidence of *visits*, one after the other; *share* of the poems was the challenger's by draw.
+
+    *doubted*: networks that it must hold without.
+    """
     evidence = Evidence()
-    wealth = [[1 / len(BETS)] * len(BETS) for _ in range(2)]
+    bettors = [[_Bettor(doubted) for _ in BETS] for _ in range(2)]
+    networks: set[str] = set()
     ticks, lines = FIRST_GUESS
     for visit in visits:
         guess = ticks / lines
-        score = sum(_score(one, guess, share) for one in visit) / len(visit)
+        score = sum(_score(one, guess, share) for one in visit.poems) / len(visit.poems)
         least = max(guess / share, (1 - guess) / (1 - share))
         most = max((1 - guess) / share, guess / (1 - share))
-        for hopes, result, worst in ((wealth[0], score, least), (wealth[1], -score, most)):
-            for i, bet in enumerate(BETS):
-                hopes[i] *= 1 + min(bet * len(visit), BOLDEST / worst) * result
-        for one in visit:
+        for stakes, result, worst in ((bettors[0], score, least), (bettors[1], -score, most)):
+            for bet, bettor in zip(BETS, stakes, strict=True):
+                bettor.bet(visit.network, 1 + min(bet * len(visit.poems), BOLDEST / worst) * result)
+        for one in visit.poems:
             arm = evidence.challenger if one.challenger else evidence.champion
             arm.poems, arm.lines, arm.ticks = arm.poems + 1, arm.lines + one.lines, arm.ticks + one.ticks
             ticks, lines = ticks + one.ticks, lines + one.lines
+        networks.add(visit.network)
         evidence.visitors += 1
-        evidence.path.append((min(sum(wealth[0]), 1e12), min(sum(wealth[1]), 1e12)))
+        evidence.networks.append(len(networks))
+        better, worse = (min(sum(one.left for one in stakes) / len(BETS), 1e12) for stakes in bettors)
+        evidence.path.append((better, worse))
     return evidence
 
 
@@ -223,7 +270,10 @@ def _score(one: Reading, guess: float, share: float) -> float:
 
 def decide(evidence: Evidence, *, rules: TrialRules) -> TrialState | None:
     """Which of the two bets first had enough; None when neither has."""
-    for better, worse in evidence.path[rules.fewest - 1 :]:
+    steps = list(zip(evidence.path, evidence.networks, strict=True))
+    for (better, worse), networks in steps[rules.fewest - 1 :]:
+        if networks < rules.fewest_networks:
+            continue
         if better >= rules.enough:
             return TrialState.BETTER
         if worse >= rules.enough:

@@ -25,7 +25,8 @@ class Start:
 
     version: int
     """Row id of the version."""
-    number: int
+    number: int | None
+    """None: a trial drew it, and nobody is told yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Poem:
 
     def open(self, table: Table) -> None:
         """Take a row and begin."""
-        self._hear(Start(self.live.id, self.live.number))
+        self._hear(Start(self.live.id, self.live.number if self._trial is None else None))
         draft = self._draft(0)
         table.add(draft)
         self._next(table, draft)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.submission import SubmissionStatus
 from app.domain.version import Rate, wilson
+from app.store.poems import is_told
 from app.store.session import insert
 from app.store.tables import GuessRow, ImpressionRow, LineRow, PoemRow, QuotableRow, SubmissionRow, VisitorRow, VoiceRow
 
@@ -85,7 +86,7 @@ class Guesses:
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
             .join(VoiceRow, VoiceRow.champion_id == LineRow.version_id)
-            .where(VoiceRow.slug == voice, ~LineRow.primed, VisitorRow.returned.is_not(None))
+            .where(VoiceRow.slug == voice, ~LineRow.primed, VisitorRow.returned.is_not(None), is_told())
             .order_by(LineRow.id.desc())
             .limit(AT_MOST)
         )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.poem import Poem
 from app.domain.version import Rate, wilson
-from app.store.poems import SAID_BY_HUMANS, Poems
+from app.store.poems import SAID_BY_HUMANS, Poems, told
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     ImpressionRow,
@@ -18,7 +18,6 @@ from app.store.tables import (
     PoemRow,
     TickRow,
     VersionRow,
-    VisitorRow,
 )
 
 
@@ -29,8 +28,8 @@ class LovedLine:
     line: int
     text: str
     poem: str
-    version: int
-    """Number of the version that wrote it."""
+    version: int | None
+    """Number of the version that wrote it; None: it isn't told yet."""
     ticks: int
 
 
@@ -48,7 +47,7 @@ class LovedPoem:
 
 
 class Loved:
-    """Queries for what readers love. Only visitors whose cookie came back count."""
+    """Queries for what readers love. Only those who count are asked: `app/domain/visitor.py`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -57,17 +56,22 @@ class Loved:
         """The lines with most ticks, of those given after *since*."""
         marks = func.count()
         rows = self._since(
-            select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, marks)
+            select(
+                LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, PoemRow.trial_id, PoemRow.created, marks
+            )
             .join(TickRow, TickRow.line_id == LineRow.id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .join(VersionRow, VersionRow.id == LineRow.version_id)
             .where(PoemRow.voice == voice)
-            .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number)
+            .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, PoemRow.trial_id, PoemRow.created)
             .order_by(marks.desc(), LineRow.id.desc())
             .limit(limit),
             since,
         )
-        return [LovedLine(*row) for row in self._session.execute(rows)]
+        return [
+            LovedLine(id, text, poem, told(number, trial, created), ticks)
+            for id, text, poem, number, trial, created, ticks in self._session.execute(rows)
+        ]
 
     def poems(
         self, voice: str, visitor: str | None, *, since: datetime | None = None, limit: int = 10
@@ -107,9 +111,8 @@ class Loved:
 
     @staticmethod
     def _since(rows: Any, since: datetime | None) -> Any:
-        """Ticks that stand, of readers, after *since*."""
-        rows = rows.join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
-        rows = rows.where(~TickRow.taken_back, VisitorRow.returned.is_not(None))
+        """Ticks that stand, of readers who count, after *since*."""
+        rows = rows.join(ImpressionRow, TICK_OF_IMPRESSION).where(~TickRow.taken_back, ImpressionRow.counted)
         return rows if since is None else rows.where(TickRow.at >= since)
 
     def _rate(self, poem: str) -> Rate | None:
@@ -118,8 +121,7 @@ class Loved:
             select(func.count(), func.count(TickRow.line_id))
             .select_from(ImpressionRow)
             .join(PoemLineRow, PoemLineRow.line_id == ImpressionRow.line_id)
-            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
             .outerjoin(TickRow, TICK_OF_IMPRESSION & ~TickRow.taken_back)
-            .where(PoemLineRow.poem_id == poem, VisitorRow.returned.is_not(None))
+            .where(PoemLineRow.poem_id == poem, ImpressionRow.counted)
         ).one()
         return wilson(shown[1], shown[0])

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.piece import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
-from app.store.poems import new_id
+from app.store.poems import is_told, new_id
 from app.store.tables import LineRow, PieceLineRow, PieceRow, PoemRow, TickRow, VersionRow
 
 
@@ -22,7 +22,7 @@ class Pieces:
 
     def material(self, voice: str, visitor: str, limit: int = 100) -> list[PieceLine]:
         """The lines of a voice that a visitor has ticked, newest first: what he can weave of."""
-        mine = self._lines().join(TickRow, TickRow.line_id == LineRow.id).join(PoemRow, PoemRow.id == LineRow.poem_id)
+        mine = self._lines().join(TickRow, TickRow.line_id == LineRow.id)
         mine = mine.where(PoemRow.voice == voice, TickRow.visitor_id == visitor, ~TickRow.taken_back)
         rows = self._session.execute(mine.order_by(TickRow.at.desc(), LineRow.id).limit(limit))
         return [PieceLine(*row) for row in rows]
@@ -130,9 +130,9 @@ class Pieces:
 
     @staticmethod
     def _lines() -> Any:
-        return select(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number).join(
-            VersionRow, VersionRow.id == LineRow.version_id
-        )
+        number = case((is_told(), VersionRow.number))
+        found = select(LineRow.id, LineRow.text, LineRow.poem_id, number)
+        return found.join(VersionRow, VersionRow.id == LineRow.version_id).join(PoemRow, PoemRow.id == LineRow.poem_id)
 
 
 def _piece(row: PieceRow, lines: Sequence[PieceLine], visitor: str | None) -> Piece:

@@ -4,20 +4,41 @@ import base64
 import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Poem, Quotation, ShownLine, Writing
+from app.domain.trial import VISIT
 from app.store.session import insert
-from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, TickRow, VersionRow, VisitorRow, VoiceRow
+from app.store.tables import (
+    TICK_OF_IMPRESSION,
+    ImpressionRow,
+    LineRow,
+    PoemLineRow,
+    PoemRow,
+    TickRow,
+    VersionRow,
+    VisitorRow,
+    VoiceRow,
+)
 
 Sort = Literal["new", "loved"]
 SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
 """Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
+
+
+def told(number: int, trial: int | None, created: datetime) -> int | None:
+    """The number of the version that wrote a poem; None while a trial's reader may still answer."""
+    return number if trial is None or created <= datetime.now(UTC) - VISIT else None
+
+
+def is_told() -> ColumnElement[bool]:
+    """The same of a PoemRow, as a condition."""
+    return PoemRow.trial_id.is_(None) | (PoemRow.created <= datetime.now(UTC) - VISIT)
 
 
 def new_id() -> str:
@@ -31,8 +52,21 @@ class Poems:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def keep(self, writing: Writing, visitor: str, *, prime: str, fixed_seed: bool, now: datetime) -> str:
-        """Store a poem with its lines, and the impressions it makes on its reader; returns its id."""
+    def keep(
+        self,
+        writing: Writing,
+        visitor: str,
+        *,
+        prime: str,
+        fixed_seed: bool,
+        counted: bool,
+        network: str | None = None,
+        now: datetime,
+    ) -> str:
+        """Store a poem with its lines, and the impressions it makes on its reader; returns its id.
+
+        *counted*: does its reader count? *network*: in a trial, the mark of his network if he does.
+        """
         poem = new_id()
         whole = {
             "id": poem,
@@ -44,6 +78,7 @@ class Poems:
             "temperature": writing.temperature,
             "prime": prime,
             "trial_id": writing.trial,
+            "network": network,
             "taste_id": writing.taste,
             "created": now,
         }
@@ -63,6 +98,7 @@ class Poems:
                     "logprob": line.logprob,
                     "chance": line.chance,
                     "liking": line.liking,
+                    "counted": counted,
                     "at": now,
                 }
                 for line in shown
@@ -93,15 +129,15 @@ class Poems:
             ids |= dict(zip((line.slot for line in new), sorted(added), strict=True))
         return ids
 
-    def show(self, poem: str, visitor: str, now: datetime) -> None:
+    def show(self, poem: str, visitor: str, *, counted: bool, now: datetime) -> None:
         """Somebody opened the permalink of a poem that was not written for him: its own lines make impressions."""
         row = self._session.get(PoemRow, poem)
         if row is None:
             raise UnknownPoem(poem)
         if row.visitor_id != visitor and not row.fixed_seed:
-            self._impress(poem, visitor, now)
+            self._impress(poem, visitor, counted=counted, now=now)
 
-    def _impress(self, poem: str, visitor: str, now: datetime) -> None:
+    def _impress(self, poem: str, visitor: str, *, counted: bool, now: datetime) -> None:
         """One impression per line and visitor; quotations keep the one they made where they were written."""
         lines = (
             select(LineRow, PoemLineRow.slot, PoemRow.voice)
@@ -119,6 +155,7 @@ class Poems:
                 "logprob": line.logprob,
                 "chance": line.chance,
                 "liking": line.liking,
+                "counted": counted,
                 "at": now,
             }
             for line, slot, voice in self._session.execute(lines)
@@ -197,13 +234,14 @@ class Poems:
         if version is not None:
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             ids = ids.join(VersionRow, VersionRow.id == PoemRow.version_id)
-            ids = ids.where(VersionRow.number == version, VersionRow.base == base)
+            ids = ids.where(VersionRow.number == version, VersionRow.base == base, is_told())
         if sort == "loved":
             loved = (
                 select(func.count())
                 .select_from(TickRow)
                 .join(PoemLineRow, PoemLineRow.line_id == TickRow.line_id)
-                .where(PoemLineRow.poem_id == PoemRow.id, ~TickRow.taken_back)
+                .join(ImpressionRow, TICK_OF_IMPRESSION)
+                .where(PoemLineRow.poem_id == PoemRow.id, ~TickRow.taken_back, ImpressionRow.counted)
                 .correlate(PoemRow)
                 .scalar_subquery()
             )
@@ -230,21 +268,31 @@ class Poems:
     def _lines(self, ids: Sequence[str], visitor: str | None) -> dict[str, list[ShownLine]]:
         shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
         ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        origin = aliased(PoemRow)
         rows = self._session.execute(
-            select(PoemLineRow, LineRow, VersionRow.number, shown.label("shown"), ticked.label("ticked"))
+            select(
+                PoemLineRow,
+                LineRow,
+                VersionRow.number,
+                origin.trial_id,
+                origin.created,
+                shown.label("shown"),
+                ticked.label("ticked"),
+            )
             .join(LineRow, LineRow.id == PoemLineRow.line_id)
+            .join(origin, origin.id == LineRow.poem_id)
             .join(VersionRow, VersionRow.id == LineRow.version_id)
             .where(PoemLineRow.poem_id.in_(ids))
             .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
         )
         lines: dict[str, list[ShownLine]] = defaultdict(list)
-        for place, line, number, was_shown, is_ticked in rows:
+        for place, line, number, trial, written, was_shown, is_ticked in rows:
             lines[place.poem_id].append(
                 ShownLine(
                     id=line.id,
                     slot=place.slot,
                     text=line.text,
-                    version=number,
+                    version=told(number, trial, written),
                     logprob=line.logprob,
                     ticked=bool(is_ticked),
                     tickable=bool(was_shown),
@@ -260,7 +308,7 @@ class Poems:
         return Poem(
             id=row.id,
             voice=row.voice,
-            version=number,
+            version=told(number, row.trial_id, row.created),
             seed=row.seed,
             temperature=row.temperature,
             prime=row.prime,

@@ -13,8 +13,10 @@ from typing import Any
 from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.trial import TrialState
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
+from app.store.poems import told
 from app.store.session import parts
 from app.store.submissions import Submissions
 from app.store.tables import (
@@ -28,6 +30,7 @@ from app.store.tables import (
     SketchRow,
     SubmissionRow,
     TickRow,
+    TrialRow,
     VersionRow,
     VisitorRow,
 )
@@ -86,7 +89,7 @@ class Privacy:
             yield {
                 "id": poem.id,
                 "voice": poem.voice,
-                "version": number,
+                "version": told(number, poem.trial_id, poem.created),
                 "created": poem.created.isoformat(),
                 "prime": poem.prime,
                 "lines": [{"text": text, "your_words": primed} for text, primed in found],
@@ -177,7 +180,11 @@ class Privacy:
         """Hash the address hashes from before *before* once more, with a salt that nobody keeps; how many.
 
         Equal ones stay equal, which is what a lesson's cap needs; nobody can find an address behind them any more.
+        The marks of networks go with their trials.
         """
+        over = select(TrialRow.id).where(TrialRow.state != TrialState.RUNNING)
+        marked = update(PoemRow).where(PoemRow.trial_id.in_(over), PoemRow.network.is_not(None)).values(network=None)
+        self._session.execute(marked.execution_options(synchronize_session=False))
 
         def blurred(address: str) -> str:
             return BLURRED + hashlib.sha256(salt + address.encode()).hexdigest()[:31]

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.engine import Dialect
@@ -221,6 +222,17 @@ class VisitorRow(Base):
     """Keyed hash of the address on the day it was last seen."""
 
 
+class PlaceRow(Base):
+    """A place among the readers of an address who count on a day; it stays taken when its visitor is erased."""
+
+    __tablename__ = "places"
+    address: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """Keyed hash of the address on that day."""
+    place: Mapped[int] = mapped_column(primary_key=True)
+    visitor_id: Mapped[str | None] = mapped_column(ForeignKey("visitors.id", ondelete="SET NULL"), index=True)
+    at: Mapped[datetime]
+
+
 class PoemRow(Base):
     """A poem as it was written for one visitor."""
 
@@ -239,6 +251,8 @@ class PoemRow(Base):
     prime: Mapped[str] = mapped_column(Text, default="")
     trial_id: Mapped[int | None] = mapped_column(index=True)
     """The trial whose draw chose its version. No foreign key: SQLite would have to copy the table for it."""
+    network: Mapped[str | None] = mapped_column(String(8))
+    """In a trial: the mark of its reader's network (`Visitor.mark`); NULL: he did not count before it was drawn."""
     taste_id: Mapped[int | None]
     """The taste that chose among candidates; NULL: none did. No foreign key: tastes are forgotten in time."""
     created: Mapped[datetime]
@@ -281,6 +295,8 @@ class ImpressionRow(Base):
     """With which it was chosen among its candidates."""
     liking: Mapped[float | None]
     """Log-odds of a tick as the taste of that day foretold them."""
+    counted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Does its reader count? `app/domain/visitor.py` says who does."""
     at: Mapped[datetime]
 
 

@@ -74,11 +74,10 @@ class Tastes:
             .select_from(ImpressionRow)
             .join(VoiceRow, VoiceRow.slug == ImpressionRow.voice)
             .join(VersionRow, of_base)
-            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
             .join(LineRow, LineRow.id == ImpressionRow.line_id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .outerjoin(TickRow, TICK_OF_IMPRESSION)
-            .where(ImpressionRow.voice == voice, ImpressionRow.liking.is_not(None), VisitorRow.returned.is_not(None))
+            .where(ImpressionRow.voice == voice, ImpressionRow.liking.is_not(None), ImpressionRow.counted)
             .group_by(chosen)
         )
         found = {bool(by): wilson(ticks, shown) for by, shown, ticks in rows}

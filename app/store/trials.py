@@ -18,7 +18,6 @@ from app.store.tables import (
     TickRow,
     TrialRow,
     VersionRow,
-    VisitorRow,
     VoiceRow,
 )
 
@@ -80,21 +79,19 @@ class Trials:
         return self._reports(TrialRow.voice == voice)
 
     def impressions(self, trial: int) -> list[Impression]:
-        """What readers were shown for it: lines of poems that were written for them, by one of the two, by draw."""
+        """What readers who count were shown for it: lines of poems written for them, by one of the two, by draw."""
         rows = self._session.execute(
             select(
                 ImpressionRow.visitor_id,
-                VisitorRow.returned,
+                PoemRow.network,
                 PoemRow.id,
                 PoemRow.created,
                 PoemRow.version_id == TrialRow.challenger_id,
                 TickRow.at,
-                TickRow.address,
                 TickRow.taken_back,
             )
             .select_from(PoemRow)
             .join(TrialRow, TrialRow.id == PoemRow.trial_id)
-            .join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
             .join(LineRow, LineRow.poem_id == PoemRow.id)
             .join(
                 ImpressionRow,
@@ -104,13 +101,13 @@ class Trials:
             .where(
                 PoemRow.trial_id == trial,
                 PoemRow.version_id.in_([TrialRow.challenger_id, TrialRow.champion_id]),
-                VisitorRow.returned.is_not(None),
+                PoemRow.network.is_not(None),
             )
         )
         return [
-            Impression(visitor, returned, poem, at, bool(challenger), None if gone else when, address or "")
-            for visitor, returned, poem, at, challenger, when, address, gone in rows
-            if returned is not None
+            Impression(visitor, network, poem, at, bool(challenger), None if gone else when)
+            for visitor, network, poem, at, challenger, when, gone in rows
+            if network is not None
         ]
 
     def note(self, trial: int, evidence: Evidence) -> None:
@@ -143,6 +140,7 @@ def _stored(evidence: Evidence) -> dict[str, Any]:
     """Evidence as JSON."""
     return {
         "visitors": evidence.visitors,
+        "networks": evidence.networks[-1] if evidence.networks else 0,
         "champion": asdict(evidence.champion),
         "challenger": asdict(evidence.challenger),
         "path": [[round(better, 4), round(worse, 4)] for better, worse in thinned(evidence.path)],
@@ -165,6 +163,7 @@ def _report(row: TrialRow, challenger: int, champion: int) -> TrialReport:
         started=row.started,
         ended=row.ended,
         visitors=row.evidence["visitors"],
+        networks=row.evidence.get("networks", 0),
         better=better,
         worse=worse,
         champion_arm=Arm(**row.evidence["champion"]),

@@ -3,26 +3,28 @@
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import case, func, select, update
+from sqlalchemy import case, exists, func, select, update
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownVersion, UnknownVoice
 from app.domain.lesson import LessonItem
 from app.domain.rollback import Move
-from app.domain.trial import TrialEnd, TrialState
+from app.domain.trial import VISIT, TrialEnd, TrialState
 from app.domain.verdict import Verdict
 from app.domain.version import Version, VersionReport, VersionStatus, wilson
+from app.store.poems import is_told
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     HistoryRow,
     ImpressionRow,
     LessonItemRow,
+    LineRow,
+    PoemRow,
     TickRow,
     TrialRow,
     VersionRow,
-    VisitorRow,
     VoiceRow,
 )
 
@@ -237,6 +239,7 @@ class Versions:
         return row
 
     def _reports(self, rows: Sequence[VersionRow], champion: int | None) -> list[VersionReport]:
+        its_poem = exists().where(LineRow.id == ImpressionRow.line_id, PoemRow.id == LineRow.poem_id)
         read = {
             version: (impressions, ticks or 0)
             for version, impressions, ticks in self._session.execute(
@@ -245,9 +248,9 @@ class Versions:
                     func.count(),
                     func.sum(case((TickRow.taken_back.is_(False), 1), else_=0)),
                 )
-                .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
                 .outerjoin(TickRow, TICK_OF_IMPRESSION)
-                .where(ImpressionRow.version_id.in_([row.id for row in rows]), VisitorRow.returned.is_not(None))
+                .where(ImpressionRow.version_id.in_([row.id for row in rows]), ImpressionRow.counted)
+                .where((ImpressionRow.at <= datetime.now(UTC) - VISIT) | its_poem.where(is_told()))
                 .group_by(ImpressionRow.version_id)
             )
         }

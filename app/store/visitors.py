@@ -1,12 +1,13 @@
-"""Visitors: anonymous readers, and whether their cookie ever came back."""
+"""Visitors: anonymous readers, whether their cookie ever came back, and which of them count."""
 
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.session import AT_ONCE, insert
-from app.store.tables import ImpressionRow, LineRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VisitorRow
+from app.store.tables import ImpressionRow, LineRow, PlaceRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VisitorRow
 
 
 class Visitors:
@@ -16,7 +17,7 @@ class Visitors:
         self._session = session
 
     def greet(self, visitor: str, *, cookie_came_back: bool, address: str, now: datetime) -> None:
-        """Note that *visitor* is here; the first time his cookie comes back, his impressions begin to count."""
+        """Note that *visitor* is here; the first time his cookie comes back, what he was shown begins to count."""
         returned = now if cookie_came_back else None
         new = insert(self._session, VisitorRow.__table__)
         known = {"address": new.excluded.address, "returned": func.coalesce(VisitorRow.returned, new.excluded.returned)}
@@ -24,7 +25,30 @@ class Visitors:
             VisitorRow.returned.is_(None) & new.excluded.returned.is_not(None)
         )
         here = {"id": visitor, "created": now, "returned": returned, "address": address}
-        self._session.execute(new.on_conflict_do_update(index_elements=["id"], set_=known, where=news), here)
+        written = new.on_conflict_do_update(index_elements=["id"], set_=known, where=news)
+        since = self._session.scalar(written.returning(VisitorRow.returned), here)
+        if cookie_came_back and since == now and self.counts(visitor, address=address, now=now):
+            seen = update(ImpressionRow).where(ImpressionRow.visitor_id == visitor).values(counted=True)
+            self._session.execute(seen.execution_options(synchronize_session=False))
+
+    def counts(self, visitor: str, *, address: str, now: datetime) -> bool:
+        """Has a visitor who came back one of his address's places of this day, or is one left, which he takes?
+
+        Each place is a row with a key of its own, so that no two get the last one. Where the address is unknown ("")
+        everybody has a place.
+        """
+        if not address:
+            return True
+        taken = select(PlaceRow.place, PlaceRow.visitor_id).where(PlaceRow.address == address)
+        known = {row.place: row.visitor_id for row in self._session.execute(taken)}
+        if visitor in known.values():
+            return True
+        for place in range(READERS_PER_ADDRESS):
+            mine = insert(self._session, PlaceRow).values(address=address, place=place, visitor_id=visitor, at=now)
+            took = mine.on_conflict_do_nothing().returning(PlaceRow.place)
+            if place not in known and self._session.scalar(took) is not None:
+                return True
+        return False
 
     def has_returned(self, visitor: str) -> bool:
         """Has his cookie come back?"""
@@ -58,4 +82,5 @@ class Visitors:
         ]
         gone = delete(VisitorRow).where(VisitorRow.returned.is_(None), VisitorRow.created < before, *owners)
         self._session.execute(gone.execution_options(synchronize_session=False))
+        self._session.execute(delete(PlaceRow).where(PlaceRow.at < before))
         return len(doomed)

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.lesson import MOST_PER_ADDRESS, MOST_PER_VISITOR, POEM_WEIGHT, Feedback, TaughtPoem, TickedLine, build
+from app.domain.lesson import (
+    AT_LEAST,
+    MOST_PER_ADDRESS,
+    MOST_PER_VISITOR,
+    POEM_WEIGHT,
+    Feedback,
+    TaughtPoem,
+    TickedLine,
+    build,
+    weights,
+)
 
 NAMES = st.sampled_from("abcde")
 ADDRESSES = st.sampled_from(["", "home", "café"])
@@ -69,6 +79,20 @@ def test_a_line_is_read_after_what_stood_above_it() -> None:
     lesson = build(Feedback((tick(1, "봄비", before="눈이 녹는다"),), ()))
 
     assert [t.before for t in lesson.texts] == ["눈이 녹는다"]
+
+
+def test_a_few_addresses_do_not_outweigh_many() -> None:
+    """Ten addresses that tick and teach all they can, among a hundred readers of two ticks each: 100 to 200 at most."""
+    honest = [tick(2 * n + k, f"{n}/{k}", f"reader {n}", f"home {n}") for n in range(100) for k in range(2)]
+    theirs = [tick(1000 + n, f"x{n}", f"x{n % 20}", f"den {n % 10}") for n in range(2000)]
+    poems = [TaughtPoem(n, f"{n}번째 밤의 이야기 {n * 7919}", f"x{n % 20}", f"den {n % 10}") for n in range(250)]
+    feedback = Feedback((*honest, *theirs), tuple(poems))
+
+    heard = weights(feedback)
+
+    assert sum(heard[f"reader {n}"] for n in range(100)) == pytest.approx(200)
+    assert sum(heard[f"x{n}"] for n in range(20)) <= 10 * AT_LEAST * (1 + 1e-9)
+    assert sum(heard.values()) == pytest.approx(sum(text.weight for text in build(feedback).texts), rel=1e-4)
 
 
 @pytest.mark.parametrize(("visitors", "each", "most"), [(1, 1000, MOST_PER_VISITOR), (50, 30, MOST_PER_ADDRESS)])

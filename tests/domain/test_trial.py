@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,17 +25,16 @@ from app.domain.trial import (
     visits,
     weigh,
 )
-from lab.bench.trials import readers
+from lab.bench.trials import attacked, readers
 
 RULES = TrialRules()
 START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 SHARE = 0.3
 READERS = 500
 TRIALS = 200
+POEMS = st.lists(st.builds(lambda c, t: Reading(c, 5, t), st.booleans(), st.integers(0, 5)), min_size=1, max_size=10)
 VISITS = st.lists(
-    st.lists(st.builds(lambda c, t: Reading(c, 5, t), st.booleans(), st.integers(0, 5)), min_size=1, max_size=10).map(
-        tuple
-    ),
+    st.builds(lambda n, poems: Visit(f"n{n}", tuple(poems)), st.integers(0, 40), POEMS),
     max_size=60,
 )
 
@@ -68,7 +68,7 @@ def _peeks(trial: list[Visit]) -> bool:
     """Does the usual test of two rates, all ticks independent, ever say "better" (one-sided, 5 %)?"""
     (n1, k1), (n0, k0) = (0, 0), (0, 0)
     for visit in trial:
-        for one in visit:
+        for one in visit.poems:
             if one.challenger:
                 n1, k1 = n1 + one.lines, k1 + one.ticks
             else:
@@ -101,15 +101,19 @@ def test_wealth_is_never_lost_altogether(trial: list[Visit], share: float) -> No
 
     assert all(0 < wealth < math.inf for step in evidence.path for wealth in step)
     assert evidence.visitors == len(trial) == len(evidence.path)
-    assert evidence.champion.poems + evidence.challenger.poems == sum(map(len, trial))
+    assert evidence.champion.poems + evidence.challenger.poems == sum(len(visit.poems) for visit in trial)
 
 
 @given(trial=VISITS, share=st.floats(0.05, 0.9))
 def test_the_draw_is_a_fair_game(trial: list[Visit], share: float) -> None:
-    """Given what a reader does, the next poem's draw wins nothing on the whole: the mean over both outcomes is 1."""
-    before = weigh(trial, share=share)
+    """Given what a reader does, the next poem's draw wins nothing on the whole: the mean over both outcomes is 1.
+
+    That is the whole wealth's; what is left of it without the best networks is less.
+    """
+    before = weigh(trial, share=share, doubted=0)
     for ticks in range(6):
-        drawn = [weigh([*trial, (Reading(c, 5, ticks),)], share=share).path[-1] for c in (True, False)]
+        one_more = [[*trial, Visit("new", (Reading(c, 5, ticks),))] for c in (True, False)]
+        drawn = [weigh(visits, share=share, doubted=0).path[-1] for visits in one_more]
         for side, was in enumerate((before.better, before.worse)):
             fair = share * drawn[0][side] + (1 - share) * drawn[1][side]
             assert fair == pytest.approx(min(was, 1e12), rel=1e-6)
@@ -123,8 +127,8 @@ def test_one_reader_moves_little(trial: list[Visit], more: int) -> None:
         fan.poem("fan", challenger=i % 2 == 0, ticks=5 * (i % 2 == 0), minutes=i / 10)
     (visit,) = visits(fan.all, rules=RULES, now=START + timedelta(days=1))
 
-    assert len(visit) <= RULES.poems
-    before, after = weigh(trial, share=0.5), weigh([*trial, visit], share=0.5)
+    assert len(visit.poems) <= RULES.poems
+    before, after = (weigh(visits, share=0.5, doubted=0) for visits in (trial, [*trial, visit]))
     assert after.better <= before.better * 20
 
 
@@ -142,21 +146,18 @@ class Impressions:
         ticks: int = 0,
         minutes: float = 0,
         late: float = 1,
-        **more: object,
+        network: str = "",
     ) -> None:
         """A poem of five lines, ticked *late* minutes after it was written."""
         at = START + timedelta(minutes=minutes)
-        returned = more.get("returned", at)
-        assert isinstance(returned, datetime)
         self.all += [
             Impression(
                 visitor,
-                returned,
+                network or f"of {visitor}",
                 f"{visitor}-{minutes}",
                 at,
                 challenger,
                 at + timedelta(minutes=late) if line < ticks else None,
-                str(more.get("address", "")) if line < ticks else "",
             )
             for line in range(5)
         ]
@@ -172,7 +173,8 @@ def counted(made: Callable[[Impressions], None], *, hours: float = 24) -> list[V
 def test_a_visit_counts_when_it_is_over() -> None:
     """Ticks may still come for an hour; nothing is counted twice, or too soon."""
     assert counted(lambda i: i.poem("a", ticks=2), hours=0.9) == []
-    assert counted(lambda i: i.poem("a", ticks=2), hours=1.1) == [(Reading(challenger=True, lines=5, ticks=2),)]
+    (visit,) = counted(lambda i: i.poem("a", ticks=2), hours=1.1)
+    assert visit.poems == (Reading(challenger=True, lines=5, ticks=2),)
 
 
 def test_what_comes_after_the_visit_does_not_count() -> None:
@@ -183,7 +185,7 @@ def test_what_comes_after_the_visit_does_not_count() -> None:
         i.poem("a", ticks=5, minutes=300)
         i.poem("b", ticks=3, late=90)
 
-    assert counted(late) == [
+    assert [visit.poems for visit in counted(late)] == [
         (Reading(challenger=True, lines=5, ticks=1),),
         (Reading(challenger=True, lines=5, ticks=0),),
     ]
@@ -198,26 +200,30 @@ def test_visits_come_in_the_order_of_their_ends() -> None:
         i.poem("m", minutes=10, ticks=3)
 
     early, late = counted(three, hours=1.1), counted(three)
-    assert [visit[0].ticks for visit in late] == [1, 2, 3]
+    assert [visit.poems[0].ticks for visit in late] == [1, 2, 3]
     assert late[: len(early)] == early
 
 
-def test_cookies_of_one_address_count_for_two_readers() -> None:
-    """Thirty cookies that tick everything of one version are no crowd."""
+def test_readers_of_one_network_count_for_two() -> None:
+    """Thirty cookies that tick everything of one version are no crowd; nor are thirty that tick nothing."""
 
     def crowd(i: Impressions) -> None:
         for n in range(30):
-            i.poem(f"x{n}", ticks=5, minutes=n / 10, address="hash")
-        i.poem("quiet", minutes=9)
+            i.poem(f"x{n}", ticks=5 * (n % 2), minutes=n / 10, network="theirs")
+        i.poem("another", minutes=9)
 
-    assert len(counted(crowd)) == RULES.readers_per_address + 1
+    assert len(counted(crowd)) == RULES.readers_per_network + 1
 
 
-def test_who_never_came_back_does_not_count() -> None:
-    """A crawler's poems say nothing; nor does a cookie that came back when his visit was over."""
-    back = START + timedelta(hours=3)
+def test_the_first_of_a_network_count_whatever_they_do() -> None:
+    """Who counts is settled before any of them has ticked: by who came first, not by who ticked first."""
 
-    assert counted(lambda i: i.poem("a", returned=back)) == []
+    def three(i: Impressions) -> None:
+        i.poem("a", minutes=0, ticks=0, network="n")
+        i.poem("b", minutes=1, ticks=1, network="n")
+        i.poem("c", minutes=2, ticks=5, network="n")
+
+    assert [visit.poems[0].ticks for visit in counted(three)] == [0, 1]
 
 
 def test_a_trial_ends_in_time() -> None:
@@ -234,15 +240,15 @@ def test_a_trial_ends_in_time() -> None:
 
 def test_a_stake_grows_with_the_poems_of_a_visit() -> None:
     """Who read four poems and liked all says more than who read one: he has bet four times as much, up to the cap."""
-    one, four = ((Reading(challenger=True, lines=5, ticks=5),) * poems for poems in (1, 4))
+    one, four = (Visit("n", (Reading(challenger=True, lines=5, ticks=5),) * poems) for poems in (1, 4))
     score = (1 - 1 / 6) / 0.5  # what a poem of nothing but ticks says, where a sixth was to be expected
     worst = max((1 / 6) / 0.5, (5 / 6) / 0.5)
 
     for visit in (one, four):
-        stakes = [min(bet * len(visit), BOLDEST / worst) for bet in BETS]
+        stakes = [min(bet * len(visit.poems), BOLDEST / worst) for bet in BETS]
         expected = sum(1 + stake * score for stake in stakes) / len(BETS)
-        assert weigh([visit], share=0.5).better == pytest.approx(expected)
-    assert weigh([four], share=0.5).better > weigh([one], share=0.5).better
+        assert weigh([visit], share=0.5, doubted=0).better == pytest.approx(expected)
+    assert weigh([four], share=0.5, doubted=0).better > weigh([one], share=0.5, doubted=0).better
 
 
 @pytest.mark.parametrize("winner", [TrialState.BETTER, TrialState.WORSE])
@@ -250,17 +256,88 @@ def test_as_many_readers_as_the_rules_ask_for_decide(winner: TrialState) -> None
     """One fewer does not, whatever he and those before him have bet; nor does what they had won before and lost."""
     enough = (RULES.enough, 1.0) if winner is TrialState.BETTER else (1.0, RULES.enough)
 
-    assert decide(Evidence(path=[enough] * (RULES.fewest - 1)), rules=RULES) is None
-    assert decide(Evidence(path=[enough] * RULES.fewest), rules=RULES) is winner
-    assert decide(Evidence(path=[*[enough] * (RULES.fewest - 1), (1.0, 1.0)]), rules=RULES) is None
+    def after(path: list[tuple[float, float]]) -> TrialState | None:
+        return decide(Evidence(path=path, networks=[RULES.fewest_networks] * len(path)), rules=RULES)
+
+    assert after([enough] * (RULES.fewest - 1)) is None
+    assert after([enough] * RULES.fewest) is winner
+    assert after([*[enough] * (RULES.fewest - 1), (1.0, 1.0)]) is None
 
 
-def test_nothing_is_decided_by_a_handful() -> None:
-    """However much nineteen readers differ."""
-    eager = [(Reading(n % 2 == 0, 5, 5 * (n % 2 == 0)),) for n in range(40)]
+def test_readers_must_come_from_many_networks() -> None:
+    """However much they differ, and however many they are."""
+    path = [(RULES.enough, 1.0)] * 200
 
-    assert decide(weigh(eager[:19], share=0.5), rules=RULES) is None
-    assert decide(weigh(eager, share=0.5), rules=RULES) is TrialState.BETTER
+    assert decide(Evidence(path=path, networks=[RULES.fewest_networks - 1] * 200), rules=RULES) is None
+    assert decide(Evidence(path=path, networks=[RULES.fewest_networks] * 200), rules=RULES) is TrialState.BETTER
+
+
+def eager(networks: int, *, of: str = "n") -> list[Visit]:
+    """Two readers of each network, who tick all that one of the two writes and nothing of the other's."""
+    return [
+        Visit(f"{of}{n // 2}", (Reading(n % 2 == 0, 5, 5 * (n % 2 == 0)),) * RULES.poems) for n in range(2 * networks)
+    ]
+
+
+def test_ten_networks_decide_nothing() -> None:
+    """Whatever they do, both bettors have won nothing of it; one network more, and there is evidence again."""
+    ten = weigh(eager(RULES.doubted), share=0.5)
+
+    assert all(max(step) <= 1 + 1e-9 for step in ten.path)
+    assert weigh(eager(RULES.doubted + 1), share=0.5).better > 1
+    assert decide(weigh(eager(40), share=0.5), rules=RULES) is TrialState.BETTER
+
+
+@given(honest=VISITS, liars=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9), POEMS), max_size=30))
+def test_what_decides_is_what_the_honest_said(honest: list[Visit], liars: list[tuple[int, int, list[Reading]]]) -> None:
+    """With ten networks of liars anywhere, no bettor has more than the bets of the others alone have won.
+
+    Those are a fair game, so that the bound of one in twenty holds whatever the ten do and know.
+    """
+    trial, lying = list(honest), Visit("liar", ())
+    for place, network, poems in liars:
+        trial.insert(place, replace(lying, network=f"liar {network}", poems=tuple(poems)))
+    evidence = weigh(trial, share=0.3)
+    alone = _without(trial, "liar", share=0.3)
+
+    for step, fair in zip(evidence.path, alone, strict=True):
+        assert all(left <= whole * (1 + 1e-9) for left, whole in zip(step, fair, strict=True))
+
+
+def _without(trial: list[Visit], liars: str, *, share: float) -> list[tuple[float, float]]:
+    """The wealth after each reader of those who are no *liars*, whose bets still know what the liars ticked before."""
+    wealth = [[1 / len(BETS)] * len(BETS) for _ in range(2)]
+    path, ticks, lines = [], 1.0, 6.0
+    for visit in trial:
+        guess = ticks / lines
+        scores = [
+            (one.ticks / one.lines - guess) * (1 / share if one.challenger else -1 / (1 - share)) for one in visit.poems
+        ]
+        worst = max(guess / share, (1 - guess) / (1 - share)), max((1 - guess) / share, guess / (1 - share))
+        for side, sign in enumerate((1, -1)):
+            if not visit.network.startswith(liars):
+                mean = sign * sum(scores) / len(scores)
+                stakes = [min(bet * len(visit.poems), BOLDEST / worst[side]) for bet in BETS]
+                wealth[side] = [w * (1 + stake * mean) for w, stake in zip(wealth[side], stakes, strict=True)]
+        ticks, lines = ticks + sum(one.ticks for one in visit.poems), lines + sum(one.lines for one in visit.poems)
+        path.append((sum(wealth[0]), sum(wealth[1])))
+    return path
+
+
+@pytest.mark.parametrize(("networks", "knowing"), [(1, True), (10, True), (10, False)])
+def test_liars_do_not_decide_between_equals(networks: int, knowing: bool) -> None:
+    """Of 100 attacked trials at most one in twenty promotes, though the attackers know who wrote each poem."""
+    trials = (attacked(n, share=SHARE, honest=100, networks=networks, knowing=knowing) for n in range(100))
+    ends = [decide(weigh(trial, share=SHARE), rules=RULES) for trial in trials]
+
+    assert ends.count(TrialState.BETTER) <= 5
+
+
+def test_without_doubt_ten_networks_would_decide() -> None:
+    """Else the test above would prove nothing."""
+    trials = [attacked(n, share=SHARE, honest=100, networks=10, knowing=True) for n in range(20)]
+
+    assert sum(weigh(trial, share=SHARE, doubted=0).better >= RULES.enough for trial in trials) > 10
 
 
 @given(path=st.lists(st.tuples(st.floats(0, 9), st.floats(0, 9)), max_size=700))

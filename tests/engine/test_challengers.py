@@ -10,6 +10,7 @@ import pytest
 
 from app.domain.poem import Quotation, Wish
 from app.engine.engine import Engine
+from app.engine.poem import Start
 from app.settings import Settings
 from tests.engine.voices import Champion, a_version
 
@@ -89,6 +90,18 @@ def test_a_share_of_the_poems_is_the_challengers(site: Site, engine: Engine) -> 
     assert set(poems) == {(100, 5), (101, 5)}
     assert 0.25 < poems.count((101, 5)) / POEMS < 0.75
     assert engine.in_memory() == {100, 101}
+
+
+def test_the_stream_of_a_poem_on_trial_tells_no_version(site: Site, engine: Engine) -> None:
+    """Whoever was drawn: its first event would be known before the reader has answered."""
+    site.try_out(share=0.5)
+    engine.refresh()
+
+    starts = [next(iter(engine.stream("sibot", ONE))) for _ in range(6)]
+    seeded = next(iter(engine.stream("sibot", Wish(lines=1, seed=3))))
+
+    assert {start.number for start in starts if isinstance(start, Start)} == {None}
+    assert seeded == Start(100, 0)
 
 
 def test_a_poem_that_is_no_fair_draw_is_the_champions(site: Site, engine: Engine) -> None:

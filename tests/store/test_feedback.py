@@ -156,7 +156,7 @@ def test_the_desk_counts_what_happened(world: World) -> None:
     poem = world.poem(ann, bard, voice="bard")
     bob = world.visitor("bob")
     with world.transaction() as session:
-        Poems(session).show(poem, bob, world.clock.now)
+        Poems(session).show(poem, bob, counted=True, now=world.clock.now)
     teach(world, ann, "처음으로 가르치는 시입니다")
 
     with world.reading() as session:

@@ -49,7 +49,7 @@ def test_a_poem_with_a_seed_of_the_visitors_makes_none(world: World) -> None:
     poem = world.poem(ann, world.voice(), fixed_seed=True)
 
     with world.transaction() as session:
-        Poems(session).show(poem, bob, world.clock.now)
+        Poems(session).show(poem, bob, counted=True, now=world.clock.now)
     with world.reading() as session:
         for who in (ann, bob):
             assert not any(line.tickable for line in Poems(session).one(poem, who).lines)
@@ -80,7 +80,7 @@ def test_a_quotation_makes_no_impression_on_another_reader(world: World) -> None
     second = world.poem(ann, version, texts=(LINES[0], "새 행"), quoted={0: kept})
 
     with world.transaction() as session:
-        Poems(session).show(second, bob, world.clock.now)
+        Poems(session).show(second, bob, counted=True, now=world.clock.now)
     with world.reading() as session:
         assert [line.tickable for line in Poems(session).one(second, bob).lines] == [False, True]
 
@@ -92,7 +92,7 @@ def test_opening_a_permalink_twice_shows_it_once(world: World) -> None:
 
     for _ in range(2):
         with world.transaction() as session:
-            Poems(session).show(poem, bob, world.clock.now)
+            Poems(session).show(poem, bob, counted=True, now=world.clock.now)
     with world.reading() as session:
         assert all(line.tickable for line in Poems(session).one(poem, bob).lines)
 
@@ -174,7 +174,7 @@ def test_the_best_loved_come_first(world: World) -> None:
     once, twice, never = (world.poem(ann, version) for _ in range(3))
     with world.transaction() as session:
         ticks = Ticks(session)
-        Poems(session).show(twice, bob, world.clock.now)
+        Poems(session).show(twice, bob, counted=True, now=world.clock.now)
         for who, poem in ((ann, once), (ann, twice), (bob, twice), (ann, never)):
             line = Poems(session).one(poem, who).lines[0].id
             ticks.set(line, who, on=True, address="", now=world.clock.now)

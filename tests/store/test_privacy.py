@@ -16,6 +16,7 @@ from app.store.privacy import BLURRED, Privacy
 from app.store.submissions import Submissions
 from app.store.tables import metadata
 from app.store.ticks import Ticks
+from app.store.visitors import Visitors
 from tests.support.world import World
 
 MINE = "새벽 기차는 소금밭을 지나\n아무도 내리지 않는 역에 선다"
@@ -96,6 +97,7 @@ def test_no_column_refers_to_whom_was_erased(world: World) -> None:
     with world.transaction() as session:
         approved, now = SubmissionStatus.APPROVED, world.clock.now
         Pieces(session).add("sibot", ann, title="봄", author=None, lines=lines, status=approved, now=now)
+        assert Visitors(session).counts(ann, address="home", now=now)
         Guesses(session).allow(number)
         Guesses(session).add(ann, "sibot", Riddle("line", lines[0], 0, "가", human=False), said_human=True, now=now)
     name = metadata.tables["visitors"].columns["id"]
@@ -169,7 +171,7 @@ def test_what_others_read_stays_without_him(world: World) -> None:
     ann, bob = world.visitor("ann"), world.visitor("bob")
     his = world.poem(ann, version, prime="봄비가")
     with world.transaction() as session:
-        Poems(session).show(his, bob, world.clock.now)
+        Poems(session).show(his, bob, counted=True, now=world.clock.now)
     lines = world.lines(his)
     tick(world, bob, lines[1])
     quoting = world.poem(bob, version, texts=("창을 닫는다", "가", "나", "다", "라"), quoted={0: lines[1]})
@@ -194,7 +196,7 @@ def test_a_chain_of_his_own_quotations_goes(world: World) -> None:
     seen = world.poem(ann, version)
     last = world.poem(ann, version, quoted={1: world.lines(seen)[1]})
     with world.transaction() as session:
-        Poems(session).show(last, bob, world.clock.now)
+        Poems(session).show(last, bob, counted=True, now=world.clock.now)
 
     erase(world, ann)
 

@@ -33,7 +33,7 @@ def test_a_tick_is_ones_own(world: World) -> None:
     ann, bob = world.visitor("ann"), world.visitor("bob")
     poem = world.poem(ann, world.voice())
     with world.transaction() as session:
-        Poems(session).show(poem, bob, world.clock.now)
+        Poems(session).show(poem, bob, counted=True, now=world.clock.now)
         Ticks(session).set(Poems(session).one(poem, bob).lines[4].id, bob, on=True, address="", now=world.clock.now)
 
     assert ticked(world, poem, ann) == set()

@@ -55,7 +55,15 @@ def read(world: World, visitor: str, version: int, *, trial: int | None, ticks: 
     lines = tuple(WrittenLine(slot, f"{visitor}의 {slot}행", -9.0, 1.0) for slot in range(5))
     with world.transaction() as session:
         writing = Writing("sibot", version, 7, 0.8, lines, trial)
-        poem = Poems(session).keep(writing, visitor, prime="", fixed_seed=False, now=world.clock.now)
+        poem = Poems(session).keep(
+            writing,
+            visitor,
+            prime="",
+            fixed_seed=False,
+            counted=True,
+            network=visitor if trial else None,
+            now=world.clock.now,
+        )
     ids = world.lines(poem)
     with world.transaction() as session:
         for line in ids[:ticks]:
@@ -197,7 +205,7 @@ def test_only_poems_of_the_draw_count(world: World, rivals: tuple[int, int]) -> 
     lines = read(world, "inside", challenger, trial=trial, ticks=2)
     world.visitor("guest")
     with world.transaction() as session:
-        Poems(session).show(Poems(session).current("sibot", "inside") or "", "guest", world.clock.now)
+        Poems(session).show(Poems(session).current("sibot", "inside") or "", "guest", counted=True, now=world.clock.now)
         Ticks(session).set(lines[0], "inside", on=False, address="", now=world.clock.now)
     world.visitor("crawler", returned=False)
 

@@ -218,7 +218,7 @@ def test_the_tick_rate_counts_who_came_back(world: World) -> None:
     world.poem(crawler, version)
     lines = world.lines(poem)
     with world.transaction() as session:
-        Poems(session).show(poem, bob, world.clock.now)
+        Poems(session).show(poem, bob, counted=True, now=world.clock.now)
         for who, slot, on in [(ann, 0, True), (ann, 1, True), (bob, 0, True), (bob, 4, True), (bob, 4, False)]:
             Ticks(session).set(lines[slot], who, on=on, address="", now=world.clock.now)
 

@@ -1,10 +1,12 @@
 """Visitors: anonymous, known by a cookie, and forgotten when it never came back."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 
+from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.poems import Poems
 from app.store.ticks import Ticks
 from app.store.visitors import Visitors
@@ -77,7 +79,7 @@ def test_what_others_read_or_quoted_is_not_swept(world: World) -> None:
     ghost, ann = world.visitor("ghost", returned=False), world.visitor("ann")
     shared, alone = world.poem(ghost, version), world.poem(ghost, version)
     with world.transaction() as session:
-        Poems(session).show(shared, ann, world.clock.now)
+        Poems(session).show(shared, ann, counted=True, now=world.clock.now)
     kept = world.lines(shared)[0]
     with world.transaction() as session:
         Ticks(session).set(kept, ann, on=True, address="", now=world.clock.now)
@@ -91,3 +93,18 @@ def test_what_others_read_or_quoted_is_not_swept(world: World) -> None:
         assert Poems(session).one(quoting, ann).lines[0].id == kept
         assert Poems(session).quotations([kept], ann)[0].line == kept
         assert alone not in {p.id for p in Poems(session).page("sibot", cursor=None)[0]}
+
+
+def test_no_two_take_the_same_place(world: World) -> None:
+    """However many ask at the same moment: each place is one row, and who was refused is refused again."""
+
+    def ask(visitor: str) -> bool:
+        with world.transaction() as session:
+            return Visitors(session).counts(visitor, address="one", now=world.clock.now)
+
+    crowd = [world.visitor(f"x{n}") for n in range(12)]
+    with ThreadPoolExecutor(6) as pool:
+        first, again = list(pool.map(ask, crowd)), list(pool.map(ask, crowd))
+
+    assert first.count(True) == READERS_PER_ADDRESS
+    assert again == first

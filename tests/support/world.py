@@ -134,7 +134,14 @@ class World:
         )
         writing = Writing(voice=voice, version=version, seed=7, temperature=0.8, lines=lines)
         with self.transaction() as session:
-            return Poems(session).keep(writing, visitor, prime=prime, fixed_seed=fixed_seed, now=self.clock.now)
+            return Poems(session).keep(
+                writing,
+                visitor,
+                prime=prime,
+                fixed_seed=fixed_seed,
+                counted=Visitors(session).has_returned(visitor),
+                now=self.clock.now,
+            )
 
     def lines(self, poem: str) -> list[int]:
         """Ids of a poem's lines, in order."""

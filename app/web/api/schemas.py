@@ -85,8 +85,8 @@ class LineOut(Out):
     id: int
     slot: int
     text: str
-    version: int
-    logprob: float
+    version: int | None = Field(description="null for an hour in a trial: see the poem's.")
+    logprob: float | None = Field(description="Nats; null while the version isn't told.")
     ticked: bool
     tickable: bool
     quoted: bool
@@ -95,8 +95,9 @@ class LineOut(Out):
 
     @classmethod
     def of(cls, line: ShownLine) -> "LineOut":
-        """From the domain."""
-        return cls.model_validate(line)
+        """From the domain. Its log-probability would tell the version."""
+        shown = cls.model_validate(line)
+        return shown if line.version is not None else shown.model_copy(update={"logprob": None})
 
 
 class PoemOut(Out):
@@ -104,8 +105,10 @@ class PoemOut(Out):
 
     id: str
     voice: str
-    version: int
-    seed: int
+    version: int | None = Field(
+        description="null while it isn't told: a trial drew which version wrote the poem, less than an hour ago."
+    )
+    seed: int | None = Field(description="null while the version isn't told.")
     temperature: float
     url: str
     created: datetime
@@ -120,7 +123,7 @@ class PoemOut(Out):
             id=poem.id,
             voice=poem.voice,
             version=poem.version,
-            seed=poem.seed,
+            seed=None if poem.version is None else poem.seed,
             temperature=poem.temperature,
             url=f"/poems/{poem.id}",
             created=poem.created,
@@ -366,6 +369,7 @@ class TrialOut(Out):
     started: datetime
     ended: datetime | None
     visitors: int
+    networks: int = Field(description="Different networks that the visitors came from.")
     better: float
     worse: float
     challenger: ArmOut
@@ -383,6 +387,7 @@ class TrialOut(Out):
             started=trial.started,
             ended=trial.ended,
             visitors=trial.visitors,
+            networks=trial.networks,
             better=trial.better,
             worse=trial.worse,
             challenger=ArmOut.of(trial.challenger, trial.challenger_arm),

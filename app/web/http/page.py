@@ -171,10 +171,16 @@ def translate(request: Request, text: str, *, voice: VoiceReport | None = None, 
     return pages.translations[language_of(request, voice)].ugettext(text) % names
 
 
-def ai_label(request: Request, voice: VoiceReport, number: int) -> str:
+def version_label(request: Request, voice: VoiceReport, number: int | None) -> str:
+    """The name of a version; None: a trial drew it, and nobody is told yet."""
+    if number is None:
+        return translate(request, "겨루는 판", voice=voice)
+    return translate(request, "판 %(n)s", voice=voice, n=number)
+
+
+def ai_label(request: Request, voice: VoiceReport, number: int | None) -> str:
     """The label of everything that leaves the site: that a machine wrote it, and which version."""
-    made_by, version = translate(request, "AI 생성", voice=voice), translate(request, "판 %(n)s", voice=voice, n=number)
-    return f"{made_by} · {voice.title} {version}"
+    return f"{translate(request, 'AI 생성', voice=voice)} · {voice.title} {version_label(request, voice, number)}"
 
 
 def origin_of(request: Request) -> str:

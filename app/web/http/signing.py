@@ -66,3 +66,7 @@ class Keys:
         """A keyed hash of an address that changes every day: it tells two visitors apart, and names neither."""
         day = f"{now:%Y-%m-%d}|{address}".encode()
         return hmac.new(self._secret, day, hashlib.sha256).hexdigest()[:32]
+
+    def hash_network(self, network: str) -> str:
+        """A keyed hash of a network that stays the same; it is never stored (`Visitor.mark`)."""
+        return hmac.new(self._secret, b"network|" + network.encode(), hashlib.sha256).hexdigest()

@@ -87,8 +87,9 @@ def _recognise(request: Request) -> Visitor:
     keys = keys_of(request)
     known = keys.read_visitor(request.cookies.get(COOKIE, ""))
     returned = known is not None and _ID.fullmatch(known) is not None
-    address = keys.hash_address(client_of(request), datetime.now(UTC))
-    return Visitor(known if returned and known else secrets.token_hex(16), returned, address)
+    client = client_of(request)
+    address, network = keys.hash_address(client, datetime.now(UTC)), keys.hash_network(_network_of(client))
+    return Visitor(known if returned and known else secrets.token_hex(16), returned, address, network)
 
 
 def set_cookie(request: Request, name: str, value: str, *, life: int = COOKIE_LIFE, path: str = "/") -> None:
@@ -118,6 +119,11 @@ def client_of(request: Request) -> str:
     if isinstance(address, ipaddress.IPv6Address):
         return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
     return str(address)
+
+
+def _network_of(client: str) -> str:
+    """What a trial takes for one place: an IPv4 address, or a /48 of IPv6, which anybody is given for the asking."""
+    return str(ipaddress.ip_network(client).supernet(new_prefix=48)) if ":" in client else client
 
 
 def _among(client: str, networks: list[str]) -> bool:

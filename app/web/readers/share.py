@@ -20,7 +20,7 @@ from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.schemas import PoemOut
 from app.web.http.deps import BotDep, PoemId, VisitorDep
-from app.web.http.page import ai_label, translate
+from app.web.http.page import ai_label, version_label
 from app.web.http.rate_limits import READINGS, take
 
 router = APIRouter(include_in_schema=False)
@@ -71,7 +71,7 @@ def as_picture(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep)
     take(request, READINGS, visitor)
     found, voice = _poem(bot, poem, visitor)
     lines = tuple(line.text for line in found.lines)
-    version = translate(request, "판 %(n)s", voice=voice, n=found.version)
+    version = version_label(request, voice, found.version)
     drawn = card(lines, voice.title, version, ai_label(request, voice, found.version))
     return Response(drawn, media_type="image/png", headers=CROSS_ORIGIN)
 
