@@ -36,7 +36,8 @@ class Readers:
 
         ValueError for a judge that is smaller than the base, or the base itself.
         """
-        if judge.meta.architecture.size < base.meta.architecture.size or judge.meta.base == base.meta.base:
+        smaller = judge.meta.architecture["size"] < base.meta.architecture["size"]
+        if smaller or judge.meta.base == base.meta.base:
             raise ValueError("the judge is a base of its own, at least as wide as the voice it judges")
         self._taste = Taste.from_dict(json.loads(model.read_text(encoding="utf-8")))
         self._judge, self._network = judge, CharNetwork.of(judge.meta.architecture, judge.weights)

@@ -58,7 +58,8 @@ def test_what_is_no_reading_is_refused(read: list[Reading], tmp_path: Path) -> N
 
     rows = [{"reader": r.reader, "visitor": r.visitor, "lines": r.lines, "ticked": r.ticked} for r in read]
     assert room.read(write(*rows)) == read
-    for wrong in ([], [{"lines": []}], rows[:3], [*rows, rows[0] | {"ticked": [1]}]):
+    wrong: list[object]
+    for wrong in ([], [{"lines": []}], [*rows[:3]], [*rows, rows[0] | {"ticked": [1]}]):
         with pytest.raises(ValueError, match="read"):
             room.read(write(*wrong))
 
