@@ -6,10 +6,11 @@ which letters and lengths readers like. A line with a word that is none is never
 """
 
 import json
-import math
 import random
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import numpy as np
 
 from lab.readings import scale
 from models import seen
@@ -17,6 +18,7 @@ from models.checkpoint import Checkpoint
 from models.corpus import read_poems
 from models.evaluate import nats_of_lines
 from models.network import CharNetwork
+from models.sparse import sigmoid
 from models.taste import Taste
 
 MODEL = Path(__file__).with_name("readers.json")
@@ -61,9 +63,10 @@ class Readers:
         symbols = [len(self._judge.vocabulary.encode(line)) + 1 for line in lines]
         sense = [(-cost / count - self._mean) / self._spread for cost, count in zip(costs, symbols, strict=True)]
         likings = self._taste.likings(lines, sense)
+        chances = sigmoid(np.array(likings) + readiness).tolist()
         return [
-            0.0 if self.is_nonsense(line, each) else 1 / (1 + math.exp(-liking - readiness))
-            for line, each, liking in zip(lines, sense, likings, strict=True)
+            0.0 if self.is_nonsense(line, each) else chance
+            for line, each, chance in zip(lines, sense, chances, strict=True)
         ]
 
     def is_nonsense(self, line: str, sense: float) -> bool:

@@ -48,7 +48,7 @@ def test_a_line_costs_what_it_costs_where_it_stands() -> None:
     found = nats_of_lines(tiny := network(), VOCABULARY, poems)
 
     for lines, costs in zip(poems, found, strict=True):
-        before = ["".join(f"{one}\n" for one in lines[:slot]) for slot in range(len(lines))]
+        before = ["\n".join(lines[:slot]) for slot in range(len(lines))]
         passages = [Passage(line, before=told, ends=False) for line, told in zip(lines, before, strict=True)]
         assert costs == pytest.approx(nats_of(tiny, VOCABULARY, passages), rel=1e-4)
 

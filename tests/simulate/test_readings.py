@@ -4,6 +4,7 @@ import json
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,8 +59,8 @@ def test_what_is_no_reading_is_refused(read: list[Reading], tmp_path: Path) -> N
 
     rows = [{"reader": r.reader, "visitor": r.visitor, "lines": r.lines, "ticked": r.ticked} for r in read]
     assert room.read(write(*rows)) == read
-    wrong: list[object]
-    for wrong in ([], [{"lines": []}], [*rows[:3]], [*rows, rows[0] | {"ticked": [1]}]):
+    wrongs: list[list[Any]] = [[], rows[:3], [*rows, rows[0] | {"ticked": (True,)}], [{}]]
+    for wrong in wrongs:
         with pytest.raises(ValueError, match="read"):
             room.read(write(*wrong))
 
