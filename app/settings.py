@@ -20,6 +20,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.schedule import Schedule
 from app.domain.trial import TrialRules
 
 WEAKEST_SECRET = 32
@@ -163,6 +164,13 @@ class Settings(BaseSettings):
     def trial_rules(self) -> TrialRules:
         """When a trial is over."""
         return TrialRules(longest=timedelta(days=self.trial_days), impressions=self.trial_impressions)
+
+    @property
+    def schedule(self) -> Schedule:
+        """When runs start by themselves."""
+        return Schedule(
+            every=timedelta(hours=self.retrain_every) if self.retrain_every else None, after=self.retrain_after
+        )
 
     @property
     def database(self) -> str:

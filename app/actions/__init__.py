@@ -7,6 +7,7 @@ else opens a transaction that writes. It commits before it returns.
 
 from app.actions import (
     admins,
+    days,
     guesses,
     pieces,
     poems,
@@ -22,6 +23,7 @@ from app.actions import (
 
 __all__ = [
     "admins",
+    "days",
     "guesses",
     "pieces",
     "poems",

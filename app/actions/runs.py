@@ -3,13 +3,15 @@
 Every write of a worker but a line of the log names its claim: one that has lost the run changes nothing.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.run import Cause, Claim, Progress, RunReport, RunState
-from app.domain.schedule import Schedule
+from app.domain.schedule import Outlook
 from app.domain.verdict import Verdict
 from app.store import session as units
 from app.store.audit import Audit
@@ -102,25 +104,46 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
     What is due says `app/domain/schedule.py`; a voice whose last version is on trial waits for what readers say of it.
     *at*: as if it were then (default: now, by the database's clock).
     """
-    hours = bot.settings.retrain_every
-    schedule = Schedule(every=timedelta(hours=hours) if hours else None, after=bot.settings.retrain_after)
+    schedule = bot.settings.schedule
     with bot.transaction() as session:
         now = at or told_by(session)
-        runs, versions, feedback = Runs(session), Versions(session), FeedbackStore(session)
+        runs = Runs(session)
         on_trial = {one.voice for one in Trials(session).under_way()}
         for voice in Voices(session).all():
             if voice.slug in on_trial:
                 continue
-            cause = schedule.due(
-                new=feedback.new_since_champion(voice.slug, now),
-                last_run=runs.last_started(voice.slug),
-                last_version=versions.newest_made(voice.slug),
-                now=now,
-            )
+            cause = schedule.due(**_facts(session, voice.slug, now))
             if cause is not None:
                 runs.start(voice.slug, cause, now)
         for slug in runs.waiting(now):
             _announce(session, slug)
+
+
+def outlook(bot: Bot, session: Session, voice: str) -> Outlook:
+    """When the next run of *voice* will start by itself. Raises UnknownVoice."""
+    now = bot.clock()
+    found = bot.settings.schedule.outlook(**_facts(session, voice, now))
+    trial = Trials(session).running(voice)
+    learning = Runs(session).began(voice) is not None
+    return replace(found, learning=learning, challenger=trial.challenger if trial else None)
+
+
+class _Facts(TypedDict):
+    """What the schedule goes by."""
+
+    new: int
+    last_run: datetime | None
+    last_version: datetime
+    now: datetime
+
+
+def _facts(session: Session, voice: str, now: datetime) -> _Facts:
+    return {
+        "new": FeedbackStore(session).new_since_champion(voice, now),
+        "last_run": Runs(session).last_started(voice),
+        "last_version": Versions(session).newest_made(voice),
+        "now": now,
+    }
 
 
 def _announce(session: Session, voice: str) -> None:

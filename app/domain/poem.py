@@ -99,6 +99,8 @@ class ShownLine:
     """Was it shown to this visitor, so that a tick counts?"""
     quoted: bool
     primed: bool
+    sealed: bool = False
+    """Did the reader for whom the poem was written tick it? What others see of his choice where he shares it."""
 
     @property
     def human(self) -> bool:

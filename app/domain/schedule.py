@@ -1,4 +1,4 @@
-"""The schedule: is a run due? By the count of what is new, or by the time since the last one. A pure rule."""
+"""The schedule: is a run due, and if not, when will one be? By the count of what is new, or by time. A pure rule."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +8,24 @@ from app.domain.run import Cause
 RETRY_AFTER = timedelta(hours=1)
 """After a run that came to nothing the count alone starts no other: a broken lesson must not train for ever."""
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """When the next run starts by itself: by the count or by the clock, whichever comes first."""
+
+    new: int
+    """Ticks and poems since the last version."""
+    missing: int | None
+    """Ticks and poems that are still wanted for the count to start it; None: the count starts none."""
+    after: int
+    """So many start one; 0: never."""
+    at: datetime | None
+    """Then it starts at the latest, if anything new has come; None: the clock starts none."""
+    learning: bool = False
+    """Is a run under way?"""
+    challenger: int | None = None
+    """Number of the version on trial: as long as it is, no run starts by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +54,17 @@ class Schedule:
         if self.every is not None and now - since >= self.every:
             return Cause.SCHEDULE
         return None
+
+    def outlook(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Outlook:
+        """What `due` will say later, of the same facts."""
+        last_version = _credible(last_version, now)
+        last_run = _credible(last_run, now) if last_run else None
+        missing = max(0, self.after - new) if self.after else None
+        ends = [max(last_version, last_run or EVER) + self.every] if self.every is not None else []
+        if missing == 0:
+            in_vain = last_run is not None and last_run > last_version
+            ends.append(last_run + RETRY_AFTER if last_run is not None and in_vain else now)
+        return Outlook(new, missing, self.after, max(now, min(ends)) if ends else None)
 
 
 def _credible(moment: datetime, now: datetime) -> datetime:

@@ -1,8 +1,9 @@
 """Guesses: is a line a human's or the bot's? What may be asked, what was answered, and how often it was right."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import regex
 from sqlalchemy import func, select
@@ -16,8 +17,14 @@ from app.store.tables import GuessRow, ImpressionRow, LineRow, PoemRow, Quotable
 
 AT_MOST = 400
 """Newest texts of either kind that are asked about."""
+ROUND = 10
+"""Guesses that make a round."""
+MOST_OF_ONE = 5 * ROUND
+"""Guesses of one reader that are in everybody's score, his first."""
 SHORT, LONG = 5, 40
 """Characters of a line that can be guessed at."""
+_MARKS = " .,!?…"
+"""What makes no other line of a line."""
 _LETTERS = regex.compile(r"\p{L}")
 
 
@@ -26,7 +33,7 @@ class Riddle:
     """A line to guess at."""
 
     kind: str
-    """`line` of the bot's, or `poem` for a row of a submission."""
+    """`line` or `seed` of the bot's, `poem` for a row of a submission, `verse` for a stand-in (see `GuessRow`)."""
     source: int
     row: int
     text: str
@@ -47,11 +54,40 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One answer."""
+    """One answer, and whose line it was."""
 
     text: str
     human: bool
     said_human: bool
+    kind: str = ""
+    poem: str = ""
+    """Of a line of the bot's: the poem it was written in."""
+    title: str = ""
+    author: str = ""
+    """Of a reader's line: as he named it and himself."""
+
+    @property
+    def right(self) -> bool:
+        """Was it?"""
+        return self.human == self.said_human
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """Where a visitor is: the answers of the round he plays, or of the one he has just ended."""
+
+    answers: tuple[Guess, ...]
+    """Oldest first."""
+
+    @property
+    def over(self) -> bool:
+        """Has it all its guesses?"""
+        return len(self.answers) == ROUND
+
+    @property
+    def right(self) -> int:
+        """How many were right."""
+        return sum(one.right for one in self.answers)
 
 
 class Guesses:
@@ -61,9 +97,23 @@ class Guesses:
         self._session = session
 
     def allow(self, submission: int) -> None:
-        """Its author lets single lines of it be shown; saying it twice changes nothing."""
+        """Its author lets single lines of it be shown; saying it twice changes nothing.
+
+        Not those of a poem that holds a line which the bot has written: it would be taken for a human's.
+        """
+        text = self._session.scalar(select(SubmissionRow.text).where(SubmissionRow.id == submission)) or ""
+        if self._bots_own(text.split("\n")):
+            return
         new = insert(self._session, QuotableRow).values(submission_id=submission)
         self._session.execute(new.on_conflict_do_nothing())
+
+    def _bots_own(self, rows: Collection[str]) -> bool:
+        """Has the bot written one of them, but for spaces, points and capitals?"""
+        written: Any = func.lower(LineRow.text)
+        for mark in _MARKS:
+            written = func.replace(written, mark, "")
+        bare = {row.lower().translate(dict.fromkeys(map(ord, _MARKS))) for row in rows if fits(row)}
+        return self._session.scalar(select(LineRow.id).where(written.in_(bare), ~LineRow.primed).limit(1)) is not None
 
     def humans(self, voice: str) -> list[Riddle]:
         """Lines of approved submissions whose authors allow it."""
@@ -98,7 +148,7 @@ class Guesses:
             select(GuessRow.kind, GuessRow.source_id, GuessRow.row).where(GuessRow.visitor_id == visitor)
         )
         done = {tuple(row) for row in guessed}
-        lines = [one.source for one in riddles if not one.human]
+        lines = [one.source for one in riddles if one.kind == "line"]
         seen = select(ImpressionRow.line_id).where(
             ImpressionRow.visitor_id == visitor, ImpressionRow.line_id.in_(lines)
         )
@@ -107,11 +157,15 @@ class Guesses:
         return {
             one
             for one in riddles
-            if (one.kind, one.source, one.row) in done or one.source in (own if one.human else shown)
+            if (one.kind, one.source, one.row) in done
+            or (one.kind == "line" and one.source in shown)
+            or (one.kind == "poem" and one.source in own)
         }
 
-    def add(self, visitor: str, voice: str, riddle: Riddle, *, said_human: bool, now: datetime) -> None:
-        """Keep an answer; the first one to a line counts."""
+    def add(
+        self, visitor: str, voice: str, riddle: Riddle, *, said_human: bool, counted: bool = False, now: datetime
+    ) -> None:
+        """Keep an answer; the first one to a line counts. *counted*: in everybody's score."""
         new = insert(self._session, GuessRow).values(
             visitor_id=visitor,
             voice=voice,
@@ -121,15 +175,23 @@ class Guesses:
             text=riddle.text,
             human=riddle.human,
             said_human=said_human,
+            counted=counted,
             at=now,
         )
         self._session.execute(new.on_conflict_do_nothing())
 
-    def last(self, visitor: str, voice: str) -> Guess | None:
-        """A visitor's newest answer."""
-        newest = select(GuessRow).where(GuessRow.visitor_id == visitor, GuessRow.voice == voice)
-        row = self._session.scalars(newest.order_by(GuessRow.id.desc()).limit(1)).one_or_none()
-        return Guess(row.text, row.human, row.said_human) if row else None
+    def round(self, visitor: str, voice: str) -> Round:
+        """The round that a visitor plays, or the one that his last guess ended; every ten guesses are one."""
+        mine = (GuessRow.visitor_id == visitor) & (GuessRow.voice == voice)
+        count = self._session.scalar(select(func.count()).select_from(GuessRow).where(mine)) or 0
+        answered = count % ROUND or min(count, ROUND)
+        newest = select(GuessRow).where(mine).order_by(GuessRow.id.desc()).limit(answered)
+        rows = self._session.scalars(newest).all()[::-1]
+        written = select(LineRow.id, LineRow.poem_id).where(LineRow.id.in_(_sources(rows, "line")))
+        taught = select(SubmissionRow).where(SubmissionRow.id.in_(_sources(rows, "poem")))
+        poems = {row.id: row.poem_id for row in self._session.execute(written)}
+        given = {row.id: row for row in self._session.scalars(taught)}
+        return Round(tuple(_guess(row, poems, given) for row in rows))
 
     def of_visitor(self, visitor: str) -> list[Guess]:
         """All his answers, oldest first."""
@@ -137,11 +199,15 @@ class Guesses:
         return [Guess(row.text, row.human, row.said_human) for row in rows]
 
     def score(self, voice: str, visitor: str | None = None) -> Score:
-        """Of everybody, or of one visitor."""
-        counted = select(GuessRow.human, GuessRow.said_human, func.count()).where(GuessRow.voice == voice)
-        if visitor is not None:
-            counted = counted.where(GuessRow.visitor_id == visitor)
-        rows = self._session.execute(counted.group_by(GuessRow.human, GuessRow.said_human)).all()
+        """Of everybody who counts, each with his first guesses; or of one visitor, with all of his."""
+        place = func.row_number().over(partition_by=GuessRow.visitor_id, order_by=GuessRow.id).label("place")
+        whose = GuessRow.counted if visitor is None else GuessRow.visitor_id == visitor
+        these = select(GuessRow.human, GuessRow.said_human, place).where(GuessRow.voice == voice, whose)
+        one = these.subquery()
+        counted = select(one.c.human, one.c.said_human, func.count()).group_by(one.c.human, one.c.said_human)
+        if visitor is None:
+            counted = counted.where(one.c.place <= MOST_OF_ONE)
+        rows = self._session.execute(counted).all()
         count = {(bool(human), bool(said)): int(n) for human, said, n in rows}
         right = count.get((True, True), 0) + count.get((False, False), 0)
         bots = sum(n for (human, _), n in count.items() if not human)
@@ -152,6 +218,23 @@ class Guesses:
             bot_taken=wilson(count.get((False, True), 0), bots),
             human_taken=wilson(count.get((True, False), 0), humans),
         )
+
+
+def _sources(rows: Sequence[GuessRow], kind: str) -> list[int]:
+    return [row.source_id for row in rows if row.kind == kind]
+
+
+def _guess(row: GuessRow, poems: Mapping[int, str], given: Mapping[int, SubmissionRow]) -> Guess:
+    taught = given.get(row.source_id) if row.kind == "poem" else None
+    return Guess(
+        row.text,
+        row.human,
+        row.said_human,
+        kind=row.kind,
+        poem=poems.get(row.source_id, "") if row.kind == "line" else "",
+        title=(taught.title or "") if taught else "",
+        author=(taught.author or "") if taught else "",
+    )
 
 
 def fits(text: str) -> bool:

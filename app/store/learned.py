@@ -4,12 +4,23 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session
 
-from app.store.tables import HistoryRow, LessonItemRow, VersionRow, VoiceRow
+from app.domain.submission import SubmissionStatus
+from app.store.tables import (
+    DayRow,
+    HistoryRow,
+    LessonItemRow,
+    LineRow,
+    PoemRow,
+    SubmissionRow,
+    TickRow,
+    VersionRow,
+    VoiceRow,
+)
 
 MOST = 20.0
 """Nats beyond which a gain is told no more exactly."""
@@ -33,7 +44,31 @@ class Learned:
     @property
     def times(self) -> float | None:
         """How many times likelier a line is to the newest of them than to the base."""
-        return None if self.gain is None else math.exp(min(self.gain, MOST))
+        return _times(self.gain)
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedLine:
+    """A line of a reader's that one version was taught."""
+
+    text: str
+    poem: str
+    times: float | None
+    """How many times likelier it is to that version than to the base."""
+
+
+def _times(gain: float | None) -> float | None:
+    return None if gain is None else math.exp(min(gain, MOST))
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What the version that serves has learned of a reader since he was last here."""
+
+    version: int
+    lines: int
+    """Of those he ticked; that the version before was not taught."""
+    poems: int
 
 
 class Learnings:
@@ -57,6 +92,59 @@ class Learnings:
             taught.setdefault(source, []).append((version, gain))
             champions[source] = champion
         return {source: self._learned(found, champions[source]) for source, found in taught.items()}
+
+    def news(self, voice: str, visitor: str) -> News | None:
+        """What the version that serves was taught of a visitor's, and the one before was not.
+
+        None unless it took over after the newest poem that was written for him: then he has read it.
+        """
+        taken_over = self._session.execute(
+            select(HistoryRow.version_id, HistoryRow.was_id, HistoryRow.at, VersionRow.number)
+            .join(VoiceRow, (VoiceRow.slug == HistoryRow.voice) & (VoiceRow.champion_id == HistoryRow.version_id))
+            .join(VersionRow, VersionRow.id == HistoryRow.version_id)
+            .where(HistoryRow.voice == voice)
+            .order_by(HistoryRow.id.desc())
+            .limit(1)
+        ).one_or_none()
+        of_a_day = exists().where(DayRow.poem_id == PoemRow.id)  # he may be the one for whom it was written just now
+        written = select(func.max(PoemRow.created)).where(PoemRow.visitor_id == visitor, PoemRow.voice == voice)
+        written = written.where(~of_a_day)
+        last_read = self._session.scalar(written)
+        if taken_over is None or last_read is None or last_read >= taken_over.at:
+            return None
+        ticked = select(TickRow.line_id).where(TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        taught = select(SubmissionRow.id).where(SubmissionRow.visitor_id == visitor)
+        taught = taught.where(SubmissionRow.status == SubmissionStatus.APPROVED)
+        lines, poems = (
+            self._count_new(taken_over.version_id, taken_over.was_id, kind, mine)
+            for kind, mine in (("line", ticked), ("poem", taught))
+        )
+        return News(taken_over.number, lines, poems) if lines or poems else None
+
+    def _count_new(self, version: int, was: int | None, kind: str, mine: Select[Any]) -> int:
+        """How many of *mine* that version was taught, and the one before was not."""
+        before = select(LessonItemRow.source_id).where(LessonItemRow.version_id == was, LessonItemRow.kind == kind)
+        found = select(func.count()).where(
+            LessonItemRow.version_id == version,
+            LessonItemRow.kind == kind,
+            LessonItemRow.source_id.in_(mine),
+            LessonItemRow.source_id.not_in(before),
+        )
+        return self._session.scalar(found) or 0
+
+    def by(self, voice: str, number: int, visitor: str, limit: int = 20) -> list[LearnedLine]:
+        """Of the lines that a visitor ticked, those that a version of the voice's present base was taught."""
+        rows = self._session.execute(
+            select(LineRow.text, LineRow.poem_id, LessonItemRow.gain)
+            .join(LessonItemRow, (LessonItemRow.source_id == LineRow.id) & (LessonItemRow.kind == "line"))
+            .join(VersionRow, VersionRow.id == LessonItemRow.version_id)
+            .join(VoiceRow, (VoiceRow.slug == VersionRow.voice) & (VoiceRow.base == VersionRow.base))
+            .join(TickRow, (TickRow.line_id == LineRow.id) & (TickRow.visitor_id == visitor) & ~TickRow.taken_back)
+            .where(VoiceRow.slug == voice, VersionRow.number == number)
+            .order_by(LessonItemRow.gain.desc(), LineRow.id)
+            .limit(limit)
+        )
+        return [LearnedLine(text, poem, _times(gain)) for text, poem, gain in rows]
 
     def _learned(self, found: list[tuple[VersionRow, float | None]], champion: int | None) -> Learned:
         newest, gain = found[-1]

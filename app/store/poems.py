@@ -268,6 +268,12 @@ class Poems:
     def _lines(self, ids: Sequence[str], visitor: str | None) -> dict[str, list[ShownLine]]:
         shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
         ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        sealed = exists().where(
+            PoemRow.id == PoemLineRow.poem_id,
+            TickRow.line_id == LineRow.id,
+            TickRow.visitor_id == PoemRow.visitor_id,
+            ~TickRow.taken_back,
+        )
         origin = aliased(PoemRow)
         rows = self._session.execute(
             select(
@@ -278,6 +284,7 @@ class Poems:
                 origin.created,
                 shown.label("shown"),
                 ticked.label("ticked"),
+                sealed.label("sealed"),
             )
             .join(LineRow, LineRow.id == PoemLineRow.line_id)
             .join(origin, origin.id == LineRow.poem_id)
@@ -286,7 +293,7 @@ class Poems:
             .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
         )
         lines: dict[str, list[ShownLine]] = defaultdict(list)
-        for place, line, number, trial, written, was_shown, is_ticked in rows:
+        for place, line, number, trial, written, was_shown, is_ticked, is_sealed in rows:
             lines[place.poem_id].append(
                 ShownLine(
                     id=line.id,
@@ -298,6 +305,7 @@ class Poems:
                     tickable=bool(was_shown),
                     quoted=line.poem_id != place.poem_id,
                     primed=line.primed,
+                    sealed=bool(is_sealed),
                 )
             )
         return lines

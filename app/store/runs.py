@@ -189,6 +189,14 @@ class Runs:
         """Does any worker hold a run?"""
         return self._session.scalar(select(RunRow.id).where(RunRow.state == RunState.RUNNING).limit(1)) is not None
 
+    def began(self, voice: str) -> datetime | None:
+        """When the run of *voice* that is under way was taken up; None where none is. Its lesson is of that time."""
+        return self._session.scalar(
+            select(func.coalesce(RunRow.started, RunRow.created)).where(
+                RunRow.voice == voice, RunRow.state == RunState.RUNNING
+            )
+        )
+
     def last_started(self, voice: str) -> datetime | None:
         """When the newest run of *voice* was asked for."""
         return self._session.scalar(

@@ -372,6 +372,19 @@ class PieceLineRow(Base):
     line_id: Mapped[int] = mapped_column(ForeignKey("lines.id", ondelete=GOES_WITH), index=True)
 
 
+class DayRow(Base):
+    """오늘의 시: the poem of one day in a voice."""
+
+    __tablename__ = "days"
+    voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+    """As in ISO 8601, where the voice is read."""
+    poem_id: Mapped[str] = mapped_column(ForeignKey("poems.id", ondelete=GOES_WITH), index=True)
+    readers: Mapped[int]
+    """Who ticked it the day before; 0: it was written from the day's seed."""
+    created: Mapped[datetime]
+
+
 class QuotableRow(Base):
     """A submission of which single lines may be shown in the guessing game: its author has said so."""
 
@@ -388,12 +401,15 @@ class GuessRow(Base):
     visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id", ondelete=GOES_WITH))
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
     kind: Mapped[str] = mapped_column(String(8))
-    """`line` of the bot's, or `poem` for a row of a submission."""
+    """`line` of the bot's, `seed` for one that it wrote for the game alone, `poem` for a row of a submission, `verse`
+    for a line of the base's verse that was kept aside."""
     source_id: Mapped[int] = mapped_column(BigId)
     row: Mapped[int]
     text: Mapped[str] = mapped_column(String(200))
     human: Mapped[bool]
     said_human: Mapped[bool]
+    counted: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Is it in everybody's score? Of a reader who counts, and of a round in which readers stood for the humans."""
     at: Mapped[datetime]
 
 

@@ -29,6 +29,9 @@ class MarkedLine:
     voice: str
     poem: str
     """Where it was first written."""
+    at: datetime
+    """When he ticked it, or took that back."""
+    taken_back: bool
     taught_in: tuple[int, ...]
     """Numbers of the versions whose lesson held it, oldest first."""
 
@@ -80,12 +83,13 @@ class Ticks:
         return len(changes)
 
     def of_visitor(self, visitor: str, limit: int = 200) -> list[MarkedLine]:
-        """The lines a visitor has ticked, newest first."""
+        """The lines a visitor has ticked, newest first; those that he took back too, if a version was taught them."""
+        taught_at_all = exists().where(LessonItemRow.kind == "line", LessonItemRow.source_id == TickRow.line_id)
         rows = self._session.execute(
-            select(LineRow.id, LineRow.text, PoemRow.voice, LineRow.poem_id)
+            select(LineRow.id, LineRow.text, PoemRow.voice, LineRow.poem_id, TickRow.at, TickRow.taken_back)
             .join(TickRow, TickRow.line_id == LineRow.id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
-            .where(TickRow.visitor_id == visitor, ~TickRow.taken_back)
+            .where(TickRow.visitor_id == visitor, ~TickRow.taken_back | taught_at_all)
             .order_by(TickRow.at.desc(), LineRow.id)
             .limit(limit)
         ).all()
@@ -97,4 +101,4 @@ class Ticks:
             .order_by(VersionRow.number)
         ):
             taught[line].append(number)
-        return [MarkedLine(row.id, row.text, row.voice, row.poem_id, tuple(taught[row.id])) for row in rows]
+        return [MarkedLine(*row, tuple(taught[row.id])) for row in rows]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import case, exists, func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownVersion, UnknownVoice
 from app.domain.lesson import LessonItem
@@ -185,6 +185,25 @@ class Versions:
             HistoryEntry(numbers[row.version_id], numbers.get(row.was_id or -1), row.at, row.by, row.reason)
             for row in rows
         ]
+
+    def before(self, voice: str, number: int) -> int | None:
+        """Number of the version that *number* took over from when it first served, else of the one that serves.
+
+        None for the first; always of the voice's present base.
+        """
+        owner = self._voice(voice)
+        row, was = self._row(owner, number), aliased(VersionRow)
+        took_over = self._session.scalar(
+            select(was.number)
+            .join(HistoryRow, HistoryRow.was_id == was.id)
+            .where(HistoryRow.voice == voice, HistoryRow.version_id == row.id, was.base == owner.base)
+            .order_by(HistoryRow.id)
+            .limit(1)
+        )
+        if took_over is not None:
+            return took_over
+        champion = self.champion(voice)
+        return champion.number if champion.number < number else 0 if number else None
 
     def moves(self, voice: str) -> list[Move]:
         """The moves of the champion pointer by row id, newest first: what a rollback goes by."""

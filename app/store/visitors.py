@@ -7,7 +7,17 @@ from sqlalchemy.orm import Session
 
 from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.session import AT_ONCE, insert
-from app.store.tables import ImpressionRow, LineRow, PlaceRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VisitorRow
+from app.store.tables import (
+    DayRow,
+    ImpressionRow,
+    LineRow,
+    PlaceRow,
+    PoemLineRow,
+    PoemRow,
+    SubmissionRow,
+    TickRow,
+    VisitorRow,
+)
 
 
 class Visitors:
@@ -68,7 +78,8 @@ class Visitors:
         quoted = exists().where(
             LineRow.poem_id == PoemRow.id, PoemLineRow.line_id == LineRow.id, PoemLineRow.poem_id != PoemRow.id
         )
-        theirs = select(PoemRow.id).where(PoemRow.visitor_id.in_(ghosts), ~seen_by_others, ~quoted)
+        of_a_day = exists().where(DayRow.poem_id == PoemRow.id)
+        theirs = select(PoemRow.id).where(PoemRow.visitor_id.in_(ghosts), ~seen_by_others, ~quoted, ~of_a_day)
         doomed = list(self._session.scalars(theirs.limit(AT_ONCE)))
         lines = select(LineRow.id).where(LineRow.poem_id.in_(doomed))
         self._session.execute(delete(TickRow).where(TickRow.line_id.in_(lines)))

@@ -25,13 +25,26 @@ from app.web.http.signing import Keys
 from app.web.http.static import CachedFiles
 from app.web.ops import health, metrics
 from app.web.ops.metrics import DeploymentGauges, EngineGauges, Metrics
-from app.web.readers import anthology, guess, home, learn, me, next_line, pieces, poems, share, submissions, versions
+from app.web.readers import (
+    anthology,
+    guess,
+    home,
+    learn,
+    me,
+    next_line,
+    pieces,
+    poems,
+    share,
+    submissions,
+    today,
+    versions,
+)
 
 ROUTES = (
     *(health, metrics),
     *(openapi, stream, readers_api, admin_api),
     *(login, overview, runs, rollout, moderation),
-    *(home, me, submissions, next_line, share, pieces, anthology, versions, learn, guess),
+    *(home, me, submissions, next_line, share, pieces, anthology, today, versions, learn, guess),
     poems,  # last: GET /{voice} matches every single word
 )
 SPARE_THREADS = 40

@@ -51,7 +51,14 @@ async function send() {
   if (late) {
     if (Object.values(memory).some((tick) => tick.late)) tell(say.offline);
     setTimeout(send, 4000);
-  }
+  } else if (told) look();
+}
+
+// How far off the next version is, now that it has one line more.
+async function look() {
+  const answer = await fetch(at("of").dataset.of).catch(() => null);
+  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (page) at("of").replaceChildren(...page.getElementById("outlook").childNodes);
 }
 
 function mark(box) {
@@ -72,13 +79,13 @@ function mark(box) {
 
 function offer() {
   const kept = ticked().length;
-  article.querySelector('[data-write="keep"]').hidden = !kept || kept === lines().length;
+  const again = article.querySelector('[data-write="keep"]'); // a shared poem has no tools
+  if (again) again.hidden = !kept || kept === lines().length;
 }
 
 // --- the page: what the server wrote, with what only a script can do ---
 
 function dress() {
-  at("copy").hidden = !navigator.clipboard;
   for (const [line, { on }] of Object.entries(memory)) {
     const box = article.querySelector(`input[value="${line}"]`);
     if (box) box.checked = on;
@@ -92,7 +99,7 @@ async function show(url) {
   const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
   if (!page || !page.getElementById("poem")) return location.assign(url);
   const { id } = document.activeElement;
-  for (const part of ["poem", "after"])
+  for (const part of ["poem", "after", "news"])
     document.getElementById(part)?.replaceWith(page.getElementById(part) ?? "");
   article = document.getElementById("poem");
   document.title = page.title;
@@ -242,7 +249,10 @@ async function write(form) {
 
 dress();
 send();
-if (location.hash === "#next") document.querySelector('[data-live="next"]')?.requestSubmit();
+if (location.hash === "#next") {
+  history.replaceState(null, "", location.pathname); // what one shares of it is the poem
+  document.querySelector('[data-live="next"]')?.requestSubmit();
+}
 addEventListener("change", (event) => {
   if (event.target.matches(".seal")) mark(event.target);
 });
@@ -252,13 +262,8 @@ addEventListener("submit", (event) => {
   write(event.target);
 });
 addEventListener("click", (event) => {
-  const deed = event.target.closest("[data-edit], [data-copy]");
+  const deed = event.target.closest("[data-edit]");
   if (!deed) return;
-  const { copy } = deed.dataset;
-  if (copy) {
-    const text = [...lines().map((line) => line.dataset.text), "", copy, ""].join("\n");
-    return navigator.clipboard.writeText(text).then(() => tell(say.copied));
-  }
   const line = deed.closest("li");
   const own = document.getElementById("own");
   at("ways").open = true;

@@ -109,8 +109,9 @@ def test_a_poem_is_copied_with_its_mark(new_page: NewPage) -> None:
     """The clipboard holds the lines, and that a machine wrote them."""
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/sibot")
-    press(page, "복사")
-    expect(page.locator("[data-said]")).to_contain_text("복사했습니다")
+    page.get_by_text("다른 모양으로").click()
+    press(page, "글 복사")
+    expect(page.locator("[data-shared]")).to_contain_text("복사했습니다")
 
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[:5] == lines(page)

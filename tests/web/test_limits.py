@@ -16,7 +16,18 @@ from app.actions import admins
 from app.bootstrap import Bot
 from app.settings import Settings
 from app.web.http.admins import must_be_admin
-from app.web.http.rate_limits import LOGINS, POEMS, READINGS, SUBMISSIONS, TICKS, Limited, Limits, MemoryWindows, Rule
+from app.web.http.rate_limits import (
+    GUESSES,
+    LOGINS,
+    POEMS,
+    READINGS,
+    SUBMISSIONS,
+    TICKS,
+    Limited,
+    Limits,
+    MemoryWindows,
+    Rule,
+)
 from app.web.http.signing import Keys
 from app.web.site import ROUTES
 from tests.support.databases import Databases
@@ -215,7 +226,7 @@ LIMITED = {
     "POST /{voice}/submissions": SUBMISSIONS,
     "POST /api/v1/voices/{voice}/submissions": SUBMISSIONS,
     "POST /{voice}/pieces": SUBMISSIONS,
-    "POST /{voice}/guess": READINGS,
+    "POST /{voice}/guess": GUESSES,
     "GET /learn?text=x": READINGS,
     "GET /poems/{poem}.png": READINGS,
     "GET /pieces/{poem}.png": READINGS,

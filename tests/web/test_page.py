@@ -4,12 +4,13 @@ import json
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from app.domain.day import KOREA
 from app.web.http.language import accepted, catalogue
 from app.web.http.page import TEMPLATES, Pages
 from app.web.http.static import Assets
@@ -40,6 +41,34 @@ def test_a_page_has_one_language(client: httpx.Client, header: str, lang: str) -
     assert f'<html lang="{lang}">' in answer.text
     assert answer.headers["content-language"] == lang
     assert "Accept-Language" in answer.headers["vary"]
+
+
+def test_time_and_small_numbers_are_said_as_people_say_them() -> None:
+    """A part of a day and a native number in Korean; in English within how many hours, since nobody's zone is known."""
+    now = datetime.now(UTC)
+    said = {
+        lang: Pages()._environments[lang].from_string("{{ at|soon }} {{ 6|native }} {{ 12|native }}")  # type: ignore[index]
+        for lang in ("ko", "en")
+    }
+
+    assert said["en"].render(lang="en", at=now + timedelta(hours=13, minutes=50)) == "within 14 hours 6 12"
+    assert said["en"].render(lang="en", at=now + timedelta(minutes=9)) == "within an hour 6 12"
+    tomorrow = now.astimezone(KOREA).replace(hour=3, minute=20) + timedelta(days=1)
+    assert said["ko"].render(lang="ko", at=tomorrow) == "내일 새벽 여섯 12"
+
+
+def test_the_site_can_be_kept_on_a_phone(client: httpx.Client) -> None:
+    """The manifest has the voice's name, and icons that are there."""
+    page = client.get("/about").text
+    assert '<link rel="manifest" href="/manifest.webmanifest">' in page
+    answer = client.get("/manifest.webmanifest")
+    told = answer.json()
+
+    assert answer.headers["content-type"].startswith("application/manifest+json")
+    assert (told["name"], told["start_url"], told["display"]) == ("시봇", "/", "standalone")
+    assert {icon["purpose"] for icon in told["icons"]} == {"any", "maskable"}
+    for address in (*(icon["src"] for icon in told["icons"]), *re.findall(r'apple-touch-icon" href="([^"]+)"', page)):
+        assert client.get(address).headers["content-type"] == "image/png"
 
 
 def test_lines_run_as_their_script_does() -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from app.web.http.rate_limits import Rule
-from app.web.readers.share import SIZE, card
+from app.web.readers.card import SIZES, card
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 
@@ -32,7 +32,7 @@ def test_everything_one_keeps_is_marked(reader: Reader) -> None:
     assert poem is not None
     address = f"/poems/{poem[1]}"
 
-    assert reader.open(f"{address}.txt").text.splitlines() == [*lines(page), "", "AI 생성 · 시봇 판 0"]
+    assert reader.open(f"{address}.txt").text.splitlines()[:-1] == [*lines(page), "", "AI 생성 · 시봇 판 0"]
     data = reader.open(f"{address}.json").json()
     assert (data["generator"], data["version"], data["mark"]) == ("AI", 0, "AI 생성 · 시봇 판 0")
     assert "AI 생성 · 시봇 판 0" in page.text
@@ -53,7 +53,7 @@ def test_the_picture_is_a_picture(reader: Reader, new_client: NewClient) -> None
     for answer in answers:
         assert answer.headers["content-type"] == "image/png"
         assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
-        assert Image.open(io.BytesIO(answer.content)).size == SIZE
+        assert Image.open(io.BytesIO(answer.content)).size == SIZES["landscape"]
         assert len(answer.content) < 60_000
     assert answers[0].content != answers[1].content
 
@@ -85,7 +85,7 @@ def test_any_poem_fits_on_a_card() -> None:
     """One line or sixteen, short, long, empty or in no script the font knows."""
     for verse in (("봄",), ("가 나 다 " * 30,) * 16, (), ("",), ("🦉" * 40, "e\u0301")):
         drawn = card(tuple(verse), "아주 긴 이름의 시봇 " * 5, "판 12", "AI 생성")
-        assert Image.open(io.BytesIO(drawn)).size == SIZE
+        assert Image.open(io.BytesIO(drawn)).size == SIZES["landscape"]
 
 
 def test_the_anthology_has_what_readers_ticked(reader: Reader) -> None:

@@ -1,15 +1,18 @@
 """Pages: templates, translations, filters, and the frame that all pages share. Knows no route."""
 
+import math
 import re
+from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
+from datetime import date as Date
 from pathlib import Path
 from typing import Any, cast
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.numbers import format_decimal, format_percent
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -18,6 +21,7 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from app.domain.day import KOREA
 from app.domain.errors import UnknownVoice
 from app.domain.version import VoiceReport
 from app.store.voices import Voices
@@ -30,8 +34,13 @@ from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, vi
 TEMPLATES = Path(__file__).parents[3] / "templates"
 FLASH = "flash"
 _FLASH = re.compile(r"[a-z_]{1,30}")
-KOREA = timezone(timedelta(hours=9), "KST")
-DEFAULTS: Mapping[str, object] = {"voice": None, "draft": None, "errors": (), "retry_after": None}
+PART_BEGINS = (6, 9, 12, 18, 21)
+PARTS_OF_DAY = ("새벽", "아침", "오전", "오후", "저녁", "밤")
+COUNTED = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열")
+DEFAULTS: Mapping[str, object] = {
+    "errors": (),
+    **dict.fromkeys(("voice", "draft", "retry_after", "outlook", "news", "day")),
+}
 """Values of names that a template may use although its route did not give them."""
 
 
@@ -74,6 +83,35 @@ def moment(context: Context, at: datetime) -> Markup:
     else:
         shown = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
+
+
+@pass_context
+def soon(context: Context, at: datetime) -> str:
+    """A moment to come, as one says it: the part of the day in Korea, on other pages within how many hours."""
+    now = datetime.now(UTC)
+    if context.get("lang") != "ko":
+        hours = max(1, math.ceil((at - now).total_seconds() / 3600))
+        if hours == 1:
+            return "within an hour"
+        return f"within {hours} hours" if hours <= 48 else f"within {hours // 24} days"
+    local = at.astimezone(KOREA)
+    days = (local.date() - now.astimezone(KOREA).date()).days
+    day = ("오늘", "내일", "모레")[days] if days in range(3) else f"{local.month}월 {local.day}일"
+    return f"{day} {PARTS_OF_DAY[bisect_right(PART_BEGINS, local.hour)]}"
+
+
+@pass_context
+def date(context: Context, day: Date) -> str:
+    """A date without a time."""
+    if context.get("lang") == "ko":
+        return f"{day.year}년 {day.month}월 {day.day}일"
+    return str(format_date(day, "d MMMM yyyy", locale="en"))
+
+
+@pass_context
+def native(context: Context, number: int) -> str:
+    """A small number as Koreans count lines with it (여섯 행); digits on other pages and above ten."""
+    return COUNTED[number - 1] if context.get("lang") == "ko" and 0 < number <= len(COUNTED) else str(number)
 
 
 @pass_context
@@ -122,6 +160,7 @@ class Pages:
         cast("Any", environment).install_gettext_callables(found.ugettext, found.ungettext, newstyle=True)
         environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
         environment.filters |= {"figure": figure, "tongue": tongue}
+        environment.filters |= {"soon": soon, "date": date, "native": native}
         environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
         return environment
 

@@ -1,7 +1,7 @@
 """Rate limits: how often one visitor, and one address, may do something. Knows nothing of what is done.
 
 The tick routes take TICKS, writing takes POEMS, teaching and weaving take SUBMISSIONS, costly reading takes READINGS,
-the desk's login takes LOGINS (`tests/web/test_limits.py` holds every route to its limit).
+the game takes GUESSES, the desk's login takes LOGINS (`tests/web/test_limits.py` holds every route to its limit).
 
 A moving window: in memory for one process, in Redis where several share a broker. When Redis is away, nothing is
 limited rather than everything refused; each unlimited request is logged.
@@ -56,6 +56,7 @@ POEMS = Rule("poems", each="40/minute", address="240/minute")
 TICKS = Rule("ticks", each="240/minute", address="1200/minute")
 SUBMISSIONS = Rule("submissions", each="20/10minute; 60/day", address="120/hour; 400/day")
 READINGS = Rule("readings", each="120/minute", address="600/minute")
+GUESSES = Rule("guesses", each="40/minute; 300/day", address="120/minute; 2000/day")
 LOGINS = Rule("logins", each="10/5minute", address="30/5minute")
 
 

@@ -21,6 +21,7 @@ class Keys:
         self._visitors = URLSafeSerializer(secret, salt="visitor")
         self._forms = URLSafeTimedSerializer(secret, salt="form")
         self._candidates = URLSafeTimedSerializer(secret, salt="candidate")
+        self._results = URLSafeSerializer(secret, salt="result")
 
     def sign_visitor(self, visitor: str) -> str:
         """The cookie of a visitor."""
@@ -56,6 +57,18 @@ class Keys:
         except BadSignature:
             return None
         return candidate if isinstance(candidate, list) else None
+
+    def sign_result(self, result: list[str]) -> str:
+        """A round of the game that its player may share: signed, so that nobody makes one up."""
+        return str(self._results.dumps(result))
+
+    def read_result(self, token: str) -> list[str] | None:
+        """The round of a token, or None if it is not one of ours."""
+        try:
+            result = self._results.loads(token)
+        except BadSignature:
+            return None
+        return result if isinstance(result, list) else None
 
     def opaque_id(self, *what: object) -> str:
         """A short id that does not tell what it stands for."""

@@ -1,12 +1,13 @@
-"""The first page, `/about`, the language switch, and what crawlers may read."""
+"""The first page, `/about`, the language switch, what crawlers may read, and what a phone keeps of the site."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from app.web.http.deps import VisitorDep
+from app.store.voices import Voices
+from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.forms import GenuineForm
-from app.web.http.language import COOKIE, LANGS
-from app.web.http.page import page, see_other
+from app.web.http.language import COOKIE, LANGS, SOURCE, voice_for
+from app.web.http.page import Pages, page, see_other
 from app.web.http.visitors import set_cookie
 from app.web.readers.poem_page import voice_page
 
@@ -23,6 +24,35 @@ def home(request: Request, visitor: VisitorDep) -> Response:
 def about(request: Request) -> HTMLResponse:
     """What this bot is."""
     return page(request, "about.html")
+
+
+@router.get("/manifest.webmanifest")
+def manifest(request: Request, bot: BotDep) -> JSONResponse:
+    """What a phone needs to keep the site on its first screen."""
+    with bot.reads(Voices) as voices:
+        first = voice_for(request, voices.all())
+    pages: Pages = request.app.state.pages
+    icons = [
+        {"src": pages.assets.url(f"icon{name}.png"), "type": "image/png", "sizes": size, "purpose": purpose}
+        for name, size, purpose in (
+            ("192", "192x192", "any"),
+            ("512", "512x512", "any"),
+            ("maskable", "512x512", "maskable"),
+        )
+    ]
+    told = {
+        "name": first.title if first else "poem-bot",
+        "short_name": first.title if first else "poem-bot",
+        "lang": first.language if first else SOURCE,
+        "start_url": "/",
+        "scope": "/",
+        "id": "/",
+        "display": "standalone",
+        "background_color": "#f3efe4",
+        "theme_color": "#f3efe4",
+        "icons": icons,
+    }
+    return JSONResponse(told, media_type="application/manifest+json", headers={"Vary": "Cookie, Accept-Language"})
 
 
 @router.get("/robots.txt")

@@ -1,6 +1,7 @@
 """A visitor's own: what he ticked, wove and taught (`/me`), its export and erasure, and the privacy page."""
 
 import json
+from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -8,9 +9,12 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions
 from app.bootstrap import now
 from app.domain.errors import Unfit
-from app.store.learned import Learnings
+from app.domain.life import Life, life
+from app.domain.submission import SubmissionStatus
+from app.store.learned import Learned, Learnings
 from app.store.pieces import Pieces
 from app.store.privacy import Privacy
+from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.web.http.deps import BotDep, VisitorDep
@@ -30,6 +34,10 @@ def me(request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
         pieces, learnings = Pieces(session).of_visitor(visitor.id), Learnings(session)
         learned = learnings.of("line", [line.line for line in lines])
         learned_poems = learnings.of("poem", [one.id for one in submissions])
+        began = {
+            voice: Runs(session).began(voice)
+            for voice in {*(one.voice for one in lines), *(one.voice for one in submissions)}
+        }
     return page(
         request,
         "me.html",
@@ -38,6 +46,26 @@ def me(request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
         pieces=pieces,
         learned=learned,
         learned_poems=learned_poems,
+        life_of_line=lambda one: _life(
+            given=one.at, withdrawn=one.taken_back, learned=learned.get(one.line), began=began[one.voice]
+        ),
+        life_of_poem=lambda one: _life(
+            given=one.decided or one.created,
+            withdrawn=one.status == SubmissionStatus.WITHDRAWN,
+            learned=learned_poems.get(one.id),
+            began=began[one.voice],
+        ),
+        states=list(Life),
+    )
+
+
+def _life(*, given: datetime, withdrawn: bool, learned: Learned | None, began: datetime | None) -> Life:
+    return life(
+        given=given,
+        withdrawn=withdrawn,
+        learned=learned is not None,
+        serves=learned is not None and learned.serves,
+        run_began=began,
     )
 
 

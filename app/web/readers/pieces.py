@@ -15,7 +15,8 @@ from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, Form, GenuineForm, is_id
 from app.web.http.page import page, see_other, set_flash, translate
 from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
-from app.web.readers.share import CROSS_ORIGIN, card
+from app.web.readers.card import card
+from app.web.readers.share import CROSS_ORIGIN, shape_of, short
 
 router = APIRouter(include_in_schema=False)
 
@@ -52,16 +53,22 @@ def browse(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> H
 
 
 @router.get("/pieces/{piece}.png")
-def as_picture(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Response:
+def as_picture(
+    *, piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep, shape: str = "landscape"
+) -> Response:
     """A piece as a picture; one that is not approved is its maker's alone, in whatever keeps copies too."""
     take(request, READINGS, visitor)
     with bot.reading() as session:
         found = Pieces(session).one(piece, visitor.id)
         voice = Voices(session).one(found.voice)
-    lines = tuple(line.text for line in found.lines)
     versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
     drawn = card(
-        lines, found.title, versions, f"{translate(request, 'AI 생성', voice=voice)} · {voice.title} {versions}"
+        tuple(line.text for line in found.lines),
+        found.title,
+        versions,
+        f"{translate(request, 'AI 생성', voice=voice)} · {voice.title} {versions}",
+        shape=shape_of(shape),
+        address=short(request, f"/pieces/{piece}"),
     )
     shown = CROSS_ORIGIN if found.status is SubmissionStatus.APPROVED else {"Cache-Control": "no-store"}
     return Response(drawn, media_type="image/png", headers=shown)

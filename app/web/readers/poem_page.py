@@ -7,16 +7,18 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 
+from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import PoemBotError
 from app.domain.poem import boldness
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
+from app.store.learned import Learnings
 from app.store.poems import Poems
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.language import VOICE_COOKIE
 from app.web.http.page import Draft, frame_of, page
-from app.web.http.visitors import is_quiet, set_cookie
+from app.web.http.visitors import is_quiet, set_cookie, visitor_of
 from app.web.readers.writing import ShownPoem, current
 
 
@@ -77,10 +79,26 @@ def _render(
         last_lesson=voice.lesson,
         learned=shown.learned,
         home=home,
+        day=shown.day,
+        earlier=shown.earlier,
         draft=draft,
         boldness=_boldness(request, shown.poem.voice),
+        **_life(request, shown, visitor_of(request), home=home),
         **told,
     )
+
+
+def _life(request: Request, shown: ShownPoem, visitor: Visitor, *, home: bool) -> dict[str, object]:
+    """How far off the next version is, for who has ticked here; and what the last one learned of his, on his return."""
+    bot: Bot = request.app.state.bot
+    ticked = any(line.ticked for line in shown.poem.lines)
+    if not visitor.returned or not (ticked or home):
+        return {}
+    with bot.reading() as session:
+        return {
+            "outlook": actions.runs.outlook(bot, session, shown.poem.voice) if ticked else None,
+            "news": Learnings(session).news(shown.poem.voice, visitor.id) if home else None,
+        }
 
 
 def _boldness(request: Request, voice: str) -> tuple[float, float]:

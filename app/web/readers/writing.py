@@ -1,14 +1,15 @@
 """Having a poem written for a visitor: his current one, or a new one. What pages and JSON share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastapi import Request
 from sqlalchemy.orm import Session
 
 from app import actions
 from app.bootstrap import Bot
-from app.domain.errors import Unfit, UnknownVoice
+from app.domain.day import Day, date_of
+from app.domain.errors import EngineFailed, EngineFull, Unfit, UnknownVoice
 from app.domain.poem import Poem, Wish
 from app.domain.visitor import Visitor
 from app.store.learned import Learned, Learnings
@@ -27,6 +28,10 @@ class ShownPoem:
     poem: Poem
     learned: Mapping[int, Learned]
     """By line."""
+    day: Day | None = None
+    """Whose poem it is, where it stands first because its reader has not been here today."""
+    earlier: str | None = None
+    """The poem of an earlier day that he would find otherwise."""
 
     @classmethod
     def read(cls, session: Session, poem: str, visitor: Visitor) -> "ShownPoem":
@@ -63,8 +68,12 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
             found = poems.newest(voice)
         shown = ShownPoem.read(session, found, visitor) if found else None
         first_return = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
+        language = frame_of(request, session).voice(voice).language
     if shown is not None and first_return:
         actions.visitors.come_back(bot, visitor)
+    today = date_of(language, bot.clock())
+    if shown is not None and not quiet and shown.poem.mine and date_of(language, shown.poem.created) < today:
+        return _of_the_day(request, shown, visitor)
     if shown is not None or quiet:
         return shown
     try:
@@ -75,6 +84,20 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
             if newest is None:
                 raise
             return ShownPoem.read(session, newest, visitor)
+
+
+def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> ShownPoem:
+    """The poem of the day, before the one that he read on an earlier day; that one when the engine has no time."""
+    bot: Bot = request.app.state.bot
+    try:
+        day = actions.days.settle(bot, request.app.state.engine, earlier.poem.voice, by=visitor)
+    except (EngineFull, EngineFailed):
+        return replace(earlier, earlier=earlier.poem.id)
+    if day.poem.id == earlier.poem.id:
+        return replace(earlier, day=day)
+    show_to(request, day.poem.id, visitor)
+    with bot.reading() as session:
+        return replace(ShownPoem.read(session, day.poem.id, visitor), day=day, earlier=earlier.poem.id)
 
 
 def _voice(request: Request, session: Session, voice: str | None) -> str:
