@@ -123,7 +123,7 @@ class Settings(BaseSettings):
     precision: Annotated[
         Literal["int8", "fp32"], Field(description="Arithmetic of the engine; int8 is several times faster.")
     ] = "int8"
-    slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 64
+    slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 192
     queue: Annotated[int, Field(ge=1, description="Poems that may wait for a slot before the site answers 503.")] = 256
     hosts: Annotated[
         str, Field(description="Comma-separated names that the site answers to; empty: whatever it is called by.")

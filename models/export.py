@@ -63,6 +63,31 @@ def step_graph(architecture: Mapping[str, Any], weights: Weights, *, precision: 
     return graph.model(width(int(architecture["symbols"])), after, state_widths(architecture))
 
 
+def reranker_graph(weights: Weights, *, precision: str) -> bytes:
+    """The ONNX model of one step of a reranker, its *weights* named as in `models.rerank.Network.state_dict()`.
+
+    inputs   ids (B,), state0 (B, S) hidden, state1 (B, S) cell
+    outputs  scores (B, 1) float, log-odds after that symbol, up to a constant; after0, after1
+    """
+    full = {name: np.asarray(value, np.float32) for name, value in weights.items()}
+    graph = Int8(full) if precision == "int8" else Fp32(full)
+    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
+    x, reach = graph.read()
+    layer = _Layer(
+        weights=[full[f"recurrent.{name}"] for name in names],
+        x=x,
+        reach=reach,
+        h=graph.prepare("state0"),
+        before="state0",
+        cell="state1",
+    )
+    hidden, carry = _lstm(graph, layer)
+    graph.one(
+        "Gemm", hidden, graph.constant(full["answer.weight"].T), graph.constant(full["answer.bias"]), name="scores"
+    )
+    return graph.reader([hidden, carry], [full["recurrent.weight_hh_l0"].shape[1]] * 2)
+
+
 def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, float, list[str]]:
     """All layers: the top's output (B, H), prepared; its reach; and the parts of the state after the step."""
     layers = int(architecture["layers"])

@@ -116,7 +116,7 @@ class Graph(ABC):
             self._rename(part, f"after{i}")
         number, whole = TensorProto.FLOAT, TensorProto.INT64
         parts = list(enumerate(widths))
-        inputs = [
+        inputs: list[Any] = [
             _port("ids", whole, "B"),
             *(_port(f"state{i}", number, "B", size) for i, size in parts),
             _port("inverse_temperature", number, "B", 1),
@@ -133,7 +133,19 @@ class Graph(ABC):
             _port("drawn_logprob", number, "B", 1),
             _port("in_nucleus", TensorProto.BOOL, "B", 1),
         ]
-        graph = helper.make_graph(self._nodes, "step", inputs, outputs, self._constants)
+        return self._serialised("step", inputs, outputs)
+
+    def reader(self, after: Sequence[str], widths: Sequence[int]) -> bytes:
+        """The same of a graph that only reads: ids and state in, `scores` and the state after it out."""
+        for i, part in enumerate(after):
+            self._rename(part, f"after{i}")
+        number, parts = TensorProto.FLOAT, list(enumerate(widths))
+        inputs = [_port("ids", TensorProto.INT64, "B"), *(_port(f"state{i}", number, "B", size) for i, size in parts)]
+        outputs = [_port("scores", number, "B", 1), *(_port(f"after{i}", number, "B", size) for i, size in parts)]
+        return self._serialised("reader", inputs, outputs)
+
+    def _serialised(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> bytes:
+        graph = helper.make_graph(self._nodes, name, inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", CONTRIB)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="poem-bot")
         return bytes(model.SerializeToString())

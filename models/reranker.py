@@ -2,20 +2,20 @@
 
 A many-to-one network reads a poem so far and one candidate, and says one number. It learned to
 tell the line a poet wrote from lines the voice itself would have written there and from lines of other poems (after
-Holtzman et al. 2018; RankGen, Krishna et al. 2022), so it knows the voice's own mistakes. Runs in ONNX Runtime;
-knows no torch. `models/rerank.py` trains it.
+Holtzman et al. 2018; RankGen, Krishna et al. 2022), so it knows the voice's own mistakes. `models/rerank.py` trains it;
+while a poem is written it reads along, symbol by symbol (`models/step.py`). This is its file. Knows no torch.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
+import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from models.graph import IR, OPSET
-from models.kernels import options
 from models.vocabulary import END, Vocabulary
 
 FILE = "reranker.onnx"
@@ -41,22 +41,23 @@ def padded(rows: Sequence[Sequence[int]]) -> tuple[Ids, NDArray[np.int32]]:
     return ids, lengths
 
 
-class Reranker:
-    """Scores candidates for a place in a poem. Any thread may call it."""
+def weights_of(model: bytes) -> dict[str, NDArray[np.float16]]:
+    """The weights in a reranker's file, named as in `models.rerank.Network.state_dict()`: the inverse of `graph`.
 
-    def __init__(self, model: bytes, vocabulary: Vocabulary) -> None:
-        """Raises what ONNX Runtime raises for a model that is none."""
-        self._session = ort.InferenceSession(model, options(1), providers=["CPUExecutionProvider"])
-        self._vocabulary = vocabulary
-
-    def scores(self, before: Sequence[str], lines: Sequence[str], *, ends: bool) -> list[float]:
-        """Log-odds of each of *lines*, up to a constant, that a poet went on with it after *before*.
-
-        *ends*: is it to be the poem's last line? Only the differences between lines of one call mean something.
-        """
-        ids, lengths = padded(encode(self._vocabulary, before, lines, ends=ends))
-        (scores,) = self._session.run(["scores"], {"ids": ids, "lengths": lengths})
-        return [float(score) for score in scores[:, 0]]
+    ValueError for what is no reranker's file.
+    """
+    try:
+        initializers = onnx.load_from_string(model).graph.initializer
+        held = {one.name.removesuffix(".half"): numpy_helper.to_array(one) for one in initializers}
+        found = {"embedding.weight": held["embedding"], "answer.weight": held["answer"].T, "answer.bias": held["shift"]}
+        bias_ih, bias_hh = np.split(held["biases"][0], 2)
+        stems = {"weight_ih": held["inward"][0], "weight_hh": held["recurrent"][0]}
+        for stem, value in (stems | {"bias_ih": bias_ih, "bias_hh": bias_hh}).items():
+            into, out, forget, cell = np.split(value, 4)
+            found[f"recurrent.{stem}_l0"] = np.concatenate([into, forget, cell, out])
+    except (DecodeError, KeyError, IndexError) as error:
+        raise ValueError(f"this is no reranker: {error!r}") from error
+    return found
 
 
 def graph(weights: Mapping[str, NDArray[Any]]) -> bytes:

@@ -21,7 +21,7 @@ from app.domain.lesson import Lesson
 from app.domain.poem import LINES, Wish
 from app.domain.screening import blocked
 from app.domain.verdict import Scorecard, Verdict
-from app.engine.choose import ONE, Recent, Way, alike, by_score, by_taste, plausibility
+from app.engine.choose import ONE, Recent, Way, alike, by_score, by_taste, plausibility, tasted
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.voices import Serving
@@ -30,7 +30,6 @@ from models.checkpoint import Checkpoint
 from models.corpus import Passage, read_poems
 from models.evaluate import nats_of, nats_of_lines, surprise_of_poems, unheard
 from models.network import CharNetwork
-from models.reranker import Reranker
 from models.taste import Taste
 from models.vocabulary import Vocabulary
 from worker.trainer import network_of
@@ -234,6 +233,7 @@ def sample(
         settings=settings,
         candidates=way.candidates,
         choose=way.choose,
+        score=way.score,
     )
     wishes = [Wish(lines=LINES, seed=seed) for seed in range(-(-wanted // LINES))]
     poems: list[list[str]] = []
@@ -254,11 +254,12 @@ def sample(
 def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
     """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
     own, model = min(version.meta.style.candidates, settings.candidates), version.reranker
-    follows = plausibility(Reranker(model, version.vocabulary)) if model is not None and own > 1 else None
+    follows = plausibility if model is not None and own > 1 else None
     if taste is not None:
-        beside = recent.avoided(follows or alike)
-        return Way(settings.candidates, by_taste(taste.likings, settings.taste_temperature, beside))
-    return ONE if follows is None else Way(own, by_score(recent.avoided(follows)))
+        likings, temperature, beside = taste.likings, settings.taste_temperature, follows or alike
+        choose = by_taste(likings, temperature, recent.avoided(beside))
+        return Way(settings.candidates, choose, score=tasted(likings, temperature, beside))
+    return ONE if follows is None else Way(own, by_score(recent.avoided(follows)), score=follows)
 
 
 def poems(version: Checkpoint, settings: Settings) -> list[list[str]]:

@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -21,7 +21,7 @@ import structlog
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.engine.challengers import Challengers
-from app.engine.choose import Chooser, Way
+from app.engine.choose import Chooser, Scorer, Way
 from app.engine.live import LiveVersion
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear, Poem
@@ -35,6 +35,8 @@ FLUSH_S = 0.05
 SEED_BITS = 31
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of what a poem takes."""
+FEWEST = 2
+"""Candidates of a line that taste chooses from, however many readers there are."""
 FIRST_GUESS_S = 0.5
 """Seconds a poem is thought to take before one has been written."""
 
@@ -114,17 +116,18 @@ class Batcher:
         queue: int,
         candidates: int,
         choose: Chooser | None = None,
+        score: Scorer | None = None,
         metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*current*: the version that serves a voice; *rows*: lines written at once; *queue*: poems that may wait;
-        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes (None:
+        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes, by *score* (None:
         each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
         """
         self._current = current
-        self._without_taste = None if choose is None else Way(candidates, choose)
+        self._without_taste = None if choose is None else Way(candidates, choose, score=score)
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
         self._challengers = challengers or Challengers()
         self._metrics = metrics or EngineMetrics()
@@ -290,6 +293,8 @@ class Batcher:
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
         way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste or live.way)
+        if way.taste is not None:  # without a taste a poem can be written again by its seed: K is part of that
+            way = replace(way, candidates=min(way.candidates, self._share()))
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))
@@ -298,6 +303,10 @@ class Batcher:
         if ticket.stream:
             self._silent.add(poem)
         self._guarded(poem, lambda: poem.open(table))
+
+    def _share(self) -> int:
+        """Candidates a line that leave rows for all who are here; more of them when there are fewer readers."""
+        return max(FEWEST, self._rows // (len(self._under_way) + len(self._waiting) + 1))
 
     def _draw(self, ticket: Ticket) -> tuple[LiveVersion, int | None]:
         """Who writes it: the champion, or by draw a challenger; and the trial of that draw."""
@@ -318,6 +327,9 @@ class Batcher:
             return
         for draft in drafts:
             self._attend(table, draft)
+        for poem, slot in table.woken():
+            if poem in self._under_way:
+                self._guarded(poem, partial(poem.thin, table, slot))
 
     def _attend(self, table: Table, draft: Draft) -> None:
         poem: Poem = draft.owner

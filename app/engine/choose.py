@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from models.reranker import Reranker
-
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
 LIKELY = 1.0
@@ -32,6 +30,8 @@ class Candidate:
     """Nats, summed over its symbols, the line end included."""
     symbols: int
     """How many were drawn, the line end included."""
+    follows: float = 0.0
+    """How well it goes on after the lines before: the reranker's log-odds, up to a constant; 0 without one."""
 
     @property
     def mean_logprob(self) -> float:
@@ -78,7 +78,7 @@ class Way:
     taste: int | None = None
     """Id of the taste that chooses."""
     score: Scorer | None = None
-    """What chooses where no taste does; a taste adds to it."""
+    """By what it chooses, and by what candidates are given up in mid-line; None: by likelihood."""
 
 
 def within_band(_context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
@@ -88,15 +88,9 @@ def within_band(_context: Context, candidates: Sequence[Candidate], uniform: flo
     return Choice(good[int(uniform * len(good))], propensity=1 / len(good))
 
 
-def plausibility(reranker: Reranker) -> Scorer:
+def plausibility(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
     """How well a line follows, by the version's reranker, and how likely its network finds it, in log-odds."""
-
-    def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        follows = reranker.scores(context.before, [one.text for one in candidates], ends=context.ends)
-        pairs = zip(follows, candidates, strict=True)
-        return [(each + LIKELY * one.mean_logprob) / PLAUSIBILITY_TEMPERATURE for each, one in pairs]
-
-    return score
+    return [(one.follows + LIKELY * one.mean_logprob) / PLAUSIBILITY_TEMPERATURE for one in candidates]
 
 
 class Recent:
@@ -192,6 +186,16 @@ def by_taste(likings: Likings, temperature: float, beside: Scorer = alike) -> Ch
         return replace(choice, liking=liked[choice.index])
 
     return choose
+
+
+def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scorer:
+    """What `by_taste` chooses by."""
+
+    def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
+        liked = likings([one.text for one in candidates], [one.mean_logprob for one in candidates])
+        return [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
+
+    return score
 
 
 def noting(likings: Likings, choose: Chooser) -> Chooser:

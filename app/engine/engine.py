@@ -5,6 +5,7 @@ What the site and the shell talk to. Puts the roster (which version) and the bat
 """
 
 import ctypes
+import os
 import queue
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher, Ticket
 from app.engine.challengers import Challenger, Challengers
-from app.engine.choose import Chooser
+from app.engine.choose import Chooser, Scorer
 from app.engine.live import Champion, LiveVersion, load
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear
@@ -25,6 +26,10 @@ from app.settings import Settings
 
 POLL_S = 1.0
 """Seconds between two looks at which versions and tastes ought to serve."""
+LOADING = 5
+"""How much nicer the thread is that loads versions. A third of the decode thread's weight: far less, and it could keep
+the interpreter's lock from it while another process has the core.
+"""
 TRIM_AFTER = 5
 """Polls after a swap by which the old version's last poem will have ended, and its memory can be returned."""
 
@@ -40,6 +45,7 @@ class Engine:
         settings: Settings,
         candidates: int = 1,
         choose: Chooser | None = None,
+        score: Scorer | None = None,
         spare: Callable[[str], Champion | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         taste_policy: TastePolicy | None = None,
@@ -47,7 +53,7 @@ class Engine:
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
         *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
-        most ways a line is drawn, one of which *choose* takes (None: the version's own way), where *taste_policy* has
+        most ways a line is drawn, one of which *choose* takes by *score* (None: the version's own way), where *taste_policy* has
         no taste that does;
         *dice*: seeds for poems whose reader names none.
         """
@@ -73,6 +79,7 @@ class Engine:
             queue=settings.queue,
             candidates=candidates,
             choose=choose,
+            score=score,
             metrics=self.metrics,
             challengers=self._challengers,
             taste_policy=self._taste_policy,
@@ -170,6 +177,7 @@ class Engine:
             self._poller.join()
 
     def _poll(self) -> None:
+        give_way()
         while not self._stop.wait(POLL_S):
             self._refresh(patient=True)
 
@@ -200,6 +208,16 @@ class Engine:
             rows=self._rows,
             threads=self._settings.engine_threads,
             candidates=self._candidates,
+        )
+
+
+def give_way() -> None:
+    """Let every other thread go first, where threads have a priority of their own: loading a version takes a tenth of a
+    second of a core, which is the decode thread's while it has something to write.
+    """
+    if sys.platform == "linux":
+        os.setpriority(
+            os.PRIO_PROCESS, threading.get_native_id(), min(19, os.getpriority(os.PRIO_PROCESS, 0) + LOADING)
         )
 
 

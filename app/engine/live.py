@@ -10,7 +10,8 @@ from app.domain.errors import BrokenFolder
 from app.engine.choose import ONE, Way, by_score, plausibility
 from models import checkpoint
 from models.checkpoint import Style
-from models.reranker import Reranker
+from models.export import reranker_graph
+from models.reranker import weights_of
 from models.sample import Rules
 from models.step import OldGraph, Step, alike, fingerprint
 from models.vocabulary import Vocabulary
@@ -65,9 +66,9 @@ def load(
         # A word longer than that could leave a line no place to end.
         longest_word = style.longest - style.shortest
         rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=longest_word)
-        step = _step(found, precision, rules=rules.forbidden, rows=rows, threads=threads)
+        reranks = min(style.candidates, candidates) > 1
+        step = _step(found, precision, reranks=reranks, rules=rules.forbidden, rows=rows, threads=threads)
         measured = fingerprint(step, len(found.vocabulary))
-        way = _way(found, candidates)
     except (checkpoint.Broken, ValueError) as error:
         raise BrokenFolder(str(error)) from error
     except _ONNX_ERRORS as error:
@@ -83,25 +84,23 @@ def load(
         vocabulary=found.vocabulary,
         rules=rules,
         step=step,
-        way=way,
+        way=_way(style, candidates) if step.reranks else ONE,
     )
 
 
-def _way(found: checkpoint.Checkpoint, most: int) -> Way:
-    """By its reranker, where it has one and may draw more than one candidate."""
-    candidates, model = min(found.meta.style.candidates, most), found.reranker
-    if model is None or candidates == 1:
-        return ONE
-    score = plausibility(Reranker(model, found.vocabulary))
-    return Way(candidates, by_score(score), score=score)
+def _way(style: Style, most: int) -> Way:
+    """By its reranker, which reads along."""
+    return Way(min(style.candidates, most), by_score(plausibility), score=plausibility)
 
 
-def _step(found: checkpoint.Checkpoint, precision: Precision, **shape: Any) -> Step:
+def _step(found: checkpoint.Checkpoint, precision: Precision, *, reranks: bool, **shape: Any) -> Step:
     """Its step; of a version that an older release has written it is built from the weights once more."""
+    model = found.reranker if reranks else None
+    reranker = None if model is None else reranker_graph(weights_of(model), precision=precision)
     try:
-        return Step(found.step_graph(precision), **shape)
+        return Step(found.step_graph(precision), reranker=reranker, **shape)
     except OldGraph:
-        return Step(found.build_graph(precision), **shape)
+        return Step(found.build_graph(precision), reranker=reranker, **shape)
 
 
 # ONNX Runtime's exceptions have no common base of its own.

@@ -5,8 +5,8 @@ line may be drawn several times from one place, and one of those is gone on with
 Knows a table, not the queue or the thread.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from app.domain.errors import PoemBotError
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
@@ -14,7 +14,14 @@ from app.engine.choose import Candidate, Choice, Context, Way
 from app.engine.live import LiveVersion
 from app.engine.table import Draft, Opening, Outcome, Place, Table
 from models.sample import key, uniform
+from models.vocabulary import END
 
+THINNED_AT = (3 / 16, 5 / 16)
+"""Lengths of a line, as shares of the longest that the version's style allows, at which half of the candidates are
+given up: those that would be chosen least likely if they ended here. The rule is fixed beforehand and draws no
+random number, so a propensity is one among those who are left."""
+LEFT = 2
+"""Candidates of a line that are always left to choose from, so that a choice stays a draw."""
 WHICH_CANDIDATE = -1
 """Stream id of the random number that chooses among candidates, whose own ids count from 0."""
 
@@ -69,8 +76,8 @@ class _Ended:
 
     candidate: Candidate
     symbols: list[int]
-    place: Place | None
-    """Where it ended; None for the last to end, whose row still stands there."""
+    place: Place
+    """Where it ended: the line end is to be read next."""
 
 
 class Poem:
@@ -105,6 +112,8 @@ class Poem:
         self._symbols: list[int] = []
         """All symbols of the poem so far: the candidates that were not chosen left out."""
         self._ended: dict[int, _Ended] = {}
+        self._field = self.candidates
+        """Candidates of the line under way that have not been given up."""
         self._opening = ""
         """What the visitor wrote of the line under way."""
         self._sent = ""
@@ -207,6 +216,10 @@ class Poem:
     def _write(self, table: Table, draft: Draft) -> None:
         """Begin all candidates of a line from where the draft's row stands."""
         state = self.live.rules.after(self.live.vocabulary.encode(self._opening))
+        self._field = self.candidates
+        if self.candidates > 1 and not self._opening:
+            for share in THINNED_AT:
+                table.wake(self, len(self._lines), after=max(1, int(self.live.style.longest * share)))
         for candidate in range(self.candidates):
             one = draft
             if candidate:
@@ -233,15 +246,52 @@ class Poem:
         symbols = table.symbols(draft.row)
         text = self._opening + self.live.vocabulary.decode(symbols)
         candidate = Candidate(text, logprob=float(table.logprob[draft.row]), symbols=len(symbols) + 1)
-        last = len(self._ended) == self.candidates - 1
-        place = None if last else table.place(draft.row)
-        self._ended[draft.candidate] = _Ended(candidate, symbols, place)
-        if not last:
+        self._ended[draft.candidate] = _Ended(candidate, symbols, table.place(draft.row))
+        if len(self._ended) < self._field:
             self._drop(table, draft)
+        else:
+            self._choose(table, draft)
+
+    def thin(self, table: Table, slot: int) -> None:
+        """Give up the worse half of a line's candidates; those that have ended already compete."""
+        if slot != len(self._lines) or self._field <= LEFT:  # that line is chosen already, or has few enough
             return
+        drafts = {draft.candidate: draft for draft in self.drafts}
+        field = {i: one.candidate for i, one in self._ended.items()}
+        field |= {i: self._unfinished(table, draft.row) for i, draft in drafts.items()}
+        scores = dict(zip(field, self._score(list(field.values())), strict=True))
+        ranked = sorted(field, key=lambda i: (-scores[i], i))
+        self._field = max(LEFT, -(-self._field // 2))
+        given_up = ranked[self._field :]
+        for candidate in given_up:
+            self._ended.pop(candidate, None)
+        losers = [drafts[candidate] for candidate in given_up if candidate in drafts]
+        # A poem never leaves the table: where all who are left have ended, a loser's row goes on with one of them.
+        row = losers.pop() if len(losers) == len(self.drafts) else None
+        for draft in losers:
+            self._drop(table, draft)
+        if row is not None:
+            self._choose(table, row)
+
+    def _unfinished(self, table: Table, row: int) -> Candidate:
+        """What a row has drawn so far; the reranker knows whole lines only, so it says nothing yet."""
+        symbols = table.symbols(row)
+        text = self._opening + self.live.vocabulary.decode(symbols)
+        return Candidate(text, logprob=float(table.logprob[row]), symbols=len(symbols))
+
+    def _score(self, candidates: Sequence[Candidate]) -> Sequence[float]:
+        if self._way.score is None:
+            return [one.mean_logprob for one in candidates]
+        return self._way.score(self._context(), candidates)
+
+    def _context(self) -> Context:
+        """Where the line under way is to stand."""
+        return Context(tuple(line.text for line in self._lines), ends=len(self._lines) == self._wish.lines - 1)
+
+    def _choose(self, table: Table, draft: Draft) -> None:
+        """All candidates are there: go on with one of them, in the draft's row."""
         chosen, choice = self._pick()
-        if chosen.place is not None:
-            table.go(draft.row, chosen.place)
+        table.go(draft.row, chosen.place)
         self._symbols += [*chosen.symbols, self.live.rules.newline]
         line = WrittenLine(
             slot=len(self._lines),
@@ -257,12 +307,22 @@ class Poem:
 
     def _pick(self) -> tuple[_Ended, Choice]:
         """One of the candidates, and how it was chosen."""
-        ended = [self._ended[i] for i in range(self.candidates)]
+        ended = [self._ended[i] for i in sorted(self._ended)]
         self._ended.clear()
         number = uniform(self._seed, len(self._lines), WHICH_CANDIDATE)
-        context = Context(tuple(line.text for line in self._lines), ends=len(self._lines) == self._wish.lines - 1)
-        choice = self._way.choose(context, [one.candidate for one in ended], number)
+        context = self._context()
+        choice = self._way.choose(context, self._followed(ended, ends=context.ends), number)
         return ended[choice.index], choice
+
+    def _followed(self, ended: Sequence[_Ended], *, ends: bool) -> list[Candidate]:
+        """The candidates with what the version's reranker says of them, which has read along: the line end is missing,
+        and the poem's end where there is one.
+        """
+        step, candidates = self.live.step, [one.candidate for one in ended]
+        if len(ended) == 1 or not step.reranks:
+            return candidates
+        follows = step.scores([one.place.state for one in ended], [self.live.rules.newline, *([END] if ends else [])])
+        return [replace(one, follows=each) for one, each in zip(candidates, follows, strict=True)]
 
     def _finish(self, line: WrittenLine) -> None:
         self._lines.append(line)

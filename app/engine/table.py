@@ -127,6 +127,10 @@ class Table:
         self.cut_logprob = np.zeros(rows, np.float64)  # nats, its line end there included
         self.cut_state = [np.zeros_like(part) for part in live.step.state]  # (R, S) each
 
+        # Who wants to be woken at which step; and the step that this is.
+        self._wakes: dict[int, list[tuple[Any, int]]] = {}
+        self._at = 0
+
         # Found anew when rows change, not at every step: most steps change nothing.
         self._all_rows = np.arange(rows)
         self._changed = True
@@ -238,6 +242,14 @@ class Table:
             self.text[row, :TAIL] = -1
             self.text[row, TAIL - len(before) : TAIL] = before
 
+    def wake(self, owner: Any, slot: int, *, after: int) -> None:
+        """Name *owner* and *slot* in `woken` once so many steps more are done."""
+        self._wakes.setdefault(self._at + after, []).append((owner, slot))
+
+    def woken(self) -> list[tuple[Any, int]]:
+        """Who wanted to be woken now."""
+        return self._wakes.pop(self._at, [])
+
     def symbols(self, row: int, start: int = 0, stop: int | None = None) -> list[int]:
         """What a row has drawn in this line, without the line end."""
         stop = int(self.position[row]) if stop is None else stop
@@ -259,6 +271,7 @@ class Table:
         self._steps_left -= 1
         step.uniform[:n, 0] = self.uniforms[rows, position & (REFILL - 1)]
         step.run(n)
+        self._at += 1
 
         # What was drawn, and what it costs: (n,) views of the step's output, which the next two lines may correct.
         drawn, logprob = step.drawn[:n, 0], step.drawn_logprob[:n, 0]

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Recent, Way, alike, by_score, by_taste, noting
+from app.engine.choose import Recent, Way, alike, by_score, by_taste, noting, tasted
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -53,17 +53,19 @@ class TastePolicy:
         """
         if wish.seed is not None or (voice not in self._tastes and without.score is None):
             return without
-        recent = self._recent.setdefault(voice, Recent())
-        if without.score is not None:
-            without = replace(without, choose=by_score(recent.avoided(without.score)))
+        recent, own = self._recent.setdefault(voice, Recent()), without.score
+        if own is not None:
+            without = replace(without, choose=by_score(recent.avoided(own)))
         way, known = without, self._tastes.get(voice)
         if known is not None:
             number, taste = known
             if uniform(seed, IGNORES) >= self._share:
                 way = replace(without, choose=noting(taste.likings, without.choose))
             else:
-                beside = recent.avoided(without.score or alike)
-                way = Way(self.candidates, by_taste(taste.likings, self._temperature, beside), number)
+                likings, beside = taste.likings, own or alike
+                choose = by_taste(likings, self._temperature, recent.avoided(beside))
+                score = tasted(likings, self._temperature, beside)
+                way = Way(self.candidates, choose, number, score=score)
         return replace(way, choose=recent.noting(way.choose))
 
     def refresh(self) -> None:

@@ -11,6 +11,8 @@ from lab.bench.wire import Heard, Reader, WireError
 
 Deed = Callable[[Reader], Awaitable[Heard]]
 Meanwhile = Callable[[], Awaitable[None]] | None
+WARM_UP = 1.0
+"""Seconds of a crowd that do not count."""
 SOON = 0.2
 """Seconds that a reader waits after an error, so that errors are not what he mostly makes."""
 
@@ -45,7 +47,7 @@ async def crowd(
     readers: int,
     deed: Deed,
     seconds: float = 0.0,
-    warm_up: float = 1.0,
+    warm_up: float = WARM_UP,
     until: Meanwhile = None,
 ) -> Tally:
     """So many readers for *warm_up*, which does not count, and *seconds*, or as long as *until* takes, which do."""

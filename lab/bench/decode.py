@@ -1,15 +1,18 @@
 """`bench decode`: steps a second of the engine, sampling and all, beside eager torch with the same weights.
 
 A step is one symbol for each of B texts. The engine's are counted from outside while it
-writes poems without end, so everything it does for a poem is in them.
+writes poems without end, so everything it does for a poem is in them. Then poems a CPU second, as served.
 """
 
 import math
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,6 +21,8 @@ import numpy as np
 
 from app.domain.poem import Wish
 from app.engine.engine import Engine
+from app.engine.poem import Done, Event, Failed
+from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store.voices import Serving
 from lab.bench import charts, limit, machine, report
@@ -27,6 +32,7 @@ from models.corpus import read_poems
 from models.graph import width
 from models.sample import Rules
 from models.step import Step, unrestricted
+from models.taste import JudgedLine, Taste, learn
 from models.vocabulary import END
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -34,6 +40,10 @@ SIZES = (128, 256, 512, 1024)
 """Of two LSTM layers; the ancestor's were 128."""
 ENDLESS = 10**9
 PATIENCE = 20.0
+READERS = (1, 8, 64, 256)
+"""In a closed loop, of an engine as the site has it."""
+TASTED = 2000
+"""Lines that the bench's taste is learned from, again and again those of a short holdout."""
 Measure = Callable[[float], float]
 """Seconds to measure -> steps a second."""
 
@@ -105,9 +115,87 @@ def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str],
     figures["curve"] = [_point(ring, rows) for rows in BATCHES]
     figures["limit"] = [ring.ceiling(rows, figures[f"b{rows}"]["engine"]) for rows in (1, 64)]
     figures["sizes"] = list(_sizes(ring, tell))
+    figures["poems"] = [poems_of(version, readers, threads=threads, seconds=seconds, tell=tell) for readers in READERS]
     tell("int8 against fp32 on the holdout")
     figures["int8_bits_delta"] = bits(version, "int8") - bits(version, "fp32")
     return figures
+
+
+def poems_of(
+    version: Checkpoint, readers: int, *, threads: int, seconds: float, tell: Callable[[str], None]
+) -> dict[str, Any]:
+    """Poems a CPU second as the site writes them for so many readers, each asking for the next when he has the last:
+    its own K and reranker, and a taste; the same without one.
+    """
+    tell(f"{readers} readers' poems")
+    known = _a_taste(version).as_dict()
+    return {
+        "readers": readers,
+        **_written(version, readers, known, threads=threads, seconds=seconds),
+        "without_taste": _written(version, readers, None, threads=threads, seconds=seconds),
+    }
+
+
+def _written(
+    version: Checkpoint, readers: int, taste: Mapping[str, Any] | None, *, threads: int, seconds: float
+) -> dict[str, float]:
+    settings = Settings.model_validate({"engine_threads": threads})
+    policy = TastePolicy(
+        newest=lambda: {"bench": 1} if taste else {},
+        fetch=lambda _taste: taste or {},
+        candidates=settings.candidates,
+        share=settings.taste_share,
+        temperature=settings.taste_temperature,
+    )
+    serving = Serving("bench", 0, 0, "folder", "bench")
+    engine = Engine(
+        champions=lambda: [serving],
+        fetch=lambda _key: version.folder,
+        settings=settings,
+        candidates=settings.candidates,
+        taste_policy=policy,
+    )
+    enough, done, closing = threading.Event(), 0, False
+
+    def ask(reader: str) -> None:
+        def hear(event: Event | Failed) -> None:
+            nonlocal done
+            if isinstance(event, Done) and not closing:
+                done += 1
+                ask(reader)
+                if done >= readers:
+                    enough.set()
+
+        engine.submit("bench", Wish(), hear, visitor=reader)
+
+    try:
+        engine.start()
+        engine.write("bench", Wish())
+        spent, began = time.process_time(), time.perf_counter()
+        for reader in range(readers):
+            ask(str(reader))
+        time.sleep(seconds)
+        enough.wait(PATIENCE)
+        poems, took, spent = done, time.perf_counter() - began, time.process_time() - spent
+        closing = True
+    finally:
+        engine.close()
+    return {
+        "candidates": engine.metrics.candidates_per_poem,
+        "poems_per_s": poems / took,
+        "poems_per_cpu_s": poems / spent,
+    }
+
+
+def _a_taste(version: Checkpoint) -> Taste:
+    """A taste for lines with the commonest letter, learned of the holdout's as of readers' ticks."""
+    lines = [line for poem in read_poems(version.folder / "holdout.txt") for line in poem.split("\n")]
+    letter = Counter(c for line in lines for c in line if c.isalnum()).most_common(1)[0][0]
+    read = [
+        JudgedLine(line, i % 5, letter in line, f"reader {i // 50}")
+        for i, line in enumerate(islice(cycle(lines), TASTED))
+    ]
+    return learn(read)
 
 
 def _compared(rates: Mapping[str, float]) -> dict[str, float]:
@@ -227,6 +315,12 @@ def rows(figures: Mapping[str, Any]) -> list[report.Row]:
         told.append((f"B={ceiling['b']:.0f}: engine's share of that limit", f"{ceiling['share']:.0%}", ""))
     for found in figures["sizes"]:
         told.append((f"2×{found['size']}, B={found['b']}: engine over eager torch", found["ratio"], ""))
+    for found in figures.get("poems", ()):
+        told += [
+            (f"{found['readers']} readers: {name}, {what}", one[key], "")
+            for what, one in (("with a taste", found), ("without", found["without_taste"]))
+            for name, key in (("candidates", "candidates"), ("poems a CPU second", "poems_per_cpu_s"))
+        ]
     delta = figures["int8_bits_delta"]
     return [*told, ("int8 − fp32, bits a character", delta, report.verdict(delta, must=0.01, aim=0.002, least=False))]
 

@@ -1,11 +1,12 @@
 """`bench swap`: what readers notice of a new version: nothing, one hopes.
 
-Readers stream poems in a closed loop while the champion changes again and again. Each poem is
+Readers stream poems in a closed loop, each with a seed, while the champion changes again and again. Each poem is
 afterwards written once more, by its seed, with the version it names: a poem that two versions had
 written would not come out the same.
 """
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -40,7 +41,11 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
         bot = build(it.settings)
         try:
             add_version(bot, voice)
-            streams = partial(Reader.stream, voice=voice)
+            dice = random.Random(0)
+
+            async def streams(reader: Reader) -> Heard:
+                return await reader.stream(voice, dice.getrandbits(31))
+
             tell(f"{READERS} readers, {swaps} swaps")
             swapping = partial(_swap, it, bot, voice, swaps)
             during = asyncio.run(crowd(HOST, it.port, readers=READERS, deed=streams, until=swapping))

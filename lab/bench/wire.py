@@ -74,10 +74,11 @@ class Reader:
         poem = json.loads(body) if answer.status == 201 else None
         return Heard(answer.status, _retry_after(answer), time.perf_counter() - began, poem=poem)
 
-    async def stream(self, voice: str) -> Heard:
-        """Have a poem written, and read along."""
+    async def stream(self, voice: str, seed: int | None = None) -> Heard:
+        """Have a poem written, by that seed if one is given, and read along."""
         began = time.perf_counter()
-        answer = await self._ask("POST", f"/api/v1/voices/{voice}/poems", accept=EVENTS)
+        body = "{}" if seed is None else json.dumps({"seed": seed})
+        answer = await self._ask("POST", f"/api/v1/voices/{voice}/poems", accept=EVENTS, body=body)
         heard, last = Heard(answer.status, _retry_after(answer)), began
         async for name, data in _events(answer.pieces):
             now = time.perf_counter()
@@ -108,26 +109,27 @@ class Reader:
             pass
         return answer.status
 
-    async def _ask(self, method: str, path: str, *, accept: str) -> _Answer:
+    async def _ask(self, method: str, path: str, *, accept: str, body: str = "{}") -> _Answer:
         """Send a request; a connection that was kept and has died meanwhile is opened anew, once."""
         kept = self._way is not None
         try:
-            return await self._exchange(method, path, accept)
+            return await self._exchange(method, path, accept, body)
         except (ConnectionError, asyncio.IncompleteReadError):
             self.hang_up()
             if not kept:
                 raise
-            return await self._exchange(method, path, accept)
+            return await self._exchange(method, path, accept, body)
 
-    async def _exchange(self, method: str, path: str, accept: str) -> _Answer:
+    async def _exchange(self, method: str, path: str, accept: str, body: str) -> _Answer:
         if self._way is None:
             self._way = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._way
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
+        cookie = f"Cookie: {cookies}\r\n" if cookies else ""
         writer.write(
             f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nAccept: {accept}\r\n"
             f"Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\nUser-Agent: Mozilla/5.0\r\n"
-            f"Content-Length: 2\r\n{f'Cookie: {cookies}{chr(13)}{chr(10)}' if cookies else ''}\r\n{{}}".encode()
+            f"Content-Length: {len(body)}\r\n{cookie}\r\n{body}".encode()
         )
         rows = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers: dict[str, str] = {}

@@ -34,6 +34,7 @@ def test_decode_reports_what_the_contract_says(voice: Path, monkeypatch: pytest.
     """Small and short, but whole: rates, ratios, curve, limit, sizes; a table and a graph of them."""
     monkeypatch.setattr(decode, "BATCHES", (1, 2))
     monkeypatch.setattr(decode, "SIZES", (8,))
+    monkeypatch.setattr(decode, "READERS", (1, 3))
     figures = decode.measure(voice, threads=1, seconds=0.1, tell=lambda _: None)
 
     assert {"machine", "voice", "layers", "size", "vocab", "threads", "int8_bits_delta"} <= set(figures)
@@ -41,6 +42,10 @@ def test_decode_reports_what_the_contract_says(voice: Path, monkeypatch: pytest.
         assert set(figures[name]) == {"engine", "torch_lstm", "torch_cell", "onnx_step", "ratio", "overhead"}
         assert figures[name]["engine"] > 0
     assert [point["b"] for point in figures["curve"]] == [1, 2]
+    for readers, found in zip((1, 3), figures["poems"], strict=True):
+        assert found["readers"] == readers
+        assert found["candidates"] > found["without_taste"]["candidates"] == 1
+        assert found["poems_per_cpu_s"] > 0
     assert abs(figures["int8_bits_delta"]) < 0.05
     assert any("B=64" in what for what, _, _ in decode.rows(figures))
     assert "<svg" in decode.draw(report.rounded(figures), tmp_path).read_text(encoding="utf-8")

@@ -16,12 +16,12 @@ from lab.bench import serve, swap
 from lab.bench.crowd import crowd, percentile
 from lab.bench.eager import Cells, Whole
 from lab.bench.naive import LONGEST, Poet
-from lab.bench.site import HOST, environment, port_of, process
+from lab.bench.site import HOST, Site, environment, port_of, process
 from lab.bench.wire import Heard, Reader
 from models.taste import Report, Taste
 from tests.engine.voices import eventually
 
-WRITES, STREAMS = partial(Reader.write, voice="sibot"), partial(Reader.stream, voice="sibot")
+WRITES = partial(Reader.write, voice="sibot")
 
 
 def port(site: str) -> int:
@@ -69,6 +69,18 @@ def test_the_candidates_are_those_that_poems_had(site: str, bot: Bot) -> None:
     with bot.transaction() as session:
         Tastes(session).add("sibot", taste.as_dict(), serves=True, now=now())
     assert eventually(several)
+
+
+def test_readers_teach_the_site_that_is_measured_a_taste(site: str, bot: Bot) -> None:
+    """By ticks over HTTP, learned as a worker learns: from then on lines have more candidates than one."""
+    serve.put_taste(Site(port(site), bot.settings, bot.settings.home), "sibot")
+
+    poems, candidates = serve.counted(port(site))
+    asyncio.run(crowd(HOST, port(site), readers=2, seconds=1.0, deed=WRITES, warm_up=0.0))
+    more_poems, more_candidates = serve.counted(port(site))
+
+    assert candidates == poems
+    assert more_candidates - candidates > 2 * (more_poems - poems)
 
 
 def test_a_crowd_reads_on_until_it_is_told(site: str) -> None:
@@ -119,7 +131,8 @@ def test_the_ancestors_way_is_a_server(voice: Path, tmp_path: Path, bot: Bot) ->
 
 def test_poems_of_one_version_are_known_as_such(site: str, bot: Bot) -> None:
     """Written once more by their seed they are the same; one that was tampered with is found."""
-    heard = asyncio.run(crowd(HOST, port(site), readers=3, seconds=1.0, deed=STREAMS, warm_up=0.0)).heard
+    seeded = partial(Reader.stream, voice="sibot", seed=7)
+    heard = asyncio.run(crowd(HOST, port(site), readers=3, seconds=1.0, deed=seeded, warm_up=0.0)).heard
     swap.add_version(bot, "sibot")
     assert swap._mixed(heard, bot, "sibot") == 0
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from typing import cast
 
 import pytest
 
@@ -23,7 +22,6 @@ from app.engine.choose import (
     plausibility,
     within_band,
 )
-from models.reranker import Reranker
 
 HERE = Context(("첫 줄",), ends=False)
 
@@ -31,18 +29,6 @@ HERE = Context(("첫 줄",), ends=False)
 def of_mean(mean: float, symbols: int = 10) -> Candidate:
     """A candidate of that mean log-probability."""
     return Candidate("줄", mean * symbols, symbols)
-
-
-class Follows:
-    """A reranker that knows by heart how well each line follows, and notes what it was asked."""
-
-    def __init__(self, scores: dict[str, float]) -> None:
-        self.known, self.asked = scores, list[tuple[tuple[str, ...], bool]]()
-
-    def scores(self, before: Sequence[str], lines: Sequence[str], *, ends: bool) -> list[float]:
-        """What it knows."""
-        self.asked.append((tuple(before), ends))
-        return [self.known[line] for line in lines]
 
 
 @pytest.mark.parametrize(("number", "chosen"), [(0.0, 0), (0.49, 0), (0.5, 2), (0.999, 2)])
@@ -124,26 +110,24 @@ def test_great_likings_do_not_overflow() -> None:
 
 def test_the_line_that_follows_and_is_likely_is_chosen() -> None:
     """Its odds are those of the reranker and of the network together, sharpened."""
-    follows = Follows({"따르는": 1.0, "낯선": 0.0})
-    choose = by_score(plausibility(cast("Reranker", follows)))
-    candidates = [Candidate("따르는", -2.0, 2), Candidate("낯선", -4.0, 2)]
+    candidates = [Candidate("따르는", -2.0, 2, follows=1.0), Candidate("낯선", -4.0, 2, follows=0.0)]
 
-    choice = choose(Context(("하나", "둘"), ends=True), candidates, 0.0)
+    choice = by_score(plausibility)(HERE, candidates, 0.0)
 
     odds = math.exp((1.0 + LIKELY * 1.0) / PLAUSIBILITY_TEMPERATURE)
     assert choice.index == 0
     assert choice.propensity == pytest.approx(odds / (1 + odds))
-    assert follows.asked == [(("하나", "둘"), True)]
 
 
 def test_taste_adds_to_plausibility() -> None:
     """Of lines that follow alike, the liked one; of lines liked alike, the one that follows."""
-    follows = plausibility(cast("Reranker", Follows({"가": 3.0, "나": 0.0, "다": 0.0})))
+    follows = {"가": 3.0, "나": 0.0, "다": 0.0}
     liked = {"가": 0.0, "나": 0.0, "다": 4.0}
-    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5, beside=follows)
+    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5, beside=plausibility)
 
     def wins(*lines: str) -> str:
-        choices = [choose(HERE, [Candidate(line, -1.0, 1) for line in lines], number) for number in (0.05, 0.5, 0.95)]
+        field = [Candidate(line, -1.0, 1, follows=follows[line]) for line in lines]
+        choices = [choose(HERE, field, number) for number in (0.05, 0.5, 0.95)]
         assert len({choice.index for choice in choices}) == 1
         return lines[choices[0].index]
 

@@ -1,7 +1,10 @@
 """The roster: the champion serves, a swap mixes nothing, and a version that will not load changes nothing."""
 
 import gc
+import os
 import shutil
+import sys
+import threading
 import time
 import weakref
 from collections.abc import Iterator
@@ -12,7 +15,7 @@ import pytest
 
 from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
 from app.domain.poem import Wish
-from app.engine.engine import Engine
+from app.engine.engine import LOADING, Engine
 from app.engine.live import Champion as Wanted
 from app.engine.live import LiveVersion
 from app.engine.poem import Delta, Done, Start
@@ -20,7 +23,7 @@ from app.engine.roster import Roster, VoiceStatus
 from app.settings import Settings
 from models.checkpoint import META, STEP, WEIGHTS
 from models.folder import sha256
-from tests.engine.voices import Champion, a_version, engine_of, live_of
+from tests.engine.voices import Champion, a_version, engine_of, eventually, live_of
 from tests.models.test_checkpoint import rewritten
 from tests.models.test_export import an_older_graph
 from tests.support.patience import PATIENCE
@@ -266,6 +269,20 @@ def test_a_started_engine_follows_by_itself(site: Site) -> None:
         while site.number_of(engine) != 1 and time.monotonic() < deadline:
             time.sleep(0.02)
         assert site.number_of(engine) == 1
+    finally:
+        engine.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no priority of their own")
+def test_loading_gives_way_to_writing(site: Site) -> None:
+    """The thread that loads versions is nicer than those that write and answer."""
+    engine = Engine(champions=site.champions, fetch=site.fetch, settings=Settings())
+    try:
+        engine.start()
+        (loader,) = (one for one in threading.enumerate() if one.name == "roster")
+        nice = os.getpriority(os.PRIO_PROCESS, 0)
+        assert eventually(lambda: os.getpriority(os.PRIO_PROCESS, loader.native_id or 0) == min(19, nice + LOADING))
+        assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == nice
     finally:
         engine.close()
 

@@ -1,5 +1,7 @@
 """A poem as it is written: server-sent events, read by `fetch`, since writing a poem takes a POST.
 
+A line of several candidates is known when one is chosen, and comes whole; only a lone candidate comes as it is drawn.
+
 Refusals come before the first byte, as problems with their status; what fails later is an `error` event. The poem is
 stored in a transaction of its own and sent last; a reader who leaves frees his place, and nothing is stored as read.
 """
@@ -123,7 +125,7 @@ async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Even
 async def stream(
     voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, poem_stream: Annotated[PoemStream, Depends(_begin)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Have a poem written, character by character."""
+    """Have a poem written, and read along."""
     metrics: Metrics = request.app.state.metrics
     try:
         async for event in poem_stream.events():
