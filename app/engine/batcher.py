@@ -123,8 +123,8 @@ class Batcher:
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*current*: the version that serves a voice; *rows*: lines written at once; *queue*: poems that may wait;
-        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes, by *score* (None:
-        each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
+        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes, by *score*
+        (None: each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
         """
         self._current = current
         self._without_taste = None if choose is None else Way(candidates, choose, score=score)

@@ -53,8 +53,8 @@ class Engine:
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
         *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
-        most ways a line is drawn, one of which *choose* takes by *score* (None: the version's own way), where *taste_policy* has
-        no taste that does;
+        most ways a line is drawn, one of which *choose* takes by *score* (None: the version's own way), where
+        *taste_policy* has no taste that does;
         *dice*: seeds for poems whose reader names none.
         """
         self.metrics = EngineMetrics()
