@@ -4,7 +4,7 @@
 #   worker       teaches on the CPU
 #   worker-cuda  teaches on an NVIDIA GPU
 
-FROM python:3.11.14-slim-bookworm AS needs
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS needs
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/poembot
 ENV PATH=/opt/poembot/bin:$PATH
@@ -41,7 +41,7 @@ COPY . .
 RUN pip install --no-deps --editable . && python -m compileall -q app worker models migrations
 
 # What the three have in common: nobody's rights, and two folders that are his. A new volume takes its owner from them.
-FROM python:3.11.14-slim-bookworm AS bare
+FROM python:3.11.14-slim-bookworm@sha256:65a93d69fa75478d554f4ad27c85c1e69fa184956261b4301ebaf6dbb0a3543d AS bare
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/poembot poembot \
     && install -d -o poembot -g poembot /var/lib/poembot /srv/shelf
 ENV PATH=/opt/poembot/bin:$PATH \

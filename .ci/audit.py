@@ -1,10 +1,11 @@
 """Asks pip-audit whether any version in requirements.lock is known to be unsafe, and PyTorch as it is installed here.
 
 What is known lies in the network. Where it cannot be asked, or does not know a package, this says so loudly and fails
-nothing: a check that needs the network must not keep anybody from working without it.
+nothing: a check that needs the network must not keep anybody from working without it. `.ci/run` repeats it at its end.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,16 @@ LOCK = Path(__file__).parents[1] / "requirements.lock"
 
 
 def say(text: str) -> None:
-    """A line for whoever runs the checks."""
+    """A line for whoever runs the checks; for CI also into the file that it shows at the end."""
     sys.stderr.write(f"pip-audit: {text}\n")
+    note(text)
+
+
+def note(text: str) -> None:
+    """A line into AUDIT_REPORT, if CI wants one."""
+    if report := os.environ.get("AUDIT_REPORT"):
+        with Path(report).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
 
 
 def locked() -> str:
@@ -59,6 +68,7 @@ def report(packages: list[dict[str, object]], why: str) -> int:
         say(f"COULD NOT ASK, so NOTHING WAS AUDITED ({reason}). Run `make check` where there is a network.")
     elif unknown:
         say(f"NOT AUDITED, since the index does not know them: {', '.join(map(str, unknown))}")
+    note(f"{len(packages) - len(unknown)} packages were asked about; {len(unsafe)} are known to be unsafe.")
     return bool(unsafe)
 
 

@@ -1,6 +1,6 @@
 """Backup: the whole of a deployment in one folder, taken while it runs, and put back.
 
-    manifest.json   when, by which release, of which schema, and the hash of every file
+    manifest.json   of which moment, by which release, of which schema, and the hash of every file
     tables/         every row, a file of JSON lines a table (`app/store/dump.py`)
     shelf/          the folder of every version there is, a voice's own base too
     secret          the key that signs cookies, where HOME keeps it
@@ -53,6 +53,7 @@ def take(bot: Bot, folder: Path) -> Manifest:
     FileExistsError for a folder that is there.
     """
     with appearing(folder, mode=OURS) as fresh, dump.snapshot(bot.database) as connection:
+        schema, made = migrate.taken(connection), now()  # the first query is the moment of the look
         (fresh / TABLES).mkdir()
         (fresh / SHELF).mkdir()
         missing = [key for key in _folders(connection) if not _copy(bot, key, fresh / SHELF / key)]
@@ -67,12 +68,11 @@ def take(bot: Bot, folder: Path) -> Manifest:
         for table in dump.tables(connection):
             rows = dump.write(connection, table, fresh / TABLES / f"{table.name}.jsonl", change)
             tables[table.name] = rows
-        schema = migrate.taken(connection)
         if (bot.settings.home / SECRET).is_file() and not bot.settings.secret_key:
             shutil.copy(bot.settings.home / SECRET, fresh / SECRET)
         manifest = {
             "format": FORMAT,
-            "made": now().isoformat(),
+            "made": made.isoformat(),
             "release": release_of("poem-bot"),
             "schema": schema,
             "tables": tables,

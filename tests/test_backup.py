@@ -3,12 +3,14 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, Engine, func, select, text
 
 from app import actions, backup, bootstrap
 from app.bootstrap import Bot, now
@@ -16,7 +18,7 @@ from app.domain.errors import UnknownVersion
 from app.domain.poem import Wish
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
-from app.store import migrate
+from app.store import dump, migrate
 from app.store.admins import Admins
 from app.store.poems import Poems
 from app.store.pulses import Pulses
@@ -28,6 +30,7 @@ from app.store.visitors import Visitors
 from models.folder import files
 from tests.support import bots, versions
 from tests.support.databases import Databases, Scale
+from tests.support.deployment import until
 from tests.support.world import World
 
 
@@ -147,6 +150,89 @@ def test_a_backup_is_one_moment(databases: Databases, scale: Scale, shipped: Pat
     assert len(rows["lines"]) == len(rows["poem_lines"]) == 5 * len(rows["poems"])
     assert {tick["line_id"] for tick in rows["ticks"]} <= {line["id"] for line in rows["lines"]}
     assert len(rows["poems"]) - len(rows["ticks"]) in (0, 1)
+
+
+@contextmanager
+def going_on(bot: Bot) -> Iterator[threading.Event]:
+    """Meanwhile readers read, tick and take ticks back, teach and withdraw, and leave with all that is theirs."""
+    world, over = World(bot.sessions), threading.Event()
+    with bot.reading() as session:
+        version = Versions(session).champion("sibot").id
+
+    def one(name: str) -> None:
+        who = Visitor(world.visitor(name), returned=True, address="a")
+        for n in count():
+            lines = world.lines(world.poem(who.id, version))
+            for on in (True, False, True):
+                actions.ticks.tick(bot, lines[n % 5], by=who, on=on)
+            text = f"{name} {n} 가르치는 시입니다, 열 글자 넘게"
+            given, _ = actions.submissions.teach(bot, "sibot", by=who, text=text, consent=True)
+            if n % 2:
+                actions.submissions.withdraw(bot, given.token)
+            if n % 5 == 4:
+                actions.visitors.erase(bot, who.id)
+                world.visitor(name)
+            if over.is_set():
+                return
+
+    with ThreadPoolExecutor(3) as pool:
+        readers = [pool.submit(one, f"reader {n}") for n in range(3)]
+        try:
+            yield over
+        finally:
+            over.set()
+    for reader in readers:
+        reader.result()
+
+
+def test_what_is_put_back_is_the_moment_row_by_row(
+    databases: Databases, scale: Scale, shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source goes on while it is backed up and while it is put back elsewhere: each row is that of the one look."""
+    truth, told = tmp_path / "truth", tmp_path / "backup"
+    truth.mkdir()
+    other: Scale = "scaled" if scale == "embedded" else "embedded"
+    real = dump.snapshot
+
+    def rows(connection: Connection) -> dict[str, int]:
+        return {
+            table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in dump.tables(connection)
+        }
+
+    @contextmanager
+    def looked_at_twice(database: Engine) -> Iterator[Connection]:
+        with real(database) as connection:
+            for table in dump.tables(connection):
+                dump.write(connection, table, truth / f"{table.name}.jsonl", lambda _: None)
+            seen.update(rows(connection))
+            until("the source has gone on", lambda: all(later(name) > seen[name] for name in ("poems", "lines")))
+            yield connection
+
+    def later(name: str) -> int:
+        with bot.database.connect() as connection:
+            return int(connection.execute(text(f"SELECT count(*) FROM {name}")).scalar_one())
+
+    seen: dict[str, int] = {}
+    with ExitStack() as stack:
+        bot = stack.enter_context(deployment(databases, scale, tmp_path / "one", shipped, installed=True))
+        live(bot)
+        stack.enter_context(going_on(bot))
+        until("there is something", lambda: later("submissions") > 5)
+        monkeypatch.setattr(dump, "snapshot", looked_at_twice)
+        before = now()
+        manifest = backup.take(bot, told)
+        monkeypatch.setattr(dump, "snapshot", real)
+        new = stack.enter_context(deployment(databases, other, tmp_path / "two", shipped, installed=False))
+        backup.put_back(new, told, replace=False)
+        backup.take(new, tmp_path / "again")
+
+    for again in (told / "tables", tmp_path / "again" / "tables"):
+        for table in seen:
+            assert (again / f"{table}.jsonl").read_bytes() == (truth / f"{table}.jsonl").read_bytes(), table
+    assert manifest["tables"] == seen
+    assert seen["ticks"] > 2
+    assert before.isoformat() <= manifest["made"] <= now().isoformat()
 
 
 @pytest.fixture

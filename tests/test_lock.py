@@ -1,12 +1,17 @@
 """requirements.lock: what make, the images and CI install, and what is asked of it."""
 
 import importlib.util
+import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from cyclonedx.model.bom import Bom
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -58,3 +63,39 @@ def test_the_audit_says_loudly_what_it_could_not_ask(capsys: pytest.CaptureFixtu
     assert (audit.report([safe], ""), capsys.readouterr().err) == (0, "")
     assert (audit.report([safe, hole], ""), capsys.readouterr().err.count("CVE-1, mended in 2")) == (1, 1)
     assert "fastapi==" in audit.locked()
+
+
+def test_ci_ends_with_what_the_audit_could_not_ask(tmp_path: Path) -> None:
+    """In the midst of a thousand lines nobody would see it; a run that never came so far says so too."""
+    place = tmp_path / "project"
+    (place / ".ci").mkdir(parents=True)
+    for name in ("run", "audit.py"):
+        shutil.copy(ROOT / ".ci" / name, place / ".ci" / name)
+    say = "import audit; audit.report([], 'no route')"
+    endings = {
+        f'@cd .ci && {sys.executable} -c "{say}"': "audit: COULD NOT ASK, so NOTHING WAS AUDITED (no route).",
+        f'@cd .ci && {sys.executable} -c "{say.replace("[]", "[dict(name=1)]")}"': "audit: 1 packages were asked about",
+        "@false": "audit: IT DID NOT RUN",
+    }
+    for target, ending in endings.items():
+        (place / "Makefile").write_text(f"test:\n\t{target}\n", "utf-8")
+        done = subprocess.run([place / ".ci" / "run"], capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) is ("false" not in target)
+        assert ending in done.stdout, done
+
+
+def test_what_ships_is_listed_with_its_licence() -> None:
+    """Every package that running needs is in the SBOM, in the lock's version, under a licence that is named."""
+    sbom, bom = script("sbom"), json.loads((ROOT / "docs" / "operations" / "sbom.json").read_text("utf-8"))
+    listed = {one["name"]: one for one in bom["components"]}
+
+    assert {name: one["version"] for name, one in listed.items()} == {name: PINS[name] for name in listed}
+    assert {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} <= set(listed)
+    assert set(sbom.shipped()) <= set(listed) | {"colorama", "tzdata"}  # Windows' own
+    assert all(one["licenses"][0]["expression"] for one in listed.values())
+    assert not {"pytest", "mypy"} & set(listed)
+    assert Bom.from_json(bom) is not None  # type: ignore[attr-defined]
+    told = (ROOT / "docs" / "operations" / "licences.md").read_text("utf-8")
+    assert all(
+        f"| {name} | {one['version']} | {one['licenses'][0]['expression']} |" in told for name, one in listed.items()
+    )

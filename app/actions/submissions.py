@@ -24,10 +24,11 @@ def teach(
     consent: bool,
     quotable: bool = False,
 ) -> tuple[Submission, bool]:
-    """Take what a visitor teaches; True when it is new. Raises Unfit, AlreadyTaught, UnknownVoice.
+    """Take what a visitor teaches; True when it is new. Raises Unfit, UnknownVoice.
 
     It waits for a moderator, or, where the deployment trusts its checks (`AUTO_APPROVE`), goes straight into the
-    lesson; what the screen has flagged waits in either case. *quotable*: single lines of it may be shown in the
+    lesson; what the screen has flagged waits in either case. So does what others have taught: only a moderator is told
+    of that, never who teaches it again. *quotable*: single lines of it may be shown in the
     guessing game.
     """
     with bot.reads(Voices) as voices:

@@ -12,7 +12,6 @@ PoemBotError
 │   ├── UnknownAdmin
 │   └── UnknownKey
 ├── Unfit                 a text we cannot take, with the reason as `code`
-├── AlreadyTaught         another visitor has taught this poem
 ├── NothingToUndo         no older version to roll back to
 ├── TurnedAway            a swap was asked for a version that failed its gate
 ├── LeaseLost             another worker has taken this run
@@ -104,15 +103,6 @@ class Unfit(PoemBotError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
-
-
-class AlreadyTaught(PoemBotError):
-    """Another visitor has taught this poem."""
-
-    code = "already_taught"
-
-    def __init__(self) -> None:
-        super().__init__("somebody else has taught this poem already")
 
 
 class NothingToUndo(PoemBotError):

@@ -15,7 +15,8 @@ class PieceLine:
 
     line: int
     text: str
-    poem: str
+    poem: str | None
+    """None: that poem has a human's words in it, to which no page leads."""
     version: int | None
     """None: it isn't told yet; see `Poem.version`."""
 

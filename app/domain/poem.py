@@ -129,6 +129,16 @@ class Poem:
         """The lines, one per row."""
         return "\n".join(line.text for line in self.lines)
 
+    @property
+    def by_bot(self) -> tuple[str, ...]:
+        """The lines that the bot wrote whole. They alone stand for the poem where only a part of it is shown."""
+        return tuple(line.text for line in self.lines if not line.primed)
+
+    @property
+    def by_humans(self) -> tuple[int, ...]:
+        """Places, from 1, of the lines with a human's words in them, which nobody has moderated."""
+        return tuple(line.slot + 1 for line in self.lines if line.primed)
+
 
 def check(wish: Wish) -> Wish:
     """The wish, if it can be fulfilled. Raises Unfit."""

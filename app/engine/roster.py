@@ -74,7 +74,7 @@ class Roster:
         self._refreshing = threading.Lock()
 
     def current(self, voice: str) -> LiveVersion:
-        """The version that serves. Raises UnknownVoice, EngineFailed when the voice's version would not load."""
+        """The version that serves. Raises UnknownVoice, EngineFailed when none has been loaded, or would load."""
         live = self._live.get(voice)
         if live is not None:
             return live
@@ -83,6 +83,8 @@ class Roster:
             raise EngineFailed(f"{voice} has no version that would load: {failure.error}")
         if self._unreachable is not None:
             raise EngineFailed(self._unreachable)
+        if voice in self._wanted:
+            raise EngineFailed(f"{voice} is being loaded")
         raise UnknownVoice(voice)
 
     def refresh(self, *, patient: bool = False) -> bool:
@@ -97,8 +99,7 @@ class Roster:
             except Exception as error:  # noqa: BLE001 - a database away; whatever serves goes on serving
                 self._note_unreachable(f"cannot ask which versions ought to serve: {error!r}")
                 return False
-            self._unreachable = None
-            self._wanted = wanted
+            self._wanted, self._unreachable = wanted, None  # in this order: `current` asks in the other
             gone = [voice for voice in self._live if voice not in wanted]
             for voice in gone:
                 del self._live[voice]

@@ -53,7 +53,7 @@ class Loved:
         self._session = session
 
     def lines(self, voice: str, *, since: datetime | None = None, limit: int = 20) -> list[LovedLine]:
-        """The lines with most ticks, of those given after *since*."""
+        """The lines with most ticks, of those given after *since*; none leads to a poem with a human's words."""
         marks = func.count()
         rows = self._since(
             select(
@@ -62,7 +62,7 @@ class Loved:
             .join(TickRow, TickRow.line_id == LineRow.id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .join(VersionRow, VersionRow.id == LineRow.version_id)
-            .where(PoemRow.voice == voice)
+            .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
             .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, PoemRow.trial_id, PoemRow.created)
             .order_by(marks.desc(), LineRow.id.desc())
             .limit(limit),

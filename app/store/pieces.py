@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.piece import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
-from app.store.poems import is_told, new_id
+from app.store.poems import SAID_BY_HUMANS, is_told, new_id
 from app.store.tables import LineRow, PieceLineRow, PieceRow, PoemRow, TickRow, VersionRow
 
 
@@ -130,8 +130,8 @@ class Pieces:
 
     @staticmethod
     def _lines() -> Any:
-        number = case((is_told(), VersionRow.number))
-        found = select(LineRow.id, LineRow.text, LineRow.poem_id, number)
+        number, poem = case((is_told(), VersionRow.number)), case((~SAID_BY_HUMANS, LineRow.poem_id))
+        found = select(LineRow.id, LineRow.text, poem, number)
         return found.join(VersionRow, VersionRow.id == LineRow.version_id).join(PoemRow, PoemRow.id == LineRow.poem_id)
 
 

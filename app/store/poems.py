@@ -27,7 +27,11 @@ from app.store.tables import (
 )
 
 Sort = Literal["new", "loved"]
-SAID_BY_HUMANS = exists().where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
+SAID_BY_HUMANS = (
+    exists()
+    .where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
+    .correlate(PoemRow)  # alone: a query that has lines of its own would else ask whether *those* are a human's
+)
 """Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
 
 

@@ -7,11 +7,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.domain.errors import AlreadyTaught, UnknownSubmission
+from app.domain.errors import UnknownSubmission
 from app.domain.submission import Offer, Submission, SubmissionStatus
 from app.store.tables import LessonItemRow, SketchRow, SubmissionRow, VersionRow, VoiceRow
-
-_LIVE = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED)
 
 
 class Submissions:
@@ -31,7 +29,7 @@ class Submissions:
         now: datetime,
         flags: Sequence[str] = (),
     ) -> tuple[Submission, bool]:
-        """Take an offer; the same poem from the same visitor again is the one he gave. Raises AlreadyTaught.
+        """Take an offer; the same poem from the same visitor again is the one he gave.
 
         Holds the voice's row, so that a double click is not two poems.
         """
@@ -39,14 +37,11 @@ class Submissions:
         known = self._session.scalars(
             select(SubmissionRow)
             .where(SubmissionRow.voice == voice, SubmissionRow.fingerprint == offer.fingerprint)
-            .where(SubmissionRow.status.in_(_LIVE) | (SubmissionRow.visitor_id == visitor))
+            .where(SubmissionRow.visitor_id == visitor, SubmissionRow.status != SubmissionStatus.WITHDRAWN)
             .order_by(SubmissionRow.id.desc())
-        ).all()
-        for row in known:
-            if row.visitor_id == visitor and row.status != SubmissionStatus.WITHDRAWN:
-                return self._submission(row), False
-        if any(row.status in _LIVE for row in known):
-            raise AlreadyTaught
+        ).first()
+        if known is not None:
+            return self._submission(known), False
         row = SubmissionRow(
             token=secrets.token_urlsafe(18),
             voice=voice,

@@ -17,6 +17,7 @@ from app.web.api import openapi, stream
 from app.web.api import readers as readers_api
 from app.web.desk import login, moderation, overview, rollout, runs
 from app.web.http import errors
+from app.web.http.admission import Admission
 from app.web.http.middleware import RequestMiddleware
 from app.web.http.page import Pages
 from app.web.http.rate_limits import Limits
@@ -67,6 +68,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
         middleware=[
             Middleware(RequestMiddleware, metrics=counted, answer=errors.answer_outside, headers=headers),
             Middleware(Guard, answer=errors.answer_outside, hosts=bot.settings.names),
+            *([Middleware(Admission, refuse=errors.busy)] if bot.settings.limits == "on" else []),
         ],
     )
     app.state.bot, app.state.engine, app.state.reader = bot, engine, build_reader(bot)

@@ -14,7 +14,7 @@ from typing import Self
 
 from app import actions
 from app.bootstrap import Bot, build, build_engine, install_voice, now
-from app.domain.errors import AlreadyTaught, Unfit
+from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
 from app.domain.run import Cause, RunState
 from app.domain.version import Version
@@ -88,7 +88,7 @@ class Town:
             return
         try:
             actions.submissions.teach(self.bot, self.voice, by=reader, text=text, consent=True)
-        except (Unfit, AlreadyTaught):  # he is told so, and goes
+        except Unfit:  # he is told so, and goes
             return
 
     def look_around(self) -> None:

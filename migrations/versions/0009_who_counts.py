@@ -1,7 +1,8 @@
 """Who counts: the places of an address on a day, and of each impression whether its reader has one.
 
-What was shown before counts as it did: once the cookie had come back. A trial that is under way begins anew, since
-nobody knows of its readers which network they came from.
+What was shown before counts as it did: once the cookie had come back. That writes most rows of `impressions` anew,
+which takes minutes where there are many millions. A trial that is under way begins anew, since nobody knows of its
+readers which network they came from.
 """
 
 import sqlalchemy as sa

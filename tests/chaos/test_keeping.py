@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,10 +17,13 @@ import httpx
 import pytest
 
 from app.store.runs import Runs
-from tests.chaos.house import Clock, House
+from app.store.versions import Versions
+from tests.chaos.house import Clock, House, built
 from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm
 from tests.chaos.truth import MADE, Fault, Noted
+from tests.models.test_checkpoint import rewritten
+from tests.scale.test_rolling import later_release
 from tests.support.deployment import answers, until
 from tests.support.patience import PATIENCE
 
@@ -126,6 +130,61 @@ def test_an_old_backup_that_is_put_back(house: House, noted: Noted, tmp_path: Pa
     assert again.run == later.run
     assert again.state in MADE
     assert house.folder(again.version or 0).is_dir()
+
+
+@pytest.mark.nightly
+def test_an_update_from_the_release_before(shipped: Path, tmp_path: Path) -> None:
+    """As keeping.md tells it, with feedback, a taste and a taught version of the old base: the site goes on.
+
+    The next release brings a schema and a base of its own. What readers gave stays, and teaches the new base.
+    """
+    voices = Path(shutil.copytree(shipped, tmp_path / "voices"))
+    rewritten(voices / "sibot", base="sibot-tiny-2")
+    with built(tmp_path, shipped, taste_after=5) as house, ExitStack() as stack:
+        client = stack.enter_context(httpx.Client(base_url=house.address, timeout=PATIENCE))
+        poem = client.post("/api/v1/voices/sibot/poems", json={}).json()
+        client.put(f"/api/v1/lines/{poem['lines'][0]['id']}/tick").raise_for_status()
+        taught = client.post(
+            "/api/v1/voices/sibot/submissions",
+            json={"text": "창밖에 눈이 내리고\n나는 오래 서 있었다", "consent": True},
+        ).json()
+        house.deployment.poembot("moderate", "approve", str(taught["id"]))
+        with Readers(house.address, 1):
+            until("there is a taste", lambda: rows(house, "tastes") > 0)
+        old = house.taught()
+        house.desk.promote(old.version or 0)
+        house.serves(old.version or 0)
+        given = {table: rows(house, table) for table in ("ticks", "submissions", "poems", "tastes")}
+
+        house.deployment.poembot("backup", str(tmp_path / "backup"))
+        house.down()
+        house.deployment.checkout = later_release(tmp_path / "later", voices)
+        house.deployment.poembot("db", "upgrade")
+        house.up()
+        doctor = json.loads(house.deployment.poembot("doctor", "--json").splitlines()[-1])
+        page, again = client.get("/sibot"), client.get(f"/api/v1/poems/{poem['id']}").json()
+        told = client.get(f"/api/v1{taught['url']}").json()
+        assert {table: rows(house, table) for table in given} == given
+        house.serves(0)
+        new = house.taught()
+        with house.deployment.bot.reading() as session:
+            version = Versions(session).one("sibot", new.version or 0)
+
+    assert {check["name"]: check["ok"] for check in doctor["checks"]}["database"]
+    assert page.status_code == 200
+    assert [line["text"] for line in again["lines"]] == [line["text"] for line in poem["lines"]]
+    assert again["lines"][0]["ticked"]
+    assert told["status"] == "approved"
+    assert new.state in MADE
+    assert (version.base, version.number) == ("sibot-tiny-2", 1)
+    assert version.lesson["ticks"] not in (None, 0)
+    assert version.lesson["submissions"] == 1
+
+
+def rows(house: House, table: str) -> int:
+    """How many there are."""
+    with house.deployment.bot.database.connect() as connection:
+        return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
 
 
 def test_another_key(house: House, noted: Noted) -> None:

@@ -95,6 +95,20 @@ def test_a_few_addresses_do_not_outweigh_many() -> None:
     assert sum(heard.values()) == pytest.approx(sum(text.weight for text in build(feedback).texts), rel=1e-4)
 
 
+@pytest.mark.parametrize(("honest", "liars"), [(30, 10), (100, 10), (300, 100)])
+def test_attackers_weigh_no_more_than_the_bound(honest: int, liars: int) -> None:
+    """8 A / (H - A) of what H honest addresses weigh, or 10 each where that is more, however much the A give."""
+    rng = Random(honest)
+    ticks = [tick(n, f"{n}", f"r{n % honest}", f"home {n % honest}") for n in range(honest * 6) if rng.random() < 0.5]
+    ticks += [tick(10_000 + n, f"x{n}", f"x{n % (2 * liars)}", f"den {n % liars}") for n in range(liars * 80)]
+
+    heard = weights(Feedback(tuple(ticks), ()))
+
+    theirs = sum(weight for who, weight in heard.items() if who.startswith("x"))
+    ours = sum(heard.values()) - theirs
+    assert theirs <= max(8 * liars / (honest - liars) * ours, AT_LEAST * liars) * (1 + 1e-9)
+
+
 @pytest.mark.parametrize(("visitors", "each", "most"), [(1, 1000, MOST_PER_VISITOR), (50, 30, MOST_PER_ADDRESS)])
 def test_who_clicks_much_is_not_heard_more(visitors: int, each: int, most: float) -> None:
     """A thousand ticks of one visitor, or of fifty cookies from one address, weigh no more than the cap."""

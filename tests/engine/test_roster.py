@@ -109,6 +109,31 @@ def test_a_poem_under_way_is_finished_by_its_version(site: Site, engine: Engine)
     assert done.lines == expected
 
 
+def test_what_is_being_loaded_is_known(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a look at the database that failed, and until the version of the first that succeeds is there."""
+    engine = Engine(champions=site.champions, fetch=site.fetch, settings=Settings(slots=4))
+    heard: list[str] = []
+
+    def fetch(key: str) -> Path:
+        with pytest.raises(EngineFailed) as refused:
+            engine.temperature("sibot")
+        heard.append(str(refused.value))
+        return site.fetch(key)
+
+    monkeypatch.setattr(engine._roster, "_fetch", fetch)
+    site.away = True
+    with pytest.raises(EngineFailed):
+        engine.temperature("sibot")
+    site.away = False
+    engine.refresh()
+
+    assert heard == ["sibot is being loaded"]
+    assert engine.temperature("sibot") > 0
+    with pytest.raises(UnknownVoice):
+        engine.temperature("nobody")
+    engine.close()
+
+
 @pytest.mark.parametrize("under_way", [False, True])
 def test_a_version_nobody_is_written_by_is_forgotten(site: Site, engine: Engine, under_way: bool) -> None:
     """Memory holds the champion and what drains, no more: an idle version goes at once, another with its last poem."""

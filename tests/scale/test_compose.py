@@ -136,12 +136,17 @@ def test_nobody_is_root(services: dict[str, Any]) -> None:
 
 
 def test_images_are_pinned(services: dict[str, Any]) -> None:
-    """Every image we do not build ourselves has its whole version in its name."""
+    """Every image that we do not build ourselves is named by its whole version, and by the digest of what it holds."""
     foreign = [service["image"] for service in services.values() if "build" not in service]
     foreign += re.findall(r"^FROM (\S+:\S+) AS", (ROOT / "Dockerfile").read_text("utf-8"), re.MULTILINE)
+    foreign += re.findall(
+        r"^ +prom/(prometheus\S+)$", (ROOT / "docs/operations/keeping.md").read_text("utf-8"), re.MULTILINE
+    )
 
     assert len(foreign) == 5
-    assert all(re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?-[a-z-]+", image) for image in foreign), foreign
+    assert all(re.fullmatch(r"[a-z]+:v?\d+\.\d+(\.\d+)?(-[a-z-]+)?@sha256:[0-9a-f]{64}", image) for image in foreign), (
+        foreign
+    )
 
 
 def test_whoever_needs_something_waits_until_it_is_well(services: dict[str, Any]) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Quotation
+from app.store.loved import Loved
+from app.store.pieces import Pieces
 from app.store.poems import Poems
 from app.store.ticks import Ticks
 from tests.support.world import LINES, World
@@ -184,6 +186,28 @@ def test_the_best_loved_come_first(world: World) -> None:
     with world.reading() as session:
         loved, _ = Poems(session).page("sibot", sort="loved", cursor=None)
     assert [poem.id for poem in loved] == [twice, once]
+
+
+def test_what_holds_a_humans_words_is_found_by_its_address_alone(world: World) -> None:
+    """However often others tick its other lines: in no list, and its address is told nowhere."""
+    version, ann, bob = world.voice(), world.visitor("ann"), world.visitor("bob")
+    clean, his = world.poem(ann, version), world.poem(ann, version, prime="봄비")
+    with world.transaction() as session:
+        for poem in (clean, his):
+            Poems(session).show(poem, bob, counted=True, now=world.clock.now)
+            for who in (ann, bob):
+                Ticks(session).set(
+                    Poems(session).one(poem, who).lines[2].id, who, on=True, address="", now=world.clock.now
+                )
+
+    with world.reading() as session:
+        poems, loved, pieces = Poems(session), Loved(session), Pieces(session)
+        assert [poem.id for poem in poems.page("sibot")[0]] == [clean]
+        assert [poem.id for poem in poems.page("sibot", sort="loved")[0]] == [clean]
+        assert [line.poem for line in loved.lines("sibot")] == [clean]
+        assert [one.poem.id for one in loved.poems("sibot", None)] == [clean]
+        assert [one.poem.id for one in loved.best("sibot", None)] == [clean]
+        assert {line.poem for line in pieces.material("sibot", ann)} == {clean, None}
 
 
 def test_poems_can_be_browsed_by_version(world: World) -> None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app import actions
-from app.domain.errors import AlreadyTaught, UnknownSubmission
+from app.domain.errors import UnknownSubmission
 from app.domain.screening import NEAR
 from app.domain.submission import Offer, Submission, SubmissionStatus, examine
 from app.domain.visitor import Visitor
@@ -68,21 +68,19 @@ def test_a_double_click_is_one_poem(world: World) -> None:
     assert sorted(new for _, new in given) == [False] * 7 + [True]
 
 
-def test_another_visitors_poem_is_not_taken_twice(world: World) -> None:
-    """Whether it waits or is approved; once it was rejected or withdrawn, another may teach it."""
+def test_another_visitors_poem_is_a_poem_of_ones_own(world: World) -> None:
+    """With a token of his own; what becomes of the first is not the second's, and does not touch it."""
     world.voice()
     first, _ = teach(world)
-    with pytest.raises(AlreadyTaught):
-        teach(world, "bob")
+    second, new = teach(world, "bob")
     with world.transaction() as session:
         Submissions(session).decide([first.id], APPROVED, by="root", now=world.clock.now)
-    with pytest.raises(AlreadyTaught):
-        teach(world, "bob")
-    with world.transaction() as session:
         Submissions(session).withdraw(first.token, world.clock.now)
 
-    _, new = teach(world, "bob")
     assert new
+    assert second.token != first.token
+    with world.reading() as session:
+        assert Submissions(session).by_token(second.token).status == WAITING
 
 
 def test_voices_are_taught_apart(world: World) -> None:

@@ -1,12 +1,19 @@
 """What machines ask of a web process, and what it says when something is wrong."""
 
 import shutil
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 
 from app.bootstrap import Bot, build_engine, now
+from app.engine import live
+from app.engine.live import LiveVersion
 from app.store.pulses import Pulses, VoiceStatus
 from app.store.versions import Versions
 from app.web.site import create_app
@@ -65,6 +72,15 @@ def test_a_web_says_every_few_seconds_that_it_is_alive(client: httpx.Client, bot
     assert pulses[0].web.voices == (VoiceStatus("sibot", 0, 0, None),)
 
 
+def test_a_web_gives_freed_memory_back(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every minute, whatever it was used for (`tests/engine/test_memory.py`: that this frees it)."""
+    returned = threading.Semaphore(0)
+    monkeypatch.setattr("app.web.ops.health.HEARTBEAT_EVERY", 0.01)
+    monkeypatch.setattr("app.web.ops.health.return_freed_memory", returned.release)
+    with bots.site(bot):
+        assert all(returned.acquire(timeout=PATIENCE) for _ in range(2))
+
+
 def test_requests_are_counted_by_route_and_not_by_address(client: httpx.Client) -> None:
     """An address holds what a visitor typed; the route holds nothing."""
     for n in range(3):
@@ -75,22 +91,28 @@ def test_requests_are_counted_by_route_and_not_by_address(client: httpx.Client) 
     assert "aaaab" not in counted
 
 
+@contextmanager
+def away(bot: Bot, folder: Path) -> Iterator[None]:
+    """The database of *bot* does not answer."""
+    bot.close()
+    database = Path(bot.settings.database.removeprefix("sqlite:///"))
+    folder.mkdir()
+    for part in database.parent.glob(database.name + "*"):
+        shutil.move(part, folder)
+    database.mkdir()
+    yield
+    database.rmdir()
+    for part in folder.iterdir():
+        shutil.move(part, database.parent)
+
+
 def test_without_a_database_everything_says_so(bot: Bot, tmp_path: Path) -> None:
     """503 with Retry-After for readers and programs, in their own form; back again, all is well."""
     with bots.served(create_app(bot, build_engine(bot))) as site:
         assert httpx.get(site + "/sibot").status_code == 200
-        bot.close()
-        database = Path(bot.settings.database.removeprefix("sqlite:///"))
-        away = tmp_path / "away"
-        away.mkdir()
-        for part in database.parent.glob(database.name + "*"):
-            shutil.move(part, away)
-        database.mkdir()
-        page, program, ready = (httpx.get(site + path) for path in ("/sibot", "/api/v1/voices", "/readyz"))
-        alive = httpx.get(site + "/healthz")
-        database.rmdir()
-        for part in away.iterdir():
-            shutil.move(part, database.parent)
+        with away(bot, tmp_path / "away"):
+            page, program, ready = (httpx.get(site + path) for path in ("/sibot", "/api/v1/voices", "/readyz"))
+            alive = httpx.get(site + "/healthz")
         back = httpx.get(site + "/sibot")
 
     assert [answer.status_code for answer in (page, program, ready)] == [503, 503, 503]
@@ -99,3 +121,31 @@ def test_without_a_database_everything_says_so(bot: Bot, tmp_path: Path) -> None
     assert program.json()["code"] == "unavailable"
     assert ready.json()["database"]["ok"] is False
     assert alive.status_code == back.status_code == 200
+
+
+def test_a_web_that_starts_without_a_database_is_not_ready_until_it_has_looked(
+    bot: Bot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database is back, and the versions are being loaded: 503, and not the page of a voice that is unknown."""
+    loading, loaded = threading.Event(), threading.Event()
+
+    def load(*args: Any, **named: Any) -> LiveVersion:
+        loading.set()
+        assert loaded.wait(PATIENCE)
+        return live.load(*args, **named)
+
+    monkeypatch.setattr("app.engine.engine.load", load)
+    with ExitStack() as stack:
+        with away(bot, tmp_path / "away"):
+            site = stack.enter_context(bots.served(create_app(bot, build_engine(bot))))
+        assert loading.wait(PATIENCE)
+        page, program = httpx.get(site + "/sibot"), httpx.post(site + "/api/v1/voices/sibot/poems", json={})
+        ready = httpx.get(site + "/readyz")
+        loaded.set()
+        deadline = time.monotonic() + PATIENCE
+        while (back := httpx.get(site + "/sibot")).status_code == 503 and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    assert [answer.status_code for answer in (page, program, ready)] == [503, 503, 503]
+    assert page.headers["retry-after"] == program.headers["retry-after"] == "5"
+    assert back.status_code == 200

@@ -3,12 +3,18 @@
 import resource
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import httpx
+import psutil
 import pytest
+from fastapi import Body, FastAPI, Response
 
-from app.web.http.http_limits import LARGEST_HEAD, open_many_files
+from app.web.http.http_limits import LARGEST_HEAD, MOST_AHEAD, does_not_read, open_many_files
+from tests.support import bots
 from tests.support.patience import PATIENCE
 
 BEGINNING = b"GET /about HTTP/1.1\r\nHost: here\r\n"
@@ -83,6 +89,89 @@ def test_who_does_not_go_on_is_hung_up_on(site: str, said: bytes, monkeypatch: p
 
     assert time.monotonic() - began < 10
     assert httpx.post(f"{site}/api/v1/voices/sibot/poems", json={"lines": 16}, timeout=PATIENCE).status_code == 201
+
+
+BIG = 8 * 2**20
+"""Bytes of an answer: more than the kernel takes for a client that does not read."""
+
+
+@contextmanager
+def big_answers(counted: list[bytes]) -> Iterator[str]:
+    """A site whose every answer is BIG and begins with what was sent; it counts what it was asked."""
+    app = FastAPI()
+
+    @app.post("/")
+    def answer(body: Annotated[bytes, Body()]) -> Response:
+        counted.append(body)
+        return Response(body + b"." * BIG)
+
+    with bots.served(app) as site:
+        yield site
+
+
+def asking(body: bytes) -> bytes:
+    """A request for a big answer."""
+    return b"POST / HTTP/1.1\r\nHost: here\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n\r\n%s" % (
+        len(body),
+        body,
+    )
+
+
+def open_at(site: str) -> int:
+    """How many connections this process holds open at the site's end."""
+    port = urlsplit(site).port
+    held = psutil.Process().net_connections("tcp")
+    return sum(bool(one.raddr) and one.laddr[1:] == (port,) for one in held)
+
+
+def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred who ask and take nothing hold no connection, nor what was written for them."""
+    monkeypatch.setattr("app.web.http.http_limits.WRITE_TIMEOUT", 0.5)
+    asked: list[bytes] = []
+    with big_answers(asked) as site, ExitStack() as stack:
+        for n in range(100):
+            mine = stack.enter_context(call(site))
+            mine.sendall(asking(b"%03d" % n))
+        deadline = time.monotonic() + PATIENCE
+        while len(asked) < 100 or open_at(site):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        taken = 0
+        with suppress(ConnectionResetError):
+            while piece := mine.recv(2**20):
+                taken += len(piece)
+
+    assert taken < BIG
+
+
+@pytest.mark.parametrize(
+    ("taken_now", "late"), [(0, True), (5_999, True), (6_000, False), (99_999, False), (100_000, False)]
+)
+def test_who_reads_slowly_is_waited_for(taken_now: int, *, late: bool) -> None:
+    """Who takes 200 bytes a second, or all that there was half a minute ago, may go on as long as he likes."""
+    assert does_not_read(100_000, 0, taken_now) is late
+    assert not does_not_read(10, 0, 10)
+
+
+def test_few_requests_wait_for_answers_before_them() -> None:
+    """Of six thousand that come ahead, the first are answered in their order; then the connection ends."""
+    asked: list[bytes] = []
+    with big_answers(asked) as site, call(site) as mine:
+        mine.settimeout(0)
+        ahead = b"".join(asking(b"%04d" % n) for n in range(6000))
+        deadline = time.monotonic() + 1.0
+        while ahead and time.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                ahead = ahead[mine.send(ahead) :]
+        mine.settimeout(PATIENCE)
+        said = bytearray()
+        while piece := mine.recv(2**20):
+            said += piece
+        time.sleep(0.1)
+
+    answers = bytes(said).split(b"HTTP/1.1 200 OK\r\n")[1:]
+    assert asked == [b"%04d" % n for n in range(MOST_AHEAD + 1)]
+    assert [answer.partition(b"\r\n\r\n")[2].rstrip(b".") for answer in answers] == asked
 
 
 def test_a_process_takes_as_many_handles_as_it_may() -> None:

@@ -11,6 +11,7 @@ from app.web.site import create_app
 from tests.support import bots
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
+from tests.web.test_http_limits import call
 
 POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
 
@@ -144,6 +145,19 @@ def test_bodies_that_are_too_large_are_refused(client: httpx.Client) -> None:
 def test_hosts_are_hosts(host: str | None, *, sane: bool) -> None:
     """A Host header is a name and perhaps a port."""
     assert (host_name(host) is not None) is sane
+
+
+def test_a_request_has_one_host(site: str) -> None:
+    """A proxy might go by the other one, even where both say the same."""
+
+    def said(*hosts: str) -> bytes:
+        with call(site) as mine:
+            named = "".join(f"Host: {host}\r\n" for host in hosts)
+            mine.sendall(f"GET /about HTTP/1.1\r\n{named}Connection: close\r\n\r\n".encode())
+            return mine.recv(12)
+
+    assert said("here") == b"HTTP/1.1 200"
+    assert {said("here", "evil.example"), said("here", "here"), said()} == {b"HTTP/1.1 400"}
 
 
 def test_a_site_with_names_answers_to_no_other(bot: Bot) -> None:

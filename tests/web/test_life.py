@@ -51,7 +51,7 @@ def test_after_a_tick_the_next_lesson_is_in_sight(reader: Reader, new_client: Ne
     assert "다음 배움까지 98행" in told
     assert re.search("늦어도 (오늘|내일|모레) (새벽|아침|오전|오후|저녁|밤)", told)
     assert "다음 배움까지" not in Reader(new_client()).open("/sibot").text
-    assert "98 lines to go" in new_client(accept_language="en").get("/sibot/outlook").text
+    assert "98 lines to the next lesson · within" in new_client(accept_language="en").get("/sibot/outlook").text
 
 
 def test_in_a_trial_a_tick_is_a_vote_and_in_a_run_it_is_for_the_one_after(reader: Reader, bot: Bot) -> None:

@@ -200,18 +200,87 @@ def test_a_crowd_at_the_door_waits_its_turn(
     assert entered.status_code == 303
 
 
+PASSWORD = "correct horse battery"
+
+
 def test_logins_are_throttled_by_account(client: httpx.Client, bot: Bot, admin_name: str) -> None:
-    """After so many tries the right password is not even looked at."""
+    """After so many tries from one address the right password is not even looked at."""
     door = form(client.get("/desk/login"), "/desk/login")
     most = int(LOGINS.each.split("/")[0])
     codes = [
         client.post("/desk/login", data=door.filled(name=admin_name, password=str(n))).status_code for n in range(most)
     ]
-    last = client.post("/desk/login", data=door.filled(name=admin_name.upper(), password="correct horse battery"))
+    last = client.post("/desk/login", data=door.filled(name=admin_name.upper(), password=PASSWORD))
 
     assert codes == [401] * most
     assert last.status_code == 429
     assert "retry-after" in last.headers
+
+
+def test_no_stranger_shuts_the_keeper_out(new_client: NewClient, bot: Bot, admin_name: str) -> None:
+    """A device that has logged in has tries of its own: strangers' guesses, even from its own address, are not its."""
+    keeper, stranger = new_client(), new_client()
+
+    def tried(client: httpx.Client, password: str) -> int:
+        door = form(client.get("/desk/login"), "/desk/login")
+        return client.post("/desk/login", data=door.filled(name=admin_name, password=password)).status_code
+
+    assert tried(keeper, PASSWORD) == 303
+    keeper.post("/desk/logout", data={"csrf_token": form(keeper.get("/desk"), "/logout").filled()["csrf_token"]})
+    guessed = [tried(stranger, f"guess {n}") for n in range(15)]
+    stranger.cookies.set("desk_device", Keys("another site's").sign_device(admin_name))
+
+    assert guessed == [401] * 9 + [429] * 6  # one of this address' ten was the keeper's
+    assert tried(stranger, PASSWORD) == 429
+    assert [tried(keeper, f"mistyped {n}") for n in range(9)] == [401] * 9
+    assert tried(keeper, PASSWORD) == 303
+    assert tried(keeper, PASSWORD) == 303  # this login made it another device
+    keys, mine = Keys(bot.settings.secret()), keeper.cookies["desk_device"]
+    assert keys.read_device(mine, admin_name)
+    assert keys.read_device(mine, "another") is None
+
+
+def guesses(limits: Limits, count: int, *, device: str | None = None, address: str = "x", to: str = "keeper") -> int:
+    """How many of so many tries at an account a password was looked at for."""
+    looked_at = 0
+    for _ in range(count):
+        with suppress(Limited):
+            limits.take_login(to, device=device, address=address)
+            looked_at += 1
+    return looked_at
+
+
+def test_tries_count_against_who_tries(settings: Settings) -> None:
+    """An account is closed to strangers by ten addresses, and never to its devices and to who got in there today."""
+    limits = Limits(settings)
+    limits.note_login("keeper", address="home")
+
+    assert [guesses(limits, 40, address=f"stranger {n}") for n in range(12)] == [10] * 10 + [0] * 2
+    assert guesses(limits, 1, address="a café") == 0
+    assert guesses(limits, 1, address="a café", to="another keeper") == 1
+    assert guesses(limits, 40, address="home") == 10
+    assert guesses(limits, 40, address="stranger 1", device="a telephone") == 10
+    assert guesses(limits, 40, address="many accounts", to="a") == 10
+    assert [guesses(limits, 5, address="many accounts", to=f"b {n}") for n in range(5)] == [5, 5, 5, 5, 0]
+
+
+def test_refused_tries_count(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who goes on trying while he is refused has fewer tries in the next hour; who waits has them all."""
+    limits, real = Limits(settings), time.time
+    patient = hasty = 0
+    for five_minutes in range(12):
+        monkeypatch.setattr("app.web.http.rate_limits.time.time", lambda past=300.5 * five_minutes: real() + past)
+        hasty += guesses(limits, 60, address="hasty")
+        patient += guesses(limits, 5, address="patient", to="another keeper")
+
+    assert (hasty, patient) == (10, 60)
+
+
+def test_logins_go_on_without_redis(settings: Settings) -> None:
+    """As everything that is limited."""
+    limits = Limits(settings.model_copy(update={"broker_url": "redis://127.0.0.1:1/0"}))
+    limits.note_login("keeper", address="x")
+    assert guesses(limits, 11) == 11
 
 
 LIMITED = {
@@ -263,6 +332,7 @@ def test_each_route_takes_from_its_limit(reader: Reader, bot: Bot, monkeypatch: 
         raise Limited(rule.name, 7)
 
     monkeypatch.setattr(Limits, "take", refuse)
+    monkeypatch.setattr(Limits, "take_login", lambda limits, _account, **_of: refuse(limits, LOGINS))
     answers = {}
     for route in LIMITED:
         method, path, *stream = route.split(" ", 2)

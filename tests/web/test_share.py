@@ -44,6 +44,24 @@ def test_everything_one_keeps_is_marked(reader: Reader) -> None:
     assert str(head["og:title"]).endswith("AI 생성 · 시봇 판 0")
 
 
+def test_a_humans_words_are_no_title_and_marked_as_his(reader: Reader, new_client: NewClient) -> None:
+    """Where an address is shared stands what the bot wrote; text, data and picture name the line that it did not."""
+    write = form(reader.open("/sibot"), "/sibot/poems")
+    address = reader.send_only(write, prime="이 말은 내가 썼다").headers["location"]
+    page = new_client().get(address)
+    head = html5lib.parse(page.text, namespaceHTMLElements=False)
+    previews = {str(meta.get("property")): str(meta.get("content")) for meta in head.iter("meta")}
+
+    assert str(head.findtext("head/title")).startswith(lines(page)[1])
+    assert previews["og:title"] == f"{lines(page)[1]} · AI 생성 · 시봇 판 0"
+    assert previews["og:description"] == "\n".join(lines(page)[1:])
+    assert previews["og:image:alt"].endswith("사람의 말: 1행")
+    assert reader.open(f"{address}.txt").text.splitlines()[-2] == "AI 생성 · 시봇 판 0 · 사람의 말: 1행"
+    assert reader.open(f"{address}.json").json()["mark"] == "AI 생성 · 시봇 판 0 · 사람의 말: 1행"
+    plain, told = (card(("가", "나"), "시봇", "판 0", "AI 생성", by_humans=frozenset(humans)) for humans in ((), (1,)))
+    assert plain != told
+
+
 def test_the_picture_is_a_picture(reader: Reader, new_client: NewClient) -> None:
     """Of the size that others show, in both languages, and shown on other people's pages."""
     address = re.search(r"/poems/\w+\.png", reader.open("/sibot").text)
@@ -69,6 +87,22 @@ def test_what_caches_keep_for_others_carries_no_cookie(reader: Reader, new_clien
         assert "set-cookie" not in answer.headers
     assert "Cookie" in new_client().get(next(path for path in asked if path.endswith("png"))).headers["vary"]
     assert "set-cookie" in new_client().get("/sibot").headers
+
+
+def test_only_a_file_under_its_own_hash_is_kept_for_good(reader: Reader) -> None:
+    """While a release rolls, a new page may get the old script: a cache must not hold that for a year."""
+    address = re.search(r"/static/site\.js\?v=(\w+)", reader.open("/sibot").text)
+    assert address is not None
+    kept = {
+        query: reader.open(f"/static/site.js{query}").headers["cache-control"]
+        for query in (f"?v={address[1]}", "", "?v=", "?v=0123456789", f"?v=0123456789&v={address[1]}")
+    }
+
+    assert "immutable" in kept.pop(f"?v={address[1]}")
+    assert set(kept.values()) == {"public, no-cache"}
+    etag = reader.open("/static/site.js?v=0123456789").headers["etag"]
+    again = reader.client.get("/static/site.js?v=0123456789", headers={"if-none-match": etag})
+    assert (again.status_code, again.headers["cache-control"]) == (304, "public, no-cache")
 
 
 def test_pictures_are_counted(reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:

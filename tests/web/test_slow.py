@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
+from structlog.testing import capture_logs
 
 from app.bootstrap import Bot, build_engine
 from app.engine.engine import Engine
@@ -76,6 +77,36 @@ def test_a_byte_a_second_holds_nobody_up(bot: Bot) -> None:
 
     assert [answer.status_code for answer in poems] == [201] * 10
     assert all(len(answer.json()["lines"]) == 5 for answer in poems)
+
+
+HUNG_UP = {
+    "in a form": b"POST /sibot/poems HTTP/1.1\r\nHost: here\r\nContent-Length: 99\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\n\r\nprime=",
+    "in a body": f"POST {CALL} HTTP/1.1\r\nHost: here\r\nContent-Length: 99\r\n"
+    'Content-Type: application/json\r\n\r\n{"lines"'.encode(),
+    "in a chunk": f"POST {CALL} HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n"
+    "Content-Type: application/json\r\n\r\n5\r\n{".encode(),
+    "before an answer": ASKED,
+}
+
+
+def test_who_hangs_up_is_no_error(bot: Bot) -> None:
+    """Wherever he is in what he says: nothing is logged as ours, nothing is counted as a 500."""
+    with capture_logs() as logged, served(bot) as (site, _):
+        for said in HUNG_UP.values():
+            with socket.create_connection((urlsplit(site).hostname or "", urlsplit(site).port or 0)) as gone:
+                gone.sendall(said)
+                time.sleep(0.2)  # until it is being read
+        deadline = time.monotonic() + PATIENCE
+        while len(ended := [e for e in logged if e["event"] == "http.request"]) < len(HUNG_UP):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        counted = httpx.get(site + "/metrics").text
+
+    assert "http.failed" not in {event["event"] for event in logged}
+    assert {event["log_level"] for event in ended} == {"info"}
+    assert 'status="500"' not in counted
+    assert 'poembot_http_requests_total{method="POST",route="other",status="0"} 3.0' in counted
 
 
 def test_who_asks_and_does_not_read_is_not_waited_for(bot: Bot) -> None:

@@ -69,15 +69,40 @@ def test_the_same_poem_again_is_the_one_there_was(reader: Reader) -> None:
     assert "이미 가르쳐 주신 시입니다" in second.text
 
 
-def test_a_poem_that_somebody_else_taught_comes_back(reader: Reader, new_client: NewClient) -> None:
-    """409, and the text is in the box for the author to change."""
+OWN = {"id", "token", "url", "created", "text"}
+"""What differs between any two submissions."""
+
+
+def test_nobody_learns_what_others_taught(reader: Reader, new_client: NewClient, bot: Bot) -> None:
+    """A text that was taught is taken as any other, by form and by JSON; the moderator sees that there are two."""
     reader.send(form(reader.open("/sibot"), "/submissions"), text=POEM, consent="yes")
     other = Reader(new_client())
+    page, call = form(other.open("/sibot"), "/submissions"), "/api/v1/voices/sibot/submissions"
 
-    answer = other.send(form(other.open("/sibot"), "/submissions"), text=POEM, consent="yes")
+    pages = [other.send(page, text=text, consent="yes") for text in (POEM, POEM[::-1])]
+    program, another = new_client(), "강가에 앉아 저녁이 오는 것을 보았다"
+    told = [program.post(call, json={"text": text, "consent": True}) for text in (POEM, another)]
 
-    assert answer.status_code == 409
-    assert form(answer, "/submissions").filled()["text"][0].replace("\r\n", "\n") == POEM
+    assert [answer.status_code for answer in pages] == [200, 200]
+    assert [answer.status_code for answer in told] == [202, 202]
+    first, second = (answer.json() for answer in told)
+    assert {name: first[name] for name in first if name not in OWN} == {
+        name: second[name] for name in second if name not in OWN
+    }
+    with bot.reading() as session:
+        assert [given.flags for given in Submissions(session).queue()] == [(), ("twin",), (), ("twin",), ()]
+
+
+def test_what_was_withdrawn_stays_at_its_address(reader: Reader) -> None:
+    """Withdrawn, for who has the address: by page and by JSON, and saying so again changes nothing."""
+    taught = reader.send(form(reader.open("/sibot"), "/submissions"), text=POEM, consent="yes").url.path
+    calls = [reader.client.request(method, f"/api/v1{taught}") for method in ("DELETE", "DELETE", "GET")]
+    page = reader.open(taught)
+
+    assert [(call.status_code, call.json()["status"]) for call in calls] == [(200, "withdrawn")] * 3
+    assert page.status_code == 200
+    assert "거둔 시입니다" in page.text
+    assert not [one for one in forms(page) if one.action.endswith("/withdraw")]
 
 
 def test_markup_is_shown_as_it_was_typed(reader: Reader) -> None:

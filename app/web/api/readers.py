@@ -116,7 +116,7 @@ def untick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> 
     status_code=202,
     responses={
         200: {"description": "This visitor has taught this poem before.", "model": SubmissionOut},
-        **unsafe_problems(404, 409, 422, 429),
+        **unsafe_problems(404, 422, 429),
     },
 )
 def submit(
@@ -131,13 +131,13 @@ def submit(
 
 @router.get("/submissions/{token}", responses=problems(404))
 def submission(token: Token, session: Reading) -> SubmissionOut:
-    """What became of a submission."""
+    """What became of a submission. One that its author took back stays here with the status `withdrawn`."""
     return SubmissionOut.of(Submissions(session).by_token(token))
 
 
 @router.delete("/submissions/{token}", responses=unsafe_problems(404))
 def withdraw(token: Token, bot: BotDep) -> SubmissionOut:
-    """Take a submission back: the next lesson is without it."""
+    """Take a submission back: the next lesson is without it. Doing so again changes nothing."""
     return SubmissionOut.of(actions.submissions.withdraw(bot, token))
 
 

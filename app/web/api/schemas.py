@@ -359,7 +359,10 @@ class ArmOut(Out):
 
 
 class TrialOut(Out):
-    """A version on trial; `better` and `worse` are the wealth of who bets on it and against it, 1 at the start."""
+    """A version on trial; `better` and `worse` are the wealth of who bets on it and against it, 1 at the start.
+
+    Of that only what is left without the ten networks that won most.
+    """
 
     trial: int
     voice: str

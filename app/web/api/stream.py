@@ -33,6 +33,7 @@ from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.rate_limits import POEMS, take
+from app.web.http.visitors import visit_of
 from app.web.ops.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -102,6 +103,7 @@ async def _begin(
     def put(event: Event | Failed) -> None:  # called on the decode thread
         loop.call_soon_threadsafe(queue.put_nowait, event)
 
+    visit_of(request).leave()
     ticket = engine.submit(voice, wish, put, visitor=visitor.turn)
     try:
         first = await _first(queue, request)

@@ -5,12 +5,12 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.domain.errors import Crowded
-from app.web.http.admins import COOKIE, NO_STORE, close_desk, open_desk
+from app.web.http.admins import COOKIE, NO_STORE, close_desk, device_of, open_desk
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, GenuineForm
 from app.web.http.page import page, see_other, set_flash
-from app.web.http.rate_limits import LOGINS, Limited, Limits
+from app.web.http.rate_limits import Limited, Limits
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
 
@@ -23,18 +23,20 @@ def login_form(request: Request) -> HTMLResponse:
 
 @router.post("/login")
 def login(request: Request, form: AnyForm, visitor: VisitorDep, bot: BotDep) -> Response:
-    """Open the desk. Throttled by account and by address, before the password is looked at."""
+    """Open the desk. Throttled by device, address and account, before the password is looked at."""
     name = form.text("name").strip()
+    account = name.casefold()[:60].encode("utf-8", "replace").decode()
     limits: Limits = request.app.state.limits
     try:
         form.must_be_genuine()
-        limits.take(LOGINS, who=name.casefold()[:60], address=visitor.address)
+        limits.take_login(account, device=device_of(request, account), address=visitor.address)
         secret = actions.admins.log_in(bot, name, form.text("password"))
     except (FormExpired, Limited, Crowded) as error:
         return _form_again(request, name, status_of(error), code_of(error), retry_after_of(error))
     if secret is None:
         return _form_again(request, name, 401, "login")
-    open_desk(request, secret)
+    limits.note_login(account, address=visitor.address)
+    open_desk(request, secret, account)
     return see_other("/desk")
 
 

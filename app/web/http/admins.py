@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from app.bootstrap import now
 from app.store.admins import Admins, Key
 from app.web.http.security import SAFE
-from app.web.http.visitors import set_cookie
+from app.web.http.visitors import keys_of, set_cookie
 
 COOKIE = "desk"
+DEVICE_COOKIE = "desk_device"
+"""Opens nothing: who brings it has tries of his own at logging in (`rate_limits.py:Limits.take_login`)."""
 NO_STORE = {"Cache-Control": "no-store"}
 """For answers to admins: nobody keeps a copy."""
 SESSION_LIFE = 14 * 24 * 3600
@@ -67,9 +69,15 @@ ONLY_ADMINS = [Depends(must_be_admin)]
 """For routes that need an admin, whoever it is."""
 
 
-def open_desk(request: Request, secret: str) -> None:
-    """Give the admin's browser his session."""
+def open_desk(request: Request, secret: str, account: str) -> None:
+    """Give the admin's browser his session, and have it known as a device that has logged in to *account*."""
     set_cookie(request, COOKIE, secret, life=SESSION_LIFE)
+    set_cookie(request, DEVICE_COOKIE, keys_of(request).sign_device(account), path="/desk")
+
+
+def device_of(request: Request, account: str) -> str | None:
+    """The device that sent this request, if somebody has logged in to *account* on it."""
+    return keys_of(request).read_device(request.cookies.get(DEVICE_COOKIE, ""), account)
 
 
 def close_desk(request: Request) -> None:

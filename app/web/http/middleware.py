@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.http.security import Answer
@@ -54,6 +54,8 @@ class RequestMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, outgoing)
+            except ClientDisconnect:
+                pass  # who hung up in the midst of his request is owed no answer: his status is 0
             except Exception:
                 log.exception("http.failed", method=method, path=scope["path"])
                 if outgoing.status:  # the response has begun: only breaking the connection off can tell the client

@@ -12,6 +12,7 @@ import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -58,6 +59,13 @@ SUBMISSIONS = Rule("submissions", each="20/10minute; 60/day", address="120/hour;
 READINGS = Rule("readings", each="120/minute", address="600/minute")
 GUESSES = Rule("guesses", each="40/minute; 300/day", address="120/minute; 2000/day")
 LOGINS = Rule("logins", each="10/5minute", address="30/5minute")
+"""*each*: by a device that has logged in to the account before; by others at one address, to one account."""
+LOGIN_TRIES = "60/hour"
+"""By one such device, or one address, refused tries too: who goes on trying is looked at less and less."""
+STRANGERS = "100/10minute"
+"""To one account, by all who are neither such a device nor at an address that got in today."""
+GOT_IN = "1/day"
+"""One note a day that an address got into an account."""
 
 
 class Limits:
@@ -82,6 +90,36 @@ class Limits:
             self._check(self._limiter.test, rule.address, rule.name, f"address:{address}")
             self._check(self._limiter.hit, rule.each, rule.name, f"who:{who}")
         self._check(self._limiter.hit, rule.address, rule.name, f"address:{address}")
+
+    def take_login(self, account: str, *, device: str | None, address: str) -> None:
+        """Count one try to log in to *account*. Raises Limited.
+
+        It counts against who tries. A *device* that has logged in to the account before (None: it has not) is counted
+        by itself alone, so nobody's guesses at the account, from whatever address, shut its owner out.
+        """
+        if not self._on:
+            return
+        who = f"device:{device}" if device else f"address:{address}"
+        self._check(self._limiter.hit, LOGIN_TRIES, "login tries", who)
+        if device:
+            self._check(self._limiter.hit, LOGINS.each, LOGINS.name, who)
+            return
+        self._check(self._limiter.hit, LOGINS.each, LOGINS.name, f"{who}:account:{account}")
+        self._check(self._limiter.hit, LOGINS.address, LOGINS.name, who)
+        if not self._got_in(account, address):
+            self._check(self._limiter.hit, STRANGERS, LOGINS.name, f"account:{account}")
+
+    def note_login(self, account: str, *, address: str) -> None:
+        """Somebody got in: today that address is no stranger to the account."""
+        with suppress(Limited):  # it was none already
+            self._check(self._limiter.hit, GOT_IN, "got in", f"{address}:account:{account}")
+
+    def _got_in(self, account: str, address: str) -> bool:
+        try:
+            self._check(self._limiter.test, GOT_IN, "got in", f"{address}:account:{account}")
+        except Limited:
+            return True
+        return False
 
     def _check(self, test_or_hit: Callable[..., bool], limits: str, name: str, key: str) -> None:
         for item in parse_many(limits):

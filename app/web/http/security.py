@@ -13,8 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -89,16 +88,23 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        refusal = self._refusal(scope["method"], scope["path"], Headers(scope=scope))
+        headers = Headers(scope=scope)
+        refusal = self._refusal(scope["method"], scope["path"], headers)
         if refusal is not None:
             response = await self._answer(Request(scope, receive), *refusal)
             await response(scope, receive, send)
             return
-        await self._app(scope, _limited(receive), send)
+        body = await _body(receive) if _has_body(headers) else b""
+        if body is None:
+            response = await self._answer(Request(scope, receive), 413, "too_large")
+            await response(scope, receive, send)
+            return
+        await self._app(scope, _replayed(body, receive), send)
 
     def _refusal(self, method: str, path: str, headers: Headers) -> tuple[int, str] | None:
         length = headers.get("content-length", "0")
-        name = host_name(headers.get("host"))
+        hosts = headers.getlist("host")
+        name = host_name(hosts[0]) if len(hosts) == 1 else None
         if name is None or (self._hosts and name not in self._hosts and path not in FOR_MACHINES):
             return 400, "bad_host"
         if length.isdecimal() and len(length) < 20 and int(length) > LARGEST_BODY:
@@ -110,16 +116,28 @@ class Guard:
         return None
 
 
-def _limited(receive: Receive) -> Receive:
-    """The same body, counted: a chunked one does not say beforehand how long it is."""
-    taken = 0
-
-    async def measured() -> Message:
-        nonlocal taken
+async def _body(receive: Receive) -> bytes | None:
+    """The whole body, before anybody works at it; None for one that is too large. Raises ClientDisconnect."""
+    body = bytearray()
+    while len(body) <= LARGEST_BODY:  # a chunked one does not say beforehand how long it is
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > LARGEST_BODY:
-            raise HTTPException(413, "too_large")
-        return message
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return bytes(body) if len(body) <= LARGEST_BODY else None
+    return None
 
-    return measured
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The body in one message, then what else comes."""
+    told = False
+
+    async def replay() -> Message:
+        nonlocal told
+        if told:
+            return await receive()
+        told = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay

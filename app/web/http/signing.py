@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import secrets
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,7 @@ class Keys:
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
         self._visitors = URLSafeSerializer(secret, salt="visitor")
+        self._devices = URLSafeSerializer(secret, salt="device")
         self._forms = URLSafeTimedSerializer(secret, salt="form")
         self._candidates = URLSafeTimedSerializer(secret, salt="candidate")
         self._results = URLSafeSerializer(secret, salt="result")
@@ -34,6 +36,18 @@ class Keys:
         except BadSignature:
             return None
         return visitor if isinstance(visitor, str) else None
+
+    def sign_device(self, account: str) -> str:
+        """The cookie of a device on which somebody has logged in to an account; each login makes another."""
+        return str(self._devices.dumps([account, secrets.token_hex(8)]))
+
+    def read_device(self, cookie: str, account: str) -> str | None:
+        """The id of a device on which somebody has logged in to *account*, or None if it is none."""
+        try:
+            owner, device = self._devices.loads(cookie)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        return str(device) if owner == account else None
 
     def sign_form(self, visitor: str) -> str:
         """The token of a form on a page of this visitor."""

@@ -34,11 +34,19 @@ class Assets:
 
 
 class CachedFiles(StaticFiles):
-    """Static files with cache headers: for good under an address with a version, else asked again each time."""
+    """Static files with cache headers: for good under the address of what they hold, else asked again each time.
+
+    While a release rolls, a page of the new one may be sent the old one's file: no cache may keep that for good.
+    """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file, or 404."""
         response = await super().get_response(path, scope)
-        versioned = "v" in parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        response.headers["Cache-Control"] = FOREVER if versioned else "public, no-cache"
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("v")
+        kept = FOREVER if asked is not None and asked == [self._version(path)] else "public, no-cache"
+        response.headers["Cache-Control"] = kept
         return response
+
+    def _version(self, path: str) -> str | None:
+        file, found = self.lookup_path(path)
+        return _digest(Path(file), found.st_mtime_ns) if found else None

@@ -7,6 +7,7 @@ HEAD requests are quiet: they get no cookie and leave nothing behind.
 import ipaddress
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
@@ -45,6 +46,8 @@ class Visit:
     """What every page shows around its own, once it has been read: `page.frame_of`."""
     draft: object = None
     """What was typed into a form, so that an error page can give it back."""
+    leave: Callable[[], None] = lambda: None
+    """Gives up its place among the requests that are worked at (`admission.py`), where it waits for the engine."""
 
 
 def visit_of(request: Request) -> Visit:

@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import actions
 from app.bootstrap import Bot, now
-from app.engine.engine import Engine
+from app.engine.engine import Engine, return_freed_memory
 from app.store.cache import forget_pruned
 from app.store.pulses import Pulse, Pulses, VoiceStatus, WebReport
 from app.store.voices import Voices
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
 HEARTBEAT_EVERY = 5.0
 """Seconds between two heartbeats of a web process."""
+TRIM_EVERY = 12
+"""Heartbeats between two returns of freed memory: a minute. What a crowd needed is the machine's again."""
 TIDY_EVERY = 720
 """Heartbeats between two tidyings of the cache of versions: an hour."""
 NO_STORE = {"Cache-Control": "no-store"}
@@ -71,6 +73,8 @@ async def heartbeat(bot: Bot, engine: Engine) -> None:
     name = f"web {socket.gethostname()} {os.getpid()}"
     for beats in itertools.count():
         await run_in_threadpool(_write_heartbeat, bot, engine, name)
+        if beats % TRIM_EVERY == TRIM_EVERY - 1:
+            await run_in_threadpool(return_freed_memory)
         if beats % TIDY_EVERY == 0:
             await run_in_threadpool(_tidy_cache, bot)
         await asyncio.sleep(HEARTBEAT_EVERY)

@@ -63,13 +63,17 @@ def card(
     *,
     shape: Shape = "landscape",
     sealed: frozenset[int] = frozenset(),
+    by_humans: frozenset[int] = frozenset(),
     address: str = "",
 ) -> bytes:
-    """A PNG of *lines*, with *title* and *version* on the strip; *sealed*: places of the lines that were chosen."""
+    """A PNG of *lines*, with *title* and *version* on the strip; *sealed*: places of the lines that were chosen.
+
+    *by_humans*: places, from 1, of those with a human's words, which are drawn paler; the mark names them.
+    """
     picture, draw, sheet = _sheet(shape)
     _title_strip(picture, draw, Box(sheet.right - STRIP, sheet.top, sheet.right, sheet.bottom), title, version)
     verse = Box(sheet.left, sheet.top, sheet.right - STRIP, sheet.bottom)
-    _lines(draw, verse, lines, sealed)
+    _lines(draw, verse, lines, sealed, by_humans)
     _foot(draw, verse, address, mark)
     return _png(picture)
 
@@ -167,7 +171,13 @@ def _rotated_title(picture: Image.Image, title: str, middle: int) -> None:
     picture.paste(INK, (middle - size, FRAME + 44), strip.rotate(-90, expand=True))
 
 
-def _lines(draw: ImageDraw.ImageDraw, box: Box, lines: Sequence[str], sealed: Collection[int]) -> None:
+def _lines(
+    draw: ImageDraw.ImageDraw,
+    box: Box,
+    lines: Sequence[str],
+    sealed: Collection[int],
+    by_humans: Collection[int] = (),
+) -> None:
     """Each line on a rule of its own, as large as the longest of them allows; beside it its seal."""
     row = min(box.height // 6, 108, (box.height - FOOT) // (len(lines) + 1))
     room = box.width - GUTTER - 48
@@ -180,9 +190,8 @@ def _lines(draw: ImageDraw.ImageDraw, box: Box, lines: Sequence[str], sealed: Co
     draw.line((margin, box.top + 2, margin, box.bottom - 2), fill=RULE, width=1)
     for place, text in enumerate(lines):
         middle = top + row * place + row // 2
-        draw.text(
-            (box.left + GUTTER + 16, middle), _truncated(text, size, room), font=_font(size), fill=INK, anchor="lm"
-        )
+        at, ink = (box.left + GUTTER + 16, middle), SOFT if place + 1 in by_humans else INK
+        draw.text(at, _truncated(text, size, room), font=_font(size), fill=ink, anchor="lm")
         if place in sealed:
             _seal(draw, box.left + (GUTTER - 8) // 2 + 1, middle, min(38, row - 8), "인")
 

@@ -17,7 +17,7 @@ from app.web.http.errors import FormExpired
 from app.web.http.forms import AnyForm, GenuineForm
 from app.web.http.page import page, see_other
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import keys_of
+from app.web.http.visitors import keys_of, visit_of
 from app.web.ops.metrics import Metrics
 from app.web.readers.poem_page import write_again
 from app.web.readers.writing import temperature_of
@@ -36,6 +36,7 @@ def propose(
         form.must_be_genuine()
         take(request, POEMS, visitor)
         temperature, lines = temperature_of(form.text("temperature")), [line.id for line in found.lines]
+        visit_of(request).leave()
         writings = actions.poems.propose(bot, engine, found.voice, lines, by=visitor, temperature=temperature)
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
         return write_again(request, found.voice, visitor, error, form.draft)

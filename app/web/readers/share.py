@@ -15,7 +15,7 @@ from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.api.schemas import PoemOut
 from app.web.http.deps import BotDep, PoemId, VisitorDep
-from app.web.http.page import ai_label, origin_of, version_label
+from app.web.http.page import ai_label, origin_of, translate, version_label
 from app.web.http.rate_limits import READINGS, take
 from app.web.readers.card import SHAPES, Shape, card
 
@@ -39,7 +39,7 @@ class SharedPoem(PoemOut):
 def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
     """A poem to copy."""
     found, voice = _poem(bot, poem, visitor)
-    label = ai_label(request, voice, found.version)
+    label = _label(request, voice, found)
     return PlainTextResponse(f"{found.text}\n\n{label}\n{origin_of(request)}/poems/{poem}\n")
 
 
@@ -47,7 +47,7 @@ def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) ->
 def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> SharedPoem:
     """A poem for programs."""
     found, voice = _poem(bot, poem, visitor)
-    return SharedPoem(**PoemOut.of(found).model_dump(), mark=ai_label(request, voice, found.version))
+    return SharedPoem(**PoemOut.of(found).model_dump(), mark=_label(request, voice, found))
 
 
 @router.get("/poems/{poem}.png")
@@ -61,9 +61,10 @@ def as_picture(
         tuple(line.text for line in found.lines),
         voice.title,
         version_label(request, voice, found.version),
-        ai_label(request, voice, found.version),
+        _label(request, voice, found),
         shape=shape_of(shape),
         sealed=frozenset(line.slot for line in found.lines if line.sealed),
+        by_humans=frozenset(found.by_humans),
         address=short(request, f"/poems/{poem}"),
     )
     return Response(drawn, media_type="image/png", headers=CROSS_ORIGIN)
@@ -77,6 +78,15 @@ def shape_of(asked: str) -> Shape:
 def short(request: Request, path: str) -> str:
     """An address as one reads it out: without its scheme."""
     return f"{request.url.netloc}{path}"
+
+
+def _label(request: Request, voice: VoiceReport, poem: Poem) -> str:
+    """What made the poem, and which of its lines are not the bot's alone."""
+    label = ai_label(request, voice, poem.version)
+    if not poem.by_humans:
+        return label
+    lines = ", ".join(map(str, poem.by_humans))
+    return f"{label} · {translate(request, '사람의 말: %(lines)s행', voice=voice, lines=lines)}"
 
 
 def _poem(bot: Bot, poem: str, visitor: Visitor) -> tuple[Poem, VoiceReport]:

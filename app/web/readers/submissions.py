@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app import actions
-from app.domain.errors import AlreadyTaught, Unfit
+from app.domain.errors import Unfit
 from app.store.learned import Learnings
 from app.store.submissions import Submissions
 from app.store.voices import Voices
@@ -41,7 +41,7 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
             consent=draft.consent,
             quotable=draft.quotable,
         )
-    except (FormExpired, Limited, Unfit, AlreadyTaught) as error:
+    except (FormExpired, Limited, Unfit) as error:
         return _teach_again(request, voice, error, draft)
     set_flash(request, "taught" if new else "known")
     return see_other(f"/submissions/{given.token}")

@@ -18,7 +18,7 @@ from app.store.visitors import Visitors
 from app.web.http.language import voice_for
 from app.web.http.page import frame_of
 from app.web.http.rate_limits import POEMS, Limited, take
-from app.web.http.visitors import is_quiet, settings_of
+from app.web.http.visitors import is_quiet, settings_of, visit_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
     bot, engine, metrics = request.app.state.bot, request.app.state.engine, request.app.state.metrics
     frame_of(request).voice(voice)
     take(request, POEMS, visitor)
+    visit_of(request).leave()
     poem: Poem = actions.poems.write(bot, engine, voice, wish, by=visitor, keep=keep)
     metrics.poem(voice)
     return poem

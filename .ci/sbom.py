@@ -1,0 +1,148 @@
+"""Writes what ships, from the lock: an SBOM (CycloneDX) and the list of licences, both in docs/operations/.
+
+    make lock
+
+What ships is what pyproject.toml needs to run, with all that stands on it, in the lock's versions; not what the tests
+need. PyTorch stays a range, and what only it brings is not listed. A package whose licence its own data do not say
+clearly has it in KNOWN, read by a person; one that is in neither stops this.
+"""
+
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Mapping
+from importlib.metadata import distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "operations"
+SBOM, LICENCES = FOLDER / "sbom.json", FOLDER / "licences.md"
+KNOWN = {
+    "amqp": "BSD-3-Clause",
+    "babel": "BSD-3-Clause",
+    "billiard": "BSD-3-Clause",
+    "click-plugins": "BSD-3-Clause",
+    "flatbuffers": "Apache-2.0",
+    "itsdangerous": "BSD-3-Clause",
+    "jinja2": "BSD-3-Clause",
+    "prompt-toolkit": "BSD-3-Clause",
+    "protobuf": "BSD-3-Clause",
+    "pylopdf-fonts-ko": "OFL-1.1",
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "uvloop": "MIT OR Apache-2.0",
+    "vine": "BSD-3-Clause",
+}
+CLEAR = {
+    "MIT License": "MIT",
+    "Apache Software License": "Apache-2.0",
+    "ISC License (ISCL)": "ISC",
+    "Python Software Foundation License": "PSF-2.0",
+}
+"""Classifiers that mean one licence."""
+SPDX = re.compile(r"MIT|ISC|BSD-[23]-Clause|Apache-2\.0|PSF-2\.0|MPL-2\.0")
+"""What stands in the old free field and is an identifier all the same."""
+ALSO = """
+Beside the packages ship:
+
+- the program itself (MIT), the base voices' verse (CC0-1.0) and networks (CC BY-SA 4.0): `LICENSE` and the model cards;
+- Swagger UI (Apache-2.0), in `fastapi-offline`, and Noto Serif KR (OFL-1.1), in `pylopdf-fonts-ko`;
+- in the worker's image PyTorch (BSD-3-Clause) with what it brings, in the build that fits the machine.
+
+Postgres, Redis, Caddy and Prometheus are images of their own, which the keeper fetches, each named by its digest in
+`docker-compose.yml` and keeping.md. A digest is renewed with `docker buildx imagetools inspect IMAGE:TAG`.
+"""
+
+
+def pins() -> dict[str, str]:
+    """Version by name, of the lock."""
+    lines = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
+    return dict(line.split("==") for line in lines if "==" in line)
+
+
+def needed(requirement: Requirement) -> list[Requirement]:
+    """What a package stands on, with the extras that it was asked for."""
+    told = map(Requirement, distribution(requirement.name).requires or ())
+    return [
+        one
+        for one in told
+        if one.marker is None or any(one.marker.evaluate({"extra": e}) for e in {"", *requirement.extras})
+    ]
+
+
+def shipped() -> dict[str, list[str]]:
+    """By name of each package that ships, what it stands on."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    ahead = [one for one in map(Requirement, project["dependencies"]) if one.marker is None or one.marker.evaluate()]
+    found: dict[str, set[str]] = {}
+    seen: set[tuple[str, frozenset[str]]] = set()
+    while ahead:
+        requirement = ahead.pop()
+        name = str(canonicalize_name(requirement.name))
+        if (name, frozenset(requirement.extras)) in seen:
+            continue
+        seen.add((name, frozenset(requirement.extras)))
+        stands_on = needed(requirement)
+        found.setdefault(name, set()).update(str(canonicalize_name(one.name)) for one in stands_on)
+        ahead += stands_on
+    return {name: sorted(found[name]) for name in sorted(found)}
+
+
+def licence(name: str) -> str:
+    """The SPDX expression of a package's licence. SystemExit for one that says none clearly."""
+    told = distribution(name).metadata
+    if name in KNOWN:
+        return KNOWN[name]
+    if expression := told.get("License-Expression"):
+        return str(expression)
+    classes = {str(one).rpartition(" :: ")[2] for one in told.get_all("Classifier") or [] if "License ::" in one}
+    if len(classes) == 1 and (clear := CLEAR.get(next(iter(classes)))):
+        return clear
+    if SPDX.fullmatch(free := str(told.get("License") or "").strip()):
+        return free
+    raise SystemExit(f"what is the licence of {name}? Read it, and put it into KNOWN of .ci/sbom.py")
+
+
+def bom(stands_on: Mapping[str, list[str]], versions: Mapping[str, str]) -> dict[str, object]:
+    """The SBOM."""
+
+    def ref(name: str) -> str:
+        return f"pkg:pypi/{name}@{versions[name]}"
+
+    components = [
+        {
+            "type": "library",
+            "bom-ref": ref(name),
+            "name": name,
+            "version": versions[name],
+            "purl": ref(name),
+            "licenses": [{"expression": licence(name)}],
+        }
+        for name in stands_on
+    ]
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {"component": {"type": "application", "bom-ref": "poem-bot", "name": "poem-bot"}},
+        "components": components,
+        "dependencies": [{"ref": ref(name), "dependsOn": [ref(one) for one in on]} for name, on in stands_on.items()],
+    }
+
+
+def main() -> None:
+    """Write both."""
+    stands_on, versions = shipped(), pins()
+    told = json.dumps(bom(stands_on, versions), indent=1)
+    SBOM.write_text(told + "\n", "utf-8")
+    rows = "".join(f"| {name} | {versions[name]} | {licence(name)} |\n" for name in stands_on)
+    head = "# Licences of what ships\n\nMade by `make lock`, from the lock; `sbom.json` is the same for machines.\n\n"
+    LICENCES.write_text(f"{head}| package | version | licence |\n|---|---|---|\n{rows}{ALSO}", "utf-8")
+    sys.stderr.write(f"{len(stands_on)} packages in {SBOM.name} and {LICENCES.name}\n")
+
+
+if __name__ == "__main__":
+    main()
