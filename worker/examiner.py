@@ -110,11 +110,20 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
     )
     card = replace(card, liking=liked(subject.candidate))
     watch(0.85)
-    verdict = gate.judge(base, card, champion=champion, readers=readers)
+    verdict = gate.judge(_as_varied(base, subject, settings), card, champion=champion, readers=readers)
     before, after = networks[id(subject.base)], networks[id(subject.candidate)]
     gained = gains(before, after, vocabulary, lesson, watch=lambda done: watch(0.85 + 0.15 * done))
     written = poems(subject.candidate, settings) if card.finite else []
     return Assessment(base, card, verdict, readers, written, poems(subject.base, settings), gained)
+
+
+def _as_varied(base: Scorecard, subject: Subject, settings: Settings) -> Scorecard:
+    """The base's figures with the variety that the same taste leaves it: no candidate answers for what taste costs."""
+    if subject.taste is None:
+        return base
+    poems = sample(subject.base, settings, check=lambda _: None, taste=subject.taste)
+    lines = [line for poem in poems for line in poem]
+    return replace(base, distinct=distinct(lines), distinct2=distinct(_pairs(lines)))
 
 
 def figures(card: Scorecard) -> str:

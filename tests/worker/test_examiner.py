@@ -124,6 +124,26 @@ def test_a_version_is_examined_with_the_taste_that_would_serve_it(
     assert examination.examine(base, check=lambda _: None, taste=odd) == with_odd
 
 
+def test_no_candidate_answers_for_the_variety_that_taste_costs(
+    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base itself, offered as a candidate, is as varied as the base where the same taste chooses from both."""
+    sober = Taste({}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3), signals={"logprob": 6.0}, usual=-2.0)
+    judged: list[tuple[Scorecard, Scorecard]] = []
+
+    def judge(of_base: Scorecard, card: Scorecard, **_: object) -> Verdict:
+        judged.append((of_base, card))
+        return Verdict(())
+
+    monkeypatch.setattr(gate, "judge", judge)
+    settings = Settings(_env_file=None, home=tmp_path, samples=20)
+    found = assess(Subject(base, base, base, {}, (), sober), LESSON, settings, watch=lambda _: None)
+
+    ((of_base, card),) = judged
+    assert (of_base.distinct, of_base.distinct2) == (card.distinct, card.distinct2)
+    assert of_base.plausible == found.base.plausible < card.plausible
+
+
 def test_what_another_poem_said_is_said_again() -> None:
     """Within one poem a line may come back; marks and spaces do not make it another."""
     assert repeated([["밤이 온다", "밤이 온다"], ["눈이 온다", "밤이 온다."]]) == 0.25
