@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from models.train import Progress
 
 log = structlog.get_logger(__name__)
+LOSSES = 40
+"""Times in a training that its loss is written into the run's log: the points of the desk's curve."""
 
 
 class NotFinite(PoemBotError):
@@ -188,6 +190,8 @@ class Runner:
             nonlocal last
             last = at
             left = at.seconds_left if math.isfinite(at.seconds_left) else None
+            if at.step % max(1, at.of // LOSSES) == 0:
+                lease.log(f"step {at.step} of {at.of}: loss {at.loss:.4f}")
             lease.report(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
 
         try:
@@ -198,6 +202,7 @@ class Runner:
                 watch=watch,
                 check=lambda done: lease.report(Phase.LESSON, round(100 * done), 100),
                 log=lease.log,
+                recited=lambda step, poem: lease.log(f"writes after {step} steps: {' / '.join(poem)}"),
                 kept=trainer.Kept(self._kept(lease.claim), lease.advanced),
             )
         except Diverged as error:

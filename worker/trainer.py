@@ -40,7 +40,7 @@ from models.sample import key
 from models.sparse import sigmoid
 from models.taste import Taste, Tasteless
 from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
-from models.vocabulary import Vocabulary
+from models.vocabulary import END, Vocabulary
 
 LEARNING_RATE = 3e-4
 """A seventh of what a base is trained with: a lesson adjusts the base, it does not retrain it."""
@@ -71,6 +71,12 @@ PROBE_STEPS = 3
 """Training steps that measure the machine; the first warms it up and does not count."""
 SAVE_EVERY = 30.0
 """Seconds of training that a kill may cost."""
+RECITALS = 6
+"""Times in a training that the network recites a poem for the desk."""
+RECITED, RECITED_SYMBOLS = 7, 80
+"""Seed of that poem, and the most symbols of it."""
+RECITAL_SHARE = 0.03
+"""Of the training's time so far that recitals may take; on a machine that has no time for them there are fewer."""
 NICENESS = 10
 """The worker shares its machine with the site; pages go first."""
 
@@ -155,11 +161,13 @@ def train(
     watch: Watch,
     check: Callable[[float], None] = lambda _done: None,
     log: Callable[[str], None] = lambda _text: None,
+    recited: Callable[[int, Sequence[str]], None] | None = None,
     kept: Kept | None = None,
 ) -> Taught:
     """The base's network after the lesson; *watch* is called after every step, *check* while the dreams are written.
 
-    What either raises ends the training. *log* is told what was cut for lack of time. With *kept* the training goes on
+    What either raises ends the training. *log* is told what was cut for lack of time,
+    *recited* what the network writes meanwhile, and after how many steps. With *kept* the training goes on
     where an earlier attempt was cut off. Raises models.train.Diverged, ValueError for a lesson without texts or a
     device that isn't there.
     """
@@ -184,8 +192,41 @@ def train(
     plan = replace(_plan(seed, device), passes=schedule.passes, rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE)
     torch.manual_seed(seed)
     training = Training(network_of(base, dropout=DROPOUT), corpus, plan, device=device, base=network_of(base))
-    network = _run(training, watch, kept) if kept else training.run(watch)
+
+    began, spent = time.monotonic(), 0.0
+
+    def watch_and_recite(at: Progress) -> None:
+        nonlocal spent
+        watch(at)
+        due = at.step % max(1, at.of // RECITALS) == 0 and spent <= RECITAL_SHARE * (time.monotonic() - began)
+        if recited is not None and due:
+            start = time.monotonic()
+            recited(at.step, recite(training.averaged(), base.vocabulary, seed=RECITED))
+            spent += time.monotonic() - start
+
+    network = _run(training, watch_and_recite, kept) if kept else training.run(watch_and_recite)
     return Taught(network.cpu(), schedule.summary())
+
+
+def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int, temperature: float = 0.5) -> list[str]:
+    """A short poem in its present state, always with the same dice: what the desk shows while it learns.
+
+    Drawn from the network alone; what readers get goes through the engine.
+    """
+    dice = torch.Generator().manual_seed(seed)
+    allowed = torch.tensor(vocabulary.grammar.allowed)
+    state, grammar, said = network.silence(1), 0, [END]
+    with torch.no_grad():
+        for _ in range(RECITED_SYMBOLS):
+            logits, state = network(torch.tensor([said[-1:]]), state)  # (1, 1) -> (1, 1, V)
+            scores = (logits[0, 0] / temperature).masked_fill(~allowed[grammar], -torch.inf)
+            symbol = int(torch.multinomial(torch.softmax(scores, 0), 1, generator=dice))
+            if symbol == END and len(said) > 1:
+                break
+            grammar = int(vocabulary.grammar.follows[grammar, symbol])
+            said.append(symbol)
+    lines = (line.strip() for line in vocabulary.decode(said[1:]).splitlines())
+    return [line for line in lines if line and not line.startswith("#")][:LINES]  # some of its texts have titles
 
 
 def _plan(seed: int, device: str) -> Plan:

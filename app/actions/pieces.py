@@ -7,7 +7,7 @@ from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.piece import FEWEST, MOST, Piece
 from app.domain.screening import blocked
-from app.domain.submission import SubmissionStatus, one_line, screened
+from app.domain.submission import SubmissionStatus, one_line, reason_for, screened
 from app.domain.visitor import Visitor
 from app.store.audit import Audit
 from app.store.pieces import Pieces
@@ -46,10 +46,15 @@ def withdraw(bot: Bot, piece: str, *, by: Visitor) -> None:
         Pieces(session).withdraw(piece, by.id, bot.clock())
 
 
-def decide(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by: str) -> list[Piece]:
-    """Approve or reject, or put back into the queue; what its maker has withdrawn stays so. Raises UnknownPiece."""
+def decide(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by: str, reason: str = "") -> list[Piece]:
+    """Approve or reject, or put back into the queue; what its maker has withdrawn stays so. Raises UnknownPiece, Unfit.
+
+    *reason*: why it is declined, for its maker to read.
+    """
+    why = reason_for(status, reason)
     with bot.transaction() as session:
-        decided = Pieces(session).decide(ids, status, by=by, now=bot.clock())
+        decided = Pieces(session).decide(ids, status, by=by, reason=why, now=bot.clock())
         for piece in decided:
-            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", f"now {piece.status}", bot.clock())
+            detail = f"now {piece.status}" + (f": {why}" if why else "")
+            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", detail, bot.clock())
     return decided

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.screening import NEAR
-from app.domain.submission import Flag, Submission, SubmissionStatus, examine
+from app.domain.submission import Flag, Submission, SubmissionStatus, examine, reason_for
 from app.domain.visitor import Visitor
 from app.store.audit import Audit
 from app.store.guesses import Guesses
@@ -54,14 +54,15 @@ def withdraw(bot: Bot, token: str) -> Submission:
         return Submissions(session).withdraw(token, bot.clock())
 
 
-def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str) -> list[Submission]:
+def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str, reason: str = "") -> list[Submission]:
     """Approve or reject, or put back into the queue; what its author has withdrawn stays so. Raises UnknownSubmission.
 
-    All of them, or none.
+    All of them, or none. *reason*: why it is declined, for its author to read. Raises Unfit for what is not text.
     """
+    why = reason_for(status, reason)
     with bot.transaction() as session:
-        decided = Submissions(session).decide(ids, status, by=by, now=bot.clock())
+        decided = Submissions(session).decide(ids, status, by=by, reason=why, now=bot.clock())
         for given in decided:
-            detail = f"now {given.status}"
+            detail = f"now {given.status}" + (f": {why}" if why else "")
             Audit(session).add(by, f"submission.{status}", f"submission {given.id}", detail, bot.clock())
     return decided

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.commands.shell import SHELL, Json, opened, say, tell
-from app.domain.submission import Submission, SubmissionStatus
+from app.domain.submission import Decline, Submission, SubmissionStatus
 
 Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="Numbers of the submissions.")]
 
@@ -61,9 +61,13 @@ def approve(ids: Ids, as_json: Json = False) -> None:
     _decide(ids, SubmissionStatus.APPROVED, as_json)
 
 
-def reject(ids: Ids, as_json: Json = False) -> None:
+def reject(
+    ids: Ids,
+    reason: Annotated[str, typer.Option(help=f"Why, for the author: {', '.join(Decline)}, or your words.")] = "",
+    as_json: Json = False,
+) -> None:
     """Keep these poems out of every lesson."""
-    _decide(ids, SubmissionStatus.REJECTED, as_json)
+    _decide(ids, SubmissionStatus.REJECTED, as_json, reason)
 
 
 def reopen(ids: Ids, as_json: Json = False) -> None:
@@ -90,11 +94,11 @@ def screen(
         print(f"  {found}")
 
 
-def _decide(ids: list[int], status: SubmissionStatus, as_json: bool) -> None:
+def _decide(ids: list[int], status: SubmissionStatus, as_json: bool, reason: str = "") -> None:
     from app import actions
 
     with opened() as bot:
-        decided = actions.submissions.decide(bot, ids, status, by=SHELL)
+        decided = actions.submissions.decide(bot, ids, status, by=SHELL, reason=reason)
     say(f"{len(decided)} {status}")
     if as_json:
         tell({"submissions": [_shape(submission) for submission in decided]})

@@ -34,6 +34,8 @@ class Piece:
     created: datetime
     mine: bool
     lines: tuple[PieceLine, ...]
+    reason: str | None = None
+    """Why it was declined, as for a submission."""
 
     @property
     def text(self) -> str:

@@ -122,6 +122,8 @@ class Poem:
     created: datetime
     mine: bool
     """Was it written for this visitor?"""
+    fixed_seed: bool
+    """Did somebody choose its seed? Then none of its lines can be ticked."""
     lines: tuple[ShownLine, ...]
 
     @property

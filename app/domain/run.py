@@ -73,6 +73,18 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A line of a run's log."""
+
+    at: datetime
+    text: str
+
+    def __str__(self) -> str:
+        """For programs and the shell: the time in UTC."""
+        return f"{self.at:%H:%M:%S} {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
 class RunReport:
     """A run as the desk and the API show it."""
 
@@ -87,7 +99,7 @@ class RunReport:
     of: int
     loss: float | None
     seconds_left: float | None
-    log: tuple[str, ...]
+    said: tuple[Said, ...]
     error: str | None
     version: int | None
     """Number of the version it made."""
@@ -97,3 +109,8 @@ class RunReport:
     created: datetime
     started: datetime | None
     ended: datetime | None
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """What was said, as plain lines."""
+        return tuple(map(str, self.said))

@@ -32,6 +32,20 @@ class SubmissionStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class Decline(StrEnum):
+    """The usual reasons for declining a poem; its author reads them in his language."""
+
+    NOT_VERSE = "not_verse"
+    RIGHTS = "rights"
+    PERSONAL = "personal"
+    HURTFUL = "hurtful"
+    KNOWN = "known"
+
+
+LONGEST_REASON = 200
+"""Characters of a moderator's own words."""
+
+
 class Flag(StrEnum):
     """Why a person should look at a submission before it is learned, whatever the settings say."""
 
@@ -59,6 +73,8 @@ class Submission:
     """Numbers of the versions whose lesson held it, oldest first."""
     flags: tuple[str, ...] = ()
     """What the screen found; for moderators only."""
+    reason: str | None = None
+    """Why it was declined, if the moderator said so: a `Decline`, or words of his own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +119,12 @@ def checked(text: str) -> str:
 def one_line(words: str) -> str:
     """A title or a name, cleaned. Raises Unfit for what is not text."""
     return " ".join(checked(words).split())
+
+
+def reason_for(status: SubmissionStatus, typed: str) -> str | None:
+    """Why something is declined, for its author; None for other decisions. Raises Unfit for what is not text."""
+    said = one_line(typed)[:LONGEST_REASON].strip()
+    return said or None if status is SubmissionStatus.REJECTED else None
 
 
 def screened(text: str, *names: str | None) -> str:

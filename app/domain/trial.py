@@ -58,6 +58,8 @@ class TrialEnd(StrEnum):
     TIME = "time"
     IMPRESSIONS = "impressions"
     ADMIN = "admin"
+    PROMOTED = "promoted"
+    """The admin did not wait for it, and had the challenger serve."""
     CHAMPION_CHANGED = "champion_changed"
     GONE = "gone"
     """The challenger's folder is missing or broken."""

@@ -1,10 +1,11 @@
-"""Versions: immutable trained states of a voice."""
+"""Versions: immutable trained states of a voice, and whether readers like the taught ones better."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from app.domain.verdict import Verdict
 
@@ -39,6 +40,49 @@ def wilson(ticks: int, impressions: int, z: float = 1.96) -> Rate | None:
     return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
+FEWEST_READERS = 20
+"""Readers of each of two versions before anything is said of them; the trial's own measure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """How readers took a version: sums over its readers, of the lines each was shown and the ticks each gave."""
+
+    readers: int = 0
+    lines: int = 0
+    ticks: int = 0
+    lines_squared: int = 0
+    lines_ticks: int = 0
+    ticks_squared: int = 0
+
+    @property
+    def rate(self) -> float:
+        """Ticks a line."""
+        return self.ticks / self.lines
+
+    @property
+    def relative_variance(self) -> float:
+        """Of the rate, over its square. The unit is the reader, since what one reader does hangs together."""
+        spread = self.ticks_squared - 2 * self.rate * self.lines_ticks + self.rate**2 * self.lines_squared
+        return spread * self.readers / (self.readers - 1) / self.ticks**2
+
+
+def times_as_often(one: Reception, other: Reception, z: float = 1.96) -> Rate | None:
+    """How many times as often lines of *one* are ticked as lines of *other*, with its 95 % interval (delta method).
+
+    None where either has fewer than `FEWEST_READERS`, or no ticks at all.
+    """
+    if min(one.readers, other.readers) < FEWEST_READERS or not (one.ticks and other.ticks):
+        return None
+    times = one.rate / other.rate
+    factor = math.exp(z * math.sqrt(max(0.0, one.relative_variance + other.relative_variance)))
+    return Rate(times, times / factor, times * factor)
+
+
+LetIn = Literal["readers", "admin"]
+"""Readers preferred it in a trial; or an admin decided it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """An immutable trained state of a voice."""
@@ -55,6 +99,15 @@ class Version:
     verdict: Verdict | None
     champion: bool
 
+    @property
+    def judged(self) -> VersionStatus:
+        """What the gate said of it, whatever became of it since; without a verdict its status."""
+        if self.verdict is None:
+            return self.status
+        if self.verdict.admitted:
+            return VersionStatus.ADMITTED
+        return VersionStatus.UNDECIDED if self.verdict.undecided else VersionStatus.REJECTED
+
 
 @dataclass(frozen=True, slots=True)
 class VersionReport(Version):
@@ -64,6 +117,56 @@ class VersionReport(Version):
     ticks: int
     tick_rate: Rate | None
     """None without impressions."""
+    let_in: LetIn | None
+    """Who had it serve though the gate had not passed it; None for one that passed, or that never served."""
+
+
+class Growth(StrEnum):
+    """Is it getting better? What can be said of it."""
+
+    UNTAUGHT = "untaught"
+    """There is no taught version yet."""
+    UNREAD = "unread"
+    """There is, and no reader has met one."""
+    FEW = "few"
+    """Too few readers of one of the two."""
+    EVEN = "even"
+    """Enough readers, and the two can't be told apart."""
+    BETTER = "better"
+    WORSE = "worse"
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthReport:
+    """The answer, and of which version it speaks."""
+
+    answer: Growth
+    version: int = 0
+    """The taught version that is compared with version 0: the one that serves, else the newest that readers met."""
+    few: int = 0
+    """Where the readers are too few: of which version."""
+    readers: int = 0
+    """Of that version, else of *version*."""
+    times: Rate | None = None
+    """How many times as often its lines are ticked."""
+
+
+def growth(versions: Sequence[VersionReport], receptions: Mapping[int, Reception]) -> GrowthReport:
+    """Compare a taught version with version 0 by what readers ticked. *receptions*: by number."""
+    taught = sorted((one for one in versions if one.number), key=lambda one: (one.champion, one.number), reverse=True)
+    met = [one.number for one in taught if one.number in receptions]
+    if not met:
+        return GrowthReport(Growth.UNREAD if taught else Growth.UNTAUGHT)
+    version, nothing = met[0], Reception()
+    fewest = min(version, 0, key=lambda number: receptions.get(number, nothing).readers)
+    readers = receptions.get(fewest, nothing).readers
+    if readers < FEWEST_READERS:
+        return GrowthReport(Growth.FEW, version, few=fewest, readers=readers)
+    times = times_as_often(receptions[version], receptions[0])
+    answer = Growth.EVEN
+    if times is not None and (times.low > 1 or times.high < 1):
+        answer = Growth.BETTER if times.low > 1 else Growth.WORSE
+    return GrowthReport(answer, version, readers=receptions[version].readers, times=times)
 
 
 @dataclass(frozen=True, slots=True)

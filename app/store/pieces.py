@@ -84,7 +84,9 @@ class Pieces:
             row.status, row.decided, row.decided_by = SubmissionStatus.WITHDRAWN, now, "author"
             self._session.flush()
 
-    def decide(self, ids: Sequence[str], status: SubmissionStatus, *, by: str, now: datetime) -> list[Piece]:
+    def decide(
+        self, ids: Sequence[str], status: SubmissionStatus, *, by: str, reason: str | None = None, now: datetime
+    ) -> list[Piece]:
         """Approve, reject or put back; what its maker has withdrawn stays withdrawn. Raises UnknownPiece."""
         known = {row.id: row for row in self._session.scalars(select(PieceRow).where(PieceRow.id.in_(ids)))}
         for piece in ids:
@@ -93,7 +95,7 @@ class Pieces:
         rows = [known[piece] for piece in ids]
         for row in rows:
             if row.status != SubmissionStatus.WITHDRAWN:
-                row.status, row.decided, row.decided_by = status, now, by
+                row.status, row.decided, row.decided_by, row.reason = status, now, by, reason
         self._session.flush()
         return self._of_rows(rows, None)
 
@@ -145,4 +147,5 @@ def _piece(row: PieceRow, lines: Sequence[PieceLine], visitor: str | None) -> Pi
         created=row.created,
         mine=row.visitor_id == visitor,
         lines=tuple(lines),
+        reason=row.reason,
     )

@@ -5,9 +5,8 @@ import secrets
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownLine, UnknownPoem
@@ -15,7 +14,6 @@ from app.domain.poem import Poem, Quotation, ShownLine, Writing
 from app.domain.trial import VISIT
 from app.store.session import insert
 from app.store.tables import (
-    TICK_OF_IMPRESSION,
     ImpressionRow,
     LineRow,
     PoemLineRow,
@@ -26,7 +24,6 @@ from app.store.tables import (
     VoiceRow,
 )
 
-Sort = Literal["new", "loved"]
 SAID_BY_HUMANS = (
     exists()
     .where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
@@ -48,6 +45,11 @@ def is_told() -> ColumnElement[bool]:
 def new_id() -> str:
     """Ten letters that cannot be guessed."""
     return base64.b32encode(secrets.token_bytes(7)).decode().lower().rstrip("=")[:10]
+
+
+def offset_of(cursor: str | None) -> int:
+    """Where a page begins; an unreadable cursor is the first page: links age."""
+    return int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 8 else 0
 
 
 class Poems:
@@ -172,7 +174,7 @@ class Poems:
 
     def one(self, poem: str, visitor: str | None) -> Poem:
         """A poem as *visitor* sees it. Raises UnknownPoem."""
-        found = self._poems([poem], visitor)
+        found = self.several([poem], visitor)
         if not found:
             raise UnknownPoem(poem)
         return found[0]
@@ -222,41 +224,25 @@ class Poems:
         self,
         voice: str,
         *,
-        sort: Sort = "new",
         version: int | None = None,
         cursor: str | None = None,
         limit: int = 20,
         visitor: str | None = None,
     ) -> tuple[list[Poem], str | None]:
-        """A page of poems that were really read, without a human's words; and the cursor of the next page or None.
-
-        An unreadable cursor is the first page: links age.
-        """
-        offset = int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 8 else 0
+        """The newest poems that were really read, without a human's words; and the cursor of the next page or None."""
+        offset = offset_of(cursor)
         ids = select(PoemRow.id).join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
         ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None), ~SAID_BY_HUMANS)
         if version is not None:
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             ids = ids.join(VersionRow, VersionRow.id == PoemRow.version_id)
             ids = ids.where(VersionRow.number == version, VersionRow.base == base, is_told())
-        if sort == "loved":
-            loved = (
-                select(func.count())
-                .select_from(TickRow)
-                .join(PoemLineRow, PoemLineRow.line_id == TickRow.line_id)
-                .join(ImpressionRow, TICK_OF_IMPRESSION)
-                .where(PoemLineRow.poem_id == PoemRow.id, ~TickRow.taken_back, ImpressionRow.counted)
-                .correlate(PoemRow)
-                .scalar_subquery()
-            )
-            ids = ids.where(loved > 0).order_by(loved.desc(), PoemRow.created.desc())
-        else:
-            ids = ids.order_by(PoemRow.created.desc(), PoemRow.id.desc())
+        ids = ids.order_by(PoemRow.created.desc(), PoemRow.id.desc())
         found = list(self._session.scalars(ids.offset(offset).limit(limit + 1)))
         following = str(offset + limit) if len(found) > limit else None
-        return self._poems(found[:limit], visitor), following
+        return self.several(found[:limit], visitor), following
 
-    def _poems(self, ids: Sequence[str], visitor: str | None) -> list[Poem]:
+    def several(self, ids: Sequence[str], visitor: str | None) -> list[Poem]:
         """The poems in the order of *ids*; unknown ones are left out."""
         heads = {
             row.id: (row, number)
@@ -326,5 +312,6 @@ class Poems:
             prime=row.prime,
             created=row.created,
             mine=row.visitor_id == visitor,
+            fixed_seed=row.fixed_seed,
             lines=tuple(lines),
         )

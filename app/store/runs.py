@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
-from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState
+from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState, Said
 from app.domain.verdict import Verdict
 from app.store.tables import RunLogRow, RunRow, VersionRow
 
@@ -208,11 +208,11 @@ class Runs:
         newest = func.row_number().over(partition_by=RunLogRow.run_id, order_by=RunLogRow.id.desc()).label("newest")
         every = select(RunLogRow.id, RunLogRow.run_id, RunLogRow.at, RunLogRow.text, newest)
         lines = every.where(RunLogRow.run_id.in_(ids)).subquery()
-        logs: dict[int, list[str]] = defaultdict(list)
+        logs: dict[int, list[Said]] = defaultdict(list)
         for run, at, text in self._session.execute(
             select(lines.c.run_id, lines.c.at, lines.c.text).where(lines.c.newest <= LOG_LINES).order_by(lines.c.id)
         ):
-            logs[run].append(f"{at:%H:%M:%S} {text}")
+            logs[run].append(Said(at, text))
         made = {
             version.run_id: version
             for version in self._session.scalars(select(VersionRow).where(VersionRow.run_id.in_(ids)))
@@ -234,7 +234,7 @@ def _progress(row: RunRow) -> float:
     return before + share * (row.step / row.steps if row.steps else 0)
 
 
-def _report(row: RunRow, log: Sequence[str], version: VersionRow | None) -> RunReport:
+def _report(row: RunRow, said: Sequence[Said], version: VersionRow | None) -> RunReport:
     return RunReport(
         run=row.id,
         voice=row.voice,
@@ -246,7 +246,7 @@ def _report(row: RunRow, log: Sequence[str], version: VersionRow | None) -> RunR
         of=row.steps,
         loss=row.loss,
         seconds_left=row.seconds_left,
-        log=tuple(log),
+        said=tuple(said),
         error=row.error,
         version=version.number if version else None,
         verdict=version.verdict if version else row.verdict,

@@ -91,7 +91,9 @@ class Submissions:
             self._session.flush()
         return self._submission(row)
 
-    def decide(self, ids: Sequence[int], status: SubmissionStatus, *, by: str, now: datetime) -> list[Submission]:
+    def decide(
+        self, ids: Sequence[int], status: SubmissionStatus, *, by: str, reason: str | None = None, now: datetime
+    ) -> list[Submission]:
         """Approve or reject; what its author has withdrawn stays withdrawn. Raises UnknownSubmission."""
         known = {row.id: row for row in self._session.scalars(select(SubmissionRow).where(SubmissionRow.id.in_(ids)))}
         for id in ids:
@@ -100,7 +102,7 @@ class Submissions:
         rows = [known[id] for id in ids]
         for row in rows:
             if row.status != SubmissionStatus.WITHDRAWN:
-                row.status, row.decided, row.decided_by = status, now, by
+                row.status, row.decided, row.decided_by, row.reason = status, now, by, reason
         self._session.flush()
         return self._submissions(rows)
 
@@ -120,10 +122,10 @@ class Submissions:
             rows = rows.where(SubmissionRow.voice == voice)
         return self._submissions(self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit)).all())
 
-    def waiting(self) -> int:
-        """How many wait for a moderator."""
-        rows = select(func.count()).select_from(SubmissionRow)
-        return self._session.scalar(rows.where(SubmissionRow.status == SubmissionStatus.WAITING)) or 0
+    def count(self, status: SubmissionStatus = SubmissionStatus.WAITING, *, up_to: int | None = None) -> int:
+        """How many there are of a status (default: that wait for a moderator); *up_to*: with ids up to that."""
+        rows = select(func.count()).select_from(SubmissionRow).where(SubmissionRow.status == status)
+        return self._session.scalar(rows if up_to is None else rows.where(SubmissionRow.id <= up_to)) or 0
 
     def of_visitor(self, visitor: str) -> list[Submission]:
         """What a visitor taught, newest first."""
@@ -170,4 +172,5 @@ def _submission(row: SubmissionRow, taught_in: Sequence[int]) -> Submission:
         decided=row.decided,
         taught_in=tuple(taught_in),
         flags=tuple(row.flags),
+        reason=row.reason,
     )

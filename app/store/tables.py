@@ -337,6 +337,8 @@ class SubmissionRow(Base):
     created: Mapped[datetime]
     decided: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(60))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    """Why it was declined: a `Decline`, or the moderator's own words."""
 
 
 class SketchRow(Base):
@@ -361,6 +363,8 @@ class PieceRow(Base):
     created: Mapped[datetime]
     decided: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(60))
+    reason: Mapped[str | None] = mapped_column(String(200))
+    """Why it was declined: a `Decline`, or the moderator's own words."""
 
 
 class PieceLineRow(Base):

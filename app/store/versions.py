@@ -5,15 +5,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import case, exists, func, select, update
+from sqlalchemy import ColumnElement, case, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from app.domain.errors import UnknownVersion, UnknownVoice
+from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
 from app.domain.lesson import LessonItem
 from app.domain.rollback import Move
 from app.domain.trial import VISIT, TrialEnd, TrialState
 from app.domain.verdict import Verdict
-from app.domain.version import Version, VersionReport, VersionStatus, wilson
+from app.domain.version import LetIn, Reception, Version, VersionReport, VersionStatus, wilson
 from app.store.poems import is_told
 from app.store.tables import (
     TICK_OF_IMPRESSION,
@@ -171,7 +171,8 @@ class Versions:
         )
         owner.champion_id = row.id
         trial = update(TrialRow).where(TrialRow.voice == voice, TrialRow.state == TrialState.RUNNING)
-        over = {"state": TrialState.STOPPED, "reason": TrialEnd.CHAMPION_CHANGED, "ended": now}
+        ended = case((TrialRow.challenger_id == row.id, TrialEnd.PROMOTED), else_=TrialEnd.CHAMPION_CHANGED)
+        over = {"state": TrialState.STOPPED, "reason": ended, "ended": now}
         self._session.execute(trial.values(**over).execution_options(synchronize_session=False))
         self._session.flush()
 
@@ -230,6 +231,14 @@ class Versions:
         )
         return {number: samples for number, samples in rows if samples}
 
+    def lesson_of(self, poem: str) -> Mapping[str, object]:
+        """What the version that wrote a poem was taught. Raises UnknownPoem."""
+        wrote = select(VersionRow.lesson).join(PoemRow, PoemRow.version_id == VersionRow.id).where(PoemRow.id == poem)
+        found: Mapping[str, object] | None = self._session.scalar(wrote)
+        if found is None:
+            raise UnknownPoem(poem)
+        return found
+
     def learned_line(self, line: int) -> list[int]:
         """Numbers of the versions whose lesson held this line, oldest first."""
         return list(
@@ -258,7 +267,6 @@ class Versions:
         return row
 
     def _reports(self, rows: Sequence[VersionRow], champion: int | None) -> list[VersionReport]:
-        its_poem = exists().where(LineRow.id == ImpressionRow.line_id, PoemRow.id == LineRow.poem_id)
         read = {
             version: (impressions, ticks or 0)
             for version, impressions, ticks in self._session.execute(
@@ -268,12 +276,49 @@ class Versions:
                     func.sum(case((TickRow.taken_back.is_(False), 1), else_=0)),
                 )
                 .outerjoin(TickRow, TICK_OF_IMPRESSION)
-                .where(ImpressionRow.version_id.in_([row.id for row in rows]), ImpressionRow.counted)
-                .where((ImpressionRow.at <= datetime.now(UTC) - VISIT) | its_poem.where(is_told()))
+                .where(ImpressionRow.version_id.in_([row.id for row in rows]), _counts())
                 .group_by(ImpressionRow.version_id)
             )
         }
-        return [_report(row, *read.get(row.id, (0, 0)), champion=champion) for row in rows]
+        let_in = self._let_in([row.id for row in rows])
+        return [_report(row, *read.get(row.id, (0, 0)), champion, let_in.get(row.id)) for row in rows]
+
+    def receptions(self, voice: str) -> dict[int, Reception]:
+        """How readers took the versions of the voice's present base, by number; those that nobody read are left out."""
+        owner = self._voice(voice)
+        ticked = func.sum(case((TickRow.taken_back.is_(False), 1), else_=0))
+        of_reader = (
+            select(VersionRow.number.label("number"), func.count().label("n"), ticked.label("t"))
+            .select_from(ImpressionRow)
+            .join(VersionRow, VersionRow.id == ImpressionRow.version_id)
+            .outerjoin(TickRow, TICK_OF_IMPRESSION)
+            .where(VersionRow.voice == voice, VersionRow.base == owner.base, _counts())
+            .group_by(VersionRow.number, ImpressionRow.visitor_id)
+            .subquery()
+        )
+        n, t = of_reader.c.n, of_reader.c.t
+        sums = (func.sum(n), func.sum(t), func.sum(n * n), func.sum(n * t), func.sum(t * t))
+        rows = self._session.execute(select(of_reader.c.number, func.count(), *sums).group_by(of_reader.c.number))
+        return {number: Reception(*map(int, figures)) for number, *figures in rows}
+
+    def _let_in(self, ids: Sequence[int]) -> dict[int, LetIn]:
+        """Who had versions serve that have served: readers who preferred one in a trial, else an admin."""
+        served = self._session.execute(
+            select(HistoryRow.version_id, func.max(case((TrialRow.id.is_not(None), 1), else_=0)))
+            .outerjoin(
+                TrialRow,
+                (TrialRow.challenger_id == HistoryRow.version_id) & (TrialRow.state == TrialState.BETTER),
+            )
+            .where(HistoryRow.version_id.in_(ids))
+            .group_by(HistoryRow.version_id)
+        )
+        return {version: "readers" if preferred else "admin" for version, preferred in served}
+
+
+def _counts() -> ColumnElement[bool]:
+    """An ImpressionRow whose reader counts, and of which it is told who wrote the line."""
+    its_poem = exists().where(LineRow.id == ImpressionRow.line_id, PoemRow.id == LineRow.poem_id)
+    return ImpressionRow.counted & ((ImpressionRow.at <= datetime.now(UTC) - VISIT) | its_poem.where(is_told()))
 
 
 def _numbers(metrics: Mapping[str, float]) -> dict[str, float]:
@@ -296,7 +341,8 @@ def _version(row: VersionRow, champion: int | None) -> Version:
     )
 
 
-def _report(row: VersionRow, impressions: int, ticks: int, *, champion: int | None) -> VersionReport:
+def _report(row: VersionRow, impressions: int, ticks: int, champion: int | None, let_in: LetIn | None) -> VersionReport:
+    verdict = Verdict.from_dict(row.verdict) if row.verdict else None
     return VersionReport(
         id=row.id,
         number=row.number,
@@ -306,9 +352,10 @@ def _report(row: VersionRow, impressions: int, ticks: int, *, champion: int | No
         folder=row.folder,
         lesson=row.lesson,
         metrics=row.metrics,
-        verdict=Verdict.from_dict(row.verdict) if row.verdict else None,
+        verdict=verdict,
         champion=row.id == champion,
         impressions=impressions,
         ticks=int(ticks),
         tick_rate=wilson(int(ticks), impressions),
+        let_in=let_in if verdict and not verdict.admitted else None,
     )

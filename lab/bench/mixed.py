@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-PAGES = ("", "/poems", "/poems?sort=loved", "/versions", "/anthology")
+PAGES = ("", "/poems", "/versions", "/anthology", "/anthology?since=week")
 """What a browser looks at, below its voice."""
 LONGEST_PAUSE = 2.0
 """Seconds that a reader stays with what he has got, at most."""

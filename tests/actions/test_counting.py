@@ -12,7 +12,6 @@ from app.domain.trial import TrialState
 from app.domain.version import VersionReport, VersionStatus
 from app.domain.visitor import READERS_PER_ADDRESS, Visitor
 from app.store.loved import Loved
-from app.store.poems import Poems
 from app.store.trials import Trials
 from app.store.versions import Versions
 from tests.support.world import World
@@ -62,10 +61,10 @@ class Site:
         """Of lines and poems that are best loved: how many readers."""
         with self.world.reading() as session:
             loved = Loved(session)
-            told = {f"line {one.line}": one.ticks for one in loved.lines("sibot")}
+            told = {f"line {one.line}": one.readers for one in loved.lines("sibot")}
             told |= {f"poem {one.poem.id}": one.readers for one in loved.poems("sibot", None)}
             told |= {f"best {one.poem.id}": one.readers for one in loved.best("sibot", None)}
-            return told | {f"page {one.id}": 1 for one in Poems(session).page("sibot", sort="loved")[0]}
+            return told | {f"page {one.id}": 1 for one in loved.page("sibot", visitor="")[0]}
 
 
 @pytest.fixture

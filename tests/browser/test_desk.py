@@ -84,7 +84,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
         # without JavaScript the page refreshes itself
         expect(page.get_by_text(re.compile("^끝$"))).to_be_visible(timeout=SOON)
 
-    expect(page.locator("[data-log]")).to_contain_text("1 poems")
+    expect(page.locator("[data-log]")).to_contain_text("시 1편")
     expect(page.get_by_role("heading", name="심사")).to_be_visible()
     page.get_by_role("link", name="활동 기록").click()
     expect(page.get_by_role("listitem").filter(has_text="배움을 시작함")).to_be_visible()

@@ -76,7 +76,7 @@ def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool, size: S
 
 @EVERYWHERE
 def test_what_readers_love_is_found(new_page: NewPage, script: bool, size: Size) -> None:
-    """A ticked line stands in the anthology, of this week and ever, and its poem among the five for the contest."""
+    """A ticked line stands among the loved, of this week and ever; pressed there, it is ticked no longer."""
     page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot")
     loved = lines(page)[1]
@@ -90,9 +90,16 @@ def test_what_readers_love_is_found(new_page: NewPage, script: bool, size: Size)
         page.get_by_role("link", name=tab, exact=True).click()
         expect(page.locator(".loved")).to_contain_text(loved)
     assert page.request.get(page.get_by_role("link", name="구독").get_attribute("href") or "").ok
-    page.get_by_role("main").get_by_role("link", name="신춘문예").click()
-
-    expect(page.locator(".leaves")).to_contain_text(loved)
+    shelf = page.locator(".shelf")
+    expect(shelf).to_contain_text(loved)
+    seal = shelf.get_by_role("button", name=loved)
+    expect(seal).to_have_attribute("aria-pressed", "true")
+    seal.click()
+    if script:
+        expect(seal).to_have_attribute("aria-pressed", "false")
+        expect(seal).to_be_focused()
+    else:
+        expect(shelf.get_by_role("button", name=loved)).to_have_count(0)
 
 
 @EVERYWHERE

@@ -24,7 +24,6 @@ VISITORS = (
     "/sibot",
     "/sibot/poems",
     "/sibot/anthology?since=week",
-    "/sibot/spring",
     "/sibot/pieces",
     "/sibot/weave",
     "/sibot/versions",

@@ -134,7 +134,8 @@ def test_the_queue_is_moderated(poembot: Shell, bot: Bot) -> None:
     assert "token" not in waiting[0]
     assert "눈이 내리는 밤" in poembot("moderate").out
     assert poembot("moderate", "approve", first).status == 0
-    assert poembot("moderate", "reject", second, "--json").json["submissions"][0]["status"] == "rejected"
+    (declined,) = poembot("moderate", "reject", second, "--reason", "rights", "--json").json["submissions"]
+    assert (declined["status"], declined["reason"]) == ("rejected", "rights")
 
     with bot.reads(Submissions) as submissions:
         assert submissions.one(first).status is SubmissionStatus.APPROVED

@@ -41,6 +41,7 @@ def test_a_poems_text_has_one_line_per_row() -> None:
         prime="",
         created=datetime(2026, 11, 24, tzinfo=UTC),
         mine=True,
+        fixed_seed=False,
         lines=(shown(0, "봄비가 온다"), shown(1, "창을 닫는다")),
     )
 

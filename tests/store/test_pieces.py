@@ -130,4 +130,4 @@ def test_the_week_has_the_weeks_ticks(world: World) -> None:
         assert len(loved.lines("sibot")) == 5
         assert [(one.readers, one.lines) for one in loved.poems("sibot", None)] == [(1, 4), (1, 1)]
         assert [(one.readers, one.lines) for one in loved.poems("sibot", None, since=start)] == [(1, 1)]
-        assert [one.rate.mean for one in loved.best("sibot", None) if one.rate] == [0.8, 0.2]
+        assert [one.rate.mean for one in loved.best("sibot", None) if one.rate] == [1.0, 1.0]

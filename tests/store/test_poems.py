@@ -171,21 +171,46 @@ def test_pages_hold_every_poem_once(world: World) -> None:
 
 
 def test_the_best_loved_come_first(world: World) -> None:
-    """By ticks of all readers; a tick taken back is none; what nobody loves is left out."""
+    """By different readers, not by ticks; a tick taken back is none; what nobody loves is left out."""
     version, ann, bob = world.voice(), world.visitor("ann"), world.visitor("bob")
-    once, twice, never = (world.poem(ann, version) for _ in range(3))
+    by_one, by_two, never = (world.poem(ann, version) for _ in range(3))
+    given = [(ann, by_one, slot) for slot in range(5)] + [(ann, by_two, 0), (bob, by_two, 0), (ann, never, 0)]
     with world.transaction() as session:
-        ticks = Ticks(session)
-        Poems(session).show(twice, bob, counted=True, now=world.clock.now)
-        for who, poem in ((ann, once), (ann, twice), (bob, twice), (ann, never)):
-            line = Poems(session).one(poem, who).lines[0].id
-            ticks.set(line, who, on=True, address="", now=world.clock.now)
+        Poems(session).show(by_two, bob, counted=True, now=world.clock.now)
+        for who, poem, slot in given:
+            line = Poems(session).one(poem, who).lines[slot].id
+            Ticks(session).set(line, who, on=True, address="", now=world.clock.now)
             if poem == never:
-                ticks.set(line, who, on=False, address="", now=world.clock.now)
+                Ticks(session).set(line, who, on=False, address="", now=world.clock.now)
 
     with world.reading() as session:
-        loved, _ = Poems(session).page("sibot", sort="loved", cursor=None)
-    assert [poem.id for poem in loved] == [twice, once]
+        loved = Loved(session)
+        assert [poem.id for poem in loved.page("sibot", visitor=ann)[0]] == [by_two, by_one]
+        assert [(one.readers, one.lines, one.shown) for one in loved.poems("sibot", ann)] == [(2, 1, 2), (1, 5, 1)]
+        assert loved.page("sibot", visitor=ann, limit=1)[1] == "1"
+        assert loved.page("sibot", visitor=ann, version=9) == ([], None)
+        first = loved.lines("sibot", bob)[0]
+        assert (first.line, first.readers, first.ticked) == (world.lines(by_two)[0], 2, True)
+        assert loved.marks([Poems(session).one(by_two, bob)]) == {first.line: 2}
+
+
+def test_drafts_of_a_poem_count_once(world: World) -> None:
+    """Who keeps lines and has the others rewritten makes no second poem: the most loved draft stands for all."""
+    version, ann, bob = world.voice(), world.visitor("ann"), world.visitor("bob")
+    first = world.poem(ann, version)
+    kept = world.lines(first)[0]
+    second = world.poem(ann, version, quoted={0: kept})
+    third = world.poem(ann, version, quoted={0: kept, 1: world.lines(second)[1]})
+    with world.transaction() as session:
+        Poems(session).show(second, bob, counted=True, now=world.clock.now)
+        for who, line in ((ann, kept), (bob, world.lines(second)[2])):
+            Ticks(session).set(line, who, on=True, address="", now=world.clock.now)
+
+    with world.reading() as session:
+        ranked = Loved(session).poems("sibot", None)
+        assert [(one.poem.id, one.readers, one.lines) for one in ranked] == [(second, 2, 2)]
+        assert [one.poem.id for one in Loved(session).best("sibot", None)] == [second]
+        assert third in [poem.id for poem in Poems(session).page("sibot")[0]]
 
 
 def test_what_holds_a_humans_words_is_found_by_its_address_alone(world: World) -> None:
@@ -203,7 +228,7 @@ def test_what_holds_a_humans_words_is_found_by_its_address_alone(world: World) -
     with world.reading() as session:
         poems, loved, pieces = Poems(session), Loved(session), Pieces(session)
         assert [poem.id for poem in poems.page("sibot")[0]] == [clean]
-        assert [poem.id for poem in poems.page("sibot", sort="loved")[0]] == [clean]
+        assert [poem.id for poem in loved.page("sibot", visitor=ann)[0]] == [clean]
         assert [line.poem for line in loved.lines("sibot")] == [clean]
         assert [one.poem.id for one in loved.poems("sibot", None)] == [clean]
         assert [one.poem.id for one in loved.best("sibot", None)] == [clean]

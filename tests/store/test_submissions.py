@@ -162,7 +162,7 @@ def test_the_queue_is_read_from_its_front(world: World) -> None:
         assert [s.id for s in queue(voice="bard")] == [other]
         assert [s.id for s in queue(APPROVED)] == [ids[1]]
         assert [s.id for s in queue(None, limit=2, after_id=ids[0])] == [ids[1], ids[2]]
-        assert Submissions(session).waiting() == 4
+        assert Submissions(session).count() == 4
 
 
 def test_deciding_an_unknown_one_decides_none(world: World) -> None:

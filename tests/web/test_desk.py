@@ -1,14 +1,21 @@
 """The desk, by hand and by program: what an admin does, and that it is written down."""
 
+import html
+import re
+from datetime import timedelta
+
 import httpx
 import pytest
 
 from app.bootstrap import Bot, now
-from app.domain.run import Phase, RunState
+from app.domain.run import Cause, Phase, RunState
+from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
 from app.store.admins import Admins
 from app.store.audit import Audit
 from app.store.runs import Runs
+from app.store.submissions import Submissions
+from app.store.versions import Versions
 from tests.support import versions
 from tests.support.bots import NotedQueue
 from tests.web.conftest import PASSWORD, NewClient
@@ -137,6 +144,111 @@ def test_a_bulk_decision_can_be_undone(keeper: Reader, reader: Reader, bot: Bot)
     assert keeper.open("/desk/submissions?undo=waiting:0,x,99999999999").status_code == 200
 
 
+def test_the_author_reads_why_it_was_declined(keeper: Reader, reader: Reader, client: httpx.Client) -> None:
+    """A usual reason in his language, or the moderator's own words; put back, it is gone; the log has it too."""
+    teach = form(reader.open("/sibot"), "/submissions")
+    sheets = [str(reader.send(teach, text=f"{POEM} {n}", consent="yes").url.path) for n in "가나"]
+    queue = keeper.open("/desk/submissions")
+    first, second = [one for one in forms(queue) if one.action.endswith("/decide") and not one.boxes]
+    assert "1–2" in queue.text
+    assert "2 / 2" in queue.text
+
+    keeper.send(first, status="rejected", reason="rights")
+    keeper.send(second, status="rejected", reason="rights", words="같은 시를 이미 읽었어요")
+
+    assert "지은이의 허락이 있어야" in reader.open(sheets[0]).text
+    assert "author's permission" in reader.client.get(sheets[0], headers={"accept-language": "en"}).text
+    assert "같은 시를 이미 읽었어요" in reader.open(sheets[1]).text
+    assert "지은이의 허락이 있어야" in keeper.open("/desk/audit").text
+    assert keeper.open("/desk/submissions?status=rejected&every=1").text.count(" checked>") == 2
+    back = next(one for one in forms(keeper.open("/desk/submissions?status=rejected")) if one.boxes)
+    keeper.send(back, ids=[value for name, value in back.boxes if name == "ids"], status="approved")
+    assert "지은이의 허락이 있어야" not in reader.open(sheets[0]).text
+
+
+def test_the_queue_is_read_page_by_page(keeper: Reader, reader: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each poem has its place among all, and the next page goes on where this one ends."""
+    queue = Submissions.queue
+    monkeypatch.setattr(Submissions, "queue", lambda *given, **named: queue(*given, **{"limit": 2} | named))
+    teach = form(reader.open("/sibot"), "/submissions")
+    for n in "가나다":
+        reader.send(teach, text=f"{POEM} {n}", consent="yes")
+
+    page = keeper.open("/desk/submissions").text
+    following = re.search(r'rel="next" href="([^"]+)"', page)
+    assert following is not None
+    last = keeper.open(f"/desk/submissions{html.unescape(following[1])}").text
+
+    assert ("3편 가운데 1–2" in page, "3편 가운데 3–3" in last, 'rel="next"' in last) == (True, True, False)
+    assert f"{POEM} 다" in last
+
+
+@pytest.fixture
+def learned(bot: Bot) -> int:
+    """A run that ended in version 1, undecided, with what it said; its number."""
+    few = Verdict((), ("too_few_readers",))
+    with bot.transaction() as session:
+        run, _ = Runs(session).start("sibot", Cause.COUNT, now())
+        claim = Runs(session).claim(now(), timedelta(seconds=60))
+        assert claim is not None
+        lines = [f"step {n} of 30: loss {3 - n / 20:.4f}" for n in (10, 20)]
+        for line in (
+            *lines,
+            "writes after 20 steps: 눈이 온다 / 문을 연다",
+            "undecided: too_few_readers",
+            "a new thing",
+        ):
+            Runs(session).log(run, line, now())
+        Runs(session).end(claim, RunState.UNDECIDED, now=now())
+        store = Versions(session)
+        store.measured(store.champion("sibot").id, {}, [["봄비가 온다"], ["별만 있다"]])
+        store.add(
+            "sibot",
+            folder="sibot/made",
+            status=VersionStatus.UNDECIDED,
+            lesson=versions.LESSON,
+            metrics={},
+            verdict=few,
+            run=run,
+            now=now(),
+            samples=[["눈이 내린다"], ["달만 있다"]],
+        )
+    return run
+
+
+def test_a_verdict_shows_what_it_is_about(keeper: Reader, bot: Bot, learned: int) -> None:
+    """On the page of the run and on the first: both versions' poems, and the button that decides."""
+    page = keeper.open(f"/desk/runs/{learned}")
+    for told in (
+        "봄비가 온다",
+        "눈이 내린다",
+        "심사에서 가려지지 않았습니다.",
+        "a new thing",
+        "문을 연다",
+        "이제 할 일",
+    ):
+        assert told in page.text
+    assert "별만 있다" in keeper.open(f"/desk/runs/{learned}?seed=1").text
+    assert "step 10 of 30" not in page.text
+    assert ">20단계<" in keeper.open(f"/desk/runs/{learned}/loss.svg").text
+    overview = keeper.open("/desk").text
+    assert "봄비가 온다" in overview
+    assert "눈이 내린다" in overview
+
+    keeper.send(form(page, "/desk/sibot/promote"))
+    assert bot.champions()[0].number == 1
+    assert "이 판이 지금 씁니다" in keeper.open(f"/desk/runs/{learned}").text
+
+
+def test_the_desk_says_when_it_learns_next(keeper: Reader, bot: Bot) -> None:
+    """How much is new, and what is still missing, by the settings of the site."""
+    shown = keeper.open("/desk").text
+
+    assert "0개가 새로 모였습니다" in shown
+    settings = bot.settings
+    assert (settings.retrain_after == 0 and settings.retrain_every == 0) == ("저절로 배우지 않게" in shown)
+
+
 def test_versions_are_promoted_and_rolled_back(keeper: Reader, bot: Bot) -> None:
     """By buttons; the history and the audit log say who."""
     versions.add(bot, "good")
@@ -196,8 +308,6 @@ def test_a_run_is_watched_to_its_end(client: httpx.Client, bot: Bot, bearer: dic
 
 
 def _train(bot: Bot) -> None:
-    from datetime import timedelta
-
     with bot.transaction() as session:
         claim = Runs(session).claim(now(), timedelta(seconds=60))
         assert claim is not None
@@ -236,6 +346,8 @@ def test_the_admin_api_moderates(client: httpx.Client, reader: Reader, bearer: d
     call = f"/api/v1/admin/submissions/{waiting[0]['id']}"
     assert client.post(f"{call}/approve", headers=bearer).json()["status"] == "approved"
     assert client.post(f"{call}/reject", headers=bearer).json()["status"] == "rejected"
+    refused = client.post(f"{call}/reject", headers=bearer, json={"reason": "hurtful"}).json()
+    assert (refused["status"], refused["reason"]) == ("rejected", "hurtful")
     assert client.get("/api/v1/admin/submissions?status=waiting", headers=bearer).json() == []
     assert client.post("/api/v1/admin/submissions/999/approve", headers=bearer).status_code == 404
     assert client.get("/api/v1/admin/submissions?status=eaten", headers=bearer).status_code == 422

@@ -3,7 +3,7 @@
 import html
 import re
 
-from tests.web.reader import Reader, forms
+from tests.web.reader import Reader, forms, lines
 
 
 def hello(page_text: str) -> tuple[str, int]:
@@ -26,6 +26,21 @@ def test_the_network_reads_what_one_types(reader: Reader) -> None:
     assert len(shares) == 8
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) <= 100.5
+
+
+def test_the_page_opens_with_a_line_of_its_own(reader: Reader) -> None:
+    """Nobody need type anything: it reads what the version that serves wrote, and the box stays empty."""
+    reader.open("/sibot")
+    home = reader.open("/sibot")
+    first = lines(home)[0]
+    assert 'href="/learn?voice=sibot"' in home.text
+
+    page = reader.open("/learn?voice=sibot").text
+
+    shown = re.search(r'<p class="surprise"[^>]*>(.*?)</p>', page, re.DOTALL)
+    assert shown is not None
+    assert html.unescape(re.sub("<[^>]+>", "", shown[1])) == first
+    assert 'value="" data-key="t"' in page
 
 
 def test_any_text_can_be_read(reader: Reader) -> None:

@@ -290,6 +290,7 @@ LIMITED = {
     "POST /api/v1/voices/{voice}/poems": POEMS,
     "POST /api/v1/voices/{voice}/poems as a stream": POEMS,
     "POST /poems/{poem}/ticks": TICKS,
+    "POST /poems/{poem}/tick": TICKS,
     "PUT /api/v1/lines/{line}/tick": TICKS,
     "DELETE /api/v1/lines/{line}/tick": TICKS,
     "POST /{voice}/submissions": SUBMISSIONS,

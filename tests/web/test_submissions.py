@@ -55,7 +55,7 @@ def test_without_consent_nothing_is_taken(reader: Reader, bot: Bot) -> None:
 
     assert answer.status_code == 422
     with bot.reading() as session:
-        assert Submissions(session).waiting() == 0
+        assert Submissions(session).count() == 0
 
 
 def test_the_same_poem_again_is_the_one_there_was(reader: Reader) -> None:

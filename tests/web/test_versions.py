@@ -1,16 +1,21 @@
 """The proof: versions, trials and effects as everybody sees them, and the trial as the admin does."""
 
 from base64 import b64encode
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
 from hashlib import sha256
 from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from app import actions
 from app.actions import submissions
 from app.bootstrap import Bot, now
 from app.domain.lesson import LessonItem
+from app.domain.poem import Wish, Writing, WrittenLine
 from app.domain.submission import SubmissionStatus
 from app.domain.trial import Arm, Evidence
 from app.domain.verdict import Verdict
@@ -18,8 +23,10 @@ from app.domain.version import VersionStatus
 from app.domain.visitor import Visitor
 from app.store.audit import Audit
 from app.store.submissions import Submissions
+from app.store.tables import VersionRow
 from app.store.trials import Trials
 from app.store.versions import Versions
+from app.web.http.signing import Keys
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form
 
@@ -67,10 +74,18 @@ def keeper(new_client: NewClient, admin_name: str) -> Reader:
 
 
 def test_everybody_sees_the_trial_and_the_poems_side_by_side(reader: Reader, bot: Bot, trial: int) -> None:
-    """Its figures in words and numbers; poems of the same seeds; the rejected ones' reasons too."""
+    """The answer first, then poems of one seed, then figures in words and numbers; the rejected ones' reasons too."""
     a_version(bot, verdict=Verdict(("copies",)))
 
     page = reader.open("/sibot/versions").text
+
+    first = ("아직 모릅니다: 새로 배운 판을 읽은 독자가 없습니다.", "판 1이 쓰던 판과 겨루고", "봄비가 온다", "<table>")
+    places = [page.index(told) for told in first]
+    assert places == sorted(places)
+    assert "별만 있다" not in page
+    again = reader.open("/sibot/versions?seed=1").text
+    assert "별만 있다" in again
+    assert "달만 있다" in again
 
     for told in (
         "겨루는 중",
@@ -127,6 +142,9 @@ def test_the_desk_shows_it_live_and_can_end_it(keeper: Reader, bot: Bot, trial: 
     assert " style=" not in chart.text
     assert 'viewBox="0 0 380 300"' in keeper.open("/desk/sibot/trial.svg?narrow=1").text
     assert "정말 그만두기" in page.text
+    assert "겨루기가 결론 없이 끝나고" in page.text
+    assert "봄비가 온다" in page.text
+    assert "눈이 온다" in page.text
     ending = form(page, "/trial/stop")
     assert "관리자가 그만두게 했습니다" in keeper.send(ending).text
     keeper.send(ending)
@@ -156,7 +174,55 @@ def test_the_admin_may_choose_an_undecided_version(client: httpx.Client, bearer:
     answer = client.post("/api/v1/admin/voices/sibot/promote", headers=bearer, json={"version": 1})
 
     assert answer.json() == {"champion": 1}
-    assert client.get("/api/v1/voices/sibot/trials").json()[0]["reason"] == "champion_changed"
+    assert client.get("/api/v1/voices/sibot/trials").json()[0]["reason"] == "promoted"
+
+
+def test_a_version_that_was_pushed_through_says_so_for_ever(
+    reader: Reader, client: httpx.Client, bearer: dict[str, str], bot: Bot
+) -> None:
+    """While it serves, when another does, and when its folder is gone: what the gate said is not rounded up."""
+    version, _ = a_version(bot, verdict=Verdict(("copies",)))
+    asked = {"version": 1, "override": True, "reason": "the quotations are wanted"}
+    assert client.post("/api/v1/admin/voices/sibot/promote", headers=bearer, json=asked).is_success
+
+    told = "통과하지 않았지만 관리자가 쓰게 했습니다."
+    serves = reader.open("/sibot/versions").text
+    assert "지금 쓰는 판 1은 심사를 통과하지 못했습니다. 그래도 관리자가 쓰기로 했습니다." in serves
+    assert told in serves
+    client.post("/api/v1/admin/voices/sibot/rollback", headers=bearer)
+    with bot.transaction() as session:
+        session.execute(update(VersionRow).where(VersionRow.id == version).values(status=VersionStatus.PRUNED))
+    after = reader.open("/sibot/versions").text
+    assert told in after
+    assert "통과하지 못함" in after
+    assert "관리자가 정해서" in after
+
+
+def test_a_page_speaks_of_the_version_that_wrote_its_poem(reader: Reader, bot: Bot, trial: int) -> None:
+    """In a trial that is not always the champion: title, label and foot name one version, or none while untold."""
+    reader.open("/sibot")
+    mine = Keys(bot.settings.secret()).read_visitor(reader.client.cookies["visitor"])
+    assert mine is not None
+    line = WrittenLine(slot=0, text="눈이 온다", logprob=-9.0, chance=1.0)
+    written = Writing("sibot", _id(bot, 1), 7, 0.8, (line,), trial=trial)
+    pages = []
+    for hours in (0, 2):
+        then = replace(bot, clock=partial(_ago, hours))
+        poem = actions.poems.store(then, Wish(), written, by=Visitor(mine, returned=True, address=""))
+        pages.append(reader.open(f"/poems/{poem.id}").text)
+
+    assert ["판 1" in page for page in pages] == [False, True]
+    assert ["겨루는 판" in page for page in pages] == [True, False]
+    assert not any("판 0" in page for page in pages)
+
+
+def _ago(hours: int) -> datetime:
+    return now() - timedelta(hours=hours)
+
+
+def _id(bot: Bot, number: int) -> int:
+    with bot.reads(Versions) as versions:
+        return versions.one("sibot", number).id
 
 
 def test_a_line_tells_what_difference_it_made(reader: Reader, bot: Bot) -> None:

@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections import defaultdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,10 @@ from babel.messages.pofile import read_po
 from app.domain import errors
 from app.domain.life import Life
 from app.domain.run import Cause, Phase, RunState
-from app.domain.submission import SubmissionStatus
+from app.domain.submission import Decline, SubmissionStatus
 from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
+from app.web.desk.runs import SENTENCES, LogLine
 from app.web.http.errors import CODES, FormExpired
 from app.web.http.page import TEMPLATES, Pages
 from app.web.http.rate_limits import Limited
@@ -117,6 +120,7 @@ def test_every_refusal_has_its_sentence(code: str) -> None:
         ("submission_status", SubmissionStatus),
         ("version_status", VersionStatus),
         ("gate_reason", GATE),
+        ("decline_reason", Decline),
     ],
 )
 def test_every_state_has_its_name(macro: str, words: tuple[str, ...]) -> None:
@@ -124,6 +128,16 @@ def test_every_state_has_its_name(macro: str, words: tuple[str, ...]) -> None:
     source = f'{{% from "partials/words.html" import {macro} with context %}}{{{{ {macro}(word) }}}}'
     for word in words:
         assert HANGUL.search(said(source, word=word)), word
+
+
+def test_every_line_of_the_log_has_its_sentence() -> None:
+    """What the worker writes into a run's log is read in the page's language; what has no sentence, as it stands."""
+    source = '{% from "partials/words.html" import run_said with context %}{{ run_said(one) }}'
+    moment = datetime(2026, 11, 24, tzinfo=UTC)
+    facts: dict[str, str] = defaultdict(lambda: "1")
+    for kind in SENTENCES.keys() - {"step", "writes"}:  # drawn as a curve, and shown as poems
+        assert HANGUL.search(said(source, one=LogLine(moment, "plain", kind, facts))), kind
+    assert "plain" in said(source, one=LogLine(moment, "plain", "", {}))
 
 
 @pytest.mark.parametrize("state", list(Life))

@@ -26,6 +26,7 @@ from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
+from app.web.desk.runs import log_line, losses
 from models import checkpoint
 from tests.support.deployment import until
 from tests.support.world import World
@@ -182,6 +183,10 @@ def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot) -> None:
     assert (made.lesson["visitors"], made.lesson["ticks"]) == (22, 66)
     assert "liking" in made.metrics
     assert any(line.split(" ", 1)[1].startswith("liking of 8 held-out readers") for line in ended.log)
+    told = [log_line(one) for one in ended.said]
+    assert [one.text for one in told if not one.kind] == []
+    assert {"lesson", "step", "writes", "taught", "base", "candidate", "liking"} <= {one.kind for one in told}
+    assert len(losses(told)) == len([one for one in told if one.kind == "step"]) > 1
 
 
 def test_whom_the_champion_was_taught_is_not_asked(bot: Bot) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
@@ -16,7 +16,17 @@ from app.store.submissions import Submissions
 from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web.api.openapi import problems, unsafe_problems
-from app.web.api.schemas import ChampionOut, HistoryOut, Promotion, RunOut, RunStarted, SubmissionOut, TrialOut, run_out
+from app.web.api.schemas import (
+    ChampionOut,
+    HistoryOut,
+    Promotion,
+    Refusal,
+    RunOut,
+    RunStarted,
+    SubmissionOut,
+    TrialOut,
+    run_out,
+)
 from app.web.http.admins import Admin, must_be_admin
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
@@ -128,10 +138,14 @@ def approve(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOu
     return SubmissionOut.of(actions.submissions.decide(bot, [submission], SubmissionStatus.APPROVED, by=admin)[0])
 
 
-@router.post("/submissions/{submission}/reject", responses=unsafe_problems(401, 404))
-def reject(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
+@router.post("/submissions/{submission}/reject", responses=unsafe_problems(401, 404, 422))
+def reject(
+    submission: SubmissionId, admin: Admin, bot: BotDep, body: Annotated[Refusal | None, Body()] = None
+) -> SubmissionOut:
     """Keep it from the lesson."""
-    return SubmissionOut.of(actions.submissions.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin)[0])
+    reason = body.reason if body else ""
+    decided = actions.submissions.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin, reason=reason)
+    return SubmissionOut.of(decided[0])
 
 
 def _progress(report: RunReport) -> ServerSentEvent:

@@ -8,6 +8,7 @@ from app import actions
 from app.bootstrap import Bot
 from app.domain.poem import Wish
 from app.domain.visitor import Visitor
+from app.store.loved import Loved
 from app.store.poems import Poems
 from app.store.submissions import Submissions
 from app.store.trials import Trials
@@ -84,9 +85,10 @@ def browse(
     version: Annotated[int | None, Query(ge=0, le=LARGEST_NUMBER)] = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> PoemsOut:
-    """Poems that readers were shown."""
+    """Poems that readers were shown: the newest, or those of which most readers ticked a line."""
     Voices(session).one(voice)
-    found, following = Poems(session).page(voice, sort=sort, version=version, cursor=cursor, visitor=visitor.id)
+    ranking = Loved(session) if sort == "loved" else Poems(session)
+    found, following = ranking.page(voice, version=version, cursor=cursor, visitor=visitor.id)
     return PoemsOut(poems=[PoemOut.of(poem) for poem in found], next=following)
 
 

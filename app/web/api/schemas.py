@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
 from app.domain.run import RunReport, RunState
-from app.domain.submission import SHORTEST, Submission, SubmissionStatus
+from app.domain.submission import LONGEST_REASON, SHORTEST, Decline, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
 from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport, wilson
 from app.store.versions import HistoryEntry
@@ -195,6 +195,7 @@ class SubmissionOut(Out):
     text: str
     title: str | None
     author: str | None
+    reason: str | None = Field(description="Why it was declined: a code, or the moderator's words.")
 
     @classmethod
     def of(cls, given: Submission) -> "SubmissionOut":
@@ -211,6 +212,7 @@ class SubmissionOut(Out):
             text=given.text,
             title=given.title,
             author=given.author,
+            reason=given.reason,
         )
 
 
@@ -325,6 +327,14 @@ class ChampionOut(Out):
     """Which version serves now."""
 
     champion: int
+
+
+class Refusal(In):
+    """Why a submission is declined."""
+
+    reason: Annotated[Text, Field(max_length=LONGEST_REASON)] = Field(
+        default="", description=f"For its author to read: {', '.join(Decline)}, or words of your own."
+    )
 
 
 class HistoryOut(Out):

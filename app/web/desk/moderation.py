@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.domain.errors import Unfit
-from app.domain.submission import SubmissionStatus
+from app.domain.submission import Decline, SubmissionStatus
 from app.store.pieces import Pieces
 from app.store.submissions import Submissions
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
@@ -18,14 +18,19 @@ DECISIONS = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED, SubmissionStat
 
 
 @router.get("/submissions", dependencies=ONLY_ADMINS)
-def submissions(request: Request, bot: BotDep, status: str = "waiting", undo: str = "") -> HTMLResponse:
-    """The queue; *undo* names those that were just decided, and where they were: `waiting:3,7`."""
+def submissions(
+    *, request: Request, bot: BotDep, status: str = "waiting", undo: str = "", after: str = "", every: str = ""
+) -> HTMLResponse:
+    """The queue, from *after* one; *undo*: those just decided, and where they were: `waiting:3,7`; *every*: picked."""
     wanted = next((known for known in SubmissionStatus if known == status), SubmissionStatus.WAITING)
     was, _, decided = undo.partition(":")
     back = [id for id in decided.split(",") if is_id(id)] if was in DECISIONS else []
     with bot.reading() as session:
-        found, woven = Submissions(session).queue(wanted), Pieces(session).queue(wanted)
-    context = {"submissions": found, "pieces": woven, "status": wanted, "back": back, "was": was}
+        store, start = Submissions(session), int(after) if is_id(after) else 0
+        found, woven = store.queue(wanted, after_id=start), Pieces(session).queue(wanted)
+        before, total = store.count(wanted, up_to=start), store.count(wanted)
+    context: dict[str, object] = {"submissions": found, "pieces": woven, "status": wanted, "back": back, "was": was}
+    context |= {"before": before, "total": total, "every": bool(every), "after": start, "reasons": list(Decline)}
     return page(request, "desk/submissions.html", headers=NO_STORE, **context)
 
 
@@ -35,7 +40,7 @@ def decide(request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Re
     decision, was, ids = form.text("status"), form.text("was"), form.ids("ids")
     if decision not in DECISIONS:
         raise Unfit("invalid", "a submission is approved or rejected, or waits")
-    actions.submissions.decide(bot, ids, SubmissionStatus(decision), by=admin)
+    actions.submissions.decide(bot, ids, SubmissionStatus(decision), by=admin, reason=_reason(form))
     set_flash(request, "decided")
     undo = f"&undo={was}:{','.join(map(str, ids))}" if was in DECISIONS and ids else ""
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}{undo}")
@@ -47,6 +52,11 @@ def decide_pieces(request: Request, admin: Admin, form: GenuineForm, bot: BotDep
     decision, was = form.text("status"), form.text("was")
     if decision not in DECISIONS:
         raise Unfit("invalid", "a piece is approved or rejected, or waits")
-    actions.pieces.decide(bot, [form.text("ids")], SubmissionStatus(decision), by=admin)
+    actions.pieces.decide(bot, [form.text("ids")], SubmissionStatus(decision), by=admin, reason=_reason(form))
     set_flash(request, "decided")
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}#pieces")
+
+
+def _reason(form: GenuineForm) -> str:
+    """Why it is declined: the moderator's own words, else the reason he chose."""
+    return form.text("words").strip() or form.text("reason")

@@ -19,6 +19,7 @@ from app.web.http.deps import LARGEST_NUMBER, BotDep, Slug
 from app.web.http.forms import GenuineForm
 from app.web.http.page import page, see_other, set_flash
 from app.web.readers import charts
+from app.web.readers.versions import side_by_side
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
 LONGEST_REASON = 500
@@ -60,9 +61,11 @@ def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot
 
 
 @router.get("/{voice}/trial", dependencies=ONLY_ADMINS)
-def trial(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
-    """The newest trial of a voice, live."""
+def trial(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
+    """The newest trial of a voice, live: what each of the two writes, and what can be done now."""
     rules, newest = bot.settings.trial_rules, _newest(bot, voice)
+    with bot.reads(Versions) as versions:
+        samples, known = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
     return page(
         request,
         "desk/trial.html",
@@ -71,6 +74,8 @@ def trial(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
         rules=rules,
         rates=_rates(newest) if newest else (),
         goal=_goal(newest, rules) if newest else 0,
+        challenger=known.get(newest.challenger) if newest else None,
+        beside=side_by_side(samples, {newest.champion, newest.challenger} if newest else (), seed),
     )
 
 

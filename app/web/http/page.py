@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from datetime import date as Date
 from pathlib import Path
 from typing import Any, cast
@@ -75,13 +75,24 @@ class Frame:
         return found
 
 
+def zone_of(lang: str) -> tzinfo:
+    """The zone of all times on a page: Korea's on Korean pages, UTC on others."""
+    return KOREA if lang == "ko" else UTC
+
+
+def midnight(request: Request) -> datetime:
+    """When today began, in the zone of this page."""
+    return datetime.now(zone_of(language_of(request))).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 @pass_context
 def moment(context: Context, at: datetime) -> Markup:
-    """A date and a time: Korea's on Korean pages, UTC on others."""
+    """A date and a time, in the page's zone."""
+    here = at.astimezone(zone_of(context.get("lang", "")))
     if context.get("lang") == "ko":
-        shown = format_datetime(at.astimezone(KOREA), "yyyy년 M월 d일 HH:mm", locale="ko")
+        shown = format_datetime(here, "yyyy년 M월 d일 HH:mm", locale="ko")
     else:
-        shown = format_datetime(at.astimezone(UTC), "d MMM yyyy, HH:mm 'UTC'", locale="en")
+        shown = format_datetime(here, "d MMM yyyy, HH:mm 'UTC'", locale="en")
     return Markup('<time datetime="{}">{}</time>').format(at.isoformat(timespec="seconds"), shown)
 
 
@@ -263,6 +274,12 @@ def _flash(request: Request) -> str | None:
         return None
     set_cookie(request, FLASH, "", life=0)
     return code if _FLASH.fullmatch(code) else None
+
+
+def local_path(path: str) -> str:
+    """*path* if it is one of ours, else the first page: nobody is sent elsewhere."""
+    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 500
+    return path if ours else "/"
 
 
 def see_other(path: str) -> RedirectResponse:

@@ -1,9 +1,9 @@
-"""시집: what readers love, this week and ever, as a page and as a feed; and what the bot would submit in spring."""
+"""사랑받은 시: what readers love, this week and ever, with the best five on top, as a page and as a feed."""
 
 from datetime import timedelta
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app.bootstrap import now
 from app.store.loved import Loved
@@ -13,17 +13,35 @@ from app.web.http.page import feed, page
 
 router = APIRouter(include_in_schema=False)
 WEEK = timedelta(days=7)
+MOST = 20
+"""Poems on the page."""
+SUBMITTED = 2
+"""From February on, what is sent to the newspapers is for the next year's contest."""
 
 
 @router.get("/{voice}/anthology")
 def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, since: str = "ever") -> HTMLResponse:
-    """The best-loved lines and poems: of the last seven days, or ever."""
-    start = now() - WEEK if since == "week" else None
+    """The best five, for the spring contest; then the poems and lines that most readers ticked, lately or ever."""
+    moment = now()
+    week = since == "week"
+    start = moment - WEEK if week else None
     with bot.reading() as session:
         Voices(session).one(voice)
         loved = Loved(session)
-        lines, poems = loved.lines(voice, since=start), loved.poems(voice, visitor.id, since=start)
-    return page(request, "anthology.html", lines=lines, poems=poems, week=start is not None)
+        best, lines = loved.best(voice, visitor.id), loved.lines(voice, visitor.id, since=start)
+        poems = loved.poems(voice, visitor.id, since=start, limit=MOST)
+        marks = loved.marks([one.poem for one in (*best, *poems)])
+    on_top = set() if week else {one.poem.id for one in best}
+    return page(
+        request,
+        "anthology.html",
+        best=best,
+        year=moment.year + (moment.month >= SUBMITTED),
+        poems=[one for one in poems if one.poem.id not in on_top],
+        lines=lines,
+        loved=marks,
+        week=week,
+    )
 
 
 @router.get("/{voice}/anthology.atom")
@@ -37,10 +55,6 @@ def atom(voice: Slug, request: Request, bot: BotDep) -> Response:
 
 
 @router.get("/{voice}/spring")
-def spring(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
-    """신춘문예: the five poems it would send in today."""
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        best = Loved(session).best(voice, visitor.id)
-    moment = now()
-    return page(request, "spring.html", best=best, year=moment.year + (moment.month >= 2))
+def spring(voice: Slug) -> Response:
+    """Where the best five stood before."""
+    return RedirectResponse(f"/{voice}/anthology#best", 301)

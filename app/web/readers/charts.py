@@ -124,6 +124,26 @@ def evidence(
     )
 
 
+def loss(
+    request: Request, points: Sequence[tuple[int, float]], *, narrow: bool, headers: Mapping[str, str]
+) -> Response:
+    """The loss of a training by step, from zero up."""
+    size = NARROW if narrow else WIDE
+    highest = max((each for _, each in points), default=1.0) or 1.0
+    plot = Plot(size, 0.0, highest, under=40)
+    last = max((step for step, _ in points), default=1) or 1
+    pixels = [(round(LEFT + plot.width * step / last, 1), plot.y(each)) for step, each in points]
+    return _drawn(
+        request,
+        "charts/loss.svg",
+        plot,
+        [(plot.y(highest * share), f"{highest * share:.2f}") for share in (0, 0.25, 0.5, 0.75, 1)],
+        headers,
+        path="M" + "L".join(f"{x} {y}" for x, y in pixels) if pixels else "",
+        last=last,
+    )
+
+
 def _drawn(
     request: Request,
     template: str,

@@ -7,7 +7,7 @@ from app.store.voices import Voices
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.forms import GenuineForm
 from app.web.http.language import COOKIE, LANGS, SOURCE, voice_for
-from app.web.http.page import Pages, page, see_other
+from app.web.http.page import Pages, local_path, page, see_other
 from app.web.http.visitors import set_cookie
 from app.web.readers.poem_page import voice_page
 
@@ -68,9 +68,3 @@ def speak(request: Request, form: GenuineForm) -> Response:
     if form.text("lang") in LANGS:
         set_cookie(request, COOKIE, form.text("lang"))
     return see_other(local_path(form.text("next")))
-
-
-def local_path(path: str) -> str:
-    """*path* if it is one of ours, else the first page: nobody is sent elsewhere."""
-    ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 500
-    return path if ours else "/"

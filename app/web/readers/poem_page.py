@@ -1,6 +1,6 @@
 """The page with a poem on it, which is also where a form with a mistake comes back to."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from fastapi import Request
@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import PoemBotError
-from app.domain.poem import boldness
+from app.domain.poem import Poem, boldness
+from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.store.learned import Learnings
 from app.store.poems import Poems
+from app.store.versions import Versions
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.language import VOICE_COOKIE
 from app.web.http.page import Draft, frame_of, page
@@ -76,7 +78,7 @@ def _render(
         headers=headers,
         poem=shown.poem,
         voice=voice,
-        last_lesson=voice.lesson,
+        lesson=_lesson(request, shown.poem, voice),
         learned=shown.learned,
         home=home,
         day=shown.day,
@@ -86,6 +88,15 @@ def _render(
         **_life(request, shown, visitor_of(request), home=home),
         **told,
     )
+
+
+def _lesson(request: Request, poem: Poem, voice: VoiceReport) -> Mapping[str, object]:
+    """What the version that wrote the poem was taught; in a trial that is not always the champion, and not told."""
+    if poem.version in (voice.champion, None):
+        return voice.lesson
+    bot: Bot = request.app.state.bot
+    with bot.reads(Versions) as versions:
+        return versions.lesson_of(poem.id)
 
 
 def _life(request: Request, shown: ShownPoem, visitor: Visitor, *, home: bool) -> dict[str, object]:

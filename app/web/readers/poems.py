@@ -3,18 +3,19 @@
 from dataclasses import replace
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import Unfit, UnknownLine, UnknownPoem
 from app.domain.poem import LINES, Wish
-from app.store.poems import Poems, Sort
+from app.store.loved import Loved
+from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
 from app.web.http.errors import FormExpired
-from app.web.http.forms import AnyForm, Form
-from app.web.http.page import page, see_other, set_flash
+from app.web.http.forms import AnyForm, Form, GenuineForm
+from app.web.http.page import local_path, page, see_other, set_flash
 from app.web.http.rate_limits import TICKS, Limited, take
 from app.web.readers.poem_page import poem_page, tick_again, voice_page, write_again
 from app.web.readers.writing import compose, show_to, temperature_of
@@ -41,6 +42,16 @@ def tick_lines(poem: PoemId, request: Request, form: AnyForm, bot: BotDep, visit
     actions.ticks.tick_lines(bot, poem, ticked, by=visitor)
     set_flash(request, "ticked")
     return see_other(f"/poems/{poem}")
+
+
+@router.post("/poems/{poem}/tick")
+def tick_line(poem: PoemId, request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Tick a line of a poem met among others, or take the tick back: whoever does has read that poem."""
+    take(request, TICKS, visitor)
+    show_to(request, poem, visitor)
+    for line in form.ids("line")[:1]:
+        actions.ticks.tick(bot, line, by=visitor, on=line not in form.ids("ticked"))
+    return see_other(f"{local_path(form.text('next'))}#poem-{poem}")
 
 
 @router.get("/{voice}")
@@ -71,18 +82,18 @@ def browse(
     sort: str = "new",
     version: str = "",
     cursor: str = "",
-) -> HTMLResponse:
-    """Poems that readers were shown: newest, best-loved, of one version."""
-    order: Sort = "loved" if sort == "loved" else "new"
+) -> Response:
+    """Poems that readers were shown, the newest first: all, or of one version. The loved ones have their own page."""
+    if sort == "loved":
+        return RedirectResponse(f"/{voice}/anthology", 301)
     only = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else None
     with bot.reading() as session:
         Voices(session).one(voice)
-        poems, following = Poems(session).page(
-            voice, sort=order, version=only, cursor=cursor or None, visitor=visitor.id
-        )
-    of_version = "" if only is None else f"&version={only}"
-    onwards = f"?sort={order}{of_version}&cursor={following}" if following else None
-    return page(request, "poems.html", poems=poems, sort=order, version=only, next=onwards)
+        poems, following = Poems(session).page(voice, version=only, cursor=cursor or None, visitor=visitor.id)
+        loved = Loved(session).marks(poems)
+    of_version = "" if only is None else f"version={only}&"
+    onwards = f"?{of_version}cursor={following}" if following else None
+    return page(request, "poems.html", poems=poems, loved=loved, version=only, next=onwards)
 
 
 def _wished(request: Request, form: Form, visitor: VisitorDep) -> tuple[Wish, list[int]]:

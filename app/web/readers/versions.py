@@ -1,9 +1,10 @@
-"""Is it learning? Versions and their figures, trials and their evidence, samples from the same seeds side by side.
+"""자라는 중: is it getting better? The answer, then one seed by several versions, then figures, trials and evidence.
 
 And one version by itself: what it writes where the one before wrote otherwise, what it learned of this reader; and how
 far off the next one is.
 """
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
@@ -11,6 +12,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.domain.errors import UnknownVersion
+from app.domain.version import growth
 from app.store.learned import Learnings
 from app.store.runs import Runs
 from app.store.tastes import Tastes
@@ -25,32 +27,52 @@ from app.web.readers.card import pair
 from app.web.readers.share import CROSS_ORIGIN, shape_of, short
 
 router = APIRouter(include_in_schema=False)
-BESIDE = 4
-"""Versions whose poems of the same seeds stand side by side: the base, and the newest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Poems that several versions wrote of one seed, as readers would get them."""
+
+    poems: tuple[tuple[int, Sequence[str]], ...]
+    """Number of the version, and its lines; fewer than two say nothing."""
+    another: int | None
+    """The next seed."""
+
+
+def side_by_side(samples: Mapping[int, Sequence[Sequence[str]]], numbers: Collection[int], seed: str = "") -> Beside:
+    """What those versions wrote of one seed; versions without samples are left out."""
+    shown = [number for number in sorted(numbers) if samples.get(number)]
+    seeds = min((len(samples[number]) for number in shown), default=0)
+    chosen = int(seed) % seeds if seeds and seed.isascii() and seed.isdigit() and len(seed) < 6 else 0
+    poems = tuple((number, samples[number][chosen]) for number in shown)
+    return Beside(poems, (chosen + 1) % seeds if seeds > 1 else None)
 
 
 @router.get("/{voice}/versions")
-def versions(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
-    """All versions, the rejected too; trials; and the same seeds written by several versions."""
+def versions(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
+    """All versions, the rejected too; trials; and one seed written by several versions."""
     with bot.reading() as session:
         store = Versions(session)
         found, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
+        receptions = store.receptions(voice)
         runs, trials = Runs(session).of_voice(voice), Trials(session).of_voice(voice)
         taste, effect = Tastes(session).newest(voice), Tastes(session).effect(voice)
-    numbers = sorted(samples)
-    beside = numbers if len(numbers) <= BESIDE else [numbers[0], *numbers[1 - BESIDE :]]
-    seeds = min((len(samples[number]) for number in beside), default=0)
+    on_trial = next((one for one in trials if one.state == "running"), None)
+    champion = next((one.number for one in found if one.champion), 0)
+    newest = on_trial.challenger if on_trial else max(samples, default=0)
     return page(
         request,
         "versions.html",
         versions=found,
+        growth=growth(found, receptions),
+        champion=champion,
         history=history,
         runs=runs,
         trials=trials,
+        on_trial=on_trial,
         taste=taste,
         effect=effect,
-        beside=beside,
-        seeds=[[samples[number][seed] for number in beside] for seed in range(seeds)],
+        beside=side_by_side(samples, {0, champion, newest}, seed),
     )
 
 
