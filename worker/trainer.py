@@ -406,16 +406,13 @@ def _passage(text: Text, weight: float) -> Passage:
 #
 # Expert iteration. A few thousand ticks become a taste, and the taste can judge any number of lines: the base writes
 # thousands, and is taught to say more of what is liked and less of what is not. Each line weighs
-# exp(liking / temperature), less the mean: on the whole nothing is learned but the preference, so that the network
+# chance ** (1 / temperature), less the mean: on the whole nothing is learned but the preference, so that the network
 # neither memorises its dreams nor sharpens what it would say anyway. With the KL term that is the policy gradient of
 # likings under a price for change (KL control, Todorov 2006; Ziegler et al. 2019).
 
 
 def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
-    """The taste that the lesson's readers show, if they show one.
-
-    Learned here, from nothing, so that a run depends on its lesson alone.
-    """
+    """The taste that the lesson's readers show, if they show one; learned here, so that a run depends on its lesson."""
     try:
         taste = tastes.of(lesson.judged, base)
     except Tasteless:
@@ -432,12 +429,12 @@ def live_base(base: checkpoint.Checkpoint, settings: Settings) -> LiveVersion:
 
 def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
     """So many poems, as the site would write them, each as soon as it and those before it are written."""
-    rows = live.step.rows
+    rows, encode = live.step.rows, live.vocabulary.encode
     batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, choose=within_band)
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
     try:
         for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):
-            yield tuple((line.text, line.logprob / _symbols(live.vocabulary, line.text)) for line in writing.lines)
+            yield tuple((line.text, line.logprob / (len(encode(line.text)) + 1)) for line in writing.lines)
     finally:
         batcher.close()
 
@@ -446,37 +443,25 @@ def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[
     """The dreams with a weight for each line: positive where it is liked more than the mean, negative where less."""
     written = [line for lines in dreams for line in lines]
     likings = np.array(taste.likings([text for text, _ in written], [mean for _, mean in written]))
-    weights = np.exp((likings - likings.max()) / temperature)
+    chances = -np.logaddexp(0, -likings)  # their logarithms: who is sure of a tick is no surer of another
+    weights = np.exp((chances - chances.max()) / temperature)
     weights = np.minimum(weights / weights.mean(), MAX_DREAM_WEIGHT)
     weights -= weights.mean()
     parts = np.split(weights, np.cumsum([len(lines) for lines in dreams])[:-1])
-    texts = [tuple(text for text, _ in lines) for lines in dreams]
-    return [Weighed(lines, tuple(part.tolist())) for lines, part in zip(texts, parts, strict=True)]
+    pairs = zip(dreams, parts, strict=True)
+    return [Weighed(tuple(text for text, _ in lines), tuple(part.tolist())) for lines, part in pairs]
 
 
 def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesson:
-    """The lesson with each ticked line weighing as much more or less as taste finds it likelier to be ticked.
-
-    So what somebody ticked in passing, though it makes no sense, teaches little; submissions weigh what they did.
-    """
-    means = {
-        one.line: one.logprob / _symbols(base.vocabulary, one.text) for one in lesson.judged if one.logprob is not None
-    }
-    lines = [text for text in lesson.texts if text.kind == "line"]
-    if not lines:
-        return lesson
-    known = [next((means[source] for source in text.sources if source in means), None) for text in lines]
-    chances = sigmoid(np.array(taste.likings([text.text for text in lines], known)))
-    factors = np.clip(chances / chances.mean(), 0.0, MAX_TEXT_WEIGHT).tolist()
-    weighed = {id(text): text.weight * factor for text, factor in zip(lines, factors, strict=True)}
-    return replace(
-        lesson, texts=tuple(replace(text, weight=weighed.get(id(text), text.weight)) for text in lesson.texts)
-    )
-
-
-def _symbols(vocabulary: Vocabulary, text: str) -> int:
-    """How many a line has, its end included."""
-    return len(vocabulary.encode(text)) + 1
+    """The lesson, each ticked line weighing by its chance of a tick: one in passing, on nonsense, teaches little."""
+    symbols = base.vocabulary.encode
+    means = {one.line: one.logprob / (len(symbols(one.text)) + 1) for one in lesson.judged if one.logprob is not None}
+    ticked = [text for text in lesson.texts if text.kind == "line"]
+    lines = {text.text: next((means[i] for i in text.sources if i in means), None) for text in ticked}
+    chances = dict(zip(lines, sigmoid(np.array(taste.likings([*lines], [*lines.values()]))).tolist(), strict=True))
+    usual = sum(chances[text.text] for text in ticked) / max(1, len(ticked))
+    texts = [replace(t, weight=t.weight * chances[t.text] / usual) if t.kind == "line" else t for t in lesson.texts]
+    return replace(lesson, texts=tuple(texts))
 
 
 # -- Version folder ---------------------------------------------------------------------------------------------------
