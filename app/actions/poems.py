@@ -77,10 +77,18 @@ def show(bot: Bot, poem: str, *, to: Visitor) -> None:
 
 
 def propose(
-    bot: Bot, writer: Writer, voice: str, lines: Sequence[int], *, by: Visitor, temperature: float | None = None
+    bot: Bot,
+    writer: Writer,
+    voice: str,
+    lines: Sequence[int],
+    *,
+    by: Visitor,
+    temperature: float | None = None,
+    instead: str | None = None,
 ) -> list[Writing]:
-    """Different next lines after *lines*, each a writing that ends in one; nothing is stored of them.
+    """Different lines to follow *lines*, each a writing that ends in one; nothing is stored of them.
 
+    *instead*: the line that stands there now, which is not offered again.
     Raises Unfit, UnknownLine, EngineFull, EngineFailed.
     """
     with bot.reads(Poems) as poems:
@@ -89,23 +97,28 @@ def propose(
     found: dict[str, Writing] = {}
     for _ in range(TRIES):
         writing = writer.write(voice, wish, visitor=by.turn)
-        found.setdefault(writing.lines[-1].text, writing)
+        if writing.lines[-1].text != instead:
+            found.setdefault(writing.lines[-1].text, writing)
         if len(found) == CANDIDATES:
             break
     return list(found.values())
 
 
-def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor) -> str:
-    """The id of a poem of *lines* and the one line of *writing* that was picked; a second click finds it there.
+def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor, after: Sequence[int] = ()) -> str:
+    """The id of a poem of *lines*, the one line of *writing* that was picked, and the lines that come *after* it; a
+    second click finds it there.
 
     Raises Unfit, UnknownLine.
     """
     with bot.transaction() as session:
         greet(session, bot, by)
         poems = Poems(session)
-        quoted = _quoted(poems, lines, by)
-        kept = [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in enumerate(quoted)]
-        whole = replace(writing, lines=(*kept, replace(writing.lines[0], slot=len(kept))))
+        place = len(lines)
+        kept = [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in enumerate(_quoted(poems, lines, by))]
+        rest = enumerate(_quoted(poems, after, by), start=place + 1)
+        kept += [replace(writing.lines[0], slot=place)]
+        kept += [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in rest]
+        whole = replace(writing, lines=tuple(kept))
         last = poems.current(writing.voice, by.id)
         if last and [line.text for line in poems.one(last, by.id).lines] == [line.text for line in whole.lines]:
             return last

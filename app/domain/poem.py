@@ -46,6 +46,8 @@ class Wish:
     """None: chosen at random. A poem with a seed of the visitor's makes no impressions."""
     own: str = ""
     """A line of the visitor's own, after those he keeps; what follows is written."""
+    own_slot: int | None = None
+    """Where it stands; None: after those he keeps, whatever their places were."""
     keep: tuple[Quotation | None, ...] = ()
     """By slot: a line that stays, or None for one to be written; shorter than `lines` means None."""
 
@@ -163,16 +165,20 @@ def words(text: str) -> str:
 
 
 def arrange(wish: Wish, quoted: Sequence[Quotation], stood: Mapping[int, int]) -> Wish:
-    """The wish with what is *quoted* kept, each where it *stood* (line: slot); before a line of the visitor's own, one
-    after the other.
+    """The wish with what is *quoted* kept, each where it *stood* (line: slot); before a line of the visitor's own that
+    has no place, one after the other.
 
     Raises Unfit.
     """
-    if wish.own:
+    if wish.own and wish.own_slot is None:
         return _before(quoted, wish)
-    if len(quoted) > wish.lines:
-        raise Unfit("too_many_kept", f"at most {wish.lines} lines can be kept")
     places: list[Quotation | None] = [None] * wish.lines
+    if wish.own and wish.own_slot is not None:
+        if wish.own_slot >= wish.lines:
+            raise Unfit("bad_lines", f"a poem of {wish.lines} lines has no slot {wish.own_slot}")
+        places[wish.own_slot] = Quotation(None, wish.own)
+    if len(quoted) > places.count(None):
+        raise Unfit("too_many_kept", f"at most {places.count(None)} lines can be kept")
     for quotation in sorted(quoted, key=lambda q: stood.get(q.line or 0, 0)):
         wanted = min(stood.get(quotation.line or 0, 0), wish.lines - 1)
         free = [slot for slot, place in enumerate(places) if place is None]

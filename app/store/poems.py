@@ -211,12 +211,14 @@ class Poems:
         return [Quotation(line, texts[line]) for line in lines]
 
     def slots(self, lines: Sequence[int], visitor: str) -> dict[int, int]:
-        """Where each of *lines* stood in the newest poem of *visitor* that has it: line -> slot."""
+        """Where each of *lines* stood: in the newest poem of *visitor* that has it, else where it was written."""
+        his = PoemRow.visitor_id == visitor
         rows = self._session.execute(
             select(PoemLineRow.line_id, PoemLineRow.slot)
             .join(PoemRow, PoemRow.id == PoemLineRow.poem_id)
-            .where(PoemLineRow.line_id.in_(lines), PoemRow.visitor_id == visitor)
-            .order_by(PoemRow.created)
+            .join(LineRow, LineRow.id == PoemLineRow.line_id)
+            .where(PoemLineRow.line_id.in_(lines), his | (LineRow.poem_id == PoemRow.id))
+            .order_by(his, PoemRow.created)
         )
         return {row.line_id: row.slot for row in rows}
 

@@ -42,6 +42,10 @@ class Ticks:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    def any(self, visitor: str) -> bool:
+        """Has this visitor ever ticked a line?"""
+        return bool(self._session.scalar(select(exists().where(TickRow.visitor_id == visitor))))
+
     def set(self, line: int, visitor: str, *, on: bool, address: str, now: datetime) -> None:
         """Tick or untick; saying it twice changes nothing. Raises UnknownLine without an impression."""
         shown = exists().where(ImpressionRow.line_id == line, ImpressionRow.visitor_id == visitor)

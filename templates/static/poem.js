@@ -1,4 +1,4 @@
-// The poem in front of the reader: ticks that are kept at once, and poems that write themselves.
+// The poem in front of the reader: ticks kept at once, poems that write themselves, lines that change.
 import { keep, make, recall } from "./store.js";
 
 const at = (name) => document.querySelector(`[data-${name}]`);
@@ -9,9 +9,14 @@ const ticked = () => lines().filter((line) => line.querySelector(":checked"));
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const json = { "Content-Type": "application/json" };
+const byId = (id) => document.getElementById(id);
+const parse = async (answer) => new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html");
+const boxOf = (line) => article.querySelector(`input[value="${line}"]`);
+const calm = { preventScroll: true };
 let shown = location.pathname;
 let room = "";
-const CHARACTER = 34; // milliseconds a character takes to appear; a backlog goes faster
+let busy;
+const CHARACTER = 34; // milliseconds for a character, and twice that between words
 
 function tell(text, ...deeds) {
   at("said").replaceChildren(make("span", text), ...deeds);
@@ -28,8 +33,8 @@ async function send() {
   sending = true;
   let late;
   for (const [line, { on, was }] of Object.entries(memory)) {
-    const method = on ? "PUT" : "DELETE";
-    const answer = await fetch(`/api/v1/lines/${line}/tick`, { method, headers: json }).catch(() => null);
+    const asked = { method: on ? "PUT" : "DELETE", headers: json };
+    const answer = await fetch(`/api/v1/lines/${line}/tick`, asked).catch(() => null);
     if (!answer || answer.status >= 429) {
       memory[line].late = late = true;
       continue;
@@ -39,10 +44,8 @@ async function send() {
       continue;
     }
     if (!answer.ok) {
-      const box = article.querySelector(`input[value="${line}"]`);
-      if (box) box.checked = was;
+      if (boxOf(line)) boxOf(line).checked = was;
       tell(say.refused);
-      offer();
     } else if (memory[line].late) tell(say.saved);
     delete memory[line];
   }
@@ -54,18 +57,15 @@ async function send() {
   } else if (told) look();
 }
 
-// How far off the next version is, now that it has one line more.
 async function look() {
   const answer = await fetch(at("of").dataset.of).catch(() => null);
-  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (page) at("of").replaceChildren(...page.getElementById("outlook").childNodes);
+  if (answer?.ok) at("of").replaceChildren(...(await parse(answer)).getElementById("outlook").childNodes);
 }
 
 function mark(box) {
   box.classList.toggle("fresh", box.checked);
   memory[box.value] = { on: box.checked, was: memory[box.value]?.was ?? !box.checked };
   keep(STORE, memory);
-  offer();
   const undo = make("button", say.undo, { type: "button", className: "plain" });
   undo.addEventListener("click", () => {
     box.checked = !box.checked;
@@ -77,36 +77,39 @@ function mark(box) {
   send();
 }
 
-function offer() {
-  const kept = ticked().length;
-  const again = article.querySelector('[data-write="keep"]'); // a shared poem has no tools
-  if (again) again.hidden = !kept || kept === lines().length;
-}
-
-// --- the page: what the server wrote, with what only a script can do ---
+// --- the page ---
 
 function dress() {
   for (const [line, { on }] of Object.entries(memory)) {
-    const box = article.querySelector(`input[value="${line}"]`);
-    if (box) box.checked = on;
+    if (boxOf(line)) boxOf(line).checked = on;
   }
-  offer();
 }
 
-// Show the poem of an address as the server does; whoever had the focus keeps it.
-async function show(url) {
-  const answer = await fetch(url).catch(() => null);
-  const page = answer?.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (!page || !page.getElementById("poem")) return location.assign(url);
+// Show the poem that comes, as the server does; whoever had the focus keeps it.
+async function show(asked, url) {
+  const answer = await asked.catch(() => null);
+  const page = await parse(answer);
+  if (!page.getElementById("poem")) return url ? location.assign(url) : refuse(answer);
+  if (!url) arrive(answer.url);
   const { id } = document.activeElement;
-  for (const part of ["poem", "after", "news"])
-    document.getElementById(part)?.replaceWith(page.getElementById(part) ?? "");
-  article = document.getElementById("poem");
+  for (const part of ["poem", "after"]) byId(part).replaceWith(page.getElementById(part));
+  if (!page.getElementById("news")) byId("news")?.classList.add("gone");
+  article = byId("poem");
   document.title = page.title;
-  shown = new URL(url, location).pathname;
+  shown = location.pathname;
   at("lines").style.minHeight = room; // the page does not jump
-  if (id) document.getElementById(id)?.focus({ preventScroll: true });
+  if (id) byId(id)?.focus(calm);
   dress();
+}
+
+function arrive(url) {
+  history.replaceState(null, "", `/poems/${article.dataset.poem}`);
+  history.pushState(null, "", url);
+}
+
+function refuse(answer) {
+  const seconds = answer?.headers?.get("Retry-After");
+  tell(answer?.status === 429 ? say.limited.replace("{n}", seconds) : say.failed);
 }
 
 // --- writing ---
@@ -125,58 +128,63 @@ async function* events(body) {
   }
 }
 
-// What a form asks for, and the texts that stand already: slot -> text.
-function wished(form) {
-  const fields = new FormData(form);
+// What a form asks for, and the rows that stay: slot -> row.
+function wished(form, submitter) {
+  const fields = new FormData(form, submitter);
   const wish = { lines: Math.max(lines().length, 5) };
-  const ways = article.querySelector("[name=temperature]:checked")?.value;
-  if (ways) wish.temperature = Number(ways);
-  let stay = [];
-  if (form.dataset.write === "new") wish.prime = fields.get("prime")?.trim() || null;
-  else if (form.dataset.write === "keep") stay = ticked();
-  else {
-    stay = lines().slice(0, fields.get("place") - 1);
-    wish.own = fields.get("own").trim();
-    wish.lines = Math.max(wish.lines, stay.length + 2);
+  const place = fields.get("place") - 1;
+  const own = fields.get("own")?.trim();
+  let stay = ticked();
+  if (place >= 0) {
+    stay = lines().filter((line, slot) => slot < place || (slot > place && stay.includes(line)));
+    if (own && own !== lines()[place]?.dataset.text) Object.assign(wish, { own, own_slot: place });
+    wish.lines = Math.min(16, Math.max(wish.lines, place + (wish.own && place >= lines().length - 1 ? 2 : 1)));
+  } else {
+    wish.prime = fields.get("prime")?.trim() || null;
+    if (fields.get("temperature")) wish.temperature = Number(fields.get("temperature"));
+    if (fields.get("fresh")) [stay, wish.lines] = [[], 5];
+    else if (stay.length === lines().length) return [];
   }
   wish.keep = stay.map((line) => Number(line.dataset.line));
-  const kept = new Map(stay.map((line) => [lines().indexOf(line), line.dataset.text]));
-  if (wish.own) kept.set(stay.length, wish.own);
+  const kept = new Map(stay.map((line) => [lines().indexOf(line), line]));
+  if (wish.own) kept.set(place, row(wish.own));
   return [wish, kept];
+}
+
+function row(text = "") {
+  const made = at("row").content.firstElementChild.cloneNode(true);
+  made.querySelector(".text").firstChild.textContent = text;
+  return made;
 }
 
 function begin(wish, kept) {
   const list = at("lines");
-  const rows = Array.from({ length: wish.lines }, (_, slot) => {
-    const row = at("row").content.firstElementChild.cloneNode(true);
-    row.querySelector(".text").textContent = kept.get(slot) ?? "";
-    return row;
-  });
-  const row = parseFloat(getComputedStyle(list).lineHeight);
-  room = `${Math.max(list.offsetHeight, 1.6 * row * wish.lines + row)}px`;
-  list.style.minHeight = room;
+  const rows = Array.from({ length: wish.lines }, (_, slot) => kept.get(slot) ?? row());
+  list.style.minHeight = room = `${list.offsetHeight}px`;
   article.classList.add("writing");
-  document.getElementById("next").replaceChildren();
   at("aloud").replaceChildren();
   list.replaceChildren(...rows);
   tell(say.writing);
   at("said").prepend(at("pencil").content.firstElementChild.cloneNode(true));
-  if (list.getBoundingClientRect().top < 0) article.scrollIntoView();
+  if (list.getBoundingClientRect().top < 0) list.scrollIntoView();
 }
 
-// Write at a reader's pace, though characters come in faster.
+// Write at the pace of a hand; a line takes its place at once, so that no word jumps.
 async function pen(queue) {
   for (;;) {
     const next = queue.shift();
     if (next?.end) return;
-    const row = next && lines()[next.slot];
-    if (!row) {
-      await wait(10);
-      continue;
+    if (!next) await wait(10);
+    const line = lines()[next?.slot];
+    if (!line) continue;
+    const [ink, rest] = line.querySelector(".text").childNodes;
+    for (const one of lines()) one.classList.toggle("now", one === line);
+    rest.textContent = next.text;
+    for (const character of still.matches ? [next.text] : next.text) {
+      ink.textContent += character;
+      rest.textContent = rest.textContent.slice(character.length);
+      if (!still.matches) await wait((CHARACTER * (character === " " ? 2 : 1)) / (queue.length > 2 ? 2 : 1));
     }
-    for (const line of lines()) line.classList.toggle("now", line === row);
-    row.querySelector(".text").textContent += next.character;
-    if (!still.matches) await wait(queue.length > 60 ? CHARACTER / 2 : CHARACTER);
   }
 }
 
@@ -184,21 +192,15 @@ async function stream(wish, kept) {
   const headers = { ...json, Accept: "text/event-stream" };
   const asked = { method: "POST", headers, body: JSON.stringify(wish) };
   const answer = await fetch(`/api/v1/voices/${say.voice}/poems`, asked);
-  if (!answer.ok) {
-    const seconds = Number(answer.headers.get("Retry-After")) || 5;
-    throw Object.assign(new Error(), { status: answer.status, seconds });
-  }
+  if (!answer.ok) throw answer;
   const queue = [];
   const written = pen(queue);
   let poem;
   try {
     for await (const [event, data] of events(answer.body)) {
-      if (event === "text" && !kept.has(data.slot))
-        for (const character of data.delta) queue.push({ slot: data.slot, character });
-      else if (event === "line") {
-        at("aloud").append(make("p", data.text));
-      } else if (event === "done") poem = data;
-      else if (event === "error") throw new Error(data.code);
+      if (event === "text" && !kept.has(data.slot)) queue.push({ slot: data.slot, text: data.delta });
+      if (event === "line") at("aloud").append(make("p", data.text));
+      if (event === "done") poem = data;
     }
   } finally {
     queue.push({ end: true });
@@ -215,62 +217,104 @@ async function attempt(wish, kept, tries = 4) {
       return await stream(wish, kept);
     } catch (error) {
       if (error.status !== 503 || --tries <= 0) throw error;
-      tell(say.waiting.replace("{n}", error.seconds));
-      await wait(error.seconds * 1000);
+      const seconds = error.headers.get("Retry-After") || 5;
+      tell(say.waiting.replace("{n}", seconds));
+      await wait(seconds * 1000);
     }
   }
 }
 
-let busy;
-
-async function write(form) {
+async function write(form, submitter) {
   if (busy) return;
+  const again = byId("again");
+  const [wish, kept] = wished(form, submitter);
+  if (!wish) {
+    byId("ways").showPopover?.();
+    return tell(say.all);
+  }
   busy = true;
+  shut();
+  again.focus(calm);
   const before = lines();
-  const button = form.querySelector("button");
-  button.setAttribute("aria-disabled", "true");
-  const [wish, kept] = wished(form);
+  again.setAttribute("aria-disabled", "true");
   begin(wish, kept);
   try {
     const poem = await attempt(wish, kept);
-    history.replaceState(null, "", `/poems/${article.dataset.poem}`);
-    history.pushState(null, "", poem.url);
-    await show(poem.url);
+    arrive(poem.url);
+    await show(fetch(poem.url), poem.url);
   } catch (error) {
     at("lines").replaceChildren(...before);
     article.classList.remove("writing");
-    button.removeAttribute("aria-disabled");
-    tell(error.status === 429 ? say.limited.replace("{n}", error.seconds) : say.failed);
+    again.removeAttribute("aria-disabled");
+    refuse(error);
   }
   busy = false;
+}
+
+// --- changing a line, where it stands ---
+
+const post = (form, submitter) =>
+  fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, submitter)) });
+
+// Open a line at once; three candidates come when they are written.
+async function open(form, button) {
+  if (busy) return;
+  shut();
+  if (button.value > lines().length) at("lines").append(make("li"));
+  const line = lines()[button.value - 1];
+  line.append(at("opened").content.firstElementChild.cloneNode(true));
+  const editor = at("editor");
+  const { own, place } = editor.querySelector("form").elements;
+  editor.opener = button;
+  place.value = button.value;
+  own.value = line.dataset.text ?? "";
+  const typing = matchMedia("(hover: hover)").matches; // else a keyboard hides what comes
+  (typing ? own : editor).focus();
+  editor.scrollIntoView({ block: "nearest" });
+  const answer = await post(form, button).catch(() => null);
+  const come = (await parse(answer)).querySelector("[name=candidate]")?.form;
+  editor.querySelector(".candidates").replaceWith(come ?? "");
+  if (!come && editor.isConnected) refuse(answer);
+}
+
+function shut() {
+  const editor = at("editor");
+  const line = editor?.closest("li");
+  editor?.opener.focus(calm);
+  (line?.dataset.line ? editor : line)?.remove();
+}
+
+async function change(form, submitter) {
+  if (busy) return;
+  const { own, place } = at("editor").querySelector("form").elements;
+  const slot = place.value - 1;
+  if (submitter?.name === "how" && own.value.trim() === lines()[slot].dataset.text) return shut();
+  busy = true;
+  await show(post(form, submitter));
+  busy = false;
+  if (!at("editor")) lines()[slot]?.querySelector("input, button")?.focus(calm);
 }
 
 // --- what the reader does ---
 
 dress();
 send();
-if (location.hash === "#next") {
-  history.replaceState(null, "", location.pathname); // what one shares of it is the poem
-  document.querySelector('[data-live="next"]')?.requestSubmit();
-}
 addEventListener("change", (event) => {
   if (event.target.matches(".seal")) mark(event.target);
 });
 addEventListener("submit", (event) => {
-  if (!event.target.matches("form[data-write]")) return;
+  const { target: form, submitter } = event;
+  if (!form.matches("#write, #change, [data-change]")) return;
   event.preventDefault();
-  write(event.target);
+  if (form.id === "change") open(form, submitter);
+  else if (form.id === "write" || submitter?.value === "onward") write(form, submitter);
+  else change(form, submitter);
 });
 addEventListener("click", (event) => {
-  const deed = event.target.closest("[data-edit]");
-  if (!deed) return;
-  const line = deed.closest("li");
-  const own = document.getElementById("own");
-  at("ways").open = true;
-  own.form.elements.place.selectedIndex = lines().indexOf(line);
-  own.value = line.dataset.text;
-  own.focus();
-  own.select();
+  if (!event.target.closest("[data-close]")) return;
+  event.preventDefault();
+  shut();
 });
+addEventListener("keydown", (event) => event.key === "Escape" && shut());
 addEventListener("online", send);
-addEventListener("popstate", () => location.pathname !== shown && show(location.href));
+addEventListener("popstate", () => location.pathname !== shown && show(fetch(location.href), location.href));

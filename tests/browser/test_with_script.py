@@ -7,15 +7,25 @@ from playwright.sync_api import Page, expect
 
 from app.bootstrap import Bot
 from app.store.counts import Counts
-from tests.browser.conftest import DESKTOP, NewPage
+from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.reading import POEM, line, lines, press, saved, teach, ticks, write_another
 
 SHIFTS = """
 window.shifted = 0;
 new PerformanceObserver((list) => {
-  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+  for (const entry of list.getEntries()) window.shifted += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
+"""Adds up what moves on a page, taps or not."""
+SMALL = """
+[...document.querySelectorAll(".masthead a, main :is(a, button, label:has(input), input, summary), .foot nav *")]
+  .filter((one) => one.checkVisibility() && one.matches("a, button, label, input, summary"))
+  .filter((one) => !one.closest("p:not(.colophon, .deeds), label *, .sr-only, [type=hidden]"))
+  .map((one) => [one.innerText || one.outerHTML, one.getBoundingClientRect()])
+  .filter(([, box]) => box.width < 43.5 || box.height < 43.5)
+  .map(([text, box]) => `${text} ${box.width} x ${box.height}`)
+"""
+"""What is smaller than a finger."""
 
 
 def test_a_tick_is_kept_at_once(page: Page) -> None:
@@ -73,30 +83,82 @@ def test_whole_lines_are_read_aloud(page: Page) -> None:
     assert aloud.locator("p").all_inner_texts() == lines(page)
 
 
-def test_the_page_stands_still_while_a_poem_is_written(new_page: NewPage) -> None:
-    """Room for the lines is kept: nothing moves that the reader did not move."""
-    page = new_page(reduced_motion="no-preference")
-    page.add_init_script(SHIFTS)
-    page.goto("/sibot")
-    write_another(page)
+def where(page: Page) -> list[int]:
+    """How far from the top of the window the buttons stand, in pixels."""
+    tops = "[...document.querySelectorAll('#deeds button')].map((one) => Math.round(one.getBoundingClientRect().top))"
+    return list(page.evaluate(tops))
 
-    assert page.evaluate("window.shifted") < 0.05
+
+def test_nothing_moves_that_the_reader_did_not_move(new_page: NewPage) -> None:
+    """Ticking, writing, a line opened, changed and left: the buttons stay where they are, and so does the page."""
+    for size, finger in ((PHONE, True), (DESKTOP, False)):
+        page = new_page(viewport=size, has_touch=finger, reduced_motion="no-preference")
+        page.add_init_script(SHIFTS)
+        page.goto("/sibot")
+        first = where(page)
+        line(page, 1).click()
+        assert where(page) == first
+        with page.expect_navigation():
+            press(page, "다시쓰기")
+            expect(page.locator(".now")).to_have_count(1)
+            assert where(page) == first
+        expect(page.locator(".writing")).to_have_count(0)
+        page.get_by_role("button", name="3행 바꾸기").click()
+        assert where(page) == first
+        page.locator("[name=candidate]").nth(0).click()
+        expect(page.locator("[data-editor]")).to_have_count(0)
+        page.get_by_role("button", name="5행 바꾸기").click()
+        page.get_by_role("link", name="그만두기").click()
+
+        assert where(page) == first
+        assert page.evaluate("window.shifted") < 0.01
+
+
+def test_a_finger_finds_every_target(new_page: NewPage) -> None:
+    """On a phone what can be pressed around the leaf is 44 pixels high and wide; links in a sentence are text."""
+    for size in (PHONE, {"width": 320, "height": 640}):
+        page = new_page(viewport=size, has_touch=True, is_mobile=True)
+        page.goto("/sibot")
+        page.get_by_role("button", name="2행 바꾸기").click()
+        page.locator("[name=candidate]").first.wait_for()
+        assert page.evaluate(SMALL) == []
+
+
+def test_a_line_comes_to_the_page_as_a_hand_writes_it(new_page: NewPage) -> None:
+    """Letter after letter, in the place that the whole line will take; who wants no motion has it at once."""
+    page = new_page(reduced_motion="no-preference")
+    page.goto("/sibot")
+    with page.expect_navigation():
+        press(page, "다시쓰기")
+        waiting = page.locator(".now .unwritten:not(:empty)")
+        expect(waiting).to_have_count(1)
+        expect(waiting).to_have_css("visibility", "hidden")
+    expect(page.locator(".writing")).to_have_count(0)
 
 
 def test_kept_lines_stay(page: Page) -> None:
-    """고른 행만 두고 다시쓰기 appears with the first tick, and keeps what is ticked with its seal."""
+    """다시쓰기 keeps what is ticked, with its seal; with a seal on every line it asks first."""
     page.goto("/sibot")
-    expect(page.get_by_role("button", name="고른 행만 두고 다시쓰기")).to_be_hidden()
     line(page, 3).click()
     saved(page)
     before = lines(page)
 
-    write_another(page, "고른 행만 두고 다시쓰기")
+    write_another(page)
 
     after = lines(page)
     assert after[3] == before[3]
     assert after[0] != before[0]
     assert ticks(page) == [False, False, False, True, False]
+    for slot in (0, 1, 2, 4):
+        line(page, slot).click()
+    saved(page)
+    press(page, "다시쓰기")
+    expect(page.locator("[data-said]")).to_contain_text("모든 행에 도장이 찍혀 있어")
+    assert lines(page) == after
+    with page.expect_navigation():
+        press(page, "모두 새로 쓰기")
+    expect(page.locator(".writing")).to_have_count(0)
+    assert set(lines(page)).isdisjoint(after)
 
 
 def test_a_tick_survives_a_lost_connection(page: Page) -> None:

@@ -42,17 +42,17 @@ def test_ticks_are_saved_by_a_button(plain_page: Page) -> None:
 
 
 def test_kept_lines_stay(plain_page: Page) -> None:
-    """고른 행만 두고 다시쓰기 leaves the saved lines where they stood and writes the others anew."""
+    """다시쓰기 leaves ticked lines where they stood, saved or not, and writes the others anew."""
     plain_page.goto("/sibot")
     line(plain_page, 2).click()
-    send(plain_page, "고른 행 저장")
     before = lines(plain_page)
 
-    write_another(plain_page, "고른 행만 두고 다시쓰기")
+    write_another(plain_page)
 
     after = lines(plain_page)
     assert after[2] == before[2]
     assert after != before
+    assert ticks(plain_page) == [False, False, True, False, False]
 
 
 def test_first_words_begin_the_poem(plain_page: Page) -> None:
@@ -60,7 +60,7 @@ def test_first_words_begin_the_poem(plain_page: Page) -> None:
     plain_page.goto("/sibot")
     plain_page.get_by_text("다르게 쓰기").click()
     plain_page.get_by_label("첫마디").fill("가을")
-    write_another(plain_page)
+    write_another(plain_page, "이렇게 쓰기")
 
     assert lines(plain_page)[0].startswith("가을")
     expect(plain_page.get_by_text("사람이 쓴 첫마디")).to_be_visible()

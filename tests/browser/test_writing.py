@@ -1,4 +1,4 @@
-"""Ways of writing in a browser: the next line, a line of one's own, keys; with a script and without."""
+"""Ways of writing in a browser: a line changed, one line more, keys; with a script and without."""
 
 from playwright.sync_api import Page, expect
 
@@ -7,17 +7,18 @@ from tests.browser.reading import line, lines, press, ticks
 
 
 @EVERYWHERE
-def test_the_next_line_is_chosen(new_page: NewPage, script: bool, size: Size) -> None:
-    """Three candidates come, and the one that is picked becomes the last line, to be ticked like any other."""
+def test_a_line_more_is_chosen(new_page: NewPage, script: bool, size: Size) -> None:
+    """＋ opens a line below the last: three candidates come, and the one that is picked can be ticked like any."""
     page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot")
     before = lines(page)
-    press(page, "다음 행 고르기")
-    candidates = page.locator(".candidates button")
+    page.get_by_role("button", name="한 행 더").click()
+    candidates = page.locator("[name=candidate]")
     expect(candidates).to_have_count(3)
     chosen = candidates.nth(2).inner_text()
     with page.expect_navigation():
         candidates.nth(2).click()
+    expect(page.locator("[data-editor]")).to_have_count(0)
 
     assert lines(page) == [*before, chosen]
     line(page, 5).click()
@@ -25,26 +26,44 @@ def test_the_next_line_is_chosen(new_page: NewPage, script: bool, size: Size) ->
 
 
 @EVERYWHERE
-def test_a_line_is_rewritten_and_the_rest_follows(new_page: NewPage, script: bool, size: Size) -> None:
-    """My words stand where I put them, marked as a human's, and the lines after them are new."""
+def test_a_line_is_changed_in_its_place(new_page: NewPage, script: bool, size: Size) -> None:
+    """My words stand where I put them, marked as a human's, and the other lines stay; or the rest is written anew."""
     page = new_page(java_script_enabled=script, viewport=size)
     page.goto("/sibot")
     before = lines(page)
-    if script:
-        page.get_by_role("button", name="2행 고쳐 쓰기").click()
-        expect(page.get_by_label("내 행 (")).to_have_value(before[1])
-    else:
-        page.get_by_text("다르게 쓰기").click()
-        page.get_by_label("내 행의 자리").select_option("2행 자리에")
-    page.get_by_label("내 행 (").fill("봄이 왔다고 말했다")
+    page.get_by_role("button", name="2행 바꾸기").click()
+    expect(page.get_by_label("내 말로 쓰기")).to_have_value(before[1])
+    page.get_by_label("내 말로 쓰기").fill("봄이 왔다고 말했다")
     with page.expect_navigation():
-        page.get_by_role("button", name="이어쓰기").click()
+        press(page, "이 말로 두기")
     expect(page.get_by_text("사람이 쓴 행")).to_be_visible()
+    assert lines(page) == [before[0], "봄이 왔다고 말했다", *before[2:]]
 
+    page.get_by_role("button", name="4행 바꾸기").click()
+    with page.expect_navigation():
+        press(page, "여기서부터 다시 쓰기")
+    expect(page.locator(".writing")).to_have_count(0)
     after = lines(page)
-    assert after[:2] == [before[0], "봄이 왔다고 말했다"]
+    assert after[:3] == [before[0], "봄이 왔다고 말했다", before[2]]
     assert len(after) == 5
-    assert after[2:] != before[2:]
+    assert after[3] != before[3]
+    if script:  # without one, Back leads to the open line
+        page.go_back()
+        expect(page.locator(".verse .text").nth(3)).to_have_text(before[3])
+
+
+def test_a_line_is_left_as_it_was(page: Page) -> None:
+    """Escape closes it, and gives the focus back to the button that opened it."""
+    page.goto("/sibot")
+    before = lines(page)
+    for name in ("3행 바꾸기", "한 행 더"):
+        page.get_by_role("button", name=name).click()
+        expect(page.locator("[name=candidate]")).to_have_count(3)
+        page.keyboard.press("Escape")
+        expect(page.locator("[data-editor]")).to_have_count(0)
+        expect(page.get_by_role("button", name=name)).to_be_focused()
+
+    assert lines(page) == before
 
 
 def test_the_poem_keeps_its_focus_and_its_boldness(page: Page) -> None:
@@ -52,6 +71,7 @@ def test_the_poem_keeps_its_focus_and_its_boldness(page: Page) -> None:
     page.goto("/sibot")
     page.get_by_text("다르게 쓰기").click()
     page.get_by_label("차분하게").check()
+    page.keyboard.press("Escape")
     page.get_by_role("button", name="다시쓰기", exact=True).focus()
     with page.expect_navigation():
         page.keyboard.press("Enter")

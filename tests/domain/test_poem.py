@@ -98,6 +98,16 @@ def test_a_line_of_ones_own_follows_what_is_kept() -> None:
     assert wish.lines == 4
 
 
+def test_a_line_of_ones_own_stands_in_its_slot() -> None:
+    """The kept lines stay around it, and what has neither is written; there is no slot beyond the poem."""
+    wish = arrange(Wish(lines=4, own="내 행", own_slot=1), quoted(11, 13), {11: 0, 13: 3})
+
+    assert wish.keep == (Quotation(11, "line 11"), Quotation(None, "내 행"), None, Quotation(13, "line 13"))
+    for unfit in (Wish(lines=2, own="내 행", own_slot=2), Wish(lines=2, own="내 행", own_slot=0)):
+        with pytest.raises(Unfit):
+            arrange(unfit, quoted(11, 13), {11: 0, 13: 1})
+
+
 def test_a_line_of_ones_own_may_be_the_first() -> None:
     """Nothing is kept, and the rest of the poem follows it."""
     wish = arrange(check(Wish(own="  내\n행 ")), [], {})

@@ -143,7 +143,7 @@ def test_images_are_pinned(services: dict[str, Any]) -> None:
         r"^ +prom/(prometheus\S+)$", (ROOT / "docs/operations/keeping.md").read_text("utf-8"), re.MULTILINE
     )
 
-    assert len(foreign) == 5
+    assert len(foreign) == 6
     assert all(re.fullmatch(r"[a-z]+:v?\d+\.\d+(\.\d+)?(-[a-z-]+)?@sha256:[0-9a-f]{64}", image) for image in foreign), (
         foreign
     )

@@ -50,6 +50,9 @@ class _Forms(HTMLParser):
                 self.by_id[given["id"] or ""] = self._open
         elif tag == "input" and given.get("name"):
             self._strays.append((given.get("form") or "", given)) if given.get("form") else self._add(given, self._open)
+        elif tag == "button" and given.get("formaction") and self._open:  # the same fields, sent elsewhere
+            owner = self._open
+            self.forms.append(Form(given["formaction"] or "", "post", owner.fields, owner.boxes))
         elif tag == "textarea":
             self._area = (given.get("name") or "", [])
 

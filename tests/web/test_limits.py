@@ -323,7 +323,7 @@ def test_each_route_takes_from_its_limit(reader: Reader, bot: Bot, monkeypatch: 
     mine = keys.read_visitor(reader.client.cookies["visitor"])
     filled = {
         "csrf_token": form(page, "/ticks").filled()["csrf_token"],
-        "candidate": keys.sign_candidate([mine, "sibot", [], [1, 1, 1.0, "한 행", -1.0, 1.0]]),
+        "candidate": keys.sign_candidate([mine, "sibot", [], [1, 1, 1.0, "한 행", -1.0, 1.0], []]),
         "name": "keeper",
     }
     taken: list[str] = []

@@ -58,18 +58,45 @@ def test_ticks_are_saved_and_can_be_taken_back(reader: Reader) -> None:
 
 
 def test_kept_lines_stay_where_they_stood(reader: Reader) -> None:
-    """고른 행만 두고 다시쓰기 quotes the ticked lines in their places and writes the others anew."""
+    """다시쓰기 saves the boxes as they are, leaves ticked lines in their places and writes the others anew."""
     page = reader.open("/sibot")
     before = lines(page)
-    ticks = form(page, "/ticks")
-    ids = [value for name, value in ticks.boxes if name == "lines"]
-    reader.send(ticks, lines=[ids[2]])
+    ids = [value for name, value in form(page, "/ticks").boxes if name == "lines"]
 
-    kept = reader.send(form(page, "/sibot/poems"), keep=[ids[2]])
+    kept = reader.send(form(page, "/sibot/poems"), lines=[ids[2]])
 
     after = lines(kept)
     assert after[2] == before[2]
     assert after[0] != before[0]
+    assert [v for n, v in form(kept, "/ticks").fields if n == "lines"] == [ids[2]]
+    untouched = lines(reader.send(form(kept, "/sibot/poems"), fresh="yes"))
+    assert set(untouched).isdisjoint(after)
+
+
+def test_ticked_lines_are_not_thrown_away_unasked(reader: Reader) -> None:
+    """With a seal on every line there is nothing to write: the page says so, and how to begin afresh."""
+    page = reader.open("/sibot")
+    ids = [value for name, value in form(page, "/ticks").boxes if name == "lines"]
+
+    answer = reader.send(form(page, "/sibot/poems"), lines=ids)
+
+    assert answer.status_code == 422
+    assert "모두 새로 쓰기" in answer.text
+    assert lines(answer) == lines(page)
+    assert [v for n, v in form(answer, "/ticks").fields if n == "lines"] == ids
+
+
+def test_a_newcomer_is_told_what_to_do_until_his_first_tick(reader: Reader, new_client: NewClient) -> None:
+    """What this is, and what the circle is for, stand over the leaf; never again once a line was ticked."""
+    page = reader.open("/sibot")
+    assert "그 앞의 동그라미를 눌러" in page.text
+    assert "press the circle beside it" in Reader(new_client(accept_language="en")).open("/sibot").text
+
+    ids = [value for name, value in form(page, "/ticks").boxes if name == "lines"]
+    ticked = reader.send(form(page, "/ticks"), lines=[ids[0]])
+    later = reader.send(form(ticked, "/sibot/poems"), fresh="yes")
+    for after in (ticked, later):
+        assert "그 앞의 동그라미를 눌러" not in after.text
 
 
 def test_a_poem_begins_with_the_words_one_gives(reader: Reader) -> None:

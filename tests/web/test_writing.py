@@ -1,4 +1,4 @@
-"""Ways of writing, by the forms that stand on the pages: a line of one's own, and choosing the next line."""
+"""Ways of writing, by the forms that stand on the pages: a line changed in its place, and one more at the end."""
 
 import re
 from datetime import UTC, datetime
@@ -14,9 +14,13 @@ from tests.web.reader import Reader, form, forms, lines
 CANDIDATE = re.compile(r'<button name="candidate" value="([^"]+)"[^>]*>([^<]+)</button>')
 
 
-def own_form(page: httpx.Response, own: str, place: int, reader: Reader) -> httpx.Response:
-    """Send the form with a line of one's own."""
-    return reader.send(next(f for f in forms(page) if ("own", "") in f.fields), own=own, place=str(place))
+def own_form(page: httpx.Response, own: str, place: int, reader: Reader, how: str = "onward") -> httpx.Response:
+    """Open a line, and send the form with words of one's own."""
+    opened = reader.send(form(page, "/next"), place=str(place))
+    typed = next(f for f in forms(opened) if "own" in dict(f.fields))
+    assert dict(typed.fields)["place"] == str(place)
+    assert dict(typed.fields)["own"] == ([*lines(page), ""][place - 1])
+    return reader.send(typed, own=own, how=how)
 
 
 def test_a_poem_goes_on_from_a_line_of_ones_own(reader: Reader) -> None:
@@ -50,6 +54,37 @@ def test_a_line_that_is_no_text_comes_back(reader: Reader) -> None:
     assert answer.status_code == 422
     assert "60자 안으로" in answer.text
     assert "가" * 61 in answer.text
+
+
+def test_only_the_line_that_is_changed_changes(reader: Reader) -> None:
+    """Own words or a candidate in the place of a line: the others stay, with their seals."""
+    page = reader.open("/sibot")
+    before = lines(page)
+    ids = [value for name, value in form(page, "/ticks").boxes if name == "lines"]
+    page = reader.send(form(page, "/ticks"), lines=[ids[4]])
+
+    mine = own_form(page, "가운데는 내 말", 3, reader, how="only")
+    choice = reader.send(form(mine, "/next"), place="2")
+    offered = CANDIDATE.findall(choice.text)
+    theirs = reader.send(form(choice, "/sibot/next"), candidate=offered[0][0])
+
+    assert lines(mine) == [*before[:2], "가운데는 내 말", *before[3:]]
+    assert before[1] not in [text for _, text in offered]
+    assert lines(theirs) == [before[0], offered[0][1], "가운데는 내 말", *before[3:]]
+    assert [v for n, v in form(theirs, "/ticks").fields if n == "lines"] == [ids[4]]
+
+
+def test_what_is_rewritten_from_a_line_leaves_ticked_lines(reader: Reader) -> None:
+    """Lines before it stay, and so does a ticked one after it; the line itself, left as it was, is written anew."""
+    page = reader.open("/sibot")
+    before = lines(page)
+    ids = [value for name, value in form(page, "/ticks").boxes if name == "lines"]
+    page = reader.send(form(page, "/ticks"), lines=[ids[3]])
+
+    after = own_form(page, before[1], 2, reader)
+
+    assert [lines(after)[slot] == before[slot] for slot in range(5)] == [True, False, False, True, False]
+    assert "사람이 쓴 행" not in after.text
 
 
 def test_poems_with_a_humans_words_are_not_shown_around(reader: Reader, new_client: NewClient) -> None:
@@ -87,7 +122,7 @@ def test_a_line_nobody_wrote_cannot_be_picked(reader: Reader, new_client: NewCli
     token = CANDIDATE.findall(reader.send(form(page, "/next")).text)[0][0]
     choice = form(reader.send(form(page, "/next")), "/sibot/next")
 
-    forged = Keys("x" * 40).sign_candidate(["me", "sibot", [], [1, 1, 1.0, "내 말", -1.0, 1.0]])
+    forged = Keys("x" * 40).sign_candidate(["me", "sibot", [], [1, 1, 1.0, "내 말", -1.0, 1.0], []])
     for bad in ("", "nonsense", forged, token[:-2] + "xx"):
         assert reader.send_only(choice, candidate=bad).status_code == 403
 

@@ -168,6 +168,7 @@ def wish_of(asked: PoemWish) -> Wish:
         lines=asked.lines,
         prime=asked.prime or "",
         own=asked.own or "",
+        own_slot=asked.own_slot,
         temperature=asked.temperature,
         seed=asked.seed,
     )

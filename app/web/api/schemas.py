@@ -73,9 +73,12 @@ class PoemWish(In):
     own: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
         None, description="A line of the reader's own: it stands after the kept lines, and the rest follows it."
     )
+    own_slot: Annotated[int, Field(ge=0, lt=MOST_LINES), WHOLE] | None = Field(
+        None, description="Where `own` stands; the kept lines then stay where they stood, before and after it."
+    )
     keep: Annotated[list[Id], Field(max_length=MOST_LINES)] = Field(
         default=[],
-        description="Lines of an earlier poem that stay, each where it stood; before `own`, in the order given.",
+        description="Lines of an earlier poem that stay, each where it stood; before an `own` without slot, in order.",
     )
 
 

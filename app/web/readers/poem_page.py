@@ -80,6 +80,7 @@ def _render(
         voice=voice,
         lesson=_lesson(request, shown.poem, voice),
         learned=shown.learned,
+        welcome=shown.newcomer,
         home=home,
         day=shown.day,
         earlier=shown.earlier,

@@ -14,6 +14,7 @@ from app.domain.poem import Poem, Wish
 from app.domain.visitor import Visitor
 from app.store.learned import Learned, Learnings
 from app.store.poems import Poems
+from app.store.ticks import Ticks
 from app.store.visitors import Visitors
 from app.web.http.language import voice_for
 from app.web.http.page import frame_of
@@ -28,6 +29,8 @@ class ShownPoem:
     poem: Poem
     learned: Mapping[int, Learned]
     """By line."""
+    newcomer: bool = True
+    """Has he never ticked a line?"""
     day: Day | None = None
     """Whose poem it is, where it stands first because its reader has not been here today."""
     earlier: str | None = None
@@ -37,7 +40,9 @@ class ShownPoem:
     def read(cls, session: Session, poem: str, visitor: Visitor) -> "ShownPoem":
         """From the database. Raises UnknownPoem."""
         found = Poems(session).one(poem, visitor.id)
-        return cls(found, Learnings(session).of("line", [line.id for line in found.lines]))
+        learned = Learnings(session).of("line", [line.id for line in found.lines])
+        ticked = any(line.ticked for line in found.lines) or Ticks(session).any(visitor.id)
+        return cls(found, learned, newcomer=not ticked)
 
 
 def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> Poem:
