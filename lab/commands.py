@@ -6,7 +6,7 @@ artificial audience. The command line has them where the lab lies beside the app
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -36,6 +36,9 @@ def add_to(app: typer.Typer) -> None:
     group.command()(soak)
     app.add_typer(group, name="bench")
     app.command()(simulate)
+    laboratory = next(one.typer_instance for one in app.registered_groups if one.name == "lab")
+    if laboratory is not None:
+        laboratory.command()(taste)
 
 
 def bench() -> None:
@@ -126,7 +129,11 @@ def simulate(
     seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other dice.")] = 3,
     strategies: Annotated[str, typer.Option(help="Which of them, separated by commas.")] = ALL,
     audience: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="A Python file with an audience; else our own.")
+        str | None, typer.Option(help="`readers` (see --judge), or a Python file with an audience; else our formula.")
+    ] = None,
+    judge: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="A base of its own that judges sense; never served."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where results go; what lies there already is not done again.")] = Path(
         "simulation"
@@ -147,10 +154,10 @@ def simulate(
         raise BadUse(f"choose strategies among {', '.join(STRATEGIES)}")
     if judged // rounds < 5:
         raise BadUse("a round has one poem of five lines at least: more --judged, or fewer --rounds")
-    people, source = _audience(audience)
     with opened() as bot:
         base = _present_base(voice, bot)
         settings = bot.settings
+    people, source = _audience(audience, judge, base)
     changed = {"trial_share": trial_share, "taste_after": TASTE_AFTER, "swap": "auto", "train_threads": 1}
     order = Order(base, voice, rounds, judged, exam, probe, settings.model_copy(update=changed))
     told = run(order, people, seeds=seeds, strategies=chosen, out=out, say=say, source=source)
@@ -194,15 +201,64 @@ def _report(
         report.show(f"poembot bench {name}", rows)
 
 
-def _audience(file: Path | None) -> "tuple[Audience, str]":
+def taste(
+    readings: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What readers read and ticked, JSONL.")],
+    *,
+    voice: Voice = "sibot",
+    few: Annotated[int, typer.Option(min=50, help="Lines from which a taste is learned besides all of them.")] = 500,
+    model: Annotated[
+        Path | None, typer.Option(help="Write there what all of them tick, for `simulate --audience readers`.")
+    ] = None,
+    judge: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="For --model: the base that judges sense.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """How well a taste that one reader taught foretells the ticks of another, beside plausibility alone."""
+    import json
+
+    from lab import readings as room
+    from models import checkpoint
+    from models.corpus import read_poems
+
+    base = checkpoint.read(_base(voice))
+    try:
+        known = room.read(readings)
+    except ValueError as error:
+        raise BadUse(str(error)) from None
+    if model is not None:
+        if judge is None:
+            raise BadUse("--model needs a --judge")
+        texts = read_poems(*sorted(base.folder.glob("holdout*.txt")))
+        told = room.model(known, checkpoint.read(judge), texts).as_dict()
+        model.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
+        say(f"written: {model}")
+        return
+    figures = room.foresight(known, base, few=few)
+    if as_json:
+        tell(figures)
+        return
+    for name, figure in figures.items():
+        print(f"{name:20s} {figure}")
+
+
+def _audience(told: str | None, judge: Path | None, base: Path) -> "tuple[Audience, str]":
     """The audience, and its text. BadUse for a file that is none."""
     from lab.simulate import people
+    from lab.simulate.readers import MODEL, Readers
+    from models import checkpoint
 
+    file = Path(told) if told and told != "readers" else None
+    if told == "readers" and judge is None:
+        raise BadUse("an audience that reads needs a --judge (docs/learning.md)")
     try:
-        found = people.load(file)
-    except (ValueError, SyntaxError, ImportError) as error:
+        if judge is not None:
+            found = checkpoint.read(judge)
+            source = MODEL.read_text(encoding="utf-8") + found.meta.base
+            return cast("Audience", Readers(found, checkpoint.read(base))), source
+        return people.load(file), file.read_text(encoding="utf-8") if file else ""
+    except (ValueError, SyntaxError, ImportError, OSError) as error:
         raise BadUse(str(error)) from None
-    return found, file.read_text(encoding="utf-8") if file else ""
 
 
 def _present_base(voice: str, bot: "Bot") -> Path:

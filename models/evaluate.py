@@ -16,7 +16,7 @@ from torch import nn
 from models.corpus import Passage, Poems, ReadingMode, Stream, poems_in, side_by_side
 from models.network import CharNetwork, State
 from models.train import loss_of
-from models.vocabulary import Vocabulary, normalise
+from models.vocabulary import END, Vocabulary, normalise
 
 STEPS = 512
 """Symbols that are read at once; the state is carried on."""
@@ -143,6 +143,28 @@ def nats_of(
             nats[i] = float(cost)
         watch((start + len(group)) / len(order))
     return nats
+
+
+@torch.no_grad()
+def nats_of_lines(network: CharNetwork, vocabulary: Vocabulary, poems: Sequence[Sequence[str]]) -> list[list[float]]:
+    """Nats of each line of each poem where it stands, its line end included; each poem is read once, from silence."""
+    network.eval()
+    encoded = [[vocabulary.encode(f"{line}\n") for line in lines] for lines in poems]
+    read = [[END, *(symbol for line in lines for symbol in line)] for lines in encoded]
+    order = sorted(range(len(read)), key=lambda i: len(read[i]))
+    found: list[list[float]] = [[] for _ in poems]
+    for start in range(0, len(order), AT_ONCE):
+        group = order[start : start + AT_ONCE]
+        ids = torch.full((len(group), len(read[group[-1]])), END)  # (N, T + 1), filled up with END on the right
+        for row, i in enumerate(group):
+            ids[row, : len(read[i])] = torch.tensor(read[i])
+        logits, _ = network(ids[:, :-1], None)  # (N, T, V)
+        each = nn.functional.cross_entropy(logits.transpose(1, 2).float(), ids[:, 1:], reduction="none")  # (N, T)
+        for row, i in enumerate(group):
+            sizes = [len(line) for line in encoded[i]]
+            parts = torch.split(each[row, : sum(sizes)], sizes)
+            found[i] = [float(part.sum()) for part in parts]
+    return found
 
 
 # Other protocols, for comparisons with published figures; reported apart from the project's own. `surprise_of_windows`

@@ -1,7 +1,8 @@
-"""What a base has read: hashed runs of its texts' letters, to tell a copied line from one's own.
+"""What a base has read: hashed runs of its texts' letters, and how its words are built.
 
-Ten syllables in a row, or as much in an alphabet, are more than chance brings together; their
-hashes say whether a line was read without giving the text away. Knows numpy, not torch.
+Ten syllables in a row, or as much in an alphabet, are more than chance brings together: their hashes tell a copied line
+from one's own without giving the text away. Three syllables of a word that stand in none of its words are seldom a
+word. Knows numpy, not torch.
 """
 
 import unicodedata
@@ -58,6 +59,35 @@ def shares_a_run(line: str, seen: Hashes) -> bool:
         return False
     places = np.minimum(np.searchsorted(seen, found), len(seen) - 1)
     return bool((seen[places] == found).any())
+
+
+PART, SPELLED_PART = 3, 5
+"""Letters in a row by which the build of a word is known, where a letter is a syllable, and in an alphabet; its ends
+count as letters."""
+EDGE = "|"
+
+
+def parts(word: str) -> set[str]:
+    """The runs of letters of *word*, ends included, by which its build is known."""
+    edged = f"{EDGE}{word}{EDGE}"
+    length = PART if max(word, default="") >= chr(WIDE) else SPELLED_PART
+    return {edged[start : start + length] for start in range(max(1, len(edged) - length + 1))}
+
+
+def words(text: str) -> list[str]:
+    """The words of *text*, case folded, without marks and digits."""
+    told = unicodedata.normalize("NFC", text).casefold()
+    return "".join(c if c.isalpha() else " " for c in told).split()
+
+
+def known_parts(texts: Iterable[str]) -> frozenset[str]:
+    """The parts of all words of *texts*."""
+    return frozenset(part for word in {word for text in texts for word in words(text)} for part in parts(word))
+
+
+def is_strange(word: str, known: frozenset[str]) -> bool:
+    """Is *word* built like none of the known ones? Of the words that no dictionary has most are."""
+    return not parts(word) <= known
 
 
 def of_base(folder: Path) -> Hashes:

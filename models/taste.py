@@ -1,8 +1,14 @@
 """Taste: how likely a line is to be ticked, learned from who was shown what and ticked it or not.
 
-A quick reader: it knows a line by its signs, and few of them matter (`models/sparse.py`). What it
-says is calibrated on readers it has not met. Kept as a little JSON that a person can read. Knows neither torch
-nor the database; who chooses by it is the engine's business.
+It knows three things of a line:
+
+    plausibility   how likely the voice found it where it stood, and how long it is
+    letters        the mean of its letters, as the base voice's embedding knows them: who likes 꽃 may like 별
+    signs          words, endings, pairs of letters: thousands, of which few matter (`models/sparse.py`)
+
+Before readers have said anything it is plausibility alone, and each reading moves it away from there. What it says is
+calibrated on readers it has not met. Kept as JSON that a person can read. Knows neither torch nor the database; who
+chooses by it is the engine's business.
 """
 
 import hashlib
@@ -11,27 +17,40 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from models.sparse import Design, Fit, Floats, fit, sigmoid
+from models.sparse import Design, Fit, Floats, fit, ridge, sigmoid
 
-FORMAT = 1
+FORMAT = 2
 FEWEST = 5
 """Lines that a sign must stand in to be learned about."""
 FEWEST_TICKS = 20
 """Ticks, and lines without one, below which nothing can be said."""
 FOLDS = 5
-PENALTIES = (0.6, 0.42, 0.3, 0.21)
-"""The lasso's penalty, in standard errors of a sign that every line has; the readers left out choose."""
+PENALTIES = (math.inf, 0.6, 0.42, 0.3, 0.21)
+"""The lasso's penalty, in standard errors of a sign that every line has; the readers left out choose.
+Infinite: no sign."""
+PLAUSIBLE = 1.5
+"""Log-odds of a tick that a nat a symbol of likelihood is worth before anybody has read (docs/learning.md)."""
+PRECISION, LETTER_PRECISION = 5.0, 100.0
+"""How firmly plausibility, and the letters, hold to that: of a column of variance 1, the letters' together."""
+SIGNALS = ("logprob", "length", "log_length")
+"""What is known of a line besides its letters and signs."""
 MOST_PER_READER, MOST_PER_ADDRESS = 40.0, 60.0
 """Readings one visitor, or one address, counts for at most."""
 
 MOST_LETTERS = 30
 """Letters beyond which a line is just long."""
 MOST_WORDS = 9
+
+
+TINY = 1e-9
+Embedding = Mapping[str, Floats]
+"""A vector for each letter, (E,) each."""
 
 
 class Tasteless(ValueError):
@@ -47,6 +66,8 @@ class JudgedLine:
     ticked: bool
     reader: str
     address: str = ""
+    logprob: float | None = None
+    """Nats a symbol, line end included, by the version that wrote it; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +84,13 @@ class Report:
     ece: float
     """Expected calibration error: mean distance of the chance foretold from the share ticked, over ten bins."""
     penalty: float
+    plausible: float = 0.5
+    """AUC, before the same readers, of the voice's own likelihood alone."""
 
     @property
     def knows(self) -> bool:
-        """Is it surely better than a coin?"""
-        return self.auc - 2 * self.auc_error > 0.5
+        """Is it surely better than a coin, and no worse than plausibility alone, which serves where it does not?"""
+        return self.auc - 2 * self.auc_error > 0.5 and self.auc >= self.plausible
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,24 +100,45 @@ class Taste:
     weights: Mapping[str, float]
     """Log-odds that a sign adds."""
     bias: float
-    """Log-odds of a line without signs, in the mean of all slots."""
+    """Log-odds of a line of which nothing is known, in the mean of all slots."""
     report: Report
+    signals: Mapping[str, float] = field(default_factory=dict)
+    """Log-odds of one unit more of each of `SIGNALS`; `logprob` counts from `usual` on."""
+    letters: Mapping[str, float] = field(default_factory=dict)
+    """Log-odds that a line would have that consists of this letter alone."""
+    usual: float = 0.0
+    """Log-probability, in nats a symbol, of a line of which it is not known."""
 
-    def likings(self, lines: Sequence[str]) -> list[float]:
-        """Log-odds of a tick for each line; independent of which others are asked about."""
-        get = self.weights.get
-        return [self.bias + math.fsum(get(sign, 0.0) for sign in signs(line)) for line in lines]
+    def likings(self, lines: Sequence[str], logprobs: Sequence[float | None] | None = None) -> list[float]:
+        """Log-odds of a tick for each line; independent of which others are asked about.
+
+        *logprobs*: nats a symbol, by the version that wrote the line in its place; None: not known.
+        """
+        known = logprobs if logprobs is not None else [None] * len(lines)
+        return [self._liking(line, logprob) for line, logprob in zip(lines, known, strict=True)]
+
+    def _liking(self, line: str, logprob: float | None) -> float:
+        get, letter = self.weights.get, self.letters.get
+        values = signals(line, 0.0 if logprob is None else logprob - self.usual)
+        dense = math.fsum(self.signals.get(name, 0.0) * value for name, value in zip(SIGNALS, values, strict=True))
+        mean = math.fsum(letter(c, 0.0) for c in line) / max(1, len(line))
+        return self.bias + dense + mean + math.fsum(get(sign, 0.0) for sign in signs(line))
 
     @property
     def hash(self) -> str:
         """SHA-256 of what it would say."""
-        told = json.dumps([sorted(self.weights.items()), self.bias], ensure_ascii=False)
+        parts = [sorted(part.items()) for part in (self.weights, self.signals, self.letters)]
+        told = json.dumps([*parts, self.bias, self.usual], ensure_ascii=False)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
         """To be kept as JSON, the heaviest sign first."""
-        weights = dict(sorted(self.weights.items(), key=lambda item: -abs(item[1])))
-        return {"format": FORMAT, "hash": self.hash, "bias": self.bias, "weights": weights} | asdict(self.report)
+        weights, letters = (
+            dict(sorted(part.items(), key=lambda item: -abs(item[1]))) for part in (self.weights, self.letters)
+        )
+        told = {"format": FORMAT, "hash": self.hash, "bias": self.bias, "usual": self.usual}
+        parts = {"signals": dict(self.signals), "weights": weights, "letters": letters}
+        return told | parts | asdict(self.report)
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Taste":
@@ -103,8 +147,11 @@ class Taste:
             if raw["format"] != FORMAT:
                 raise Tasteless(f"a taste of format {raw['format']}")
             report = Report(**{name: raw[name] for name in Report.__dataclass_fields__})
-            weights = {str(sign): float(weight) for sign, weight in raw["weights"].items()}
-            taste = cls(weights, float(raw["bias"]), report)
+            weights, parts, letters = (
+                {str(name): float(weight) for name, weight in raw[part].items()}
+                for part in ("weights", "signals", "letters")
+            )
+            taste = cls(weights, float(raw["bias"]), report, parts, letters, float(raw["usual"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Tasteless(f"this is no taste: {error}") from error
         if taste.hash != raw.get("hash"):
@@ -138,25 +185,111 @@ def signs(line: str) -> set[str]:
     return found
 
 
-def learn(readings: Sequence[JudgedLine], *, seed: int = 0) -> Taste:
-    """The taste of those readers; the same readings and seed give the same. Raises Tasteless."""
+def signals(line: str, logprob: float) -> tuple[float, float, float]:
+    """The values of `SIGNALS`: *logprob* itself, tens of letters, and the logarithm of how many."""
+    letters = max(1, sum(c.isalnum() for c in line))
+    return logprob, letters / 10, math.log(letters)
+
+
+def learn(readings: Sequence[JudgedLine], *, embedding: Embedding | None = None, seed: int = 0) -> Taste:
+    """The taste of those readers; the same readings and seed give the same. Raises Tasteless.
+
+    *embedding*: the base's vector of each letter; without it letters say nothing.
+    """
     ticks = sum(reading.ticked for reading in readings)
     if min(ticks, len(readings) - ticks) < FEWEST_TICKS or len({r.reader for r in readings}) < 2:
         raise Tasteless(f"{ticks} ticks on {len(readings)} lines tell nothing yet")
     names, design = _design(readings)
+    known = Known.of(readings, embedding or {})
     folds = np.random.default_rng(seed).permutation(int(design.readers.max()) + 1)[design.readers] % FOLDS
     rate = float(np.average(design.ticked, weights=design.counts))
     unit = math.sqrt(rate * (1 - rate) / len(readings))
-    paths = [_path(design.part(folds != fold), unit) for fold in range(FOLDS)]
-    held_out = [_held_out(design, folds, [path[i] for path in paths]) for i in range(len(PENALTIES))]
+    # First what is known of every line, then the few signs that add to it; for each fold without its readers.
+    offsets = [known.columns @ known.fit(design, folds != fold) for fold in range(FOLDS)]
+    without = [replace(design, offset=offset) for offset in offsets]
+    paths = [_path(one.part(folds != fold), unit) for fold, one in enumerate(without)]
+    held_out = [_held_out(without, folds, [path[i] for path in paths]) for i in range(len(PENALTIES))]
     best = int(np.argmin([_log_loss(design, liking) for liking in held_out]))
+    dense = known.fit(design, np.ones(len(readings), np.bool_))
+    design = replace(design, offset=known.columns @ dense)
     whole = _path(design, unit, upto=best)[-1]
     slope, shift = _calibrate(design, held_out[best])
     weights = {
         name: round(float(slope * w), 5) for name, w in zip(names, whole.weights, strict=True) if abs(slope * w) > 1e-4
     }
-    report = _report(design, held_out[best], slope, shift, PENALTIES[best])
-    return Taste(weights, round(slope * whole.bias + shift + slope * _mean_slot(design, whole), 5), report)
+    report = replace(
+        _report(design, held_out[best], slope, shift, PENALTIES[best]), plausible=_plausible(readings, design)
+    )
+    parts, letters, centre = known.told(slope * dense)
+    bias = slope * (whole.bias + _mean_slot(design, whole)) + shift - centre
+    return Taste(weights, round(bias, 5), report, parts, letters, round(known.usual, 5))
+
+
+def _plausible(readings: Sequence[JudgedLine], design: Design) -> float:
+    """AUC of the likelihood alone; a coin's where it is not known."""
+    logprobs = np.array([reading.logprob if reading.logprob is not None else 0.0 for reading in readings])
+    return auc(logprobs, design.ticked > 0, design.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of each line before its signs: columns that a ridge regression weighs."""
+
+    columns: Floats
+    """(n, D): the signals, and the mean of the line's letters; each centred and scaled."""
+    centres: Floats
+    """(D,) what was taken away,"""
+    scales: Floats
+    """(D,) and by what the rest was divided."""
+    usual: float
+    """Mean log-probability of the lines."""
+    embedding: Embedding
+
+    @classmethod
+    def of(cls, readings: Sequence[JudgedLine], embedding: Embedding) -> "Known":
+        """Of lines whose letters have these vectors."""
+        told = [reading.logprob for reading in readings if reading.logprob is not None]
+        usual = float(np.mean(told)) if told else 0.0
+        values = np.array([signals(r.text, 0.0 if r.logprob is None else r.logprob - usual) for r in readings])
+        letters = np.array([_mean_letter(r.text, embedding) for r in readings])  # (n, E)
+        spread = math.sqrt(float(letters.var(axis=0).sum()) / max(1, letters.shape[1])) or 1.0
+        columns = np.concatenate([values, letters], axis=1)  # (n, D)
+        scales = np.concatenate([values.std(axis=0), np.full(letters.shape[1], spread)])
+        scales[scales < TINY] = 1.0
+        centres = columns.mean(axis=0)
+        return cls((columns - centres) / scales, centres, scales, usual, embedding)
+
+    def fit(self, design: Design, keep: NDArray[np.bool_]) -> Floats:
+        """The weights (D,) that the readings in *keep* give; each slot has its own level."""
+        slots = np.eye(int(design.slots.max()) + 1)[design.slots]  # (n, slots)
+        columns = np.concatenate([self.columns, slots - slots.mean(axis=0), np.ones((len(slots), 1))], axis=1)[keep]
+        start, precision = np.zeros(columns.shape[1]), np.full(columns.shape[1], PRECISION)
+        start[0] = PLAUSIBLE * self.scales[0] if self.columns[:, 0].any() else 0.0
+        precision[len(SIGNALS) : self.columns.shape[1]] = LETTER_PRECISION
+        precision[-1] = TINY
+        return ridge(columns, design.ticked[keep], design.counts[keep], precision, start)[: self.columns.shape[1]]
+
+    def told(self, weights: Floats) -> tuple[dict[str, float], dict[str, float], float]:
+        """Those *weights* (D,) by signal and by letter, and the log-odds that belong to the centres."""
+        each, count = weights / self.scales, len(SIGNALS)
+        by_signal = {name: round(float(w), 5) for name, w in zip(SIGNALS, each[:count], strict=True)}
+        by_letter = {c: round(float(vector @ each[count:]), 4) for c, vector in self.embedding.items()}
+        return by_signal, {c: w for c, w in by_letter.items() if w}, float(self.centres @ each)
+
+
+def embedding_of(characters: Mapping[str, Floats]) -> Embedding:
+    """The base's vectors of those *characters*, each of length 1: a rare letter's is long only for want of training."""
+    return {c: np.asarray(vector / (np.linalg.norm(vector) or 1.0), np.float64) for c, vector in characters.items()}
+
+
+def _mean_letter(text: str, embedding: Embedding) -> Floats:
+    """The mean vector of the letters of *text*; what has no vector counts as nothing."""
+    width = len(next(iter(embedding.values()))) if embedding else 0
+    total = np.zeros(width)
+    for c in text:
+        if c in embedding:
+            total += embedding[c]
+    return total / max(1, len(text))
 
 
 def _design(readings: Sequence[JudgedLine]) -> tuple[list[str], Design]:
@@ -176,6 +309,7 @@ def _design(readings: Sequence[JudgedLine]) -> tuple[list[str], Design]:
         np.array([numbers[reading.reader] for reading in readings]),
         np.array([float(reading.ticked) for reading in readings]),
         _counts(readings),
+        np.zeros(len(readings)),
     )
 
 
@@ -198,10 +332,10 @@ def _path(design: Design, unit: float, *, upto: int = len(PENALTIES) - 1) -> lis
     return path
 
 
-def _held_out(design: Design, folds: np.ndarray[Any, Any], fits: Sequence[Fit]) -> Floats:
+def _held_out(designs: Sequence[Design], folds: np.ndarray[Any, Any], fits: Sequence[Fit]) -> Floats:
     """What each fold's fit says of the readers it was not shown: (n,)."""
-    log_odds = np.zeros(len(design.ticked))
-    for fold, fitted in enumerate(fits):
+    log_odds = np.zeros(len(folds))
+    for fold, (design, fitted) in enumerate(zip(designs, fits, strict=True)):
         mine = folds == fold
         log_odds[mine] = fitted.liking(design)[mine] + _slots(fitted, design)[mine]
     return log_odds

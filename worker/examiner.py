@@ -21,14 +21,16 @@ from app.domain.lesson import Lesson
 from app.domain.poem import LINES, Wish
 from app.domain.screening import blocked
 from app.domain.verdict import Scorecard, Verdict
+from app.engine.choose import ONE, Recent, Way, alike, by_score, by_taste, plausibility, tasted
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.voices import Serving
 from models import seen
 from models.checkpoint import Checkpoint
 from models.corpus import Passage, read_poems
-from models.evaluate import nats_of, surprise_of_poems, unheard
+from models.evaluate import nats_of, nats_of_lines, surprise_of_poems, unheard
 from models.network import CharNetwork
+from models.taste import Taste
 from models.vocabulary import Vocabulary
 from worker.trainer import network_of
 
@@ -36,6 +38,8 @@ HOLDOUTS = "holdout*.txt"
 HOLDOUT_CHUNK = 64
 """Poems of the holdout that are read between two looks at whether to stop."""
 DECILES = (0.1, 0.5, 0.9)
+AT_ONCE = 16
+"""Poems of a sample that are written side by side."""
 SAMPLE_POEMS = 3
 """Poems of each version that are kept to be compared."""
 MAX_GAINS = 20_000
@@ -53,6 +57,8 @@ class Subject:
     """As they were measured when the champion was a candidate: its holdout is the same."""
     held_out: Sequence[ReadLine]
     """What readers chose and passed over, whom neither champion nor candidate was taught."""
+    taste: Taste | None = None
+    """What would choose among the candidate's lines if it served; the base is read as it would serve without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,9 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
     """Measure all three and judge; *watch* gets the share done (0 to 1), and what it raises ends it."""
     examination = Examination.of(subject.base.folder, lesson, settings)
     base = examination.examine(subject.base, check=lambda done: watch(0.4 * done))
-    card = examination.examine(subject.candidate, check=lambda done: watch(0.4 + 0.4 * done))
+    card = examination.examine(
+        subject.candidate, check=lambda done: watch(0.4 + 0.4 * done), base=subject.base, taste=subject.taste
+    )
     networks = {id(one): network_of(one) for one in (subject.base, subject.champion, subject.candidate)}
     vocabulary = subject.base.vocabulary
 
@@ -102,18 +110,28 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
     )
     card = replace(card, liking=liked(subject.candidate))
     watch(0.85)
-    verdict = gate.judge(base, card, champion=champion, readers=readers)
+    verdict = gate.judge(_as_varied(base, subject, settings), card, champion=champion, readers=readers)
     before, after = networks[id(subject.base)], networks[id(subject.candidate)]
     gained = gains(before, after, vocabulary, lesson, watch=lambda done: watch(0.85 + 0.15 * done))
     written = poems(subject.candidate, settings) if card.finite else []
     return Assessment(base, card, verdict, readers, written, poems(subject.base, settings), gained)
 
 
+def _as_varied(base: Scorecard, subject: Subject, settings: Settings) -> Scorecard:
+    """The base's figures with the variety that the same taste leaves it: no candidate answers for what taste costs."""
+    if subject.taste is None:
+        return base
+    poems = sample(subject.base, settings, check=lambda _: None, taste=subject.taste)
+    lines = [line for poem in poems for line in poem]
+    return replace(base, distinct=distinct(lines), distinct2=distinct(_pairs(lines)))
+
+
 def figures(card: Scorecard) -> str:
     """A scorecard as a line of a log."""
     return (
         f"{card.bits_per_char:.4f} bits/char, distinct {card.distinct:.3f}, pairs {card.distinct2:.3f}, "
-        f"copied {card.copied:.3f}, blocked {card.blocked:.3f}, "
+        f"copied {card.copied:.3f}, blocked {card.blocked:.3f}, strange words {card.strange:.4f}, "
+        f"{card.plausible:+.3f} nats/symbol, repeated {card.repeated:.3f}, "
         f"{card.short:.0f}-{card.usual:.0f}-{card.long:.0f} letters, {'finite' if card.finite else 'not finite'}"
     )
 
@@ -130,6 +148,8 @@ class Examination:
     """Runs of the base's own texts."""
     taught: frozenset[str]
     """The letters of each line of the lesson."""
+    built: frozenset[str]
+    """How words of the base's own verse are built."""
     settings: Settings
 
     @classmethod
@@ -140,16 +160,31 @@ class Examination:
         holdouts = sorted(base.glob(HOLDOUTS))
         if not holdouts:
             raise FileNotFoundError(base / HOLDOUTS)
-        return cls(read_poems(*holdouts), seen.of_base(base), taught, settings)
+        built = seen.known_parts(read_poems(*sorted((base / "verse").glob("*.txt"))))
+        return cls(read_poems(*holdouts), seen.of_base(base), taught, built, settings)
 
-    def examine(self, version: Checkpoint, *, check: Callable[[float], None]) -> Scorecard:
-        """The version's figures; *check* gets the share done (0 to 1), and what it raises ends it."""
+    def examine(
+        self,
+        version: Checkpoint,
+        *,
+        check: Callable[[float], None],
+        base: Checkpoint | None = None,
+        taste: Taste | None = None,
+    ) -> Scorecard:
+        """The version's figures; *check* gets the share done (0 to 1), and what it raises ends it.
+
+        *base*: who says how plausible its lines are, the version itself without; *taste*: what chooses among them.
+        """
         surprise = self._surprise(version, check)
         try:
-            lines = sample(version, self.settings, check=lambda share: check(0.2 + 0.8 * share))
+            poems = sample(version, self.settings, check=lambda share: check(0.2 + 0.7 * share), taste=taste)
         except EngineFailed:  # it can't write: that is a finding, and the gate turns NaN away
             return Scorecard(surprise, math.nan, math.nan, math.nan, finite=False)
+        lines = [line for poem in poems for line in poem]
+        words = [word for line in lines for word in seen.words(line)]
         weights = all(bool(np.isfinite(value).all()) for value in version.weights.values())
+        plausible = plausibility_of(poems, base or version)
+        check(1.0)
         short, usual, long = np.quantile([len(seen.letters(line)) for line in lines], DECILES).tolist()
         return Scorecard(
             bits_per_char=surprise,
@@ -161,6 +196,9 @@ class Examination:
             usual=usual,
             long=long,
             blocked=sum(blocked(line) is not None for line in lines) / len(lines),
+            strange=sum(seen.is_strange(word, self.built) for word in words) / len(words) if words else math.nan,
+            plausible=plausible,
+            repeated=repeated(poems),
         )
 
     def _surprise(self, version: Checkpoint, check: Callable[[float], None]) -> float:
@@ -179,37 +217,82 @@ class Examination:
 
 
 def sample(
-    version: Checkpoint, settings: Settings, *, check: Callable[[float], None], most: int | None = None
-) -> list[str]:
-    """`settings.samples` lines, in poems of five, as the site would write them; the same seeds for every version.
+    version: Checkpoint,
+    settings: Settings,
+    *,
+    check: Callable[[float], None],
+    most: int | None = None,
+    taste: Taste | None = None,
+) -> list[list[str]]:
+    """Poems of five lines, `settings.samples` lines in all, as the site would write them; the same seeds for every
+    version.
 
-    *most*: fewer of them, the first.
+    *most*: fewer lines, the first; *taste*: what chooses among candidates, as it would where this version served.
+    Between every `AT_ONCE` poems the site's memory of what was just said is brought up to date: so it does not depend
+    on which poem happens to be finished first.
     """
     wanted = settings.samples if most is None else most
     voice = version.meta.voice
     serving = Serving(voice, 0, 0, "candidate", version.meta.base)
+    recent = Recent()
+    way = _way(version, settings, taste, recent)
     engine = Engine(
         champions=lambda: [serving],
         fetch=lambda _key: version.folder,
         settings=settings,
-        candidates=settings.candidates,
+        candidates=way.candidates,
+        choose=way.choose,
+        score=way.score,
     )
     wishes = [Wish(lines=LINES, seed=seed) for seed in range(-(-wanted // LINES))]
-    lines: list[str] = []
+    poems: list[list[str]] = []
     try:
         engine.start()
-        for done, writing in enumerate(engine.write_all(voice, wishes), 1):
-            lines += [line.text for line in writing.lines]
-            check(done / len(wishes))
+        for start in range(0, len(wishes), AT_ONCE):
+            for writing in engine.write_all(voice, wishes[start : start + AT_ONCE]):
+                poems.append([line.text for line in writing.lines])
+                check(len(poems) / len(wishes))
+            for line in (line for poem in poems[start:] for line in poem):
+                recent.note(line)
     finally:
         engine.close()
-    return lines[:wanted]
+    poems[-1] = poems[-1][: wanted - LINES * (len(poems) - 1)]
+    return poems
+
+
+def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
+    """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
+    own, model = min(version.meta.style.candidates, settings.candidates), version.reranker
+    follows = plausibility if model is not None and own > 1 else None
+    if taste is not None:
+        likings, temperature, beside = taste.likings, settings.taste_temperature, follows or alike
+        choose = by_taste(likings, temperature, recent.avoided(beside))
+        return Way(settings.candidates, choose, score=tasted(likings, temperature, beside))
+    return ONE if follows is None else Way(own, by_score(recent.avoided(follows)), score=follows)
 
 
 def poems(version: Checkpoint, settings: Settings) -> list[list[str]]:
     """A few poems to lay beside other versions' of the same seeds."""
-    lines = sample(version, settings, check=lambda _: None, most=SAMPLE_POEMS * LINES)
-    return [lines[start : start + LINES] for start in range(0, len(lines), LINES)]
+    return sample(version, settings, check=lambda _: None, most=SAMPLE_POEMS * LINES)
+
+
+def plausibility_of(poems: Sequence[Sequence[str]], base: Checkpoint) -> float:
+    """Nats a symbol of all their lines, each in its poem, as *base* finds them."""
+    vocabulary = base.vocabulary
+    nats = nats_of_lines(network_of(base), vocabulary, poems)
+    symbols = sum(len(vocabulary.encode(line)) + 1 for lines in poems for line in lines)
+    return -sum(map(sum, nats)) / symbols
+
+
+def repeated(poems: Sequence[Sequence[str]]) -> float:
+    """Share of their lines that an earlier poem has said word for word."""
+    said: set[str] = set()
+    again = 0
+    for lines in poems:
+        mine = [seen.letters(line) for line in lines]
+        again += sum(line in said for line in mine)
+        said.update(mine)
+    return again / max(1, sum(map(len, poems)))
 
 
 def distinct(things: Iterable[str]) -> float:

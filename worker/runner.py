@@ -216,11 +216,13 @@ class Runner:
 
     def _examine(self, claim: Claim, task: _Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
         from models import checkpoint
+        from worker import trainer
         from worker.examiner import Subject, assess
 
         lease.report(Phase.EXAMINING)
         champion, known = self._champion(task, base, lease)
-        subject = Subject(base, champion, checkpoint.read(folder), known, task.held_out)
+        taste = trainer.taste_of(task.lesson, base) if self._bot.settings.taste_after else None
+        subject = Subject(base, champion, checkpoint.read(folder), known, task.held_out, taste)
         found = assess(
             subject,
             task.lesson,

@@ -37,6 +37,7 @@ from models import checkpoint
 from models.corpus import Passage, Poems, Weighed, read_poems
 from models.network import CharNetwork
 from models.sample import key
+from models.sparse import sigmoid
 from models.taste import Taste, Tasteless
 from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
 from models.vocabulary import END, Vocabulary
@@ -79,8 +80,8 @@ RECITAL_SHARE = 0.03
 NICENESS = 10
 """The worker shares its machine with the site; pages go first."""
 
-Dream = tuple[str, ...]
-"""The lines of one poem that the base wrote."""
+Dream = tuple[tuple[str, float], ...]
+"""The lines of one poem that the base wrote, each with its log-probability: nats a symbol, line end included."""
 _thread = threading.local()
 
 
@@ -127,7 +128,8 @@ class Kept:
         """The schedule that an earlier attempt made of the same lesson and base; a kept one of another is removed."""
         try:
             told = json.loads((self.folder / "schedule.json").read_text(encoding="utf-8"))
-            schedule = Schedule(**told | {"dreams": tuple(map(tuple, told["dreams"]))})
+            dreams = tuple(tuple((str(text), float(mean)) for text, mean in lines) for lines in told["dreams"])
+            schedule = Schedule(**told | {"dreams": dreams})
         except (OSError, ValueError, TypeError, KeyError):
             return None
         if (schedule.lesson, schedule.base) == (lesson.hash, base.meta.base):
@@ -173,16 +175,18 @@ def train(
     lower_priority(settings.train_threads)
     seed = seed_of(lesson)
     verse = read_poems(*sorted((base.folder / "verse").glob("*.txt")))
-    taste = taste_of(lesson) if settings.dreams else None
+    taste = taste_of(lesson, base)
     schedule = kept.schedule(lesson, base) if kept else None
     if schedule is None:
-        schedule = make_schedule(base, lesson, verse, settings, dreaming=taste is not None, device=device, check=check)
+        dreaming = taste is not None and settings.dreams > 0
+        schedule = make_schedule(base, lesson, verse, settings, dreaming=dreaming, device=device, check=check)
         for line in cuts(schedule, settings):
             log(line)
         if kept:
             kept.keep(schedule)
     dreamt = weigh(schedule.dreams, taste, temperature=DREAM_TEMPERATURE) if taste and schedule.dreams else []
     least = round(REHEARSAL_PER_DREAM * len(dreamt)) or MIN_REHEARSAL
+    lesson = sensible(lesson, taste, base) if taste else lesson
     texts = passages(lesson, verse, most=schedule.steps * PER_BATCH, seed=seed, least=least)
     corpus = Poems([*dreamt, *texts], base.vocabulary, per_batch=PER_BATCH)
     plan = replace(_plan(seed, device), passes=schedule.passes, rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE)
@@ -315,7 +319,7 @@ def make_schedule(
         for poem in written:
             dreams.append(poem)
             check(len(dreams) / settings.dreams)
-            to_train += sum(len(line) + 1 for line in poem) + rehearsed
+            to_train += sum(len(line) + 1 for line, _ in poem) + rehearsed
             if to_train >= budget.chars():
                 break
     return replace(schedule, dreams=tuple(dreams))
@@ -402,18 +406,15 @@ def _passage(text: Text, weight: float) -> Passage:
 #
 # Expert iteration. A few thousand ticks become a taste, and the taste can judge any number of lines: the base writes
 # thousands, and is taught to say more of what is liked and less of what is not. Each line weighs
-# exp(liking / temperature), less the mean: on the whole nothing is learned but the preference, so that the network
+# chance ** (1 / temperature), less the mean: on the whole nothing is learned but the preference, so that the network
 # neither memorises its dreams nor sharpens what it would say anyway. With the KL term that is the policy gradient of
 # likings under a price for change (KL control, Todorov 2006; Ziegler et al. 2019).
 
 
-def taste_of(lesson: Lesson) -> Taste | None:
-    """The taste that the lesson's readers show, if they show one.
-
-    Learned here, from nothing, so that a run depends on its lesson alone.
-    """
+def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
+    """The taste that the lesson's readers show, if they show one; learned here, so that a run depends on its lesson."""
     try:
-        taste = tastes.of(lesson.judged)
+        taste = tastes.of(lesson.judged, base)
     except Tasteless:
         return None
     return taste if taste.report.knows else None
@@ -428,24 +429,39 @@ def live_base(base: checkpoint.Checkpoint, settings: Settings) -> LiveVersion:
 
 def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
     """So many poems, as the site would write them, each as soon as it and those before it are written."""
-    rows = live.step.rows
+    rows, encode = live.step.rows, live.vocabulary.encode
     batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, choose=within_band)
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
     try:
         for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):
-            yield tuple(line.text for line in writing.lines)
+            yield tuple((line.text, line.logprob / (len(encode(line.text)) + 1)) for line in writing.lines)
     finally:
         batcher.close()
 
 
 def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
     """The dreams with a weight for each line: positive where it is liked more than the mean, negative where less."""
-    likings = np.array(taste.likings([line for lines in dreams for line in lines]))
-    weights = np.exp((likings - likings.max()) / temperature)
+    written = [line for lines in dreams for line in lines]
+    likings = np.array(taste.likings([text for text, _ in written], [mean for _, mean in written]))
+    chances = -np.logaddexp(0, -likings)  # their logarithms: who is sure of a tick is no surer of another
+    weights = np.exp((chances - chances.max()) / temperature)
     weights = np.minimum(weights / weights.mean(), MAX_DREAM_WEIGHT)
     weights -= weights.mean()
     parts = np.split(weights, np.cumsum([len(lines) for lines in dreams])[:-1])
-    return [Weighed(lines, tuple(part.tolist())) for lines, part in zip(dreams, parts, strict=True)]
+    pairs = zip(dreams, parts, strict=True)
+    return [Weighed(tuple(text for text, _ in lines), tuple(part.tolist())) for lines, part in pairs]
+
+
+def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesson:
+    """The lesson, each ticked line weighing by its chance of a tick: one in passing, on nonsense, teaches little."""
+    symbols = base.vocabulary.encode
+    means = {one.line: one.logprob / (len(symbols(one.text)) + 1) for one in lesson.judged if one.logprob is not None}
+    ticked = [text for text in lesson.texts if text.kind == "line"]
+    lines = {text.text: next((means[i] for i in text.sources if i in means), None) for text in ticked}
+    chances = dict(zip(lines, sigmoid(np.array(taste.likings([*lines], [*lines.values()]))).tolist(), strict=True))
+    usual = sum(chances[text.text] for text in ticked) / max(1, len(ticked))
+    texts = [replace(t, weight=t.weight * chances[t.text] / usual) if t.kind == "line" else t for t in lesson.texts]
+    return replace(lesson, texts=tuple(texts))
 
 
 # -- Version folder ---------------------------------------------------------------------------------------------------

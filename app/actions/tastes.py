@@ -13,8 +13,10 @@ import structlog
 from app.bootstrap import Bot
 from app.domain.taste import Judged
 from app.store.tastes import Tastes
+from app.store.versions import Versions
 from app.store.voices import Voices
-from models import taste
+from models import checkpoint, taste
+from models.checkpoint import Checkpoint
 from models.taste import JudgedLine, Taste, Tasteless
 
 log = structlog.get_logger(__name__)
@@ -35,8 +37,10 @@ def learn(bot: Bot, voice: str) -> bool:
     """Learn a voice's taste from what readers judged lately; False when another worker did meanwhile."""
     with bot.reads(Tastes) as tastes:
         before, judged = tastes.newest(voice), tastes.judged(voice, newest=MAX_READINGS)
+    with bot.reads(Versions) as versions:
+        folder = versions.one(voice, 0).folder
     began = time.monotonic()
-    content, serves = _learned(judged)
+    content, serves = _learned(judged, checkpoint.read(bot.shelf.fetch(folder)))
     with bot.transaction() as session:
         tastes = Tastes(session)
         last = tastes.newest(voice)
@@ -48,16 +52,27 @@ def learn(bot: Bot, voice: str) -> bool:
     return True
 
 
-def of(judged: Iterable[Judged]) -> Taste:
-    """The taste of those who judged, as far as their newest readings tell it. Raises Tasteless."""
+def of(judged: Iterable[Judged], base: Checkpoint) -> Taste:
+    """The taste of those who judged, as far as their newest readings tell it. Raises Tasteless.
+
+    *base*: the voice's own, whose letters' vectors say which letters are alike.
+    """
+    vocabulary, vectors = base.vocabulary, base.weights["embedding.weight"]
+    characters = {c: vectors[vocabulary.ids_of(c)[0]] for c in vocabulary.characters}
+
+    def line(one: Judged) -> JudgedLine:
+        symbols = len(vocabulary.encode(one.text)) + 1
+        mean = None if one.logprob is None else one.logprob / symbols
+        return JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address, mean)
+
     rows = list(judged)[-MAX_READINGS:]
-    return taste.learn([JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address) for one in rows])
+    return taste.learn([line(one) for one in rows], embedding=taste.embedding_of(characters))
 
 
-def _learned(judged: tuple[Judged, ...]) -> tuple[dict[str, Any], bool]:
+def _learned(judged: tuple[Judged, ...], base: Checkpoint) -> tuple[dict[str, Any], bool]:
     """What is stored, and whether it serves. That nothing can be learned yet is stored too, to wait for more ticks."""
     try:
-        learned = of(judged)
+        learned = of(judged, base)
     except Tasteless as error:
         return {"readings": len(judged), "ticks": sum(one.ticked for one in judged), "why": str(error)}, False
     return learned.as_dict(), learned.report.knows

@@ -21,6 +21,12 @@ class GateLimits:
     """Share of copied lines allowed beyond the base's own."""
     stretch: float = 1.5
     """How many times longer, or shorter, its lines may be, and a letter besides."""
+    strange: float = 0.01
+    """Share of words that are built like none in the base's verse, allowed beyond the base's own."""
+    plausible: float = 0.15
+    """Nats a symbol by which its lines may be less likely, to the base, than the base's own."""
+    repeated: float = 0.02
+    """Share of lines that may be said twice, however many the base says twice."""
     readers: int = 8
     """Held-out readers without whom their liking is not measured."""
 
@@ -51,6 +57,9 @@ def judge(
         "copies": candidate.copied <= base.copied + limits.copied,
         "says_blocked_words": candidate.blocked <= base.blocked,
         "strange_lengths": _alike(base, candidate, limits.stretch),
+        "strange_words": candidate.strange <= base.strange + limits.strange,
+        "makes_less_sense": candidate.plausible >= base.plausible - limits.plausible,
+        "says_it_again": candidate.repeated <= max(base.repeated, limits.repeated),
     }
     measured = readers >= limits.readers
     if measured:

@@ -110,7 +110,10 @@ class Lesson:
         """All that is taught, for a file; readers are numbers in it, no ids."""
         numbers = {visitor: n for n, visitor in enumerate(dict.fromkeys(one.visitor for one in self.judged))}
         texts = sorted([t.kind, t.before, t.text, round(t.weight, 6)] for t in self.texts)
-        judged = [[numbers[one.visitor], one.slot, one.text, one.ticked] for one in self.judged]
+        judged = [
+            [numbers[one.visitor], one.slot, one.text, one.ticked, *([] if one.logprob is None else [one.logprob])]
+            for one in self.judged
+        ]
         return {"texts": texts, "judged": judged}
 
     def summary(self) -> Mapping[str, object]:

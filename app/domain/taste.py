@@ -20,6 +20,8 @@ class Judged:
     """Keyed hash of the visitor's address on the day he was last seen; "" when unknown."""
     liking: float | None = field(default=None, compare=False)
     """Log-odds of a tick as the taste of that day foretold them; None: there was none."""
+    logprob: float | None = field(default=None, compare=False)
+    """Nats, summed over the line and its end, by the version that wrote it; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)

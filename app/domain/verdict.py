@@ -27,6 +27,12 @@ class Scorecard:
     """Letters of a line that nine in ten do not exceed."""
     blocked: float = math.nan
     """Share of sampled lines with a word of the block list (`app/domain/blocked_words.toml`); 0 to 1."""
+    strange: float = math.nan
+    """Share of the words in sampled lines that are built like none in the base's own verse; 0 to 1."""
+    plausible: float = math.nan
+    """Log-probability of sampled lines in their poems, as the base finds them: nats a symbol; higher is better."""
+    repeated: float = math.nan
+    """Share of sampled lines that another of the sampled poems has said word for word; 0 to 1."""
     liking: float = math.nan
     """Bits a character by which lines that held-out readers ticked surprise it less than those they passed over."""
 
@@ -41,7 +47,8 @@ class Verdict:
 
     reasons: tuple[str, ...]
     """Rules that did not hold: `not_finite`, `forgot_the_language`, `worse_than_champion`, `repeats_itself`, `copies`,
-    `says_blocked_words`, `strange_lengths`, `readers_disagree`."""
+    `says_blocked_words`, `strange_lengths`, `strange_words`, `makes_less_sense`, `says_it_again`,
+    `readers_disagree`."""
     unmeasured: tuple[str, ...] = ()
     """Rules that could not be measured yet: `too_few_readers`."""
 

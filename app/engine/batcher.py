@@ -21,7 +21,7 @@ import structlog
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.engine.challengers import Challengers
-from app.engine.choose import Chooser, Way
+from app.engine.choose import Chooser, Scorer, Way
 from app.engine.live import LiveVersion
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear, Poem
@@ -116,17 +116,18 @@ class Batcher:
         queue: int,
         candidates: int,
         choose: Chooser | None = None,
+        score: Scorer | None = None,
         metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*current*: the version that serves a voice; *rows*: lines written at once; *queue*: poems that may wait;
-        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes (None:
-        each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
+        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes, by *score*
+        (None: each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
         """
         self._current = current
-        self._without_taste = None if choose is None else Way(candidates, choose)
+        self._without_taste = None if choose is None else Way(candidates, choose, score=score)
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
         self._challengers = challengers or Challengers()
         self._metrics = metrics or EngineMetrics()

@@ -1,8 +1,10 @@
 """Choosing among candidates: several ways a line could go on from one place, one of which the poem takes."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
@@ -10,9 +12,13 @@ LIKELY = 1.0
 """Log-odds that a nat a symbol of likelihood is worth beside the reranker's (docs/log.md, 2026-11-25)."""
 PLAUSIBILITY_TEMPERATURE = 0.5
 """How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
-RARITY = 3.5
-"""Log-odds that a nat a symbol of rarity is worth: it wins back the variety that choosing by taste costs, nearly for
-nothing; from 4 on it costs real words (docs/learning.md)."""
+REMEMBERED = 4096
+"""Lines of a voice that a process remembers to have served: as many as forty readers see in a day."""
+SAID_LINE = 30.0
+"""Log-odds that a line loses that was said lately: it comes again only where all its rivals were said, too."""
+SAID_PAIR, MOST_TIMES = 2.0, 3
+"""Log-odds that a line loses, in the mean of its pairs of words, for each time a pair was said lately; and how many
+times count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,8 @@ Chooser = Callable[[Context, Sequence[Candidate], float], Choice]
 """Where the line is to stand, candidates, and a uniform random number in [0, 1) -> one of them."""
 Scorer = Callable[[Context, Sequence[Candidate]], Sequence[float]]
 """Where the line is to stand, and candidates -> log-odds of each, up to a constant."""
-Likings = Callable[[Sequence[str]], Sequence[float]]
-"""Lines -> log-odds of a tick for each: a taste."""
+Likings = Callable[[Sequence[str], Sequence[float]], Sequence[float]]
+"""Lines, and nats a symbol of each -> log-odds of a tick for each: a taste."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +93,75 @@ def plausibility(_context: Context, candidates: Sequence[Candidate]) -> list[flo
     return [(one.follows + LIKELY * one.mean_logprob) / PLAUSIBILITY_TEMPERATURE for one in candidates]
 
 
-def rarity(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
-    """The rarer a line, the better: for a version without a reranker, whose taste would say the same things again."""
-    return [-RARITY * candidate.mean_logprob for candidate in candidates]
+class Recent:
+    """What a process has lately said for a voice, so that it is not said again. Of the decode thread.
+
+    Variety comes from here: improbable letters are no variety, they are words that are none (docs/learning.md).
+    """
+
+    def __init__(self, most: int = REMEMBERED) -> None:
+        self._most = most
+        self._served = deque[tuple[str, tuple[str, ...]]]()
+        self._lines = Counter[str]()
+        self._pairs = Counter[str]()
+
+    def note(self, line: str) -> None:
+        """Remember a line that is served, and forget the oldest."""
+        said = _letters(line), _pairs(line)
+        self._served.append(said)
+        self._lines[said[0]] += 1
+        self._pairs.update(said[1])
+        if len(self._served) > self._most:
+            old, pairs = self._served.popleft()
+            _take_away(self._lines, (old,))
+            _take_away(self._pairs, pairs)
+
+    def cost(self, line: str) -> float:
+        """Log-odds that *line* loses."""
+        pairs = _pairs(line)
+        again = sum(min(self._pairs[pair], MOST_TIMES) for pair in pairs) / max(1, len(pairs))
+        return SAID_PAIR * again + SAID_LINE * (_letters(line) in self._lines)
+
+    def avoided(self, score: Scorer) -> Scorer:
+        """The *score*, less what each candidate loses."""
+
+        def scored(context: Context, candidates: Sequence[Candidate]) -> list[float]:
+            pairs = zip(score(context, candidates), candidates, strict=True)
+            return [each - self.cost(one.text) for each, one in pairs]
+
+        return scored
+
+    def noting(self, choose: Chooser) -> Chooser:
+        """As *choose* chooses, remembering what it took."""
+
+        def noted(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
+            choice = choose(context, candidates, uniform)
+            self.note(candidates[choice.index].text)
+            return choice
+
+        return noted
+
+
+def _letters(line: str) -> str:
+    return "".join(c for c in line.casefold() if c.isalnum())
+
+
+def _pairs(line: str) -> tuple[str, ...]:
+    words = line.casefold().split()
+    return tuple(f"{one} {other}" for one, other in pairwise(words))
+
+
+def _take_away(counts: Counter[str], keys: Iterable[str]) -> None:
+    """One less of each; what is at nothing is forgotten."""
+    for key in keys:
+        counts[key] -= 1
+        if not counts[key]:
+            del counts[key]
+
+
+def alike(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
+    """All are as good as each other: of a version without a reranker, whose taste knows likelihood already."""
+    return [0.0] * len(candidates)
 
 
 def by_score(score: Scorer) -> Chooser:
@@ -101,14 +173,14 @@ def by_score(score: Scorer) -> Chooser:
     return choose
 
 
-def by_taste(likings: Likings, temperature: float, beside: Scorer = rarity) -> Chooser:
+def by_taste(likings: Likings, temperature: float, beside: Scorer = alike) -> Chooser:
     """The better liked the likelier; of lines liked alike, those that are the better *beside*.
 
     A candidate's propensity is proportional to exp(liking / temperature + beside).
     """
 
     def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
-        liked = likings([candidate.text for candidate in candidates])
+        liked = likings([one.text for one in candidates], [one.mean_logprob for one in candidates])
         scores = [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
         choice = _draw(scores, uniform)
         return replace(choice, liking=liked[choice.index])
@@ -116,11 +188,11 @@ def by_taste(likings: Likings, temperature: float, beside: Scorer = rarity) -> C
     return choose
 
 
-def tasted(likings: Likings, temperature: float, beside: Scorer = rarity) -> Scorer:
+def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scorer:
     """What `by_taste` chooses by."""
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        liked = likings([candidate.text for candidate in candidates])
+        liked = likings([one.text for one in candidates], [one.mean_logprob for one in candidates])
         return [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
 
     return score
@@ -131,7 +203,8 @@ def noting(likings: Likings, choose: Chooser) -> Chooser:
 
     def noted(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
         choice = choose(context, candidates, uniform)
-        return replace(choice, liking=likings([candidates[choice.index].text])[0])
+        one = candidates[choice.index]
+        return replace(choice, liking=likings([one.text], [one.mean_logprob])[0])
 
     return noted
 

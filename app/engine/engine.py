@@ -16,7 +16,7 @@ from pathlib import Path
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher, Ticket
 from app.engine.challengers import Challenger, Challengers
-from app.engine.choose import Chooser
+from app.engine.choose import Chooser, Scorer
 from app.engine.live import Champion, LiveVersion, load
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear
@@ -45,6 +45,7 @@ class Engine:
         settings: Settings,
         candidates: int = 1,
         choose: Chooser | None = None,
+        score: Scorer | None = None,
         spare: Callable[[str], Champion | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         taste_policy: TastePolicy | None = None,
@@ -52,8 +53,8 @@ class Engine:
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
         *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
-        most ways a line is drawn, one of which *choose* takes (None: the version's own way), where *taste_policy* has
-        no taste that does;
+        most ways a line is drawn, one of which *choose* takes by *score* (None: the version's own way), where
+        *taste_policy* has no taste that does;
         *dice*: seeds for poems whose reader names none.
         """
         self.metrics = EngineMetrics()
@@ -78,6 +79,7 @@ class Engine:
             queue=settings.queue,
             candidates=candidates,
             choose=choose,
+            score=score,
             metrics=self.metrics,
             challengers=self._challengers,
             taste_policy=self._taste_policy,

@@ -1,7 +1,8 @@
-"""The taste policy: which taste each voice has in memory, and which poems are written by it.
+"""The taste policy: which taste each voice has in memory, which poems are written by it, and what was lately said.
 
 A share of the poems ignores taste, so that its effect is measured and not believed; what it would have said of them is
-noted all the same. A taste that will not load leaves the older one. Knows no database.
+noted all the same. What a voice said lately in this process it does not say again, with a taste or without. A taste
+that will not load leaves the older one. Knows no database.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Way, by_taste, noting, rarity, tasted
+from app.engine.choose import Recent, Way, alike, by_score, by_taste, noting, tasted
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -42,21 +43,30 @@ class TastePolicy:
         self._share = share
         self._temperature = temperature
         self._tastes: dict[str, tuple[int, Taste]] = {}
+        self._recent: dict[str, Recent] = {}
         self._broken: set[int] = set()
 
     def way(self, voice: str, wish: Wish, seed: int, *, without: Way) -> Way:
         """How the lines of a poem are chosen; *without*: for a voice without a taste.
 
-        A seed of the reader's has no taste: the same version must write the same poem again.
+        A seed of the reader's has no taste and no memory: the same version must write the same poem again.
         """
-        known = self._tastes.get(voice)
-        if known is None or wish.seed is not None:
+        if wish.seed is not None or (voice not in self._tastes and without.score is None):
             return without
-        number, taste = known
-        if uniform(seed, IGNORES) >= self._share:
-            return replace(without, choose=noting(taste.likings, without.choose))
-        rule = taste.likings, self._temperature, without.score or rarity
-        return Way(self.candidates, by_taste(*rule), number, score=tasted(*rule))
+        recent, own = self._recent.setdefault(voice, Recent()), without.score
+        if own is not None:
+            without = replace(without, choose=by_score(recent.avoided(own)))
+        way, known = without, self._tastes.get(voice)
+        if known is not None:
+            number, taste = known
+            if uniform(seed, IGNORES) >= self._share:
+                way = replace(without, choose=noting(taste.likings, without.choose))
+            else:
+                likings, beside = taste.likings, own or alike
+                choose = by_taste(likings, self._temperature, recent.avoided(beside))
+                score = tasted(likings, self._temperature, beside)
+                way = Way(self.candidates, choose, number, score=score)
+        return replace(way, choose=recent.noting(way.choose))
 
     def refresh(self) -> None:
         """Take up tastes that are newer."""

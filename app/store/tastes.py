@@ -103,7 +103,9 @@ class Tastes:
         Every one, or the *newest* so many.
         """
         shown = (
-            select(ImpressionRow, LineRow.text, TickRow.taken_back, TickRow.address, VisitorRow.address)
+            select(
+                ImpressionRow, LineRow.text, LineRow.logprob, TickRow.taken_back, TickRow.address, VisitorRow.address
+            )
             .join(LineRow, LineRow.id == ImpressionRow.line_id)
             .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
             .outerjoin(TickRow, TICK_OF_IMPRESSION)
@@ -112,8 +114,10 @@ class Tastes:
         )
         rows = self._session.execute(shown if newest is None else shown.limit(newest)).all()
         return tuple(
-            Judged(seen.line_id, text, seen.slot, taken_back is False, seen.visitor_id, there or here, seen.liking)
-            for seen, text, taken_back, there, here in reversed(rows)
+            Judged(
+                seen.line_id, text, seen.slot, taken_back is False, seen.visitor_id, there or here, seen.liking, logprob
+            )
+            for seen, text, logprob, taken_back, there, here in reversed(rows)
         )
 
 

@@ -38,7 +38,7 @@ def written(live: LiveVersion, lines: int, temperature: float, nucleus: float) -
     """So many lines with those settings."""
     bold = replace(live, style=replace(live.style, temperature=temperature, nucleus=nucleus))
     poems = list(dream(bold, -(-lines // LINES), seed=1))
-    return [line for poem in poems for line in poem][:lines]
+    return [line for poem in poems for line, _ in poem][:lines]
 
 
 def main() -> None:

@@ -62,6 +62,7 @@ def site(*, webs: int = 1, **settings: object) -> Iterator[Site]:
     with TemporaryDirectory(prefix="poembot-bench-") as place:
         home = Path(place)
         quiet: Mapping[str, object] = {"home": home, "limits": "off", "retrain_every": 0, "retrain_after": 0}
+        quiet = {**quiet, "trusted_proxies": HOST}  # readers say which address they come from
         chosen = Settings.model_validate({**quiet, **settings})
         command = ["serve", "--host", HOST, "--port", "0", "--no-worker", "--web-workers", str(webs)]
         if not chosen.embedded:

@@ -5,12 +5,16 @@ client libraries cost as much as the site itself. HTTP/1.1 as our own servers sp
 """
 
 import asyncio
+import ipaddress
+import itertools
 import json
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+_COUNT = itertools.count(1)
+"""Each reader comes from an address of his own, as from a proxy: of one address only a few count as readers."""
 PLAIN, EVENTS = "application/json", "text/event-stream"
 
 
@@ -51,6 +55,7 @@ class Reader:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
+        self._address = ipaddress.IPv4Address(0x0A00_0000 + next(_COUNT))
         self._cookies: dict[str, str] = {}
         self._way: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
@@ -129,7 +134,7 @@ class Reader:
         writer.write(
             f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\nAccept: {accept}\r\n"
             f"Content-Type: application/json\r\nSec-Fetch-Site: same-origin\r\nUser-Agent: Mozilla/5.0\r\n"
-            f"Content-Length: {len(body)}\r\n{cookie}\r\n{body}".encode()
+            f"X-Forwarded-For: {self._address}\r\nContent-Length: {len(body)}\r\n{cookie}\r\n{body}".encode()
         )
         rows = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers: dict[str, str] = {}

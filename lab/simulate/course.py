@@ -140,7 +140,8 @@ def _marks(
     if serving is not None:
         taste = Taste.from_dict(here.bot.taste(serving))
         yes = np.array(reference["ticked"])
-        marks["taste_auc"] = auc(np.array(taste.likings(reference["lines"])), yes)
+        likings = taste.likings(reference["lines"], reference["logprobs"])
+        marks["taste_auc"] = auc(np.array(likings), yes)
         marks["taste_ceiling"] = auc(np.array(people.expect(list(reference["lines"]))), yes)
         marks["taste_foretold"] = taste.report.auc
     return marks
@@ -156,24 +157,29 @@ def refer(order: Order, people: Audience, seed: int, say: Say) -> dict[str, Any]
     most = order.settings.candidates
     plain = alone(order.base, order.settings, within_band, candidates=1, seed=EXAM_SEED + seed)
     best = alone(order.base, order.settings, oracle, candidates=most, seed=EXAM_SEED + seed)
-    visits, chosen = (_served(engine, order, people, seed) for engine in (plain, best))
+    (visits, logprobs), (chosen, _) = (_served(engine, order, people, seed) for engine in (plain, best))
     say(f"reference {seed}: base {_ticks(visits)}, oracle {_ticks(chosen)} of {order.exam // LINES * LINES}")
     return {
         "seed": seed,
         "lines": [line for visit in visits for line in visit.lines],
         "ticked": [tick for visit in visits for tick in visit.ticks],
+        "logprobs": logprobs,
         "oracle_ticks": _ticks(chosen),
         "oracle_shown": sum(len(visit.lines) for visit in chosen),
         "candidates": most,
     }
 
 
-def _served(engine: Engine, order: Order, people: Audience, seed: int) -> list[Visit]:
+def _served(engine: Engine, order: Order, people: Audience, seed: int) -> tuple[list[Visit], list[float]]:
+    """What was read, and nats a symbol of each line."""
+    vocabulary = checkpoint.read(order.base).vocabulary
     try:
         written = list(engine.write_all(order.voice, [Wish()] * (order.exam // LINES)))
     finally:
         engine.close()
-    return judged([[line.text for line in one.lines] for one in written], readers(people, order.voice, seed))
+    visits = judged([[line.text for line in one.lines] for one in written], readers(people, order.voice, seed))
+    lines = [line for one in written for line in one.lines]
+    return visits, [line.logprob / (len(vocabulary.encode(line.text)) + 1) for line in lines]
 
 
 def _ticks(visits: Sequence[Visit]) -> int:

@@ -21,11 +21,15 @@ BASE = Scorecard(
     usual=9.0,
     long=14.0,
     blocked=0.0,
+    strange=0.002,
+    plausible=-1.6,
+    repeated=0.01,
     liking=0.1,
 )
 BETTER = replace(BASE, liking=0.2)
 """As the base, and readers agree with it more."""
-FIGURES = ["bits_per_char", "distinct", "distinct2", "copied", "short", "usual", "long", "blocked", "liking"]
+SERVED = ["strange", "plausible", "repeated"]
+FIGURES = ["bits_per_char", "distinct", "distinct2", "copied", "short", "usual", "long", "blocked", *SERVED, "liking"]
 ANY = st.floats(allow_nan=True, allow_infinity=True)
 CARDS = st.builds(Scorecard, **dict.fromkeys(FIGURES, ANY), finite=st.booleans())
 ENOUGH = 8
@@ -53,6 +57,9 @@ def test_a_candidate_as_good_as_its_base_is_admitted() -> None:
         ({"short": 1.0}, "strange_lengths"),
         ({"usual": 15.0}, "strange_lengths"),
         ({"long": 30.0}, "strange_lengths"),
+        ({"strange": 0.013}, "strange_words"),
+        ({"plausible": -1.8}, "makes_less_sense"),
+        ({"repeated": 0.03}, "says_it_again"),
         ({"liking": 0.1}, "readers_disagree"),
         ({"liking": 0.0}, "readers_disagree"),
         ({"finite": False}, "not_finite"),
@@ -65,7 +72,16 @@ def test_each_rule_turns_away_alone(change: dict[str, Any], reason: str) -> None
 
 @pytest.mark.parametrize(
     "change",
-    [{"bits_per_char": 3.04}, {"distinct": 0.82}, {"distinct2": 0.46}, {"copied": 0.025}, {"usual": 7.0}],
+    [
+        {"bits_per_char": 3.04},
+        {"distinct": 0.82},
+        {"distinct2": 0.46},
+        {"copied": 0.025},
+        {"usual": 7.0},
+        {"strange": 0.011},
+        {"plausible": -1.7},
+        {"repeated": 0.02},
+    ],
 )
 def test_a_little_loss_is_allowed(change: dict[str, Any]) -> None:
     """A lesson costs something; the limits say how much."""
@@ -123,6 +139,9 @@ def test_every_reason_is_named_at_once() -> None:
         "copies",
         "says_blocked_words",
         "strange_lengths",
+        "strange_words",
+        "makes_less_sense",
+        "says_it_again",
         "readers_disagree",
     }
 
@@ -141,16 +160,20 @@ def test_whoever_is_admitted_kept_every_rule(
         assert candidate.distinct2 >= limits.variety * base.distinct2
         assert candidate.copied <= base.copied + limits.copied
         assert candidate.blocked <= base.blocked
+        assert candidate.strange <= base.strange + limits.strange
+        assert candidate.plausible >= base.plausible - limits.plausible
+        assert candidate.repeated <= max(base.repeated, limits.repeated)
         assert candidate.liking > champion.liking
         assert readers >= limits.readers
 
 
 @given(
-    candidate=CARDS, figure=st.sampled_from(["bits_per_char", "distinct", "distinct2", "copied", "blocked", "liking"])
+    candidate=CARDS,
+    figure=st.sampled_from(["bits_per_char", "distinct", "distinct2", "copied", "blocked", *SERVED, "liking"]),
 )
 def test_getting_worse_never_helps(candidate: Scorecard, figure: str) -> None:
     """What is turned away stays so when one of its figures is worse."""
-    worse = 1.0 if figure in {"bits_per_char", "copied", "blocked"} else -1.0
+    worse = 1.0 if figure in {"bits_per_char", "copied", "blocked", "strange", "repeated"} else -1.0
     one: dict[str, Any] = {figure: getattr(candidate, figure) + worse}
     changed = replace(candidate, **one)
 

@@ -44,6 +44,9 @@ def test_a_scorecard_names_every_figure() -> None:
         "usual",
         "long",
         "blocked",
+        "strange",
+        "plausible",
+        "repeated",
         "liking",
     }
     assert math.isnan(figures["bits_per_char"])

@@ -1,6 +1,7 @@
 """Choosing among candidates."""
 
 import math
+from collections.abc import Sequence
 
 import pytest
 
@@ -8,15 +9,17 @@ from app.engine.choose import (
     BAND,
     LIKELY,
     PLAUSIBILITY_TEMPERATURE,
-    RARITY,
+    SAID_LINE,
+    SAID_PAIR,
     Candidate,
     Choice,
     Context,
+    Recent,
+    alike,
     by_score,
     by_taste,
     noting,
     plausibility,
-    rarity,
     within_band,
 )
 
@@ -45,7 +48,7 @@ def test_one_alone_is_chosen() -> None:
 def test_the_better_liked_is_the_likelier(number: float, chosen: int) -> None:
     """At temperature 0.5, a line liked by log 2 more is four times as likely; its liking is told."""
     liked = {"작은": 0.0, "좋은": math.log(2)}
-    choose = by_taste(lambda lines: [liked[line] for line in lines], 0.5)
+    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5)
 
     choice = choose(HERE, [Candidate(line, -1.0, 1) for line in liked], number)
 
@@ -54,18 +57,53 @@ def test_the_better_liked_is_the_likelier(number: float, chosen: int) -> None:
     assert choice.liking == list(liked.values())[chosen]
 
 
-def test_of_lines_liked_alike_the_rarer_is_the_likelier() -> None:
-    """By so much a nat a symbol, where no reranker knows better; the length of a line does not count."""
-    choose = by_taste(lambda lines: [0.0] * len(lines), 0.5, beside=rarity)
+def test_taste_is_told_how_likely_each_line_is() -> None:
+    """Nats a symbol, in the order of the lines: sense is a part of taste. Nothing else counts beside it."""
+    asked: list[tuple[list[str], list[float]]] = []
 
-    assert choose(HERE, [of_mean(-2.0), of_mean(-4.0, symbols=3)], 0.0).propensity == pytest.approx(
-        1 / (1 + math.exp(2 * RARITY))
-    )
+    def likings(lines: Sequence[str], logprobs: Sequence[float]) -> list[float]:
+        asked.append((list(lines), list(logprobs)))
+        return [0.0] * len(lines)
+
+    choice = by_taste(likings, 0.5)(HERE, [of_mean(-2.0), of_mean(-4.0, symbols=3)], 0.0)
+
+    assert asked == [(["줄", "줄"], [-2.0, -4.0])]
+    assert choice.propensity == 0.5
+
+
+def test_what_was_just_said_is_not_said_again() -> None:
+    """Word for word hardly ever, whatever its marks; a pair of its words the less, the oftener it was said."""
+    recent = Recent()
+    choose = recent.noting(by_score(recent.avoided(alike)))
+
+    def chances(*lines: str) -> list[float]:
+        return [
+            by_score(recent.avoided(alike))(HERE, [Candidate(line, -1.0, 1) for line in order], 0.0).propensity
+            for order in (lines, lines[::-1])
+        ]
+
+    assert chances("밤이 온다", "눈이 온다") == [0.5, 0.5]
+    choose(HERE, [Candidate("밤이 온다", -1.0, 1)], 0.0)
+    assert chances("밤이 온다.", "눈이 온다")[0] < 1e-9
+    assert chances("다시 밤이 온다", "다시 눈이 온다")[0] == pytest.approx(1 / (1 + math.exp(SAID_PAIR / 2)))
+    recent.note("밤이 온다")
+    assert chances("다시 밤이 온다", "다시 눈이 온다")[0] == pytest.approx(1 / (1 + math.exp(SAID_PAIR)))
+
+
+def test_it_remembers_so_much_and_no_more() -> None:
+    """The oldest is forgotten, with all that was counted for it; where everything was said one is chosen still."""
+    recent = Recent(most=2)
+    for line in ("밤이 온다", "눈이 온다", "비가 온다"):
+        recent.note(line)
+
+    assert [recent.cost(line) for line in ("밤이 온다", "눈이 온다")] == [0.0, SAID_LINE + SAID_PAIR]
+    said = [Candidate("눈이 온다", -1.0, 1), Candidate("비가 온다", -1.0, 1)]
+    assert by_score(recent.avoided(alike))(HERE, said, 0.7) == Choice(1, 0.5)
 
 
 def test_great_likings_do_not_overflow() -> None:
     """However far apart they are, the chances are numbers."""
-    choose = by_taste(lambda _: [-900.0, 900.0], 0.01)
+    choose = by_taste(lambda _lines, _logprobs: [-900.0, 900.0], 0.01)
 
     assert choose(HERE, [of_mean(-1.0)] * 2, 0.5) == Choice(1, 1.0, 900.0)
 
@@ -85,7 +123,7 @@ def test_taste_adds_to_plausibility() -> None:
     """Of lines that follow alike, the liked one; of lines liked alike, the one that follows."""
     follows = {"가": 3.0, "나": 0.0, "다": 0.0}
     liked = {"가": 0.0, "나": 0.0, "다": 4.0}
-    choose = by_taste(lambda lines: [liked[line] for line in lines], 0.5, beside=plausibility)
+    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5, beside=plausibility)
 
     def wins(*lines: str) -> str:
         field = [Candidate(line, -1.0, 1, follows=follows[line]) for line in lines]
@@ -99,6 +137,6 @@ def test_taste_adds_to_plausibility() -> None:
 
 def test_who_ignores_taste_still_notes_it() -> None:
     """Chosen as without a taste, with what taste would have said beside it."""
-    choose = noting(lambda lines: [float(len(line)) for line in lines], within_band)
+    choose = noting(lambda lines, logprobs: [len(lines[0]) + logprobs[0]], within_band)
 
-    assert choose(HERE, [Candidate("석 자", -1.0, 4)], 0.3) == Choice(0, 1.0, 3.0)
+    assert choose(HERE, [Candidate("석 자", -1.0, 4)], 0.3) == Choice(0, 1.0, 2.75)

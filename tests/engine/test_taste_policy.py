@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.poem import Wish
-from app.engine.choose import Way, within_band
+from app.engine.choose import Candidate, Context, Way, alike, by_score, within_band
 from app.engine.engine import Engine
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
@@ -82,6 +82,21 @@ def test_a_newer_taste_takes_over_and_a_broken_one_does_not() -> None:
     shelf.newest = {}
     taste_policy.refresh()
     assert taste_policy.way("sibot", Wish(), 1, without=PLAIN) is PLAIN
+
+
+def test_what_was_said_is_remembered_by_voice() -> None:
+    """With a taste or without: the next poem says something else. A poem with a seed of the reader's is as ever."""
+    taste_policy = Shelf(sibot=liking("가")).taste_policy()
+    scored = Way(2, by_score(alike), score=alike)
+    lines = [Candidate("밤이 온다", -1.0, 1), Candidate("눈이 온다", -1.0, 1)]
+
+    for voice in ("bard", "sibot"):
+        said = [
+            taste_policy.way(voice, Wish(), seed, without=scored).choose(Context(), lines, 0.1).index
+            for seed in range(2)
+        ]
+        assert said == [0, 1]
+    assert taste_policy.way("bard", Wish(seed=1), 1, without=scored) is scored
 
 
 def test_a_database_away_leaves_the_taste_as_it_is() -> None:

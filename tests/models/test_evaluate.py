@@ -5,8 +5,16 @@ import math
 import pytest
 import torch
 
-from models.corpus import ReadingMode
-from models.evaluate import Surprise, surprise_of, surprise_of_poems, surprise_of_stream, surprise_of_windows
+from models.corpus import Passage, ReadingMode
+from models.evaluate import (
+    Surprise,
+    nats_of,
+    nats_of_lines,
+    surprise_of,
+    surprise_of_poems,
+    surprise_of_stream,
+    surprise_of_windows,
+)
 from models.network import Architecture, CharNetwork
 from models.vocabulary import Vocabulary
 
@@ -31,6 +39,18 @@ def test_who_knows_nothing_pays_the_logarithm_of_the_vocabulary() -> None:
     assert surprise.chars == 4
     assert surprise.bits_per_char == pytest.approx(math.log2(len(VOCABULARY)), rel=1e-5)
     assert surprise.bits_per_byte == pytest.approx(surprise.bits_per_char * 4 / 8, rel=1e-5)
+
+
+def test_a_line_costs_what_it_costs_where_it_stands() -> None:
+    """Poems of several lengths side by side, each read once: as if each line were read after those before it."""
+    poems = [["봄비가 온다"], ["창을 닫는다", "봄비가 온다", "뷁"]]
+
+    found = nats_of_lines(tiny := network(), VOCABULARY, poems)
+
+    for lines, costs in zip(poems, found, strict=True):
+        before = ["\n".join(lines[:slot]) for slot in range(len(lines))]
+        passages = [Passage(line, before=told, ends=False) for line, told in zip(lines, before, strict=True)]
+        assert costs == pytest.approx(nats_of(tiny, VOCABULARY, passages), rel=1e-4)
 
 
 def test_a_rare_character_costs_its_bytes() -> None:

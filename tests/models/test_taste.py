@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -141,7 +142,9 @@ def test_it_survives_being_kept() -> None:
     assert again.likings(["꽃이 피네"]) == learned.likings(["꽃이 피네"])
 
 
-@pytest.mark.parametrize("damage", [{"format": 2}, {"bias": 0.5}, {"weights": {}}, {"auc": None, "hash": ""}])
+@pytest.mark.parametrize(
+    "damage", [{"format": 1}, {"bias": 0.5}, {"weights": {}}, {"letters": {"별": 1}}, {"auc": None, "hash": ""}]
+)
 def test_an_altered_taste_is_refused(damage: dict[str, object]) -> None:
     """Nothing is believed that is not whole."""
     with pytest.raises(Tasteless):
@@ -159,7 +162,7 @@ def test_random_effects_do_not_hide_a_sign() -> None:
     ready = rng.normal(0, 0.6, readers)
     ticked = (rng.random(n) < sigmoid(-1.0 + 1.2 * has + ready[who])).astype(float)
     rows = np.flatnonzero(has)
-    design = Design(rows, np.zeros(len(rows), np.int64), 1, np.zeros(n, np.int64), who, ticked, np.ones(n))
+    design = Design(rows, np.zeros(len(rows), np.int64), 1, np.zeros(n, np.int64), who, ticked, np.ones(n), np.zeros(n))
 
     found = fit(design, 1e-3)
 
@@ -173,14 +176,68 @@ def test_no_sign_that_was_left_out_pulls_harder_than_the_penalty() -> None:
     n, signs, readers, penalty = 900, 240, 30, 0.012
     rows, columns = (rng.random((n, signs)) < 0.08).nonzero()
     truth = np.where(np.arange(signs) % 12 == 0, rng.normal(0, 1.5, signs), 0)
-    who, slots = rng.integers(0, readers, n), rng.integers(0, 5, n)
-    drive = np.bincount(rows, truth[columns], n) + 0.3 * slots + rng.normal(0, 0.5, readers)[who]
+    who, slots, known = rng.integers(0, readers, n), rng.integers(0, 5, n), rng.normal(0, 1, n)
+    drive = np.bincount(rows, truth[columns], n) + 0.3 * slots + rng.normal(0, 0.5, readers)[who] + known
     ticked = (rng.random(n) < sigmoid(drive - 1)).astype(float)
-    found = fit(Design(rows, columns, signs, slots, who, ticked, np.ones(n)), penalty)
+    found = fit(Design(rows, columns, signs, slots, who, ticked, np.ones(n), known), penalty)
 
-    z = found.bias + np.bincount(rows, found.weights[columns], n) + found.slots[slots] + found.readers[who]
+    z = known + found.bias + np.bincount(rows, found.weights[columns], n) + found.slots[slots] + found.readers[who]
     pull = np.bincount(columns, ((sigmoid(z) - ticked) / n)[rows], signs)
-    known = found.weights != 0
-    assert 5 < known.sum() < signs / 2
-    assert np.abs(pull[~known]).max() <= 1.01 * penalty
-    np.testing.assert_allclose(pull[known], -penalty * np.sign(found.weights[known]), atol=0.02 * penalty)
+    kept = found.weights != 0
+    assert 5 < kept.sum() < signs / 2
+    assert np.abs(pull[~kept]).max() <= 1.01 * penalty
+    np.testing.assert_allclose(pull[kept], -penalty * np.sign(found.weights[kept]), atol=0.02 * penalty)
+
+
+def of_sense(count: int, *, seed: int = 0, share: float = 1.0) -> list[JudgedLine]:
+    """Readers who mind nothing but sense: the likelier a line, the rather it is ticked; *share*: by how much."""
+    rng, told = random.Random(seed), []
+    for visitor in range(count):
+        for slot in range(5):
+            logprob = rng.gauss(-3.0, 0.6)
+            likes = rng.random() < sigmoid(np.array([-1.8 + 2.5 * share * (logprob + 3.0)]))[0]
+            told.append(JudgedLine(line(rng), slot, bool(likes), f"v{visitor}", f"a{visitor}", logprob))
+    return told
+
+
+def test_it_knows_sense() -> None:
+    """Of two lines with the same signs the one that the voice found likelier is liked, by calibrated log-odds."""
+    learned = taste.learn(of_sense(400))
+
+    likely, unlikely, unknown = learned.likings(["꽃이 피네"] * 3, [-2.5, -3.5, None])
+
+    assert learned.report.auc == pytest.approx(learned.report.plausible, abs=0.02)  # there is nothing else to know
+    assert likely - unlikely == pytest.approx(2.5, rel=0.3)
+    assert unlikely < unknown < likely
+    assert learned.likings(["꽃이 피네"]) == [unknown]
+
+
+def test_before_there_is_much_to_know_it_is_plausibility() -> None:
+    """A hundred readings cannot tell, so it says what holds for readers in general."""
+    learned = taste.learn(of_sense(30, seed=4, share=0.7))
+    rng = np.random.default_rng(0)
+    logprobs = rng.normal(-3.0, 0.6, 400)
+
+    liked = learned.likings([line(random.Random(n)) for n in range(400)], logprobs.tolist())
+
+    assert np.corrcoef(liked, logprobs)[0, 1] > 0.8
+
+
+def test_it_abstains_where_plausibility_alone_does_better() -> None:
+    """Better than a coin is not enough to serve: what served before it must not be better."""
+    report = replace(taste.learn(of_sense(400)).report, plausible=0.99)
+
+    assert not report.knows
+    assert report.auc > 0.6
+
+
+def test_who_likes_one_letter_may_like_one_that_is_near_to_it() -> None:
+    """꽃 was ticked, 별 never read: the base has learned that they are alike, and 돌 is not."""
+    near = {c: np.array([1.0, 0.1]) for c in "꽃별"} | {c: np.array([0.0, 1.0]) for c in "돌문길"}
+    embedding = taste.embedding_of({**near, "별": 9 * np.array([1.0, 0.2])})
+    learned = taste.learn(readings(600), embedding=embedding)
+
+    star, stone = learned.likings(["별", "돌"])
+
+    assert star > stone
+    assert Taste.from_dict(json.loads(json.dumps(learned.as_dict()))).likings(["별"]) == [star]

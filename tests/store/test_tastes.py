@@ -50,7 +50,8 @@ def test_what_taste_foretold_is_kept_with_the_impression(world: World) -> None:
         Poems(session).keep(writing, ann, prime="", fixed_seed=False, counted=True, now=world.clock.now)
 
     with world.reading() as session:
-        assert [j.liking for j in Tastes(session).judged("sibot")] == [0.5, -1.5]
+        judged = Tastes(session).judged("sibot")
+    assert [(j.liking, j.logprob) for j in judged] == [(0.5, -9.0), (-1.5, -8.0)]
 
 
 def test_the_newest_serves_if_it_knows_anything(world: World) -> None:

@@ -35,6 +35,9 @@ GATE = (
     "copies",
     "says_blocked_words",
     "strange_lengths",
+    "strange_words",
+    "makes_less_sense",
+    "says_it_again",
     "readers_disagree",
     "too_few_readers",
 )

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.domain.lesson import Lesson
+from app.domain.lesson import Lesson, Text
 from app.domain.taste import Judged
 from app.engine.live import LiveVersion, load
 from app.settings import Settings
 from app.store.voices import Serving
 from models import checkpoint
 from models.taste import Report, Taste
-from worker.trainer import DREAM_VOICE, MAX_DREAM_WEIGHT, Schedule, dream, make_schedule, taste_of, weigh
+from worker.trainer import DREAM_VOICE, MAX_DREAM_WEIGHT, Schedule, dream, make_schedule, sensible, taste_of, weigh
 
 Check = Callable[[float], None]
 VERSE = tuple(f"시 {i}\n둘째 줄" for i in range(100))
@@ -53,16 +53,42 @@ def test_dreams_that_are_not_wanted_are_not_written(live: LiveVersion) -> None:
 def test_what_is_liked_weighs_more_and_all_weighs_nothing() -> None:
     """The mean is zero, so that nothing but the preference is learned; nothing weighs beyond measure."""
     taste = Taste({"c꽃": 2.0, "c돌": -2.0, "c별": 30.0}, -2.0, REPORT)
-    poems = [("꽃이 핀다", "길이 있다"), ("돌이 있다", "물이 온다")] * 20
+    poems = [(("꽃이 핀다", -2.0), ("길이 있다", -2.0)), (("돌이 있다", -2.0), ("물이 온다", -2.0))] * 20
 
     weighed = weigh(poems, taste, temperature=1.0)
     (flower, road), (stone, water) = weighed[0].weights, weighed[1].weights
-    assert [one.lines for one in weighed] == poems
+    assert [one.lines for one in weighed] == [tuple(text for text, _ in poem) for poem in poems]
     assert flower > road == water > stone
     assert np.sum([one.weights for one in weighed]) == pytest.approx(0.0, abs=1e-9)
 
-    starry = weigh([*poems, ("별", "꽃")], taste, temperature=1.0)
+    starry = weigh([*poems, (("별", -2.0), ("꽃", -2.0))], taste, temperature=1.0)
     assert max(max(one.weights) for one in starry) <= MAX_DREAM_WEIGHT
+
+
+def test_a_dream_that_makes_no_sense_weighs_less() -> None:
+    """Of two lines alike in all else the one that the base itself finds improbable is taught away."""
+    taste = Taste({}, -2.0, REPORT, signals={"logprob": 2.0}, usual=-2.0)
+
+    (weighed,) = weigh([(("꽃이 핀다", -1.5), ("꼿일 픤다", -3.5))], taste, temperature=1.0)
+
+    assert weighed.weights[0] > 0 > weighed.weights[1]
+
+
+def test_a_tick_in_passing_on_nonsense_teaches_little(base: checkpoint.Checkpoint) -> None:
+    """Ticked lines weigh by taste, in the mean as much as before; what was taught on purpose weighs what it did."""
+    taste = Taste({}, -2.0, REPORT, signals={"logprob": 2.0}, usual=-2.0)
+    judged = tuple(
+        Judged(n, text, 0, ticked=True, visitor=f"v{n}", logprob=mean * (len(text) + 1))
+        for n, (text, mean) in enumerate([("꽃이 핀다", -1.0), ("꼿일 픤다", -4.0)])
+    )
+    texts = [Text(one.text, 1.0, "line", sources=(one.line,)) for one in judged]
+    told = Lesson((*texts, Text("시", 2.0, "poem")), 2, 1, 2, judged)
+
+    sense, nonsense, poem = sensible(told, taste, base).texts
+
+    assert sense.weight > 8 * nonsense.weight
+    assert sense.weight + nonsense.weight == pytest.approx(2.0)
+    assert poem.weight == 2.0
 
 
 def lesson(judged: tuple[Judged, ...]) -> Lesson:
@@ -80,14 +106,14 @@ def readings(likes: Callable[[str], bool]) -> tuple[Judged, ...]:
 
 def schedule(base: checkpoint.Checkpoint, told: Lesson, dreams: int, *, check: Check = lambda _: None) -> Schedule:
     """What is planned of that lesson without a limit of time."""
-    settings, dreaming = Settings(dreams=dreams, run_minutes=0), taste_of(told) is not None
+    settings, dreaming = Settings(dreams=dreams, run_minutes=0), taste_of(told, base) is not None
     return make_schedule(base, told, VERSE, settings, dreaming=dreaming, device="cpu", check=check)
 
 
 def test_without_a_taste_nothing_is_dreamt(base: checkpoint.Checkpoint) -> None:
     """Nobody judged, or everybody ticks everything."""
-    assert taste_of(lesson(())) is None
-    assert taste_of(lesson(readings(lambda _: True))) is None
+    assert taste_of(lesson(()), base) is None
+    assert taste_of(lesson(readings(lambda _: True)), base) is None
     assert schedule(base, lesson(()), 5).dreams == ()
 
     clear = lesson(readings(lambda text: "꽃" in text))

@@ -4,6 +4,7 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.domain import gate
@@ -12,10 +13,11 @@ from app.domain.heldout import ReadLine
 from app.domain.lesson import Lesson, Text
 from app.domain.verdict import Scorecard, Verdict
 from app.settings import Settings
-from models import checkpoint
+from models import checkpoint, seen
 from models.network import CharNetwork
+from models.taste import Report, Taste
 from worker import examiner, trainer
-from worker.examiner import Examination, Subject, assess, distinct, liking
+from worker.examiner import Examination, Subject, assess, distinct, liking, repeated
 from worker.trainer import network_of
 
 LESSON = Lesson((Text("하늘 아래 첫 눈이 온다", 1.0, "line"),), 1, 0, 1)
@@ -84,6 +86,78 @@ def test_candidate_and_champion_are_each_asked_what_readers_chose(
     assert serving.liking != pytest.approx(liking(network_of(base), base.vocabulary, held_out))
     assert (serving.bits_per_char, readers) == (4.5, 1)
     assert of_base.bits_per_char != serving.bits_per_char
+
+
+def test_a_version_that_writes_words_that_are_none_is_turned_away(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
+    """Version 1 of sibot-2026.11.3 was admitted with 보드름 and 서드름: now its words are looked at, and its sense."""
+    rng = np.random.default_rng(0)
+    weights = {
+        name: value + 0.5 * value.std() * rng.standard_normal(value.shape).astype(value.dtype)
+        for name, value in base.weights.items()
+    }
+    checkpoint.write(tmp_path / "astray", base.meta, base.vocabulary, weights)
+    candidate = checkpoint.read(tmp_path / "astray")
+    settings = Settings(_env_file=None, home=tmp_path, samples=SAMPLES)
+
+    found = assess(Subject(base, base, candidate, {}, ()), LESSON, settings, watch=lambda _: None)
+
+    assert found.candidate.strange > found.base.strange + 0.1
+    assert found.candidate.plausible < found.base.plausible
+    assert {"strange_words", "makes_less_sense"} <= set(found.verdict.reasons)
+    assert not found.verdict.admitted
+
+
+def test_a_version_is_examined_with_the_taste_that_would_serve_it(
+    base: checkpoint.Checkpoint, examination: Examination
+) -> None:
+    """A taste for what is improbable makes a good network write lines that make less sense: the figures show it."""
+    report = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
+    odd, sober = (Taste({}, -2.0, report, signals={"logprob": weight}) for weight in (-3.0, 3.0))
+
+    plain, with_odd, with_sober = (
+        examination.examine(base, check=lambda _: None, taste=taste) for taste in (None, odd, sober)
+    )
+
+    assert with_odd.plausible < plain.plausible - 0.15 < plain.plausible < with_sober.plausible
+    assert with_odd.bits_per_char == plain.bits_per_char
+    assert with_odd.strange > with_sober.strange
+    assert examination.examine(base, check=lambda _: None, taste=odd) == with_odd
+
+
+def test_no_candidate_answers_for_the_variety_that_taste_costs(
+    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The base itself, offered as a candidate, is as varied as the base where the same taste chooses from both."""
+    sober = Taste({}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3), signals={"logprob": 6.0}, usual=-2.0)
+    judged: list[tuple[Scorecard, Scorecard]] = []
+
+    def judge(of_base: Scorecard, card: Scorecard, **_: object) -> Verdict:
+        judged.append((of_base, card))
+        return Verdict(())
+
+    monkeypatch.setattr(gate, "judge", judge)
+    settings = Settings(_env_file=None, home=tmp_path, samples=20)
+    found = assess(Subject(base, base, base, {}, (), sober), LESSON, settings, watch=lambda _: None)
+
+    ((of_base, card),) = judged
+    assert (of_base.distinct, of_base.distinct2) == (card.distinct, card.distinct2)
+    assert of_base.plausible == found.base.plausible < card.plausible
+
+
+def test_what_another_poem_said_is_said_again() -> None:
+    """Within one poem a line may come back; marks and spaces do not make it another."""
+    assert repeated([["밤이 온다", "밤이 온다"], ["눈이 온다", "밤이 온다."]]) == 0.25
+
+
+def test_a_word_is_strange_that_is_built_like_none() -> None:
+    """By three syllables in a row, or five letters, of words that the base has read; its ends count."""
+    known = seen.known_parts(["보드란 고드름, 드름드름", "the wandering stone"])
+
+    assert not seen.is_strange("고드름", known)
+    assert seen.is_strange("보드름", known)
+    assert seen.words("유리살이, 2번!") == ["유리살이", "번"]
+    assert not seen.is_strange("stone", known)
+    assert seen.is_strange("stonering", known)
 
 
 def test_an_examination_can_be_stopped(base: checkpoint.Checkpoint, examination: Examination) -> None:

@@ -87,10 +87,10 @@ def test_of_two_workers_one_keeps_what_it_learned(bot: Bot, monkeypatch: pytest.
     read(bot, 40)
     learn = tastes.of
 
-    def meanwhile(judged: object) -> object:
+    def meanwhile(judged: object, base: object) -> object:
         monkeypatch.setattr(tastes, "of", learn)
         assert tastes.learn(bot, "sibot")
-        return learn(judged)  # type: ignore[arg-type]
+        return learn(judged, base)  # type: ignore[arg-type]
 
     monkeypatch.setattr(tastes, "of", meanwhile)
 

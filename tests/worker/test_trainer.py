@@ -38,7 +38,7 @@ def lesson_of(base: checkpoint.Checkpoint, poems: int = 120) -> Lesson:
     judged = tuple(
         Judged(5 * n + slot, line, slot, liked(line), f"v{n}")
         for n, poem in enumerate(written)
-        for slot, line in enumerate(poem)
+        for slot, (line, _) in enumerate(poem)
     )
     return Lesson((), sum(one.ticked for one in judged), 0, poems, judged)
 
@@ -47,7 +47,7 @@ def likes(network_folder: checkpoint.Checkpoint) -> float:
     """Share of its lines that readers would tick."""
     folder = network_folder.folder
     live = load(Serving("sibot", 0, 0, "base", "tiny"), folder, precision="int8", rows=16, threads=1)
-    lines = [line for poem in dream(live, 120, seed=77) for line in poem]
+    lines = [line for poem in dream(live, 120, seed=77) for line, _ in poem]
     return float(np.mean([liked(line) for line in lines]))
 
 
