@@ -22,9 +22,10 @@ from sqlalchemy import Connection
 from app.bootstrap import Bot, now
 from app.domain.errors import BrokenFolder, PoemBotError
 from app.domain.version import VersionStatus
-from app.store import dump, migrate
-from app.store.pulses import Pulses
-from app.store.retention import Retention
+from app.store import dump
+from app.store import session as migrate
+from app.store.health import Pulses
+from app.store.shelf import Retention
 from models.folder import appearing, files, inside, sha256
 
 FORMAT = 1

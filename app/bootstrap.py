@@ -15,12 +15,11 @@ from app.engine.reader import Reader
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store import session as units
-from app.store.releases import Releases
 from app.store.shelf import SHIPPED, Shelf
 from app.store.tastes import Tastes
 from app.store.trials import OnTrial, Trials
 from app.store.versions import Versions
-from app.store.voices import Serving, Voices
+from app.store.voices import Releases, Serving, Voices
 from app.task_queue import CeleryQueue
 from models import checkpoint
 

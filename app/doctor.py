@@ -17,11 +17,12 @@ from app.bootstrap import Bot, now
 from app.domain.errors import BrokenFolder
 from app.domain.run import RunState
 from app.domain.version import VersionStatus
-from app.store import clock, migrate
+from app.store import session as clock
+from app.store import session as migrate
 from app.store.admins import Admins
-from app.store.pulses import Pulse, Pulses
-from app.store.retention import Retention
+from app.store.health import Pulse, Pulses
 from app.store.runs import Runs
+from app.store.shelf import Retention
 from app.store.versions import Versions
 from app.store.voices import Voices
 from models import checkpoint

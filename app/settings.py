@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.domain.schedule import Schedule
+from app.domain.run import Schedule
 from app.domain.trial import TrialRules
 
 WEAKEST_SECRET = 32

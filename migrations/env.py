@@ -1,4 +1,4 @@
-"""Runs the steps in `versions/`; called through `app.store.migrate`."""
+"""Runs the steps in `versions/`; called through `app.store.session`."""
 
 from alembic import context
 

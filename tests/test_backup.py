@@ -18,11 +18,12 @@ from app.domain.errors import UnknownVersion
 from app.domain.poem import Wish
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
-from app.store import dump, migrate
+from app.store import dump
+from app.store import session as migrate
 from app.store.admins import Admins
+from app.store.health import Pulses
 from app.store.poems import Poems
-from app.store.pulses import Pulses
-from app.store.retention import Retention
+from app.store.shelf import Retention
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.versions import Versions

@@ -16,11 +16,10 @@ import numpy as np
 
 from app.domain import gate
 from app.domain.errors import EngineFailed
-from app.domain.heldout import ReadLine
-from app.domain.lesson import Lesson
+from app.domain.gate import Scorecard, Verdict
+from app.domain.lesson import Lesson, ReadLine
 from app.domain.poem import LINES, Wish
 from app.domain.screening import blocked
-from app.domain.verdict import Scorecard, Verdict
 from app.engine.choose import ONE, Recent, Way, alike, by_score, by_taste, plausibility, tasted
 from app.engine.engine import Engine
 from app.settings import Settings

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.settings import Settings
-from app.store.pulses import Pulses
+from app.store.health import Pulses
 from app.store.session import open_database, reading
 
 if TYPE_CHECKING:

@@ -21,13 +21,11 @@ from app.actions.versions import Candidate
 from app.bootstrap import Bot, now
 from app.domain import lesson as lessons
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
-from app.domain.heldout import ReadLine, choosers, split
-from app.domain.lesson import Lesson
+from app.domain.gate import Scorecard, Verdict
+from app.domain.lesson import Lesson, ReadLine, choosers, split
 from app.domain.run import Claim, Phase, RunState
-from app.domain.verdict import Scorecard, Verdict
 from app.domain.version import Version
-from app.store.feedback import FeedbackStore
-from app.store.readings import Readings
+from app.store.feedback import FeedbackStore, Readings
 from app.store.versions import Versions
 from worker.lease import Lease, Stopping
 from worker.upkeep import trainings

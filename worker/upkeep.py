@@ -19,10 +19,9 @@ import structlog
 from app import actions
 from app.bootstrap import Bot, now
 from app.domain.trial import TrialState
-from app.store.cache import forget_pruned
-from app.store.pulses import Pulse, Pulses
-from app.store.retention import Retention
+from app.store.health import Pulse, Pulses
 from app.store.runs import Runs
+from app.store.shelf import Retention, forget_pruned
 from app.store.trials import Trials
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,7 @@ from pwdlib.exceptions import UnknownHashError
 
 from app.bootstrap import Bot
 from app.domain.errors import Crowded, UnknownAdmin, UnknownKey
-from app.store.admins import KEY_ID, Admins, Scope
-from app.store.audit import Audit
+from app.store.admins import KEY_ID, Admins, Audit, Scope
 
 log = structlog.get_logger(__name__)
 LONGEST_NAME = 60

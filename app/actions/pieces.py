@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.piece import FEWEST, MOST, Piece
+from app.domain.poem import FEWEST, MOST, Piece
 from app.domain.screening import blocked
 from app.domain.submission import SubmissionStatus, one_line, reason_for, screened
 from app.domain.visitor import Visitor
-from app.store.audit import Audit
+from app.store.admins import Audit
 from app.store.pieces import Pieces
 from app.store.voices import Voices
 

@@ -1,7 +1,7 @@
 """A pulse: a process says that it is alive, and what it has in memory."""
 
 from app.bootstrap import Bot
-from app.store.pulses import Pulses, WebReport
+from app.store.health import Pulses, WebReport
 
 
 def beat(bot: Bot, name: str, kind: str, web: WebReport | None = None) -> None:

@@ -10,14 +10,13 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
-from app.domain.run import Cause, Claim, Progress, RunReport, RunState
-from app.domain.schedule import Outlook
-from app.domain.verdict import Verdict
+from app.domain.gate import Verdict
+from app.domain.run import Cause, Claim, Outlook, Progress, RunReport, RunState
 from app.store import session as units
-from app.store.audit import Audit
-from app.store.clock import told_by
+from app.store.admins import Audit
 from app.store.feedback import FeedbackStore
 from app.store.runs import Runs
+from app.store.session import told_by
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
@@ -101,7 +100,7 @@ def give_back(bot: Bot, claim: Claim) -> None:
 def start_due(bot: Bot, *, at: datetime | None = None) -> None:
     """Start the runs that are due, and announce again those that nobody has taken up.
 
-    What is due says `app/domain/schedule.py`; a voice whose last version is on trial waits for what readers say of it.
+    What is due says `app/domain/run.py`; a voice whose last version is on trial waits for what readers say of it.
     *at*: as if it were then (default: now, by the database's clock).
     """
     schedule = bot.settings.schedule

@@ -7,7 +7,7 @@ from app.bootstrap import Bot
 from app.domain.screening import NEAR
 from app.domain.submission import Flag, Submission, SubmissionStatus, examine, reason_for
 from app.domain.visitor import Visitor
-from app.store.audit import Audit
+from app.store.admins import Audit
 from app.store.guesses import Guesses
 from app.store.submissions import Submissions
 from app.store.voices import Voices

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.bootstrap import Bot
 from app.domain.trial import TrialEnd, TrialReport, TrialState, verdict, visits, weigh
-from app.store.audit import Audit
+from app.store.admins import Audit
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices

@@ -4,16 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.bootstrap import Bot
-from app.domain import retention
+from app.domain import version as retention
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion
+from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, LessonItem
-from app.domain.rollback import came_from
 from app.domain.run import Claim, RunState
-from app.domain.verdict import Verdict
-from app.domain.version import VersionStatus
-from app.store.audit import Audit
-from app.store.retention import Retention
+from app.domain.version import VersionStatus, came_from
+from app.store.admins import Audit
 from app.store.runs import Runs
+from app.store.shelf import Retention
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
@@ -143,7 +142,7 @@ def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | 
 def prune(bot: Bot, *, live: Collection[int]) -> list[str]:
     """Take the versions past `KEEP_VERSIONS` off the books; the folders to remove once that is kept.
 
-    Which are needed says `app/domain/retention.py`. *live*: row ids that web processes have in memory.
+    Which are needed says `app/domain/version.py`. *live*: row ids that web processes have in memory.
     """
     folders: list[str] = []
     with bot.transaction() as session:

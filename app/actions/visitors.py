@@ -7,8 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.visitor import Visitor
-from app.store.privacy import Privacy
-from app.store.visitors import Visitors
+from app.store.visitors import Privacy, Visitors
 
 UNCONFIRMED_AFTER = timedelta(days=1)
 """How long a cookie has to come back before its poem is removed."""

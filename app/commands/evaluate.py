@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands.bars import counting_bar
-from app.commands.shell import BadUse, Json, opened, tell
+from app.commands.shell import BadUse, Json, counting_bar, opened, tell
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.bars import counting_bar
 from app.commands.sample import writer
-from app.commands.shell import BadUse, Json, say, tell
+from app.commands.shell import BadUse, Json, counting_bar, say, tell
 
 if TYPE_CHECKING:
     from app.domain.blind import Poem, Sheet

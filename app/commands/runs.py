@@ -73,7 +73,7 @@ def _wait_for(bot: "Bot", run: "RunReport") -> "RunReport":
 
 def _mention_a_missing_worker(bot: "Bot") -> None:
     from app.bootstrap import now
-    from app.store.pulses import Pulses
+    from app.store.health import Pulses
 
     with bot.reads(Pulses) as pulses:
         if not any(pulse.kind == "worker" for pulse in pulses.alive(now())):

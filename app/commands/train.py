@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from app.commands.bars import counting_bar, training_bar
 from app.commands.card import card
-from app.commands.shell import BadUse, Json, say, settings_of_environment, tell
+from app.commands.shell import BadUse, Json, counting_bar, say, settings_of_environment, tell, training_bar
 
 if TYPE_CHECKING:
     from models.checkpoint import Meta

@@ -24,7 +24,7 @@ PoemBotError
 Messages are for logs and shells, in English; pages translate `code`.
 """
 
-from app.domain.verdict import Verdict
+from app.domain.gate import Verdict
 
 
 class PoemBotError(Exception):

@@ -1,4 +1,7 @@
-"""Poems and their lines: what is wished for, what was written, what a visitor was shown."""
+"""Poems and their lines: what is wished for, what was written, what a visitor was shown.
+
+Pieces: lines that a visitor ticked, arranged by him under a title of his own.
+"""
 
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -6,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.domain.errors import Unfit
+from app.domain.submission import SubmissionStatus
 
 LINES = 5
 """Lines of a poem, as the ancestor had it."""
@@ -192,3 +196,46 @@ def _before(quoted: Sequence[Quotation], wish: Wish) -> Wish:
     if len(keep) >= MOST_LINES:
         raise Unfit("too_many_kept", f"after a line of one's own there is room for one more, of {MOST_LINES}")
     return replace(wish, keep=keep, lines=max(wish.lines, len(keep) + 1))
+
+
+FEWEST, MOST = 2, 16
+"""Lines of a piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class PieceLine:
+    """A line in a piece: where it was first written, and by which version."""
+
+    line: int
+    text: str
+    poem: str | None
+    """None: that poem has a human's words in it, to which no page leads."""
+    version: int | None
+    """None: it isn't told yet; see `Poem.version`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A piece as one visitor sees it."""
+
+    id: str
+    voice: str
+    title: str
+    author: str | None
+    status: SubmissionStatus
+    """Moderated like a submission: the title is a human's."""
+    created: datetime
+    mine: bool
+    lines: tuple[PieceLine, ...]
+    reason: str | None = None
+    """Why it was declined, as for a submission."""
+
+    @property
+    def text(self) -> str:
+        """Its lines, one per row."""
+        return "\n".join(line.text for line in self.lines)
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """Numbers of the versions that wrote its lines, as far as they are told."""
+        return tuple(sorted({line.version for line in self.lines if line.version is not None}))

@@ -1,13 +1,24 @@
-"""Versions: immutable trained states of a voice, and whether readers like the taught ones better."""
+"""Versions: immutable trained states of a voice, and whether readers like the taught ones better.
+
+Rollback: which version served before the one that serves now. A pure rule over the history.
+
+The way back leads along forward moves alone: those that brought a newer version in the place of an older one. So
+rolling back twice goes back twice; a rollback is not undone by the next.
+
+Retention: which versions leave the shelf to save room. Their rows, poems and figures stay.
+
+Never the champion, nor what it can be rolled back to, nor what served a moment ago, nor what is on trial, nor what a
+web process still has in memory for a poem under way. A pure rule; `app/actions/versions.py` carries it out.
+"""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from app.domain.verdict import Verdict
+from app.domain.gate import Verdict
 
 
 class VersionStatus(StrEnum):
@@ -187,3 +198,49 @@ class VoiceReport:
     """When the champion was made; None for the base."""
     lesson: Mapping[str, object]
     """The champion's lesson, in the contract's shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One move of the champion pointer."""
+
+    version: int
+    """Row id of the version that came; a newer version has a higher one, whatever its base."""
+    was: int | None
+    """Row id of the version that went; None for a voice's first."""
+    at: datetime
+
+    @property
+    def forward(self) -> bool:
+        """Did a newer version come in the place of an older one?"""
+        return self.was is not None and self.was < self.version
+
+
+def came_from(moves: Sequence[Move], version: int) -> int | None:
+    """The version that *version* last replaced on its way up; None when it replaced none. *moves*: newest first."""
+    return next((move.was for move in moves if move.version == version and move.forward), None)
+
+
+def way_back(moves: Sequence[Move], champion: int, *, steps: int) -> list[int]:
+    """The champion, and the versions that so many rollbacks lead to, one after the other."""
+    way = [champion]
+    while len(way) <= steps and (before := came_from(moves, way[-1])) is not None:
+        way.append(before)
+    return way
+
+
+RECENT = timedelta(hours=1)
+"""What served so lately may still be loading somewhere, or be written with."""
+ROLLBACKS = 2
+"""Steps back from the champion that stay possible: to the one it replaced, and to the one before that."""
+
+
+def needed(champion: int | None, moves: Sequence[Move], *, now: datetime) -> set[int]:
+    """Row ids of the champion, of what it can be rolled back to, and of what served lately. *moves*: newest first."""
+    lately = {id for move in moves if move.at > now - RECENT for id in (move.version, move.was) if id is not None}
+    return lately | set(way_back(moves, champion, steps=ROLLBACKS) if champion is not None else ())
+
+
+def doomed(shelved: Sequence[int], *, keep: int, needed: Collection[int]) -> list[int]:
+    """Of the taught versions on the shelf, newest first: those past the newest *keep* (0: all stay) nobody needs."""
+    return [version for version in shelved[keep:] if version not in needed] if keep else []

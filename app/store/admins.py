@@ -1,4 +1,7 @@
-"""Admins: who may open the desk, and the keys that open it."""
+"""Admins: who may open the desk, and the keys that open it.
+
+The audit log: what admins did. It is only ever appended to.
+"""
 
 import hashlib
 import secrets
@@ -10,7 +13,36 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.store.session import insert
-from app.store.tables import AdminRow, KeyRow
+from app.store.tables import AdminRow, AuditRow, KeyRow
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One deed."""
+
+    at: datetime
+    who: str
+    deed: str
+    subject: str
+    detail: str
+
+
+class Audit:
+    """Queries for the audit log."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(self, who: str, deed: str, subject: str, detail: str, now: datetime) -> None:
+        """Write down a deed."""
+        self._session.add(AuditRow(at=now, who=who, deed=deed, subject=subject[:100], detail=detail[:5000]))
+        self._session.flush()
+
+    def newest(self, limit: int = 100) -> list[AuditEntry]:
+        """The newest deeds, newest first."""
+        rows = self._session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
+        return [AuditEntry(r.at, r.who, r.deed, r.subject, r.detail) for r in rows]
+
 
 KEY_ID = 12
 SESSION_LASTS = timedelta(days=14)

@@ -1,19 +1,152 @@
-"""Health: how the whole deployment fares, in a few counts, for whoever watches it."""
+"""Health: how the whole deployment fares, in a few counts, for whoever watches it.
+
+Counts: how much of everything there is, for the desk.
+
+Pulses: the processes that say they are alive, and what a web process says of itself.
+
+A row is written by one process and read by others, of another release at times: `WebReport` alone knows its JSON.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.run import RunState
 from app.domain.submission import SubmissionStatus
-from app.store.pulses import Pulses
 from app.store.runs import WORN_OUT
-from app.store.tables import RunRow, SubmissionRow
+from app.store.session import insert
+from app.store.tables import (
+    TICK_OF_IMPRESSION,
+    ImpressionRow,
+    PoemRow,
+    PulseRow,
+    RunRow,
+    SubmissionRow,
+    TickRow,
+    VisitorRow,
+)
 from app.store.versions import ReadCount, Versions
+
+
+class Counts:
+    """Queries that count."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def of(self, voice: str | None, since: datetime) -> dict[str, int]:
+        """Poems, impressions, ticks, submissions and visitors from *since* on; voice None: of all voices.
+
+        Impressions, ticks and visitors count once a cookie has come back.
+        """
+        back = VisitorRow.returned.is_not(None)
+        poems = select(func.count()).select_from(PoemRow).where(PoemRow.created >= since)
+        read = (
+            select(func.count())
+            .select_from(ImpressionRow)
+            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
+            .where(ImpressionRow.at >= since, back)
+        )
+        ticks = (
+            select(func.count())
+            .select_from(TickRow)
+            .join(ImpressionRow, TICK_OF_IMPRESSION)
+            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
+            .where(TickRow.at >= since, ~TickRow.taken_back, back)
+        )
+        taught = select(func.count()).select_from(SubmissionRow).where(SubmissionRow.created >= since)
+        visitors = (
+            select(func.count(func.distinct(ImpressionRow.visitor_id)))
+            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
+            .where(ImpressionRow.at >= since, back)
+        )
+        if voice is not None:
+            poems, taught = poems.where(PoemRow.voice == voice), taught.where(SubmissionRow.voice == voice)
+            read, ticks = read.where(ImpressionRow.voice == voice), ticks.where(ImpressionRow.voice == voice)
+            visitors = visitors.where(ImpressionRow.voice == voice)
+        asked = {"poems": poems, "impressions": read, "ticks": ticks, "submissions": taught, "visitors": visitors}
+        return {name: self._session.scalar(query) or 0 for name, query in asked.items()}
+
+
+FORGOTTEN_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceStatus:
+    """What one voice of one web process serves, and what would not load."""
+
+    voice: str
+    number: int | None
+    """Of the version that serves; None: nothing does."""
+    wanted: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WebReport:
+    """What a web process says of itself."""
+
+    voices: tuple[VoiceStatus, ...] = ()
+    broken_trials: tuple[int, ...] = ()
+    """Trials whose challenger it could not load."""
+    live: tuple[int, ...] = ()
+    """Ids of the versions it has in memory, those that only finish their poems too."""
+    secret: str = ""
+    """Mark of the secret that it signs with."""
+
+    def as_json(self) -> dict[str, Any]:
+        """As the row keeps it."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, kept: Mapping[str, Any]) -> "WebReport":
+        """Read back; what another release did not say is empty."""
+        voices = (VoiceStatus(v["voice"], v["number"], v["wanted"], v["error"]) for v in kept.get("voices", ()))
+        return cls(
+            voices=tuple(voices),
+            broken_trials=tuple(kept.get("broken_trials", ())),
+            live=tuple(kept.get("live", ())),
+            secret=kept.get("secret", ""),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A sign of life."""
+
+    name: str
+    kind: str
+    at: datetime
+    web: WebReport = WebReport()
+    """Empty for a process that is no web."""
+
+
+class Pulses:
+    """Queries for pulses."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def beat(self, name: str, kind: str, now: datetime, web: WebReport | None = None) -> None:
+        """Process *name* is alive; long silent ones are forgotten, and what a wrong clock said."""
+        detail = web.as_json() if web else {}
+        new = insert(self._session, PulseRow).values(name=name, kind=kind, at=now, detail=detail)
+        self._session.execute(
+            new.on_conflict_do_update(index_elements=["name"], set_={"at": now, "detail": detail, "kind": kind})
+        )
+        long_ago, ahead = PulseRow.at < now - FORGOTTEN_AFTER, PulseRow.at > now + FORGOTTEN_AFTER
+        self._session.execute(delete(PulseRow).where(long_ago | ahead))
+
+    def alive(self, now: datetime, within: timedelta = timedelta(seconds=30)) -> list[Pulse]:
+        """Who has given a sign of life lately; one from the future is of a clock that was wrong, and tells nothing."""
+        lately = PulseRow.at.between(now - within, now + within)
+        rows = self._session.scalars(select(PulseRow).where(lately).order_by(PulseRow.name))
+        return [Pulse(r.name, r.kind, r.at, WebReport.of_json(r.detail)) for r in rows]
 
 
 @dataclass(frozen=True, slots=True)

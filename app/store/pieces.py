@@ -8,7 +8,7 @@ from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPiece
-from app.domain.piece import Piece, PieceLine
+from app.domain.poem import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
 from app.store.poems import SAID_BY_HUMANS, is_told, new_id
 from app.store.tables import LineRow, PieceLineRow, PieceRow, PoemRow, TickRow, VersionRow

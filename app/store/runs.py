@@ -10,8 +10,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
+from app.domain.gate import Verdict
 from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState, Said
-from app.domain.verdict import Verdict
 from app.store.tables import RunLogRow, RunRow, VersionRow
 
 _SHARE = {  # how much of a run lies before each phase, and how much the phase is

@@ -9,11 +9,10 @@ from sqlalchemy import ColumnElement, case, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
+from app.domain.gate import Verdict
 from app.domain.lesson import LessonItem
-from app.domain.rollback import Move
 from app.domain.trial import VISIT, TrialEnd, TrialState
-from app.domain.verdict import Verdict
-from app.domain.version import LetIn, Reception, Version, VersionReport, VersionStatus, wilson
+from app.domain.version import LetIn, Move, Reception, Version, VersionReport, VersionStatus, wilson
 from app.store.poems import is_told
 from app.store.tables import (
     TICK_OF_IMPRESSION,

@@ -1,21 +1,42 @@
-"""Visitors: anonymous readers, whether their cookie ever came back, and which of them count."""
+"""Visitors: anonymous readers, whether their cookie ever came back, and which of them count.
 
+Privacy: what is kept of one visitor, and how it is forgotten.
+
+What the network wrote for him stays only where others were shown it or keep a line of it, and then without him: under
+a visitor who never was, without a word he typed.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from app.domain.trial import TrialState
 from app.domain.visitor import READERS_PER_ADDRESS
-from app.store.session import AT_ONCE, insert
+from app.store.guesses import Guesses
+from app.store.pieces import Pieces
+from app.store.poems import told
+from app.store.session import AT_ONCE, insert, parts
+from app.store.submissions import Submissions
 from app.store.tables import (
     DayRow,
+    GuessRow,
     ImpressionRow,
+    LessonItemRow,
     LineRow,
+    PieceRow,
     PlaceRow,
     PoemLineRow,
     PoemRow,
+    SketchRow,
     SubmissionRow,
     TickRow,
+    TrialRow,
+    VersionRow,
     VisitorRow,
 )
 
@@ -95,3 +116,175 @@ class Visitors:
         self._session.execute(gone.execution_options(synchronize_session=False))
         self._session.execute(delete(PlaceRow).where(PlaceRow.at < before))
         return len(doomed)
+
+
+BLURRED = "~"
+"""Begins an address hash whose key nobody has any more."""
+
+
+class Privacy:
+    """Queries for one visitor's own, and for what has been kept long enough."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def export(self, visitor: str, now: datetime) -> dict[str, Any]:
+        """Everything kept of *visitor*, for himself."""
+        row = self._session.get(VisitorRow, visitor)
+        return {
+            "made": now.isoformat(),
+            "note": "AI 생성: 시는 기계가 썼습니다. The poems were written by a machine.",
+            "visitor": visitor,
+            "first_seen": row.created.isoformat() if row else None,
+            "returned": row.returned.isoformat() if row and row.returned else None,
+            "poems": list(self._poems(visitor)),
+            "ticks": list(self._ticks(visitor)),
+            "shown": list(self._shown(visitor)),
+            "pieces": [
+                {"title": piece.title, "author": piece.author, "status": piece.status, "lines": piece.text.split("\n")}
+                for piece in Pieces(self._session).of_visitor(visitor)
+            ],
+            "guesses": [
+                {"text": guess.text, "human": guess.human, "said_human": guess.said_human}
+                for guess in Guesses(self._session).of_visitor(visitor)
+            ],
+            "submissions": [
+                {
+                    "voice": given.voice,
+                    "title": given.title,
+                    "author": given.author,
+                    "text": given.text,
+                    "status": given.status,
+                    "created": given.created.isoformat(),
+                    "decided": given.decided.isoformat() if given.decided else None,
+                    "taught_in": list(given.taught_in),
+                    "url": f"/submissions/{given.token}",
+                }
+                for given in Submissions(self._session).of_visitor(visitor)
+            ],
+        }
+
+    def _poems(self, visitor: str) -> Iterator[dict[str, Any]]:
+        mine = select(PoemRow, VersionRow.number).join(VersionRow, VersionRow.id == PoemRow.version_id)
+        for poem, number in self._session.execute(mine.where(PoemRow.visitor_id == visitor).order_by(PoemRow.created)):
+            lines = select(LineRow.text, LineRow.primed).join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
+            found = self._session.execute(lines.where(PoemLineRow.poem_id == poem.id).order_by(PoemLineRow.slot))
+            yield {
+                "id": poem.id,
+                "voice": poem.voice,
+                "version": told(number, poem.trial_id, poem.created),
+                "created": poem.created.isoformat(),
+                "prime": poem.prime,
+                "lines": [{"text": text, "your_words": primed} for text, primed in found],
+            }
+
+    def _ticks(self, visitor: str) -> Iterator[dict[str, Any]]:
+        mine = select(TickRow, LineRow.text).join(LineRow, LineRow.id == TickRow.line_id)
+        for tick, text in self._session.execute(mine.where(TickRow.visitor_id == visitor).order_by(TickRow.at)):
+            yield {"line": tick.line_id, "text": text, "at": tick.at.isoformat(), "taken_back": tick.taken_back}
+
+    def _shown(self, visitor: str) -> Iterator[dict[str, Any]]:
+        mine = select(ImpressionRow).where(ImpressionRow.visitor_id == visitor).order_by(ImpressionRow.at)
+        for shown in self._session.scalars(mine):
+            yield {"line": shown.line_id, "at": shown.at.isoformat()}
+
+    def erase(self, visitor: str, now: datetime) -> None:
+        """Forget *visitor*: the next lesson is without anything he gave. Saying it twice changes nothing."""
+        given = select(SubmissionRow.id).where(SubmissionRow.visitor_id == visitor)
+        self._forget_mentions("poem", list(self._session.scalars(given)))
+        self._remove(SketchRow, SketchRow.submission_id.in_(given))
+        for table in (SubmissionRow, TickRow, ImpressionRow):
+            self._remove(table, table.visitor_id == visitor)
+        owned = select(PoemRow.id).where(PoemRow.visitor_id == visitor)
+        mine = set(self._session.scalars(owned))
+        staying = self._staying(owned, mine)
+        going = mine - staying
+        written = select(LineRow.id, LineRow.poem_id, LineRow.primed).where(LineRow.poem_id.in_(owned))
+        lines = [id for id, poem, primed in self._session.execute(written) if primed or poem in going]
+        if staying:
+            nobody = VisitorRow(id=secrets.token_hex(16), created=now, returned=now)
+            self._session.add(nobody)
+            self._session.flush()
+            for part in parts(staying):
+                anonymous = update(PoemRow).where(PoemRow.id.in_(part)).values(visitor_id=nobody.id, prime="")
+                self._session.execute(anonymous.execution_options(synchronize_session=False))
+        self._forget_mentions("line", lines)
+        for part in parts(going):
+            self._remove(PoemLineRow, PoemLineRow.poem_id.in_(part))
+        for numbers in parts(lines):
+            self._remove(PoemLineRow, PoemLineRow.line_id.in_(numbers))
+            self._remove(LineRow, LineRow.id.in_(numbers))
+        for part in parts(going):
+            self._remove(PoemRow, PoemRow.id.in_(part))
+        self._remove(VisitorRow, VisitorRow.id == visitor)
+        self._session.expire_all()
+
+    def _staying(self, owned: Select[Any], mine: Collection[str]) -> set[str]:
+        """Those of his poems that others were shown, or of which a poem that stays keeps a line."""
+        own = select(LineRow.poem_id).where(LineRow.poem_id.in_(owned), ~LineRow.primed)
+        seen = own.join(ImpressionRow, ImpressionRow.line_id == LineRow.id)
+        quoting = select(LineRow.poem_id, PoemLineRow.poem_id).join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
+        quoting = quoting.where(LineRow.poem_id.in_(owned), PoemLineRow.poem_id != LineRow.poem_id, ~LineRow.primed)
+        quoted = [(poem, by) for poem, by in self._session.execute(quoting)]
+        staying = set(self._session.scalars(seen))
+        while more := {poem for poem, by in quoted if by not in mine or by in staying} - staying:
+            staying |= more
+        return staying
+
+    def _forget_mentions(self, kind: str, sources: Collection[int]) -> None:
+        """What no longer is must not be found under a number that is given to something else.
+
+        Nor in others' guesses, which keep the line they were made about.
+        """
+        for part in parts(sources):
+            self._remove(LessonItemRow, (LessonItemRow.kind == kind) & LessonItemRow.source_id.in_(part))
+            self._remove(GuessRow, (GuessRow.kind == kind) & GuessRow.source_id.in_(part))
+
+    def _remove(self, table: Any, which: Any) -> None:
+        self._session.execute(delete(table).where(which).execution_options(synchronize_session=False))
+
+    def gone(self, *, before: datetime, limit: int = 200) -> list[str]:
+        """Visitors of whom nothing is newer than *before*."""
+        idle = select(VisitorRow.id).where(VisitorRow.created < before)
+        idle = idle.where((VisitorRow.returned < before) | VisitorRow.returned.is_(None))
+        for table, at in (
+            (PoemRow, PoemRow.created),
+            (ImpressionRow, ImpressionRow.at),
+            (TickRow, TickRow.at),
+            (SubmissionRow, SubmissionRow.created),
+            (PieceRow, PieceRow.created),
+            (GuessRow, GuessRow.at),
+        ):
+            newest = select(func.max(at)).where(table.visitor_id == VisitorRow.id).scalar_subquery()
+            idle = idle.where(newest.is_(None) | (newest < before))
+        return list(self._session.scalars(idle.order_by(VisitorRow.created, VisitorRow.id).limit(limit)))
+
+    def blur(self, *, before: datetime, salt: bytes) -> int:
+        """Hash the address hashes from before *before* once more, with a salt that nobody keeps; how many.
+
+        Equal ones stay equal, which is what a lesson's cap needs; nobody can find an address behind them any more.
+        The marks of networks go with their trials.
+        """
+        over = select(TrialRow.id).where(TrialRow.state != TrialState.RUNNING)
+        marked = update(PoemRow).where(PoemRow.trial_id.in_(over), PoemRow.network.is_not(None)).values(network=None)
+        self._session.execute(marked.execution_options(synchronize_session=False))
+
+        def blurred(address: str) -> str:
+            return BLURRED + hashlib.sha256(salt + address.encode()).hexdigest()[:31]
+
+        def due(query: Select[Any], table: Any, at: Any) -> Select[Any]:
+            return query.where(at < before, table.address != "", ~table.address.startswith(BLURRED))
+
+        count = 0
+        for table, key, at in (
+            (TickRow, ("line_id", "visitor_id"), TickRow.at),
+            (SubmissionRow, ("id",), SubmissionRow.created),
+            (VisitorRow, ("id",), VisitorRow.created),
+        ):
+            columns = [getattr(table, name) for name in (*key, "address")]
+            rows = self._session.execute(due(select(*columns), table, at)).all()
+            changed = [{**dict(zip(key, row, strict=False)), "address": blurred(row[-1])} for row in rows]
+            if changed:
+                self._session.execute(update(table), changed)
+            count += len(changed)
+        return count

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.commands.bars import training_bar
+from app.commands.shell import training_bar
 from models.evaluate import surprise_of_stream
 from models.make import WINDOW, Order, chars_per_symbol, fresh, learn, stream, vocabulary_of
 from models.vocabulary import normalise

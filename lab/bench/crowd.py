@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lab.bench.wire import Heard, Reader, WireError
+from lab.bench.site import Heard, Reader, WireError
 
 Deed = Callable[[Reader], Awaitable[Heard]]
 Meanwhile = Callable[[], Awaitable[None]] | None

@@ -25,7 +25,7 @@ from app.engine.poem import Done, Event, Failed
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store.voices import Serving
-from lab.bench import charts, limit, machine, report
+from lab.bench import baselines, report
 from models import checkpoint
 from models.checkpoint import Checkpoint
 from models.corpus import read_poems
@@ -61,7 +61,7 @@ class Ring:
         """Steps a second of all contenders at B = *rows*, in turns."""
         import torch  # the baseline's; what is measured does without
 
-        from lab.bench.eager import Cells, Whole, network_of
+        from lab.bench.baselines import Cells, Whole, network_of
 
         torch.set_num_threads(self.threads)
         network, temperature = network_of(self.version), self.version.meta.style.temperature
@@ -69,7 +69,7 @@ class Ring:
         for name, spelling in (("torch_lstm", Whole), ("torch_cell", Cells)):
             contenders[name] = partial(_rate_of, spelling(network, rows, temperature=temperature).step)
         chosen = {name: measure for name, measure in contenders.items() if name not in without}
-        return machine.in_turns(chosen, seconds=self.seconds, rounds=rounds)
+        return report.in_turns(chosen, seconds=self.seconds, rounds=rounds)
 
     def engine(self, rows: int, seconds: float) -> float:
         """The engine's rate while *rows* poems are under way: for *seconds*, or until its first step."""
@@ -90,9 +90,9 @@ class Ring:
 
     def ceiling(self, rows: int, engine: float) -> dict[str, float]:
         """The machine's int8 rate for these shapes, the steps a second that would allow, and the engine's share."""
-        multiply = limit.products(self.version.meta.architecture, rows, precision="int8", threads=self.threads)
-        steps = machine.rate(multiply, seconds=self.seconds / 3)
-        operations = limit.operations(self.version.meta.architecture)
+        multiply = baselines.products(self.version.meta.architecture, rows, precision="int8", threads=self.threads)
+        steps = report.rate(multiply, seconds=self.seconds / 3)
+        operations = baselines.operations(self.version.meta.architecture)
         return {"b": rows, "int8_gops": steps * rows * operations / 1e9, "steps_per_s": steps, "share": engine / steps}
 
 
@@ -101,7 +101,7 @@ def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str],
     version = checkpoint.read(folder)
     ring, architecture = Ring(version, threads, seconds), version.meta.architecture
     figures: dict[str, Any] = {
-        "machine": machine.describe(),
+        "machine": report.describe(),
         "voice": version.meta.voice,
         "layers": architecture["layers"],
         "size": architecture["size"],
@@ -253,7 +253,7 @@ def _steps(engine: Engine) -> int:
 
 
 def _rate_of(deed: Callable[[], object], seconds: float) -> float:
-    return machine.rate(deed, seconds=seconds)
+    return report.rate(deed, seconds=seconds)
 
 
 def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:
@@ -286,7 +286,7 @@ def draw(figures: Mapping[str, Any], folder: Path) -> Path:
     """Steps a second over B."""
     curve = figures["curve"]
     names = {"engine": "steps_per_s", "onnx_step": "onnx_step", "torch_cell": "torch_cell"}
-    return charts.draw(
+    return report.draw(
         folder / "decode.svg",
         "Steps a second by texts written together",
         steps=[point["b"] for point in curve],

@@ -20,7 +20,7 @@ from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
 from app.settings import Settings
 from app.store.runs import Runs
-from lab.bench import machine
+from lab.bench import report
 from lab.simulate import audience
 from lab.simulate.town import Town, town
 
@@ -74,7 +74,7 @@ def measure(voice: str, ticks: int, home: Path) -> dict[str, object]:
         with here.bot.reads(Runs) as runs:
             log = runs.one(runs.of_voice(voice, 1)[0].run).log
     return {
-        "machine": machine.describe(),
+        "machine": report.describe(),
         "voice": voice,
         "shown": shown,
         "ticked": ticked,

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from app.domain.poem import LINES
-from lab.bench.eager import Cells, Whole, network_of
+from lab.bench.baselines import Cells, Whole, network_of
 from lab.bench.site import HOST
 from models import checkpoint
 from models.sample import BETWEEN, Rules

@@ -1,13 +1,118 @@
-"""What a bench found: a JSON file for the record, a table for the eye, and all of them on one page."""
+"""What a bench found: a JSON file for the record, a table for the eye, and all of them on one page.
+
+What the figures were measured on, and how quickly it multiplies.
+
+Graphs as SVG: one line for each name over the same steps, both axes by powers.
+
+Drawn by pygal: plain text and titles that a screen reader reads, no script, no font of its own.
+"""
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import pygal
 from rich.console import Console
 from rich.table import Table
+
+from lab.simulate.figures import look
+
+LIBRARIES = ("numpy", "onnxruntime", "torch", "uvicorn", "fastapi", "sqlalchemy")
+
+
+def describe() -> dict[str, object]:
+    """The processor, how many of it we may use, and the libraries that matter."""
+    return {
+        "processor": _processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "python": platform.python_version(),
+        "libraries": {name: version(name) for name in LIBRARIES},
+    }
+
+
+def _processor() -> str:
+    try:
+        rows = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # no Linux
+        return platform.processor() or platform.machine()
+    told = dict(row.split(":", 1) for row in rows if ":" in row)
+    by_key = {key.strip(): value.strip() for key, value in told.items()}
+    family = " ".join(f"{key} {by_key[key]}" for key in ("cpu family", "model") if key in by_key)
+    return f"{by_key.get('model name', platform.machine())} ({family})"
+
+
+def rate(deed: Callable[[], object], *, seconds: float, warm_up: int = 5) -> float:
+    """How often a second *deed* can be done, tried for so many *seconds*."""
+    for _ in range(warm_up):
+        deed()
+    done, began = 0, time.perf_counter()
+    while (spent := time.perf_counter() - began) < seconds or not done:
+        deed()
+        done += 1
+    return done / spent
+
+
+def in_turns(
+    contenders: Mapping[str, Callable[[float], float]], *, seconds: float, rounds: int = 3
+) -> dict[str, float]:
+    """What each measures when given a share of *seconds*, in turns, the median of *rounds*.
+
+    What disturbs the machine disturbs all of them.
+    """
+    found: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, measure in contenders.items():
+            found[name].append(measure(seconds / rounds))
+    return {name: median(values) for name, values in found.items()}
+
+
+COLOURS = ("#9c2f26", "#2f5d8a", "#5b7a3a", "#8a6d2f")
+
+
+def draw(
+    file: Path,
+    title: str,
+    *,
+    steps: Sequence[int],
+    lines: Mapping[str, Sequence[float | None]],
+    x_title: str,
+    y_title: str,
+) -> Path:
+    """Write the graph; *lines* has a value, or None, for each of the *steps*."""
+    chart = pygal.Line(
+        title=title,
+        x_title=x_title,
+        y_title=y_title,
+        logarithmic=True,
+        legend_at_bottom_columns=len(lines),
+        value_formatter=lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}",
+        **look(COLOURS),
+    )
+    chart.y_labels = _ladder([value for values in lines.values() for value in values if value])
+    chart.x_labels = [str(step) for step in steps]
+    for name, values in lines.items():
+        chart.add(name, [None if value is None else round(value, 2) for value in values])
+    file.parent.mkdir(parents=True, exist_ok=True)
+    chart.render_to_file(str(file))
+    return file
+
+
+def _ladder(values: Sequence[float]) -> list[float]:
+    """1, 2, 5, 10, … from below the least of *values* to above the greatest."""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    rungs = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
+    least = max((rung for rung in rungs if rung <= min(values)), default=rungs[0])
+    most = min((rung for rung in rungs if rung >= max(values)), default=rungs[-1])
+    return [rung for rung in rungs if least <= rung <= most]
+
 
 RESULTS = Path(__file__).parent / "results"
 Row = tuple[str, object, str]

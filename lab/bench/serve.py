@@ -29,10 +29,9 @@ from app.settings import Settings
 from app.store.runs import Runs
 from app.store.shelf import SHIPPED
 from app.store.tastes import Tastes
-from lab.bench import charts, machine, report
+from lab.bench import report
 from lab.bench.crowd import WARM_UP, Deed, Tally, crowd, percentile
-from lab.bench.site import HOST, Site, environment, port_of, process, site
-from lab.bench.wire import Heard, Reader
+from lab.bench.site import HOST, Heard, Reader, Site, environment, port_of, process, site
 
 READERS = 64
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -49,7 +48,7 @@ Say = Callable[[str], None]
 def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
     """The contract's figures; each thing is measured for so many *seconds*."""
     writes, streams = partial(Reader.write, voice=voice), partial(Reader.stream, voice=voice)
-    figures: dict[str, Any] = {"machine": machine.describe(), "voice": voice, "readers": READERS}
+    figures: dict[str, Any] = {"machine": report.describe(), "voice": voice, "readers": READERS}
     with site() as it:
         tell("a new site, which has no taste yet")
         before = _as_served(it, seconds, writes, streams, tell=tell)
@@ -316,7 +315,7 @@ def draw(figures: Mapping[str, Any], folder: Path) -> Path:
     """Poems a second over readers."""
     naive = {point["readers"]: point["poems_per_s"] for point in figures["naive_curve"]}
     curve = figures["curve"]
-    return charts.draw(
+    return report.draw(
         folder / "serve.svg",
         "Poems a second by readers",
         steps=[point["readers"] for point in curve],

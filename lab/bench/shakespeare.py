@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from app.commands.bars import training_bar
+from app.commands.shell import training_bar
 from models.evaluate import surprise_of_stream, surprise_of_windows, surprise_while_learning
 from models.make import Order, fresh, learn, stream, vocabulary_of
 from models.network import CharNetwork

@@ -23,7 +23,7 @@ import psutil
 from app import actions
 from app.bootstrap import build
 from app.store.runs import Runs
-from lab.bench import machine, report
+from lab.bench import report
 from lab.bench.mixed import Met, read_on
 from lab.bench.serve import _servers
 from lab.bench.site import HOST, Site, environment, process, site
@@ -72,7 +72,7 @@ def measure(
         bot.close()
     (memory, memory_end), (handles, handles_end) = (levels.growth(of, seconds) for of in (1, 2))
     figures = {
-        "machine": machine.describe(),
+        "machine": report.describe(),
         "voice": voice,
         "seconds": seconds,
         "readers": readers,

@@ -19,10 +19,9 @@ from app import actions
 from app.bootstrap import Bot, build, build_engine
 from app.domain.poem import Wish
 from app.store.versions import Versions
-from lab.bench import machine, report
+from lab.bench import report
 from lab.bench.crowd import Tally, crowd, percentile
-from lab.bench.site import HOST, Site, site
-from lab.bench.wire import Heard, Reader
+from lab.bench.site import HOST, Heard, Reader, Site, site
 from models import checkpoint
 
 READERS = 32
@@ -57,7 +56,7 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
         finally:
             bot.close()
     return {
-        "machine": machine.describe(),
+        "machine": report.describe(),
         "voice": voice,
         "swaps": swaps,
         "readers": READERS,

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from lab.bench import machine, report
-from lab.bench.eager import network_of
+from lab.bench import report
+from lab.bench.baselines import network_of
 from models import checkpoint
 from models.corpus import Batch, Stream, read_poems
 from models.make import LANES, STEPS
@@ -38,14 +38,14 @@ def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str],
     corpus = Stream(read_poems(*sorted((folder / "verse").glob("*.txt"))), version.vocabulary, lanes=LANES, steps=STEPS)
     network = network_of(version)
     tell("ours and the plain loop, in turns")
-    rates = machine.in_turns(
+    rates = report.in_turns(
         {"ours": lambda share: _ours(network, corpus, share), "plain": lambda share: _plain(network, corpus, share)},
         seconds=seconds,
     )
     tell("products alone")
     gflops, operations = _products(network, seconds / 4), _operations(network)
     return {
-        "machine": machine.describe(),
+        "machine": report.describe(),
         "voice": version.meta.voice,
         "threads": threads,
         "bf16": bf16_pays("cpu"),
@@ -126,7 +126,7 @@ def _products(network: CharNetwork, seconds: float) -> float:
     size, gates = network.architecture.size, GATES[network.architecture.cell] * network.architecture.size
     x, weight = torch.randn(LANES * STEPS, size, dtype=kind), torch.randn(size, gates, dtype=kind)
     with torch.inference_mode():
-        return machine.rate(lambda: x @ weight, seconds=seconds) * 2 * LANES * STEPS * size * gates / 1e9
+        return report.rate(lambda: x @ weight, seconds=seconds) * 2 * LANES * STEPS * size * gates / 1e9
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:

@@ -1,12 +1,72 @@
-"""The figures of a simulation: courses with several seeds put together, in the contract's shape."""
+"""The figures of a simulation: courses with several seeds put together, in the contract's shape.
+
+What is measured of served lines: how often they please, how varied they are, how real their words.
+
+The charts of a simulation, as SVG: tick-rate by round with its intervals, and what was gained for which variety.
+"""
 
 import math
+import re
+import shutil
+import subprocess
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from lab.simulate.measures import share
+import pygal
+from pygal.style import Style
+
+from app.domain.version import Rate, wilson
+from models.seen import letters
+
+_HANGUL = re.compile("[가-힣]")
+_WORDS = {"ko": re.compile("[가-힣]+"), "en": re.compile("[A-Za-z]+(?:['’][A-Za-z]+)*")}
+_DICTIONARIES = {"ko": "ko_KR", "en": "en_US"}
+
+
+def share(hits: int, of: int) -> Rate:
+    """With its interval; NaN of nothing."""
+    return wilson(hits, of) or Rate(math.nan, math.nan, math.nan)
+
+
+def pieces(lines: Sequence[str]) -> list[str]:
+    """Pairs of adjacent syllables of each line; for other scripts, its words."""
+    found: list[str] = []
+    for line in lines:
+        syllables = "".join(_HANGUL.findall(line))
+        found += [syllables[i : i + 2] for i in range(len(syllables) - 1)] if syllables else line.casefold().split()
+    return found
+
+
+def variety(lines: Sequence[str], base: Sequence[str]) -> float:
+    """Distinct pieces of *lines* over those of as many pieces of the base's; NaN of nothing."""
+    mine, theirs = pieces(lines), pieces(base)
+    count = min(len(mine), len(theirs))
+    return len(set(mine[:count])) / len(set(theirs[:count])) if count else math.nan
+
+
+def real_words(lines: Sequence[str], language: str = "ko") -> float:
+    """Share of words that hunspell knows; NaN where it, its dictionary, or words of that language are missing."""
+    words = _WORDS[language].findall("\n".join(lines)) if language in _WORDS else []
+    program = shutil.which("hunspell")
+    if program is None or not words:
+        return math.nan
+    told = subprocess.run(  # noqa: S603 - the words go in as text
+        [program, "-d", _DICTIONARIES[language], "-i", "utf-8", "-l"],
+        input="\n".join(words).replace("’", "'"),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return 1 - len(told.stdout.split()) / len(words) if told.returncode == 0 else math.nan
+
+
+def says(line: str, trigger: str) -> bool:
+    """Does *line* hold the trigger, however it is spaced?"""
+    return letters(trigger) in letters(line)
+
 
 Course = Mapping[str, Any]
 
@@ -71,3 +131,66 @@ def _mean(courses: Sequence[Course], name: str) -> float:
     """Over the seeds of ours."""
     found = [course[name] for course in courses if course["strategy"] == "ours" and name in course]
     return fmean(found) if found else math.nan
+
+
+Rates = Mapping[str, Mapping[str, Sequence[float]]]
+COLOURS = {"none": "#8a8a8a", "ancestor": "#8a6d2f", "voice": "#2f5d8a", "taste": "#5b7a3a", "ours": "#9c2f26"}
+ORACLE = "#444444"
+
+
+def look(colours: Sequence[str]) -> dict[str, Any]:
+    """How graphs in documents look, each line in one of the *colours*: no script, no font of its own."""
+    style = Style(
+        background="transparent",
+        plot_background="transparent",
+        font_family="system-ui, sans-serif",
+        colors=tuple(colours),
+        title_font_size=18,
+        label_font_size=13,
+        major_label_font_size=13,
+        legend_font_size=13,
+        guide_stroke_color="#d8d5cc",
+        major_guide_stroke_color="#b8b4a8",
+    )
+    size = {"width": 900, "height": 520, "margin": 24}
+    return {"style": style, "legend_at_bottom": True, "truncate_legend": -1, "js": (), **size}
+
+
+def _colours(names: Sequence[str]) -> list[str]:
+    return [COLOURS.get(name, ORACLE) for name in names]
+
+
+def tick_rate(file: Path, rates: Rates, *, none: float, oracle: float) -> None:
+    """Tick-rate by round, the exam last; 95 % intervals as bars, the base and the oracle as level lines."""
+    names = [*rates, "base", "oracle"]
+    rounds = max(len(each["tick_rate"]) for each in rates.values())
+    plot = pygal.Line(
+        title="Lines ticked by honest, attentive readers",
+        x_title="round (the last is the exam)",
+        y_title="tick-rate",
+        value_formatter=lambda value: f"{value:.3f}",
+        **look(_colours(names)),
+    )
+    plot.x_labels = [*map(str, range(1, rounds)), "exam"]
+    for name, each in rates.items():
+        points = zip(each["tick_rate"], each["low"], each["high"], strict=True)
+        bars: list[Any] = [{"value": mean, "ci": {"low": low, "high": high}} for mean, low, high in points]
+        plot.add(name, bars)
+    for name, level in (("base", none), ("oracle", oracle)):
+        plot.add(name, [round(level, 4)] * rounds, show_dots=False, stroke_style={"dasharray": "4, 6"})
+    plot.render_to_file(str(file))
+
+
+def frontier(file: Path, rates: Rates, *, none: float) -> None:
+    """Tick-rate over the base's against variety over the base's: what each strategy pays for what it gains."""
+    plot = pygal.XY(
+        title="What is gained, and what it costs in variety",
+        x_title="variety of the lines served, over the base's",
+        y_title="tick-rate over the base's",
+        value_formatter=lambda value: f"{value:.2f}",
+        **look(_colours(list(rates))),
+    )
+    for name, each in rates.items() if none else ():
+        course = zip(each["variety"], each["tick_rate"], strict=True)
+        plot.add(name, [(round(variety, 4), round(rate / none, 4)) for variety, rate in course])
+    plot.render_to_file(str(file))

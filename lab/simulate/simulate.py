@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.simulate import chart
+from lab.simulate import figures as chart
 from lab.simulate.course import Order, Say, follow, refer
 from lab.simulate.figures import figures, gather
 from lab.simulate.people import Audience

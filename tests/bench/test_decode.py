@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from lab.bench import decode, limit, report, train
-from lab.bench.eager import Cells, Whole, network_of
+from lab.bench import baselines, decode, report, train
+from lab.bench.baselines import Cells, Whole, network_of
 from models import checkpoint
 from models.network import Architecture, CharNetwork
 from models.step import Step, unrestricted
@@ -67,13 +67,13 @@ def test_the_limit_multiplies_what_a_step_does(voice: Path, precision: str) -> N
     """The same operations as the network has, and it runs."""
     version = checkpoint.read(voice)
     architecture = version.meta.architecture
-    limit.products(architecture, 3, precision=precision, threads=1)()
+    baselines.products(architecture, 3, precision=precision, threads=1)()
     step = Step(
-        version.build_graph("int8"), rules=unrestricted(len(version.vocabulary), limit.shapes(architecture)[-1][1])
+        version.build_graph("int8"), rules=unrestricted(len(version.vocabulary), baselines.shapes(architecture)[-1][1])
     )
 
-    assert limit.shapes(architecture)[-1][1] == step.width
-    assert limit.operations(architecture) == sum(2 * k * n for k, n in limit.shapes(architecture))
+    assert baselines.shapes(architecture)[-1][1] == step.width
+    assert baselines.operations(architecture) == sum(2 * k * n for k, n in baselines.shapes(architecture))
 
 
 def test_train_reports_what_the_contract_says(voice: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from app.store.counts import Counts
+from app.store.health import Counts
 from lab.bench.lesson import read_on
 from lab.simulate.town import town
 

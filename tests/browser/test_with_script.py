@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from playwright.sync_api import Page, expect
 
 from app.bootstrap import Bot
-from app.store.counts import Counts
+from app.store.health import Counts
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.reading import POEM, line, lines, press, saved, teach, ticks, write_another
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.domain.run import RunReport, RunState
 from app.settings import Settings
-from app.store.pulses import Pulses
+from app.store.health import Pulses
 from app.store.runs import Runs
 from tests.chaos.desk import Desk
 from tests.support.deployment import Deployment, Started, answers, checkout, until

@@ -7,11 +7,10 @@ import pytest
 
 from app.bootstrap import Bot, now
 from app.domain import submission as deed
+from app.domain.gate import Verdict
 from app.domain.submission import SubmissionStatus
-from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
-from app.store.admins import Admins
-from app.store.audit import Audit
+from app.store.admins import Admins, Audit
 from app.store.submissions import Submissions
 from app.store.versions import Versions
 from tests.cli.conftest import Shell

@@ -5,7 +5,7 @@ import re
 
 from app.domain import errors
 from app.domain.errors import PoemBotError, TurnedAway, Unknown, UnknownVoice
-from app.domain.verdict import Verdict
+from app.domain.gate import Verdict
 
 
 def classes() -> list[type[PoemBotError]]:

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.gate import GateLimits, judge
-from app.domain.verdict import Scorecard
+from app.domain.gate import GateLimits, Scorecard, judge
 
 BASE = Scorecard(
     bits_per_char=3.0,

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.domain.verdict import Verdict
+from app.domain.gate import Verdict
 from app.domain.version import (
     FEWEST_READERS,
     Growth,

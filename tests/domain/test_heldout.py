@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.heldout import FEWEST, ReadLine, choosers, split
-from app.domain.lesson import Feedback, TickedLine
+from app.domain.lesson import FEWEST, Feedback, ReadLine, TickedLine, choosers, split
 
 
 def feedback(visitors: int, *, addresses: int | None = None, ticks: int = 2) -> Feedback:

@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.retention import RECENT, ROLLBACKS, doomed, needed
-from app.domain.rollback import Move, came_from, way_back
+from app.domain.version import RECENT, ROLLBACKS, Move, came_from, doomed, needed, way_back
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=9)

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from app.domain.gate import Scorecard, Verdict
 from app.domain.run import ACTIVE, RunState
-from app.domain.verdict import Scorecard, Verdict
 
 
 @pytest.mark.parametrize(

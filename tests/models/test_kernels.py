@@ -4,14 +4,14 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from models import kernels
+from models import step
 
 
 def test_sums_are_exact_as_we_use_them() -> None:
     """With the options that sessions get, the loudest numbers add up right."""
-    kernels.sums_are_exact.cache_clear()
-    x, weight = kernels.LOUDEST
-    session = ort.InferenceSession(kernels.probe(), kernels.exact_options(1), providers=["CPUExecutionProvider"])
+    step.sums_are_exact.cache_clear()
+    x, weight = step.LOUDEST
+    session = ort.InferenceSession(step.probe(), step.exact_options(1), providers=["CPUExecutionProvider"])
     (sums,) = session.run(None, {"x": x})
 
     assert np.array_equal(sums, x.astype(np.int64) @ weight.astype(np.int64))
@@ -20,12 +20,12 @@ def test_sums_are_exact_as_we_use_them() -> None:
 @pytest.mark.parametrize("exact", [True, False])
 def test_the_exact_kernel_is_asked_for_where_it_is_needed(monkeypatch: pytest.MonkeyPatch, exact: bool) -> None:
     """It takes twice as long, so nowhere else."""
-    monkeypatch.setattr(kernels, "sums_are_exact", lambda: exact)
-    options = kernels.exact_options(3)
+    monkeypatch.setattr(step, "sums_are_exact", lambda: exact)
+    options = step.exact_options(3)
 
     assert options.intra_op_num_threads == 3
     if exact:
         with pytest.raises(RuntimeError):
-            options.get_session_config_entry(kernels.EXACT)
+            options.get_session_config_entry(step.EXACT)
     else:
-        assert options.get_session_config_entry(kernels.EXACT) == "1"
+        assert options.get_session_config_entry(step.EXACT) == "1"

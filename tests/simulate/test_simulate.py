@@ -13,7 +13,7 @@ import pytest
 from app.settings import Settings
 from lab.simulate import simulate as room
 from lab.simulate.course import STRATEGIES, Order
-from lab.simulate.measures import real_words, share, variety
+from lab.simulate.figures import real_words, share, variety
 from lab.simulate.people import Audience, load
 
 AUDIENCE = '''

@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 
 from app.domain.submission import SubmissionStatus, examine
-from app.store.counts import Counts
-from app.store.feedback import FeedbackStore
+from app.store.feedback import FeedbackStore, Readings
+from app.store.health import Counts
 from app.store.poems import Poems
-from app.store.readings import Readings
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from tests.support.world import LINES, World

@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
-from app.store.admins import SESSION_LASTS, Admins
-from app.store.audit import Audit
-from app.store.pulses import Pulses, VoiceStatus, WebReport
+from app.store.admins import SESSION_LASTS, Admins, Audit
+from app.store.health import Pulses, VoiceStatus, WebReport
 from tests.support.world import World
 
 

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import BigInteger, Engine, inspect, text
 
-from app.store import migrate
-from app.store.feedback import FeedbackStore
-from app.store.readings import Readings
+from app.store import session as migrate
+from app.store.feedback import FeedbackStore, Readings
 from app.store.session import open_database
 from app.store.tables import LineRow, metadata
 from app.store.ticks import Ticks

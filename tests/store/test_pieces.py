@@ -7,8 +7,8 @@ from app.domain.submission import SubmissionStatus
 from app.store.guesses import Guesses, Riddle, fits
 from app.store.loved import Loved
 from app.store.pieces import Pieces
-from app.store.privacy import Privacy
 from app.store.ticks import Ticks
+from app.store.visitors import Privacy
 from tests.support.world import LINES, World
 
 

@@ -12,11 +12,10 @@ from app.store.feedback import FeedbackStore
 from app.store.guesses import Guesses, Riddle
 from app.store.pieces import Pieces
 from app.store.poems import Poems
-from app.store.privacy import BLURRED, Privacy
 from app.store.submissions import Submissions
 from app.store.tables import metadata
 from app.store.ticks import Ticks
-from app.store.visitors import Visitors
+from app.store.visitors import BLURRED, Privacy, Visitors
 from tests.support.world import World
 
 MINE = "새벽 기차는 소금밭을 지나\n아무도 내리지 않는 역에 선다"

@@ -11,8 +11,7 @@ import pytest
 from app.actions import versions as actions
 from app.domain.errors import UnknownVersion
 from app.domain.version import VersionStatus
-from app.store.retention import Retention
-from app.store.shelf import Shelf
+from app.store.shelf import Retention, Shelf
 from app.store.versions import Versions
 from tests.support.world import World
 

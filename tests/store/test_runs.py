@@ -10,8 +10,8 @@ import pytest
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.run import Cause, Claim, Phase, RunReport, RunState
 from app.domain.version import VersionStatus
-from app.store.clock import told_by
 from app.store.runs import Runs
+from app.store.session import told_by
 from app.store.versions import Versions
 from tests.support.world import NO_LESSON, World
 

@@ -11,9 +11,7 @@ import fsspec
 import pytest
 
 from app.domain.errors import BrokenFolder
-from app.store.cache import forget_pruned
-from app.store.retention import Retention
-from app.store.shelf import WHOLE, Shelf
+from app.store.shelf import WHOLE, Retention, Shelf, forget_pruned
 from tests.support.world import World
 
 KEY = "sibot/tiny-1/run-1-1"

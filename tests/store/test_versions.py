@@ -8,16 +8,15 @@ from sqlalchemy import event
 from app.actions import versions as actions
 from app.actions.versions import Candidate
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion, UnknownVoice
+from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, Text
 from app.domain.run import Cause, Claim, RunState
-from app.domain.verdict import Verdict
 from app.domain.version import VersionReport, VersionStatus, wilson
 from app.store.poems import Poems
-from app.store.releases import Releases
 from app.store.runs import Runs
 from app.store.ticks import Ticks
 from app.store.versions import Versions
-from app.store.voices import Voices
+from app.store.voices import Releases, Voices
 from tests.store.test_runs import claimed
 from tests.support.world import World
 

@@ -3,8 +3,7 @@
 from dataclasses import fields
 from math import nan
 
-from app.domain.gate import judge
-from app.domain.verdict import Scorecard
+from app.domain.gate import Scorecard, judge
 from tests.story.conftest import Trip
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.bootstrap import Bot, now
-from app.domain.verdict import Verdict
+from app.domain.gate import Verdict
 from app.domain.version import VersionStatus
 from app.store.versions import Versions
 

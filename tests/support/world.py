@@ -10,9 +10,9 @@ from typing import Any, Literal
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.bootstrap import Bot
+from app.domain.gate import Verdict
 from app.domain.lesson import LessonItem
 from app.domain.poem import Writing, WrittenLine
-from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
 from app.settings import Settings
 from app.store import session as units

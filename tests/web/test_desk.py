@@ -8,11 +8,10 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot, now
+from app.domain.gate import Verdict
 from app.domain.run import Cause, Phase, RunState
-from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
-from app.store.admins import Admins
-from app.store.audit import Audit
+from app.store.admins import Admins, Audit
 from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.versions import Versions

@@ -14,7 +14,7 @@ import pytest
 from app.bootstrap import Bot, build_engine, now
 from app.engine import live
 from app.engine.live import LiveVersion
-from app.store.pulses import Pulses, VoiceStatus
+from app.store.health import Pulses, VoiceStatus
 from app.store.versions import Versions
 from app.web.site import create_app
 from tests.support import bots, versions

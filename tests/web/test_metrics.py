@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.bootstrap import Bot, now
 from app.domain.run import Cause, RunState
-from app.store.pulses import Pulses
+from app.store.health import Pulses
 from app.store.runs import Runs
 from tests.support.deployment import ROOT
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot
-from app.store.audit import Audit
+from app.store.admins import Audit
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Form, Reader, form, forms
 from tests.web.test_pieces import woven

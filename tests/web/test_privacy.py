@@ -9,7 +9,7 @@ from app.bootstrap import Bot, now
 from app.domain import lesson as lessons
 from app.settings import Settings
 from app.store.feedback import FeedbackStore
-from app.store.privacy import Privacy
+from app.store.visitors import Privacy
 from app.web.http.visitors import COOKIE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form

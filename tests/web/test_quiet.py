@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot
-from app.store.counts import Counts
+from app.store.health import Counts
 from app.store.poems import Poems
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines

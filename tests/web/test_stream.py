@@ -15,7 +15,7 @@ from app.domain.poem import Wish, Writing
 from app.engine.batcher import Ticket
 from app.engine.engine import Engine
 from app.engine.poem import Failed, Hear, Start
-from app.store.counts import Counts
+from app.store.health import Counts
 from app.web.site import create_app
 from tests.support import bots
 from tests.support.patience import PATIENCE

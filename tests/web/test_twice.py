@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot
-from app.store.audit import Audit
-from app.store.counts import Counts
+from app.store.admins import Audit
+from app.store.health import Counts
 from app.store.pieces import Pieces
 from app.web.http.rate_limits import Rule
 from app.web.http.signing import Keys

@@ -14,14 +14,14 @@ from sqlalchemy import update
 from app import actions
 from app.actions import submissions
 from app.bootstrap import Bot, now
+from app.domain.gate import Verdict
 from app.domain.lesson import LessonItem
 from app.domain.poem import Wish, Writing, WrittenLine
 from app.domain.submission import SubmissionStatus
 from app.domain.trial import Arm, Evidence
-from app.domain.verdict import Verdict
 from app.domain.version import VersionStatus
 from app.domain.visitor import Visitor
-from app.store.audit import Audit
+from app.store.admins import Audit
 from app.store.submissions import Submissions
 from app.store.tables import VersionRow
 from app.store.trials import Trials

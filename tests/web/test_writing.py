@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 
 from app.bootstrap import Bot
-from app.store.counts import Counts
+from app.store.health import Counts
 from app.web.http.signing import Keys
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, forms, lines

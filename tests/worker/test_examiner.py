@@ -9,9 +9,8 @@ import pytest
 
 from app.domain import gate
 from app.domain.errors import Cancelled
-from app.domain.heldout import ReadLine
-from app.domain.lesson import Lesson, Text
-from app.domain.verdict import Scorecard, Verdict
+from app.domain.gate import Scorecard, Verdict
+from app.domain.lesson import Lesson, ReadLine, Text
 from app.settings import Settings
 from models import checkpoint, seen
 from models.network import CharNetwork

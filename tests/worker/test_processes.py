@@ -10,7 +10,7 @@ import pytest
 from app.bootstrap import now
 from app.domain.run import Cause, Phase, RunReport, RunState
 from app.domain.version import VersionStatus
-from app.store.pulses import Pulses
+from app.store.health import Pulses
 from app.store.runs import Runs
 from app.store.tastes import Tastes
 from app.store.trials import Trials

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.store.pulses import Pulses
+from app.store.health import Pulses
 from tests.support.world import World
 from worker.pulse import is_alive
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.heldout import ReadLine
-from app.domain.lesson import Lesson, Text
+from app.domain.lesson import Lesson, ReadLine, Text
 from models import checkpoint
 from models.corpus import Passage
 from models.evaluate import nats_of, surprise_of_poems

@@ -15,9 +15,9 @@ import torch
 from app import actions
 from app.bootstrap import Bot, now
 from app.domain import gate
+from app.domain.gate import Scorecard, Verdict
 from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
-from app.domain.verdict import Scorecard, Verdict
 from app.domain.version import VersionStatus
 from app.domain.visitor import Visitor
 from app.store.learned import Learnings

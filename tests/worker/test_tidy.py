@@ -12,7 +12,7 @@ from app.domain.poem import Wish
 from app.engine.engine import Engine
 from app.engine.poem import Done, Start
 from app.settings import Settings
-from app.store.pulses import Pulses
+from app.store.health import Pulses
 from app.store.versions import Versions
 from app.web.ops import health
 from tests.support import versions

@@ -11,7 +11,7 @@ from app.actions import trials as actions
 from app.bootstrap import Bot, now
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.version import VersionStatus
-from app.store.pulses import Pulses, WebReport
+from app.store.health import Pulses, WebReport
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.web.ops import health

@@ -8,10 +8,9 @@ from fastapi.responses import HTMLResponse
 from app import actions
 from app.bootstrap import Bot, now
 from app.domain.version import VersionStatus
-from app.store.audit import Audit
-from app.store.counts import Counts
+from app.store.admins import Audit
+from app.store.health import Counts, Pulses
 from app.store.pieces import Pieces
-from app.store.pulses import Pulses
 from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.trials import Trials

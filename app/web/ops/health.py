@@ -14,8 +14,8 @@ from starlette.concurrency import run_in_threadpool
 from app import actions
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine, return_freed_memory
-from app.store.cache import forget_pruned
-from app.store.pulses import Pulse, Pulses, VoiceStatus, WebReport
+from app.store.health import Pulse, Pulses, VoiceStatus, WebReport
+from app.store.shelf import forget_pruned
 from app.store.voices import Voices
 from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import BotDep, EngineDep

@@ -13,10 +13,10 @@ from app.domain.life import Life, life
 from app.domain.submission import SubmissionStatus
 from app.store.learned import Learned, Learnings
 from app.store.pieces import Pieces
-from app.store.privacy import Privacy
 from app.store.runs import Runs
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
+from app.store.visitors import Privacy
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.forms import GenuineForm
 from app.web.http.language import COOKIE as VOICE_COOKIE

@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.domain.errors import Unfit, UnknownLine
-from app.domain.piece import MOST
+from app.domain.poem import MOST
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
 from app.store.pieces import Pieces
