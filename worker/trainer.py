@@ -209,10 +209,7 @@ def train(
 
 
 def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int, temperature: float = 0.5) -> list[str]:
-    """A short poem in its present state, always with the same dice: what the desk shows while it learns.
-
-    Drawn from the network alone; what readers get goes through the engine.
-    """
+    """A short poem of the network alone, in its present state, always with the same dice, for the desk."""
     dice = torch.Generator().manual_seed(seed)
     allowed = torch.tensor(vocabulary.grammar.allowed)
     state, grammar, said = network.silence(1), 0, [END]
@@ -220,6 +217,8 @@ def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int, temperatu
         for _ in range(RECITED_SYMBOLS):
             logits, state = network(torch.tensor([said[-1:]]), state)  # (1, 1) -> (1, 1, V)
             scores = (logits[0, 0] / temperature).masked_fill(~allowed[grammar], -torch.inf)
+            if scores.isnan().any():  # it has diverged: the gate says so
+                break
             symbol = int(torch.multinomial(torch.softmax(scores, 0), 1, generator=dice))
             if symbol == END and len(said) > 1:
                 break
