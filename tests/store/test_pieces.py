@@ -98,7 +98,7 @@ def test_guesses_are_scored(world: World) -> None:
             (4, False, False),
         ):
             riddle = Riddle("line", source, 0, "어느 한 행", human=human)
-            guesses.add(ann, "sibot", riddle, said_human=said, now=world.clock.now)
+            guesses.add(ann, "sibot", riddle, said_human=said, counted=True, now=world.clock.now)
         score = guesses.score("sibot")
 
     assert score.guesses == 4
