@@ -71,7 +71,7 @@ def test_who_says_nothing_is_spoken_to_in_the_voices_language(new_client: NewCli
     preview = new_client(user_agent="facebookexternalhit/1.1", accept_language="")
 
     assert "AI-generated · bard version 0" in preview.get(poems["bard"]).text
-    assert preview.get(poems["bard"] + ".txt").text.endswith("AI-generated · bard version 0\n")
+    assert preview.get(poems["bard"] + ".txt").text.splitlines()[-2] == "AI-generated · bard version 0"
     assert "AI 생성 · 시봇 판 0" in preview.get(poems["sibot"]).text
 
 
