@@ -32,8 +32,10 @@ addEventListener("keydown", (event) => {
   const deed = line ?? keyed().find((one) => one.dataset.key === key);
   if (!deed) return;
   event.preventDefault();
-  if (deed.matches(TYPING)) deed.focus();
-  else deed.click();
+  if (!deed.matches(TYPING)) return deed.click();
+  const fold = deed.closest("details");
+  if (fold) fold.open = true; // what lies in a closed one takes no focus
+  deed.focus();
 });
 
 addEventListener("submit", async (event) => {

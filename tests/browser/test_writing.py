@@ -126,7 +126,7 @@ def test_what_happens_with_a_tick_is_said_once(page: Page) -> None:
 
 
 def test_a_poem_is_copied_with_its_mark(new_page: NewPage) -> None:
-    """The clipboard holds the lines, and that a machine wrote them."""
+    """The clipboard holds the lines, that a machine wrote them, and where they stand."""
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/sibot")
     page.get_by_text("다른 모양으로").click()
@@ -135,4 +135,5 @@ def test_a_poem_is_copied_with_its_mark(new_page: NewPage) -> None:
 
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[:5] == lines(page)
-    assert copied.rstrip().endswith("AI 생성 · 시봇 판 0")
+    address = page.get_by_role("link", name="이 시의 주소").evaluate("link => link.href")
+    assert copied.splitlines()[5:] == ["", "AI 생성 · 시봇 판 0", address]

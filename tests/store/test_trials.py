@@ -128,13 +128,17 @@ def test_one_trial_at_a_time(world: World, rivals: tuple[int, int]) -> None:
     start(world, rivals[1])
 
 
-def test_a_promotion_ends_the_trial(world: World, rivals: tuple[int, int]) -> None:
-    """What it compared with serves no more; nothing that comes later is counted."""
+@pytest.mark.parametrize(
+    ("chosen", "reason"), [(1, TrialEnd.PROMOTED), (2, TrialEnd.CHAMPION_CHANGED)], ids=["challenger", "another"]
+)
+def test_a_promotion_ends_the_trial(world: World, rivals: tuple[int, int], chosen: int, reason: TrialEnd) -> None:
+    """What it compared with serves no more, nothing that comes later is counted; the reason says who serves instead."""
+    world.version(folder="sibot/2", status=VersionStatus.UNDECIDED)
     start(world, rivals[1])
     with world.transaction() as session:
-        Versions(session).promote("sibot", 1, by="root", reason="", now=world.clock.now)
+        Versions(session).promote("sibot", chosen, by="root", reason="", now=world.clock.now)
 
-    assert (newest(world).state, newest(world).reason) == (TrialState.STOPPED, TrialEnd.CHAMPION_CHANGED)
+    assert (newest(world).state, newest(world).reason) == (TrialState.STOPPED, reason)
     assert look(world) is None
 
 

@@ -90,8 +90,9 @@ def test_candidate_and_champion_are_each_asked_what_readers_chose(
 def test_a_version_that_writes_words_that_are_none_is_turned_away(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
     """Version 1 of sibot-2026.11.3 was admitted with 보드름 and 서드름: now its words are looked at, and its sense."""
     rng = np.random.default_rng(0)
+    # so far astray that chance does not matter: the tiny base itself writes every second word wrong
     weights = {
-        name: value + 0.5 * value.std() * rng.standard_normal(value.shape).astype(value.dtype)
+        name: value + 1.5 * value.std() * rng.standard_normal(value.shape).astype(value.dtype)
         for name, value in base.weights.items()
     }
     checkpoint.write(tmp_path / "astray", base.meta, base.vocabulary, weights)
@@ -100,8 +101,8 @@ def test_a_version_that_writes_words_that_are_none_is_turned_away(base: checkpoi
 
     found = assess(Subject(base, base, candidate, {}, ()), LESSON, settings, watch=lambda _: None)
 
-    assert found.candidate.strange > found.base.strange + 0.1
-    assert found.candidate.plausible < found.base.plausible
+    assert found.candidate.strange > found.base.strange + 0.3
+    assert found.candidate.plausible < found.base.plausible - 1
     assert {"strange_words", "makes_less_sense"} <= set(found.verdict.reasons)
     assert not found.verdict.admitted
 
