@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 
 from app.actions.trials import weigh_trial
 from app.bootstrap import Bot, now
+from app.domain import gate
 from app.store.admins import Admins
 from app.store.tables import PoemRow
 from app.store.trials import Trials
@@ -35,6 +36,9 @@ from worker.runner import Runner
 READERS = 8
 CROWD = 30
 """Newcomers who decide a trial."""
+LIMITS = replace(gate.LIMITS, strange=0.2)
+"""The gate's, but for one: the tiny base writes every second word wrong, so that of the words in sixty lines two equal
+versions write shares that differ by 0.03 and more. What the rule turns away: `tests/worker/test_examiner.py`."""
 TAUGHT = (
     "창밖에 눈이 내리고\n나는 오래 서 있었다",
     "마루 끝에 앉아\n저녁이 오는 소리를 듣는다",
@@ -210,7 +214,10 @@ class Trip:
             return row.version_id == Versions(session).one("sibot", version).id
 
     def _favour(self, version: int) -> None:
-        """A newcomer reads two poems, and ticks all lines of those by *version*, which he knows by its manner."""
+        """A newcomer reads two poems, and ticks all lines of those by *version*, which he knows by its manner.
+
+        He goes on from the page that shows his ticks: "another poem" sends the boxes as they stand, ticked or not.
+        """
         reader = self.reader()
         page = reader.open("/sibot")
         for _ in range(2):
@@ -218,7 +225,7 @@ class Trip:
             poem = page.url.path.rsplit("/", 1)[1]
             assert reader.client.get(f"/api/v1/poems/{poem}").json()["version"] is None
             if self._wrote(poem, version):
-                reader.send(form(page, "/ticks"), lines=re.findall(r'<li data-line="(\d+)"', page.text))
+                page = reader.send(form(page, "/ticks"), lines=re.findall(r'<li data-line="(\d+)"', page.text))
 
     def look(self, later: timedelta) -> str:
         """What a worker's look at the trial finds, so much later."""
@@ -234,6 +241,8 @@ def trip(
     scale: Scale = request.param
     home = tmp_path_factory.mktemp("trip")
     with ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setattr(gate, "judge", partial(gate.judge, limits=LIMITS))
         small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 60, "trusted_proxies": "127.0.0.1"}
         bot = bots.build(stack.enter_context(databases.settings(scale, home, **small)), shipped)
         stack.callback(bot.close)
