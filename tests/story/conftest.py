@@ -216,12 +216,13 @@ class Trip:
     def _favour(self, version: int) -> None:
         """A newcomer reads two poems, and ticks all lines of those by *version*, which he knows by its manner.
 
-        He goes on from the page that shows his ticks: "another poem" sends the boxes as they stand, ticked or not.
+        He goes on from the page that shows his ticks: "another poem" sends the boxes as they stand. All is written anew,
+        since a ticked line would stay.
         """
         reader = self.reader()
         page = reader.open("/sibot")
         for _ in range(2):
-            page = reader.send(form(page, "/sibot/poems"))
+            page = reader.send(form(page, "/sibot/poems"), fresh="yes")
             poem = page.url.path.rsplit("/", 1)[1]
             assert reader.client.get(f"/api/v1/poems/{poem}").json()["version"] is None
             if self._wrote(poem, version):
