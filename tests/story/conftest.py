@@ -216,8 +216,8 @@ class Trip:
     def _favour(self, version: int) -> None:
         """A newcomer reads two poems, and ticks all lines of those by *version*, which he knows by its manner.
 
-        He goes on from the page that shows his ticks: "another poem" sends the boxes as they stand. All is written anew,
-        since a ticked line would stay.
+        He goes on from the page that shows his ticks: "another poem" sends the boxes as they stand. All is written
+        anew, since a ticked line would stay.
         """
         reader = self.reader()
         page = reader.open("/sibot")
