@@ -30,7 +30,9 @@ def test_a_lesson_is_told_and_written(poembot: Shell, bot: Bot, tmp_path: Path) 
     assert LINES[1] in plain.out
     written = (tmp_path / "lesson.json").read_text(encoding="utf-8")
     assert json.loads(written)["hash"] == said.json["hash"]
-    assert json.loads(written)["judged"] == [[0, slot, text, slot == 1] for slot, text in enumerate(LINES)]
+    assert json.loads(written)["judged"] == [
+        [0, slot, text, slot == 1, -10.0 - slot] for slot, text in enumerate(LINES)
+    ]
     assert ann not in written
 
 
