@@ -280,8 +280,8 @@ async function open(form, button) {
 function shut() {
   const editor = at("editor");
   const line = editor?.closest("li");
-  editor?.opener.focus(calm);
   (line?.dataset.line ? editor : line)?.remove();
+  editor?.opener.focus(calm);
 }
 
 async function change(form, submitter) {
