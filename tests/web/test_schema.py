@@ -25,6 +25,10 @@ include-name = "POST /api/v1/voices/{voice}/submissions"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 
 [[operations]]
+include-name = "POST /api/v1/admin/submissions/{submission}/reject"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
+[[operations]]
 include-name = "POST /api/v1/voices/{voice}/poems"
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
 """
