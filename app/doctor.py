@@ -17,11 +17,10 @@ from app.bootstrap import Bot, now
 from app.domain.errors import BrokenFolder
 from app.domain.run import RunState
 from app.domain.version import VersionStatus
-from app.store import session as clock
-from app.store import session as migrate
 from app.store.admins import Admins
 from app.store.health import Pulse, Pulses
 from app.store.runs import Runs
+from app.store.session import is_current, told_by
 from app.store.shelf import Retention
 from app.store.versions import Versions
 from app.store.voices import Voices
@@ -116,7 +115,7 @@ def _database(bot: Bot) -> Finding:
     try:
         with bot.database.connect() as connection:
             connection.execute(text("SELECT 1"))
-        current = migrate.is_current(bot.database)
+        current = is_current(bot.database)
     except SQLAlchemyError as error:
         return Finding("database", ok=False, detail=f"does not answer: {str(error).splitlines()[0]}")
     if not current:
@@ -126,7 +125,7 @@ def _database(bot: Bot) -> Finding:
 
 def _clock(bot: Bot) -> Finding:
     with bot.reading() as session:
-        apart = clock.told_by(session) - now()
+        apart = told_by(session) - now()
         ahead = [voice.slug for voice in Voices(session).all() if Versions(session).newest_made(voice.slug) > now()]
     if abs(apart) > MOST_SKEW:
         told = f"the database's is {apart.total_seconds():+.0f} s from this machine's; have both follow a time server"
@@ -217,7 +216,7 @@ def _wrong_voices(web: Pulse) -> Iterator[Finding]:
 def _runs(bot: Bot) -> Finding:
     with bot.reading() as session:
         newest = Runs(session).of_voice(None, limit=5)
-        waiting = Runs(session).waiting(clock.told_by(session))
+        waiting = Runs(session).waiting(told_by(session))
     failed = [run for run in newest if run.state is RunState.FAILED]
     if len(failed) > 1:
         told = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"

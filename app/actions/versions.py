@@ -4,12 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.bootstrap import Bot
-from app.domain import version as retention
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion
 from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, LessonItem
 from app.domain.run import Claim, RunState
-from app.domain.version import VersionStatus, came_from
+from app.domain.version import VersionStatus, came_from, doomed, needed
 from app.store.admins import Audit
 from app.store.runs import Runs
 from app.store.shelf import Retention
@@ -148,9 +147,9 @@ def prune(bot: Bot, *, live: Collection[int]) -> list[str]:
     with bot.transaction() as session:
         shelved, versions, on_trial = Retention(session), Versions(session), Trials(session).under_way()
         for voice in Voices(session).all():
-            needed = retention.needed(voice.champion_id, versions.moves(voice.slug), now=bot.clock())
-            needed |= {*live, *(trial.version_id for trial in on_trial)}
-            gone = retention.doomed(shelved.taught(voice.slug), keep=bot.settings.keep_versions, needed=needed)
+            kept = needed(voice.champion_id, versions.moves(voice.slug), now=bot.clock())
+            kept |= {*live, *(trial.version_id for trial in on_trial)}
+            gone = doomed(shelved.taught(voice.slug), keep=bot.settings.keep_versions, needed=kept)
             folders += shelved.prune(voice.slug, gone) if gone else []
     return folders
 

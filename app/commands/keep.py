@@ -32,11 +32,11 @@ def database() -> None:
 def upgrade(as_json: Json = False) -> None:
     """Bring the schema up to date and put the shipped voices in; safe to repeat."""
     from app.bootstrap import build, install_voices
-    from app.store import session as migrate
+    from app.store.session import upgrade
 
     bot = build(settings_of_environment())
     try:
-        migrate.upgrade(bot.database)
+        upgrade(bot.database)
         install_voices(bot)
     finally:
         bot.close()

@@ -180,7 +180,7 @@ def by_taste(likings: Likings, temperature: float, beside: Scorer = alike) -> Ch
     """
 
     def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
-        liked = likings([one.text for one in candidates], [one.mean_logprob for one in candidates])
+        liked = _liked(likings, candidates)
         scores = [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
         choice = _draw(scores, uniform)
         return replace(choice, liking=liked[choice.index])
@@ -192,7 +192,7 @@ def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scor
     """What `by_taste` chooses by."""
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        liked = likings([one.text for one in candidates], [one.mean_logprob for one in candidates])
+        liked = _liked(likings, candidates)
         return [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
 
     return score
@@ -203,10 +203,14 @@ def noting(likings: Likings, choose: Chooser) -> Chooser:
 
     def noted(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
         choice = choose(context, candidates, uniform)
-        one = candidates[choice.index]
-        return replace(choice, liking=likings([one.text], [one.mean_logprob])[0])
+        return replace(choice, liking=_liked(likings, [candidates[choice.index]])[0])
 
     return noted
+
+
+def _liked(likings: Likings, candidates: Sequence[Candidate]) -> Sequence[float]:
+    """Log-odds of a tick for each."""
+    return likings([one.text for one in candidates], [one.mean_logprob for one in candidates])
 
 
 def _draw(scores: Sequence[float], uniform: float) -> Choice:

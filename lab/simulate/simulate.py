@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.simulate import figures as chart
 from lab.simulate.course import Order, Say, follow, refer
-from lab.simulate.figures import figures, gather
+from lab.simulate.figures import figures, frontier, gather, tick_rate
 from lab.simulate.people import Audience
 
 
@@ -40,8 +39,8 @@ def simulate(
     }
     none = [sum(one["ticked"]) / len(one["ticked"]) for one in references]
     oracle = sum(one["oracle_ticks"] for one in references) / sum(one["oracle_shown"] for one in references)
-    chart.tick_rate(out / "tick_rate.svg", told["strategies"], none=sum(none) / len(none), oracle=oracle)
-    chart.frontier(out / "frontier.svg", told["strategies"], none=sum(none) / len(none))
+    tick_rate(out / "tick_rate.svg", told["strategies"], none=sum(none) / len(none), oracle=oracle)
+    frontier(out / "frontier.svg", told["strategies"], none=sum(none) / len(none))
     (out / "figures.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
     return told
 

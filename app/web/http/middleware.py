@@ -55,7 +55,8 @@ class RequestMiddleware:
             try:
                 await self._app(scope, receive, outgoing)
             except ClientDisconnect:
-                pass  # who hung up in the midst of his request is owed no answer: his status is 0
+                # Who hung up in the midst of his request is owed no answer: it is recorded with status 0.
+                log.debug("http.hung_up", method=method)
             except Exception:
                 log.exception("http.failed", method=method, path=scope["path"])
                 if outgoing.status:  # the response has begun: only breaking the connection off can tell the client

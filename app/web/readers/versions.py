@@ -20,7 +20,7 @@ from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Number, Slug, VisitorDep
-from app.web.http.page import page, translate
+from app.web.http.page import page, translate, version_label
 from app.web.http.rate_limits import READINGS, take
 from app.web.readers import charts
 from app.web.readers.card import pair
@@ -123,7 +123,7 @@ def as_picture(
         found, beside = Voices(session).one(voice), _pair(Versions(session), voice, number, seed)
     if beside is None:
         raise UnknownVersion(f"{voice} {number}")
-    before, after = (translate(request, "판 %(n)s", voice=found, n=n) for n in (beside.before, number))
+    before, after = (version_label(request, found, n) for n in (beside.before, number))
     drawn = pair(
         beside.old,
         beside.new,
