@@ -38,6 +38,8 @@ PLAUSIBLE = 1.5
 """Log-odds of a tick that a nat a symbol of likelihood is worth before anybody has read (docs/learning.md)."""
 PRECISION, LETTER_PRECISION = 5.0, 100.0
 """How firmly plausibility, and the letters, hold to that: of a column of variance 1, the letters' together."""
+DOUBT = 0.1
+"""How firmly the calibration holds to slope 1 and shift 0, in readings."""
 SIGNALS = ("logprob", "length", "log_length")
 """What is known of a line besides its letters and signs."""
 MOST_PER_READER, MOST_PER_ADDRESS = 40.0, 60.0
@@ -357,15 +359,11 @@ def _log_loss(design: Design, liking: Floats) -> float:
 
 
 def _calibrate(design: Design, liking: Floats) -> tuple[float, float]:
-    """Slope and shift that make log-odds honest on readers left out (Platt 1999), by Newton's method."""
-    x = np.stack([liking, np.ones_like(liking)])  # (2, n)
-    at = np.array([1.0, 0.0])
-    for _ in range(20):
-        chance = sigmoid(at @ x)
-        slope = x @ (design.counts * (chance - design.ticked)) + 0.1 * (at - [1.0, 0.0])
-        bend = (x * (design.counts * chance * (1 - chance))) @ x.T + 0.1 * np.eye(2)
-        at = at - np.linalg.solve(bend, slope)
-    return (float(at[0]), float(at[1])) if at[0] > 0 else (0.0, float(at[1]))
+    """Slope and shift that make log-odds honest on readers left out (Platt 1999)."""
+    columns = np.stack([liking, np.ones_like(liking)], axis=1)  # (n, 2)
+    start, precision = np.array([1.0, 0.0]), np.full(2, DOUBT)
+    slope, shift = ridge(columns, design.ticked, design.counts, precision, start).tolist()
+    return max(0.0, slope), shift
 
 
 def _report(design: Design, liking: Floats, slope: float, shift: float, penalty: float) -> Report:

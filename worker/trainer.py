@@ -24,6 +24,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from app.actions import tastes
 from app.domain.lesson import Lesson, Text
@@ -37,7 +38,6 @@ from models import checkpoint
 from models.corpus import Passage, Poems, Weighed, read_poems
 from models.network import CharNetwork
 from models.sample import key
-from models.sparse import sigmoid
 from models.taste import Taste, Tasteless
 from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
 from models.vocabulary import END, Vocabulary
@@ -441,14 +441,22 @@ def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
 def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
     """The dreams with a weight for each line: positive where it is liked more than the mean, negative where less."""
     written = [line for lines in dreams for line in lines]
-    likings = np.array(taste.likings([text for text, _ in written], [mean for _, mean in written]))
-    chances = -np.logaddexp(0, -likings)  # their logarithms: who is sure of a tick is no surer of another
-    weights = np.exp((chances - chances.max()) / temperature)
+    likings = taste.likings([text for text, _ in written], [mean for _, mean in written])
+    weights = chances(likings) ** (1 / temperature)
     weights = np.minimum(weights / weights.mean(), MAX_DREAM_WEIGHT)
     weights -= weights.mean()
     parts = np.split(weights, np.cumsum([len(lines) for lines in dreams])[:-1])
     pairs = zip(dreams, parts, strict=True)
     return [Weighed(tuple(text for text, _ in lines), tuple(part.tolist())) for lines, part in pairs]
+
+
+def chances(likings: Sequence[float]) -> NDArray[np.float64]:
+    """Chances of a tick, (n,), as shares of the greatest: who is sure of a tick is no surer of another.
+
+    Never all 0, however far *likings*, log-odds, lie below 0.
+    """
+    logs = -np.logaddexp(0, -np.array(likings))
+    return np.asarray(np.exp(logs - logs.max(initial=-np.inf)))
 
 
 def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesson:
@@ -457,9 +465,9 @@ def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesso
     means = {one.line: one.logprob / (len(symbols(one.text)) + 1) for one in lesson.judged if one.logprob is not None}
     ticked = [text for text in lesson.texts if text.kind == "line"]
     lines = {text.text: next((means[i] for i in text.sources if i in means), None) for text in ticked}
-    chances = dict(zip(lines, sigmoid(np.array(taste.likings([*lines], [*lines.values()]))).tolist(), strict=True))
-    usual = sum(chances[text.text] for text in ticked) / max(1, len(ticked))
-    texts = [replace(t, weight=t.weight * chances[t.text] / usual) if t.kind == "line" else t for t in lesson.texts]
+    shares = dict(zip(lines, chances(taste.likings([*lines], [*lines.values()])).tolist(), strict=True))
+    usual = sum(shares[text.text] for text in ticked) / max(1, len(ticked))
+    texts = [replace(t, weight=t.weight * shares[t.text] / usual) if t.kind == "line" else t for t in lesson.texts]
     return replace(lesson, texts=tuple(texts))
 
 

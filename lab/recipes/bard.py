@@ -17,13 +17,16 @@ from models.vocabulary import Vocabulary
 
 STORIES = ("storybooks_asp_pratham", "fairytaleqa")
 CLASSICS, ENCYCLOPEDIA, LYRICS = 2_400_000, 400_000, 1_000_000
+MORE_LYRICS = 2_500_000
 MORE_CLASSICS = 1_200_000
 """Characters that are read of each, first and later: more of them than of stories would set the tone."""
+NEW_CLASSICS, MORE_ENCYCLOPEDIA = 5_000_000, 1_200_000
+"""Characters that are read the third time."""
 SHORTEST_LYRIC, LONGEST_LYRIC, LONGEST_LINE = 60, 900, 64
 SELDOM = 40
 
 
-def lyrics(corpus: Path) -> list[str]:
+def lyrics(corpus: Path, *, most: int = LYRICS) -> list[str]:
     """Short poems in plain words, of four centuries; drawn at random, always the same."""
     text = (corpus / "en-poems-more" / "pdp_lyric_plain.txt").read_text(encoding="utf-8")
     poems = [
@@ -37,7 +40,7 @@ def lyrics(corpus: Path) -> list[str]:
     for poem in short:
         some.append(poem)
         chars += len(poem)
-        if chars > LYRICS:
+        if chars > most:
             break
     return some
 
@@ -60,9 +63,18 @@ def more_classics(corpus: Path) -> list[str]:
     return stages.beyond(stages.passages(file, most=CLASSICS + MORE_CLASSICS), CLASSICS)
 
 
+def new_prose(corpus: Path) -> list[str]:
+    """Classics and encyclopedia that no stage before has read."""
+    folder = corpus / "en-prose"
+    read = CLASSICS + MORE_CLASSICS
+    classics = stages.passages(folder / "gutenberg_children.txt", most=read + NEW_CLASSICS)
+    articles = stages.passages(folder / "simplewiki_select.txt", most=ENCYCLOPEDIA + MORE_ENCYCLOPEDIA)
+    return [*stages.beyond(classics, read), *stages.beyond(articles, ENCYCLOPEDIA)]
+
+
 def all_prose(corpus: Path) -> list[str]:
     """All prose that any stage reads."""
-    return [*prose(corpus), *more_classics(corpus)]
+    return [*prose(corpus), *more_classics(corpus), *new_prose(corpus)]
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
@@ -92,6 +104,11 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     poems = Poems([*plain, *dense], vocabulary, per_batch=32, longest=400)
     stages.stage("last", network, poems, stages.plan(passes=2, rate=2e-3, seed=4), work, dropout=0.2)
     stages.examine("last", network, vocabulary, base)
+
+    verse = stages.once([*lyrics(corpus, most=MORE_LYRICS), *ours * 3])
+    reading = Stream([*stories(corpus), *new_prose(corpus), *verse], vocabulary, lanes=32, steps=64)
+    stages.stage("further", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=5), work, dropout=0.1)
+    stages.examine("further", network, vocabulary, base)
     return network, vocabulary
 
 

@@ -20,6 +20,8 @@ MIXED = ("ud_kaist", "kobest_examples", "book_reviews_nanet", "klue_gsd_xnli")
 PLOTS, MORE_PLOTS = 1_600_000, 800_000
 """Characters of the encyclopedia's plots and legends, first and later; all of them would outweigh the tales."""
 OLD_SPELLING = ("이상.txt", "박용철(번역)_옛표기.txt", "시조_옛표기.txt")
+ENCYCLOPEDIA = 3_000_000
+"""Characters of what is nearest in it to tales and verse."""
 LONGEST_LINE = 40
 SELDOM, OURS = 20, 7
 """A character that stands so often has a symbol of its own; in our verse each counts sevenfold."""
@@ -48,9 +50,14 @@ def more_plots(corpus: Path) -> list[str]:
     return stages.beyond(stages.passages(corpus / "ko-modern" / "kowiki_plots.txt", most=PLOTS + MORE_PLOTS), PLOTS)
 
 
+def encyclopedia(corpus: Path) -> list[str]:
+    """Articles of every kind: few of its words are our verse's, and its sentences are right."""
+    return stages.passages(corpus / "ko-modern" / "kowiki_select_A.txt", most=ENCYCLOPEDIA)
+
+
 def all_prose(corpus: Path) -> list[str]:
     """All prose that any stage reads."""
-    return [*prose(corpus), *more_plots(corpus)]
+    return [*prose(corpus), *more_plots(corpus), *encyclopedia(corpus)]
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
@@ -80,6 +87,11 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     poems = Poems([*plain, *dense[::3]], vocabulary, per_batch=32, longest=400)
     stages.stage("last", network, poems, stages.plan(passes=2, rate=2e-3, seed=4), work, dropout=0.2)
     stages.examine("last", network, vocabulary, base)
+
+    further = [*tales(corpus), *all_prose(corpus), *stages.once(verse) * 3]
+    reading = Stream(further, vocabulary, lanes=32, steps=64)
+    stages.stage("further", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=5), work, dropout=0.1)
+    stages.examine("further", network, vocabulary, base)
     return network, vocabulary
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models import taste
-from models.sparse import Design, fit, sigmoid
+from models.sparse import Design, fit, ridge, sigmoid
 from models.taste import JudgedLine, Taste, Tasteless, signs
 
 WORDS = [
@@ -241,3 +241,16 @@ def test_who_likes_one_letter_may_like_one_that_is_near_to_it() -> None:
 
     assert star > stone
     assert Taste.from_dict(json.loads(json.dumps(learned.as_dict()))).likings(["별"]) == [star]
+
+
+def test_a_regression_of_few_and_far_readings_does_not_run_away() -> None:
+    """Where liking tells ticks apart from afar, whole steps of Newton's method would end at log-odds of millions."""
+    rng = np.random.default_rng(26)
+    ticked = (rng.random(150) < 0.4).astype(float)
+    liking = 150 * rng.normal(size=150) + 30 * (2 * ticked - 1)
+
+    columns = np.stack([liking, np.ones(150)], axis=1)
+    slope, shift = ridge(columns, ticked, np.ones(150), np.full(2, 0.1), np.array([1.0, 0.0]))
+
+    assert 0 < slope < 0.1
+    assert abs(shift) < 2

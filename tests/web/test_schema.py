@@ -26,7 +26,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 
 [[operations]]
 include-name = "POST /api/v1/admin/submissions/{submission}/reject"
-checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 401, 404, 409, 422]
 
 [[operations]]
 include-name = "POST /api/v1/voices/{voice}/poems"
