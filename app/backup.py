@@ -22,8 +22,7 @@ from sqlalchemy import Connection
 from app.bootstrap import Bot, now
 from app.domain.errors import BrokenFolder, PoemBotError
 from app.domain.version import VersionStatus
-from app.store import dump
-from app.store import session as migrate
+from app.store import dump, migrations
 from app.store.health import Pulses
 from app.store.shelf import Retention
 from models.folder import appearing, files, inside, sha256
@@ -54,7 +53,7 @@ def take(bot: Bot, folder: Path) -> Manifest:
     FileExistsError for a folder that is there.
     """
     with appearing(folder, mode=OURS) as fresh, dump.snapshot(bot.database) as connection:
-        schema, made = migrate.taken(connection), now()  # the first query is the moment of the look
+        schema, made = migrations.revision(connection), now()  # the first query is the moment of the look
         (fresh / TABLES).mkdir()
         (fresh / SHELF).mkdir()
         missing = [key for key in _folders(connection) if not _copy(bot, key, fresh / SHELF / key)]
@@ -132,7 +131,7 @@ def put_back(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
     Raises BadBackup, InUse. Cut off half-way, it is done again.
     """
     manifest = look(folder)
-    if not migrate.knows(bot.database, manifest["schema"]):
+    if not migrations.knows(bot.database, manifest["schema"]):
         raise BadBackup(f"{folder} is of a later release ({manifest['release']}); put that one in first")
     _nobody_there(bot, replace=replace)
     keys = sorted({"/".join(Path(name).parts[1:4]) for name in manifest["files"] if name.startswith(f"{SHELF}/")})
@@ -144,12 +143,12 @@ def put_back(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
         scratch.rmdir()
     with bot.database.begin() as connection:
         dump.empty(connection)
-    migrate.downgrade(bot.database, "base")
-    migrate.upgrade(bot.database, manifest["schema"])
+    migrations.downgrade(bot.database, "base")
+    migrations.upgrade(bot.database, manifest["schema"])
     with bot.database.begin() as connection:
         order = [table for table in dump.tables(connection) if table.name in manifest["tables"]]
         dump.read(connection, order, lambda name: folder / TABLES / f"{name}.jsonl")
-    migrate.upgrade(bot.database)
+    migrations.upgrade(bot.database)
     _restore_secret(bot, folder)
     for key in set(bot.shelf.strays(now() + timedelta(days=1))) - set(keys):
         bot.shelf.remove(key)  # made after the backup: no table knows of it any more
@@ -159,7 +158,7 @@ def put_back(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
 def _nobody_there(bot: Bot, *, replace: bool) -> None:
     with bot.database.connect() as connection:
         empty = dump.is_empty(connection)
-        begun = migrate.taken(connection) is not None
+        begun = migrations.revision(connection) is not None
     if begun:
         with bot.reading() as session:
             alive = [pulse.name for pulse in Pulses(session).alive(now())]

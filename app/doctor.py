@@ -19,8 +19,9 @@ from app.domain.run import RunState
 from app.domain.version import VersionStatus
 from app.store.admins import Admins
 from app.store.health import Pulse, Pulses
+from app.store.migrations import is_current
 from app.store.runs import Runs
-from app.store.session import is_current, told_by
+from app.store.session import told_by
 from app.store.shelf import Retention
 from app.store.versions import Versions
 from app.store.voices import Voices

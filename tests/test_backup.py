@@ -18,8 +18,7 @@ from app.domain.errors import UnknownVersion
 from app.domain.poem import Wish
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
-from app.store import dump
-from app.store import session as migrate
+from app.store import dump, migrations
 from app.store.admins import Admins
 from app.store.health import Pulses
 from app.store.poems import Poems
@@ -102,7 +101,7 @@ def test_what_is_put_back_is_the_same_to_the_byte(
             again = engine.write("sibot", Wish(seed=7))
             status = engine.status()["sibot"]
         live_on(bot)
-        assert migrate.drift(bot.database) == []
+        assert migrations.drift(bot.database) == []
 
     assert content(first) == content(second)
     assert told["tables"]["ticks"] == 2
@@ -345,7 +344,7 @@ def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databas
     """It is read into the schema it was taken of, and migrated as that release's own database would be."""
     with databases.settings("embedded", tmp_path / "old", empty=True) as settings:
         old = bootstrap.build(settings, queue=bots.NotedQueue())
-        migrate.upgrade(old.database, "0001")
+        migrations.upgrade(old.database, "0001")
         with old.database.begin() as connection:
             columns = "slug, title, language, base, created"
             values = "'haiku', '하이쿠', 'ko', 'haiku-1', '2026-11-24 00:00:00.000000'"
@@ -357,7 +356,7 @@ def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databas
         backup.put_back(new, tmp_path / "backup", replace=False)
         with new.reading() as session:
             titles = list(session.execute(text("SELECT title FROM voices")).scalars())
-        current, drift = migrate.is_current(new.database), migrate.drift(new.database)
+        current, drift = migrations.is_current(new.database), migrations.drift(new.database)
         new.close()
 
     assert told["schema"] == "0001"

@@ -20,7 +20,7 @@ from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine
 from app.domain.poem import LINES, Wish
 from app.domain.screening import blocked
-from app.engine.choose import ONE, Recent, Way, alike, by_score, by_taste, plausibility, tasted
+from app.engine.choose import Recent, Way, with_taste, without_taste
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.voices import Serving
@@ -261,13 +261,14 @@ def sample(
 
 def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
     """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
-    own, model = min(version.meta.style.candidates, settings.candidates), version.reranker
-    follows = plausibility if model is not None and own > 1 else None
-    if taste is not None:
-        likings, temperature, beside = taste.likings, settings.taste_temperature, follows or alike
-        choose = by_taste(likings, temperature, recent.avoided(beside))
-        return Way(settings.candidates, choose, score=tasted(likings, temperature, beside))
-    return ONE if follows is None else Way(own, by_score(recent.avoided(follows)), score=follows)
+    own = without_taste(
+        min(version.meta.style.candidates, settings.candidates), reranks=version.reranker is not None, recent=recent
+    )
+    if taste is None:
+        return own
+    return with_taste(
+        taste.likings, settings.candidates, temperature=settings.taste_temperature, beside=own.score, recent=recent
+    )
 
 
 def poems(version: Checkpoint, settings: Settings) -> list[list[str]]:

@@ -39,7 +39,6 @@ def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
         # Its seed is the day's and no reader's choice: those who read it make impressions of it, as of any poem.
         counted = counts(session, bot, by)
         poem = Poems(session).keep(writing, by.id, prime="", fixed_seed=False, counted=counted, now=now)
-        Days(session).add(voice, today, poem, readers=0, now=now)
     return _keep(bot, voice, today, poem, by=by, readers=0)
 
 

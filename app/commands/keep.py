@@ -32,7 +32,7 @@ def database() -> None:
 def upgrade(as_json: Json = False) -> None:
     """Bring the schema up to date and put the shipped voices in; safe to repeat."""
     from app.bootstrap import build, install_voices
-    from app.store.session import upgrade
+    from app.store.migrations import upgrade
 
     bot = build(settings_of_environment())
     try:

@@ -173,14 +173,14 @@ def opened(*, loud: bool = False) -> Iterator["Bot"]:
 def prepare(bot: "Bot") -> None:
     """Bring an embedded database up to date, with the shipped voices in it; Failed for an old schema elsewhere."""
     from app.bootstrap import install_voices
-    from app.store import session
+    from app.store import migrations
 
     if not bot.settings.embedded:
-        if not session.is_current(bot.database):
+        if not migrations.is_current(bot.database):
             raise Failed("the database has an old schema; run `poembot db upgrade` first")
         return
     with (bot.settings.home / "prepare.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # site, worker and beat may start side by side
-        if not session.is_current(bot.database):
-            session.upgrade(bot.database)
+        if not migrations.is_current(bot.database):
+            migrations.upgrade(bot.database)
         install_voices(bot)

@@ -1,9 +1,7 @@
-"""The gate: may readers be shown the candidate?
+"""The gate: may readers be shown the candidate, and if not, why?
 
 A pure rule over scorecards. It says what must hold, so that a NaN is turned away.
 Nothing here measures; `worker/examiner.py` does.
-
-The verdict: may readers be shown this candidate, and if not, why?
 """
 
 import math

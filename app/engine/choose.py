@@ -228,3 +228,17 @@ def _draw(scores: Sequence[float], uniform: float) -> Choice:
 
 ONE = Way(1, within_band)
 """The first line that comes: how a version without a reranker writes for readers without a taste."""
+
+
+def without_taste(candidates: int, *, reranks: bool, recent: Recent | None = None) -> Way:
+    """How a version writes for readers without a taste; what *recent* remembers is avoided."""
+    if not reranks or candidates == 1:
+        return ONE
+    return Way(candidates, by_score(recent.avoided(plausibility) if recent else plausibility), score=plausibility)
+
+
+def with_taste(likings: Likings, candidates: int, *, temperature: float, beside: Scorer | None, recent: Recent) -> Way:
+    """How lines are chosen by taste, and *beside* it by what the version has without one."""
+    beside = beside or alike
+    choose = by_taste(likings, temperature, recent.avoided(beside))
+    return Way(candidates, choose, score=tasted(likings, temperature, beside))

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 import onnxruntime as ort
 
 from app.domain.errors import BrokenFolder
-from app.engine.choose import ONE, Way, by_score, plausibility
+from app.engine.choose import ONE, Way, without_taste
 from models import checkpoint
 from models.checkpoint import Style
 from models.export import reranker_graph
@@ -84,13 +84,8 @@ def load(
         vocabulary=found.vocabulary,
         rules=rules,
         step=step,
-        way=_way(style, candidates) if step.reranks else ONE,
+        way=without_taste(min(style.candidates, candidates), reranks=step.reranks),
     )
-
-
-def _way(style: Style, most: int) -> Way:
-    """By its reranker, which reads along."""
-    return Way(min(style.candidates, most), by_score(plausibility), score=plausibility)
 
 
 def _step(found: checkpoint.Checkpoint, precision: Precision, *, reranks: bool, **shape: Any) -> Step:

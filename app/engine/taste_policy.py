@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Recent, Way, alike, by_score, by_taste, noting, tasted
+from app.engine.choose import Recent, Way, by_score, noting, with_taste
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -62,10 +62,10 @@ class TastePolicy:
             if uniform(seed, IGNORES) >= self._share:
                 way = replace(without, choose=noting(taste.likings, without.choose))
             else:
-                likings, beside = taste.likings, own or alike
-                choose = by_taste(likings, self._temperature, recent.avoided(beside))
-                score = tasted(likings, self._temperature, beside)
-                way = Way(self.candidates, choose, number, score=score)
+                chosen = with_taste(
+                    taste.likings, self.candidates, temperature=self._temperature, beside=own, recent=recent
+                )
+                way = replace(chosen, taste=number)
         return replace(way, choose=recent.noting(way.choose))
 
     def refresh(self) -> None:

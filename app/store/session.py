@@ -3,38 +3,26 @@
 SQLite runs in WAL mode; writers begin IMMEDIATE, so that two of them wait for each
 other instead of failing half-way (decision 0002). Those of one process take turns by a
 lock: it wakes the next at once, where SQLite's busy handler retries with back-off.
-
-The clock by which leases are told: the database's, where it has one of its own.
-
-Workers on several machines never agree on the time to the second, and one whose clock is an
-hour ahead would take every run from the others.
-
-Migrations: the schema of the database, step by step (the steps lie in `migrations/versions`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
-from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, sessionmaker
 
-from app.store.tables import metadata
-
 
 def told_by(session: Session) -> datetime:
-    """This moment, in UTC. SQLite is on this machine, and has its clock."""
+    """This moment, in UTC, by the database's clock: workers whose own was an hour ahead would take others' runs.
+
+    SQLite is on this machine, and has its clock.
+    """
     if session.get_bind().dialect.name != "postgresql":
         return datetime.now(UTC)
     return cast("datetime", session.scalar(select(func.clock_timestamp()))).astimezone(UTC)
@@ -124,55 +112,3 @@ def insert(session: Session, table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, in the words of this session's database."""
     dialect = session.get_bind().dialect.name
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-
-
-STEPS = Path(__file__).parents[2] / "migrations"
-
-
-def _config(engine: Engine) -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(STEPS))
-    config.attributes["engine"] = engine
-    return config
-
-
-def upgrade(engine: Engine, to: str = "head") -> None:
-    """Bring the schema up to date, or up to the step *to*; safe to repeat.
-
-    A schema that is ahead of this release stays: the next release was here, and was taken back.
-    """
-    if to != "head" or not is_current(engine):
-        command.upgrade(_config(engine), to)
-
-
-def downgrade(engine: Engine, to: str) -> None:
-    """Take the schema back to the step *to* (`base`: to nothing)."""
-    command.downgrade(_config(engine), to)
-
-
-def taken(connection: Connection) -> str | None:
-    """The newest step that this database has taken; None for an empty one."""
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def knows(engine: Engine, step: str) -> bool:
-    """Is that a step of this release?"""
-    return step in {known.revision for known in ScriptDirectory.from_config(_config(engine)).walk_revisions()}
-
-
-def is_current(engine: Engine) -> bool:
-    """Is every step taken that this release knows?
-
-    A database that is ahead of it counts: while a deployment rolls, the present release serves on beside the next.
-    """
-    steps = ScriptDirectory.from_config(_config(engine))
-    with engine.connect() as connection:
-        last = taken(connection)
-    behind = {None, *(step.revision for step in steps.walk_revisions())} - {steps.get_current_head()}
-    return last not in behind
-
-
-def drift(engine: Engine) -> list[object]:
-    """What the tables in the code have that the database has not, or the other way round."""
-    with engine.connect() as connection:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))

@@ -59,17 +59,14 @@ def prose(corpus: Path) -> list[str]:
 
 def more_classics(corpus: Path) -> list[str]:
     """Classics that the first stage has not read."""
-    file = corpus / "en-prose" / "gutenberg_children.txt"
-    return stages.beyond(stages.passages(file, most=CLASSICS + MORE_CLASSICS), CLASSICS)
+    return stages.passages(corpus / "en-prose" / "gutenberg_children.txt", skip=CLASSICS, most=MORE_CLASSICS)
 
 
 def new_prose(corpus: Path) -> list[str]:
     """Classics and encyclopedia that no stage before has read."""
     folder = corpus / "en-prose"
-    read = CLASSICS + MORE_CLASSICS
-    classics = stages.passages(folder / "gutenberg_children.txt", most=read + NEW_CLASSICS)
-    articles = stages.passages(folder / "simplewiki_select.txt", most=ENCYCLOPEDIA + MORE_ENCYCLOPEDIA)
-    return [*stages.beyond(classics, read), *stages.beyond(articles, ENCYCLOPEDIA)]
+    classics = stages.passages(folder / "gutenberg_children.txt", skip=CLASSICS + MORE_CLASSICS, most=NEW_CLASSICS)
+    return [*classics, *stages.passages(folder / "simplewiki_select.txt", skip=ENCYCLOPEDIA, most=MORE_ENCYCLOPEDIA)]
 
 
 def all_prose(corpus: Path) -> list[str]:

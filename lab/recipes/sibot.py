@@ -47,7 +47,7 @@ def prose(corpus: Path) -> list[str]:
 
 def more_plots(corpus: Path) -> list[str]:
     """Plots that the first stage has not read."""
-    return stages.beyond(stages.passages(corpus / "ko-modern" / "kowiki_plots.txt", most=PLOTS + MORE_PLOTS), PLOTS)
+    return stages.passages(corpus / "ko-modern" / "kowiki_plots.txt", skip=PLOTS, most=MORE_PLOTS)
 
 
 def encyclopedia(corpus: Path) -> list[str]:

@@ -41,31 +41,26 @@ def kept_aside(poem: str) -> bool:
     return int(hashlib.sha256(poem.encode()).hexdigest(), 16) % ASIDE == 0
 
 
-def passages(file: Path, *, most: int | None = None) -> list[str]:
-    """The texts of a file of prose, parted by blank lines; with *most*, so many characters of them, drawn at random."""
+def passages(file: Path, *, most: int | None = None, skip: int = 0) -> list[str]:
+    """The texts of a file of prose, parted by blank lines; with *most*, so many characters of them, drawn at random.
+
+    *skip*: characters that an earlier stage has drawn of the same file, and that are not drawn again.
+    """
     blocks = (block.splitlines() for block in file.read_text(encoding="utf-8").split("\n\n"))
     texts = ["\n".join(line.strip() for line in lines if line.strip()) + "\n" for lines in blocks]
     texts = [text for text in texts if text.strip()]
     if most is None:
         return texts
     random.Random(0).shuffle(texts)
-    some, chars = [], 0
+    drawn = 0
+    some = []
     for text in texts:
-        some.append(text)
-        chars += len(text)
-        if chars >= most:
+        if drawn >= skip + most:
             break
+        if drawn >= skip:
+            some.append(text)
+        drawn += len(text)
     return some
-
-
-def beyond(texts: Sequence[str], chars: int) -> list[str]:
-    """The texts that follow the first *chars* characters: what an earlier stage has not read."""
-    fresh, seen = [], 0
-    for text in texts:
-        if seen >= chars:
-            fresh.append(text)
-        seen += len(text)
-    return fresh
 
 
 def keep(vocabulary: Vocabulary, work: Path) -> Vocabulary:

@@ -22,7 +22,7 @@ from app.domain.visitor import Visitor as Reader
 from app.engine.choose import Chooser
 from app.engine.engine import Engine
 from app.settings import Settings
-from app.store import session
+from app.store import migrations
 from app.store.runs import Runs
 from app.store.versions import Versions
 from app.store.voices import Serving
@@ -124,7 +124,7 @@ def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town
     place["run_minutes"] = 0  # nothing of a simulation hangs on the machine's speed
     bot = build(settings.model_copy(update=place), queue=Deaf(), shipped=base.parent)
     try:
-        session.upgrade(bot.database)
+        migrations.upgrade(bot.database)
         meta = checkpoint.read(base).meta
         install_voice(
             bot, meta.voice, title=meta.title, language=meta.language, base=meta.base, folder=f"base:{base.name}"

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from app.store import session
+from app.store import migrations
 from tests.support.databases import Databases
 from tests.support.deployment import Deployment, answers, checkout, until
 from tests.support.patience import PATIENCE
@@ -95,4 +95,4 @@ def test_two_releases_serve_side_by_side(settings: Settings, shipped: Path, tmp_
 
         for address in (old, new, anew):
             read_and_tick(address)
-        assert session.is_current(before.bot.database)
+        assert migrations.is_current(before.bot.database)

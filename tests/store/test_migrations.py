@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import BigInteger, Engine, inspect, text
 
-from app.store import session as migrate
+from app.store import migrations
 from app.store.feedback import FeedbackStore, Readings
 from app.store.session import open_database
 from app.store.tables import LineRow, metadata
@@ -34,42 +34,42 @@ def tables(engine: Engine) -> set[str]:
 
 def test_up_down_and_up_again(empty: Engine) -> None:
     """Upgrade makes every table, downgrade leaves none, and upgrade works again after it."""
-    assert not migrate.is_current(empty)
+    assert not migrations.is_current(empty)
 
-    migrate.upgrade(empty)
+    migrations.upgrade(empty)
     assert tables(empty) == set(metadata.tables)
-    assert migrate.is_current(empty)
+    assert migrations.is_current(empty)
 
-    migrate.downgrade(empty, "base")
+    migrations.downgrade(empty, "base")
     assert tables(empty) == set()
-    assert not migrate.is_current(empty)
+    assert not migrations.is_current(empty)
 
-    migrate.upgrade(empty)
+    migrations.upgrade(empty)
     assert tables(empty) == set(metadata.tables)
 
 
 def test_autogenerate_finds_nothing(empty: Engine) -> None:
     """The steps together make exactly the tables of the code."""
-    migrate.upgrade(empty)
+    migrations.upgrade(empty)
 
-    assert migrate.drift(empty) == []
+    assert migrations.drift(empty) == []
 
 
 def test_autogenerate_would_find_something(empty: Engine) -> None:
     """Else the test above would prove nothing: a table too many is seen."""
-    migrate.upgrade(empty)
+    migrations.upgrade(empty)
     with empty.begin() as connection:
         connection.execute(text("CREATE TABLE stray (id INTEGER)"))
 
-    assert migrate.drift(empty) != []
+    assert migrations.drift(empty) != []
 
 
 def test_upgrading_twice_is_upgrading_once(empty: Engine) -> None:
     """`poembot serve` upgrades at every start."""
-    migrate.upgrade(empty)
-    migrate.upgrade(empty)
+    migrations.upgrade(empty)
+    migrations.upgrade(empty)
 
-    assert migrate.is_current(empty)
+    assert migrations.is_current(empty)
 
 
 def test_lines_are_counted_beyond_32_bits(world: World) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from app.settings import Settings
-from app.store import session
+from app.store import migrations
 from app.store.session import open_database
 from tests.support.servers import Servers
 
@@ -32,7 +32,7 @@ class Databases:
     def _sqlite(self) -> Path:
         file = self._folder / "template.db"
         engine = open_database(f"sqlite:///{file}")
-        session.upgrade(engine)
+        migrations.upgrade(engine)
         engine.dispose()
         return file
 
@@ -40,7 +40,7 @@ class Databases:
     def _postgres(self) -> str:
         name = self._running.postgres.create()
         engine = open_database(self._running.postgres.url(name))
-        session.upgrade(engine)
+        migrations.upgrade(engine)
         engine.dispose()
         return name
 
