@@ -90,7 +90,7 @@ def where(page: Page) -> list[int]:
 
 def test_nothing_moves_that_the_reader_did_not_move(new_page: NewPage) -> None:
     """Ticking, writing, a line opened, changed and left: the buttons stay where they are, and so does the page."""
-    for size, finger in ((PHONE, True), (DESKTOP, False)):
+    for size, finger in ((PHONE, True), ({"width": 320, "height": 640}, True), (DESKTOP, False)):
         page = new_page(viewport=size, has_touch=finger, reduced_motion="no-preference")
         page.add_init_script(SHIFTS)
         page.goto("/sibot")
