@@ -10,7 +10,7 @@ from lab.recipes.package import BASES, package
 from models.network import CharNetwork
 from models.vocabulary import Vocabulary
 
-LAST = "last"
+LAST = "final"
 """The stage that ships."""
 
 
@@ -47,7 +47,7 @@ def main(recipe: Recipe) -> None:
     chosen = args.work / "reranker.onnx"
     if not chosen.exists():
         package(recipe.voice, **ship)  # it chooses among its own lines, so it must write first
-        poems = [poem.splitlines() for poem in stages.plain_verse(base)]
+        poems = [poem.splitlines() for poem in [*stages.plain_verse(base), *stages.simple_verse(base)]]
         chosen.write_bytes(rerank.make(base, poems, vocabulary))
     meta = package(recipe.voice, **ship, reranker=chosen.read_bytes())
     print(f"{recipe.voice}: {meta.base}, {len(meta.files)} files sealed")

@@ -92,6 +92,14 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     reading = Stream(further, vocabulary, lanes=32, steps=64)
     stages.stage("further", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=5), work, dropout=0.1)
     stages.examine("further", network, vocabulary, base)
+
+    simple = stages.simple_verse(base)
+    poems = Poems([*simple, *plain, *dense[::3]], vocabulary, per_batch=32, longest=400)
+    stages.stage("simple", network, poems, stages.plan(passes=4, rate=2.5e-3, floor=0.5, seed=6), work, dropout=0.15)
+    stages.examine("simple", network, vocabulary, base)
+
+    stages.stage("final", network, poems, stages.plan(passes=3, rate=1.5e-3, seed=7), work, dropout=0.15)
+    stages.examine("final", network, vocabulary, base)
     return network, vocabulary
 
 

@@ -21,8 +21,9 @@ SAVE_EVERY_S = 120
 REPORT_EVERY = 50
 ASIDE = 50
 """Of the plain verse one poem in so many is never read, and measures what ships."""
-PLAIN = "plain-*.txt"
-"""Our plain verse, among the files of a base's `verse/`; the others are the dense verse."""
+PLAIN, SIMPLE = "plain-*.txt", "simple-*.txt"
+"""Our plain verse, and what we wrote later in the commonest words, among the files of a base's `verse/`; the others are
+the dense verse."""
 
 
 def plain_verse(base: Path) -> list[str]:
@@ -30,10 +31,15 @@ def plain_verse(base: Path) -> list[str]:
     return read_poems(*sorted((base / "verse").glob(PLAIN)))
 
 
+def simple_verse(base: Path) -> list[str]:
+    """The plainest: one scene in common words, whose lines follow from each other."""
+    return read_poems(*sorted((base / "verse").glob(SIMPLE)))
+
+
 def dense_verse(base: Path) -> list[str]:
     """The rest of our verse, with a fresh image in every line."""
-    plain = set((base / "verse").glob(PLAIN))
-    return read_poems(*sorted(set((base / "verse").glob("*.txt")) - plain))
+    folder = base / "verse"
+    return read_poems(*sorted({*folder.glob("*.txt")} - {*folder.glob(PLAIN), *folder.glob(SIMPLE)}))
 
 
 def kept_aside(poem: str) -> bool:

@@ -1,5 +1,6 @@
 """What brings a reader back, in a browser: the next lesson in sight, a poem shared, the day's poem, the game."""
 
+import json
 import re
 from datetime import timedelta
 
@@ -60,6 +61,41 @@ def test_a_poem_is_shared_by_one_button(new_page: NewPage) -> None:
     friend.get_by_role("link", name="Have one written for me").click()
     expect(friend.get_by_role("button", name="Write another")).to_be_visible()
     assert lines(friend) != written
+
+
+SHARES = """
+navigator.canShare = (data) => data.files.every((file) => file.type === "image/png");
+navigator.share = async (data) => {
+  const files = data.files.map((file) => [file.name, file.size]);
+  document.body.dataset.handed = JSON.stringify({ ...data, files });
+  if (window.refuse) throw new DOMException("", window.refuse);
+};
+"""
+"""A way of sharing as phones have one; Chromium without a screen has none."""
+
+
+def test_a_phone_shares_the_picture_with_the_link(new_page: NewPage) -> None:
+    """In the reader's own way, with title, link and picture; who thinks better of it finds nothing copied instead."""
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.add_init_script(SHARES)
+    page.goto("/sibot")
+    address = page.get_by_role("link", name="이 시의 주소").evaluate("link => link.href")
+    page.evaluate("navigator.clipboard.writeText('old')")
+
+    for refusal in ("", "AbortError", "NotAllowedError"):
+        page.evaluate(f"delete document.body.dataset.handed; window.refuse = '{refusal}'")
+        press(page, "공유")
+        page.locator("[data-handed]").wait_for()
+        if refusal != "NotAllowedError":
+            assert page.evaluate("navigator.clipboard.readText()") == "old"
+    handed = json.loads(page.locator("[data-handed]").get_attribute("data-handed") or "")
+    expect(page.get_by_text("주소를 복사했습니다")).to_be_visible()
+
+    assert page.evaluate("navigator.clipboard.readText()") == handed["url"] == address
+    [[name, size]] = handed["files"]
+    assert name == f"{handed['title']}.png"
+    assert handed["title"] in lines(page)
+    assert size > 1000
 
 
 @EVERYWHERE
