@@ -112,7 +112,7 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     stages.stage("simple", network, poems, stages.plan(passes=3, rate=2.5e-3, floor=0.5, seed=6), work, dropout=0.15)
     stages.examine("simple", network, vocabulary, base)
 
-    stages.stage("final", network, poems, stages.plan(passes=3, rate=1.5e-3, seed=7), work, dropout=0.15)
+    stages.stage("final", network, poems, stages.plan(passes=2, rate=1.5e-3, seed=7), work, dropout=0.15)
     stages.examine("final", network, vocabulary, base)
     return network, vocabulary
 
