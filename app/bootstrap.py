@@ -18,10 +18,8 @@ from app.store import session as units
 from app.store.shelf import SHIPPED, Shelf
 from app.store.tastes import Tastes
 from app.store.trials import OnTrial, Trials
-from app.store.versions import Versions
-from app.store.voices import Releases, Serving, Voices
+from app.store.voices import Serving, Voices
 from app.task_queue import CeleryQueue
-from models import checkpoint
 
 Store = TypeVar("Store")
 
@@ -108,32 +106,6 @@ def build(settings: Settings | None = None, *, queue: Queue | None = None, shipp
     sessions = sessionmaker(database, expire_on_commit=False)
     shelf = Shelf(settings.shelf, home=settings.home.absolute(), shipped=shipped)
     return Bot(settings, database, sessions, queue or CeleryQueue(settings), shelf)
-
-
-def install_voices(bot: Bot, shipped: Path = SHIPPED) -> None:
-    """Give every voice that ships with the project its row and its version 0; safe to repeat.
-
-    A new release of a base starts the count of versions anew.
-    """
-    for folder in sorted(f for f in shipped.iterdir() if (f / "meta.json").is_file()):
-        meta = checkpoint.read(folder).meta
-        install_voice(
-            bot, meta.voice, title=meta.title, language=meta.language, base=meta.base, folder=f"base:{folder.name}"
-        )
-
-
-def install_voice(bot: Bot, slug: str, *, title: str, language: str, base: str, folder: str) -> bool:
-    """A voice with its base as version 0 and champion; False when it is installed already.
-
-    A base that was here before, because a release was taken back, finds its versions and its last champion again.
-    """
-    with bot.transaction() as session:
-        moment = now()
-        if not Voices(session).add(slug, title=title, language=language, base=base, now=moment):
-            return False
-        number = Releases(session).take_up(slug, folder=folder, now=moment)
-        Versions(session).promote(slug, number, by="release", reason=base, now=moment)
-        return True
 
 
 def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], int] | None = None) -> Engine:

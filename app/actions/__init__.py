@@ -19,6 +19,7 @@ from app.actions import (
     trials,
     versions,
     visitors,
+    voices,
 )
 
 __all__ = [
@@ -35,4 +36,5 @@ __all__ = [
     "trials",
     "versions",
     "visitors",
+    "voices",
 ]

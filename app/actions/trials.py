@@ -7,6 +7,7 @@ over.
 
 from datetime import datetime
 
+from app.actions.versions import serve
 from app.bootstrap import Bot
 from app.domain.trial import TrialEnd, TrialReport, TrialState, verdict, visits, weigh
 from app.store.admins import Audit
@@ -43,7 +44,7 @@ def weigh_trial(bot: Bot, voice: str, *, gone: bool = False, at: datetime | None
             versions.admit(trial.challenger_id)
             if bot.settings.swap == "auto":
                 told = f"trial {trial.id}: {evidence.better:.0f} to 1 after {evidence.visitors} readers"
-                versions.promote(voice, trial.challenger, by="trial", reason=told, now=now)
+                serve(session, voice, trial.challenger, by="trial", reason=told, now=now)
         return state
 
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion
 from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, LessonItem
 from app.domain.run import Claim, RunState
+from app.domain.trial import TrialEnd, TrialState
 from app.domain.version import VersionStatus, came_from, doomed, needed
 from app.store.admins import Audit
 from app.store.runs import Runs
@@ -67,7 +71,7 @@ def publish(bot: Bot, claim: Claim, candidate: Candidate) -> tuple[RunState, int
         if bot.settings.trial_share and state is not RunState.REJECTED:
             Trials(session).start(claim.voice, version, share=bot.settings.trial_share, now=now)
         elif verdict.admitted and bot.settings.swap == "auto":
-            versions.promote(claim.voice, number, by="gate", reason=f"run {claim.run}", now=now)
+            serve(session, claim.voice, number, by="gate", reason=f"run {claim.run}", now=now)
     return state, number
 
 
@@ -110,10 +114,23 @@ def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = Fals
             raise TurnedAway(number, version.verdict or Verdict(()))
         if version.status in (VersionStatus.REJECTED, VersionStatus.UNDECIDED):
             versions.admit(version.id)
-        versions.promote(voice, number, by=by, reason=reason, now=bot.clock())
+        serve(session, voice, number, by=by, reason=reason, now=bot.clock())
         deed = "promote.override" if override else "promote"
         Audit(session).add(by, deed, f"{voice} {number}", _because(f"from {was}", reason), bot.clock())
     return number
+
+
+def serve(session: Session, voice: str, number: int, *, by: str, reason: str, now: datetime) -> None:
+    """Have version *number* serve from now on; a version that serves already stays.
+
+    A trial that is under way has lost what it compares with: it ends. Raises UnknownVersion.
+    """
+    promoted = Versions(session).promote(voice, number, by=by, reason=reason, now=now)
+    trials = Trials(session)
+    trial = trials.running(voice) if promoted is not None else None
+    if trial is not None:
+        ended = TrialEnd.PROMOTED if trial.challenger_id == promoted else TrialEnd.CHAMPION_CHANGED
+        trials.end(trial.id, TrialState.STOPPED, ended, now=now)
 
 
 def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | None = None) -> int:
@@ -132,7 +149,7 @@ def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | 
         if version is None or version.status is VersionStatus.PRUNED:
             raise NothingToUndo(voice)
         told = reason.strip() or f"rollback from {champion.number}"
-        versions.promote(voice, version.number, by=by, reason=told, now=bot.clock())
+        serve(session, voice, version.number, by=by, reason=told, now=bot.clock())
         detail = _because(f"from {champion.number}", reason.strip())
         Audit(session).add(by, "rollback", f"{voice} {version.number}", detail, bot.clock())
     return version.number

@@ -31,13 +31,14 @@ def database() -> None:
 
 def upgrade(as_json: Json = False) -> None:
     """Bring the schema up to date and put the shipped voices in; safe to repeat."""
-    from app.bootstrap import build, install_voices
+    from app import actions
+    from app.bootstrap import build
     from app.store.migrations import upgrade
 
     bot = build(settings_of_environment())
     try:
         upgrade(bot.database)
-        install_voices(bot)
+        actions.voices.install_shipped(bot)
     finally:
         bot.close()
     say("the database is up to date")
@@ -91,13 +92,14 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Make the deployment what it was; everything of it must be stopped. Also from SQLite to Postgres and back."""
+    from app import actions
     from app.backup import put_back
-    from app.bootstrap import build, install_voices
+    from app.bootstrap import build
 
     bot = build(settings_of_environment())
     try:
         manifest = put_back(bot, folder, replace=yes)
-        install_voices(bot)  # those that this release ships may be newer
+        actions.voices.install_shipped(bot)  # those that this release ships may be newer
     finally:
         bot.close()
     say(f"as it was on {manifest['made']}")

@@ -172,7 +172,7 @@ def opened(*, loud: bool = False) -> Iterator["Bot"]:
 
 def prepare(bot: "Bot") -> None:
     """Bring an embedded database up to date, with the shipped voices in it; Failed for an old schema elsewhere."""
-    from app.bootstrap import install_voices
+    from app import actions
     from app.store import migrations
 
     if not bot.settings.embedded:
@@ -183,4 +183,4 @@ def prepare(bot: "Bot") -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # site, worker and beat may start side by side
         if not migrations.is_current(bot.database):
             migrations.upgrade(bot.database)
-        install_voices(bot)
+        actions.voices.install_shipped(bot)

@@ -57,7 +57,8 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a bot of one's own: train it on a text, or adopt a trained base. The site serves it at once."""
-    from app.bootstrap import install_voice, now
+    from app import actions
+    from app.bootstrap import now
     from app.domain import voice as rules
     from app.store.voices import Voices
     from models.make import Order, size_for
@@ -85,7 +86,7 @@ def add(
             bot.shelf.place(scratch / "base", key)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        install_voice(bot, slug, title=title, language=language, base=names.base, folder=key)
+        actions.voices.install(bot, slug, title=title, language=language, base=names.base, folder=key)
     say("\n".join(["", *(f"    {line}" for line in poem), ""]))
     say(f"{title}: /{slug}")
     if as_json:

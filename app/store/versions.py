@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
 from app.domain.gate import Verdict
 from app.domain.lesson import LessonItem
-from app.domain.trial import VISIT, TrialEnd, TrialState
+from app.domain.trial import VISIT, TrialState
 from app.domain.version import LetIn, Move, Reception, Version, VersionReport, VersionStatus, wilson
 from app.store.poems import is_told
 from app.store.tables import (
@@ -151,10 +151,8 @@ class Versions:
         known = update(VersionRow).where(VersionRow.id == version_id)
         self._session.execute(known.values(status=VersionStatus.ADMITTED))
 
-    def promote(self, voice: str, number: int, *, by: str, reason: str, now: datetime) -> None:
-        """Move the champion pointer and write it into the history; a version that serves already stays.
-
-        A trial that is under way has lost what it compares with: it ends.
+    def promote(self, voice: str, number: int, *, by: str, reason: str, now: datetime) -> int | None:
+        """Move the champion pointer and write it into the history; the version's row id, None where it serves already.
 
         Holds the voice's row, as `Retention.prune` does. Raises UnknownVersion, also for one that was pruned meanwhile.
         """
@@ -164,16 +162,13 @@ class Versions:
         if row.status == VersionStatus.PRUNED:
             raise UnknownVersion(f"{voice} {number}")
         if owner.champion_id == row.id:
-            return
+            return None
         self._session.add(
             HistoryRow(voice=voice, version_id=row.id, was_id=owner.champion_id, at=now, by=by, reason=reason)
         )
         owner.champion_id = row.id
-        trial = update(TrialRow).where(TrialRow.voice == voice, TrialRow.state == TrialState.RUNNING)
-        ended = case((TrialRow.challenger_id == row.id, TrialEnd.PROMOTED), else_=TrialEnd.CHAMPION_CHANGED)
-        over = {"state": TrialState.STOPPED, "reason": ended, "ended": now}
-        self._session.execute(trial.values(**over).execution_options(synchronize_session=False))
         self._session.flush()
+        return row.id
 
     def history(self, voice: str) -> list[HistoryEntry]:
         """What was live from when, newest first."""

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from app import actions
-from app.bootstrap import Bot, build, build_engine, install_voice, now
+from app.bootstrap import Bot, build, build_engine, now
 from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
 from app.domain.run import Cause, RunState
@@ -126,7 +126,7 @@ def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town
     try:
         migrations.upgrade(bot.database)
         meta = checkpoint.read(base).meta
-        install_voice(
+        actions.voices.install(
             bot, meta.voice, title=meta.title, language=meta.language, base=meta.base, folder=f"base:{base.name}"
         )
         with Town(bot, meta.voice, random.Random(seed)) as here:

@@ -135,8 +135,7 @@ def test_a_promotion_ends_the_trial(world: World, rivals: tuple[int, int], chose
     """What it compared with serves no more, nothing that comes later is counted; the reason says who serves instead."""
     world.version(folder="sibot/2", status=VersionStatus.UNDECIDED)
     start(world, rivals[1])
-    with world.transaction() as session:
-        Versions(session).promote("sibot", chosen, by="root", reason="", now=world.clock.now)
+    versions.promote(world.bot(), "sibot", chosen, by="root")
 
     assert (newest(world).state, newest(world).reason) == (TrialState.STOPPED, reason)
     assert look(world) is None

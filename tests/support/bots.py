@@ -11,7 +11,7 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
-from app import bootstrap
+from app import actions, bootstrap
 from app.bootstrap import Bot
 from app.engine.engine import Engine
 from app.settings import Settings
@@ -34,7 +34,7 @@ class NotedQueue:
 def build(settings: Settings, shipped: Path) -> Bot:
     """The bot of *settings* with the voices of *shipped* installed."""
     bot = bootstrap.build(settings, queue=NotedQueue(), shipped=shipped)
-    bootstrap.install_voices(bot, shipped)
+    actions.voices.install_shipped(bot, shipped)
     return bot
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.bootstrap import Bot, install_voice
+from app import actions
+from app.bootstrap import Bot
 from tests.web.conftest import NewClient
 
 
@@ -17,7 +18,7 @@ def bot(bot: Bot, shipped: Path) -> Bot:
     bot.shelf.place(
         Path(shutil.copytree(shipped / "sibot", bot.shelf.scratch() / "base")), key := "bard/bard-tiny/base"
     )
-    install_voice(bot, "bard", title="bard", language="en", base="bard-tiny", folder=key)
+    actions.voices.install(bot, "bard", title="bard", language="en", base="bard-tiny", folder=key)
     return bot
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap import Bot, install_voices, now
+from app import actions
+from app.bootstrap import Bot, now
 from app.domain.run import Cause, RunReport
 from app.settings import Settings
 from app.store.runs import Runs
@@ -31,7 +32,7 @@ def deployment(settings: Settings, shipped: Path, tmp_path: Path) -> Iterator[De
     logs = tmp_path / "logs"
     logs.mkdir()
     deployed = Deployment(checkout(tmp_path / "checkout", shipped), quick, logs)
-    install_voices(deployed.bot, shipped)
+    actions.voices.install_shipped(deployed.bot, shipped)
     with deployed.bot.reads(Versions) as versions:
         base = versions.champion("sibot").id
     give_much(deployed.bot, base)
