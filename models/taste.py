@@ -161,6 +161,15 @@ class Taste:
         return taste
 
 
+def chances(likings: Sequence[float]) -> Floats:
+    """Chances of a tick, (n,), as shares of the greatest: who is sure of a tick is no surer of another.
+
+    Never all 0, however far *likings*, log-odds, lie below 0.
+    """
+    logs = -np.logaddexp(0, -np.array(likings))
+    return np.asarray(np.exp(logs - logs.max(initial=-np.inf)))
+
+
 def signs(line: str) -> set[str]:
     """The signs of *line*: `c꽃` a letter, `b_꽃` a pair at a word's begin, `w꽃이` a word, `e네` an end.
 

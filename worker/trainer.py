@@ -24,7 +24,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from app.actions import tastes
 from app.domain.lesson import Lesson, Text
@@ -38,7 +37,7 @@ from models import checkpoint
 from models.corpus import Passage, Poems, Weighed, read_poems
 from models.network import CharNetwork
 from models.sample import key
-from models.taste import Taste, Tasteless
+from models.taste import Taste, Tasteless, chances
 from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
 from models.vocabulary import END, Vocabulary
 
@@ -448,15 +447,6 @@ def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[
     parts = np.split(weights, np.cumsum([len(lines) for lines in dreams])[:-1])
     pairs = zip(dreams, parts, strict=True)
     return [Weighed(tuple(text for text, _ in lines), tuple(part.tolist())) for lines, part in pairs]
-
-
-def chances(likings: Sequence[float]) -> NDArray[np.float64]:
-    """Chances of a tick, (n,), as shares of the greatest: who is sure of a tick is no surer of another.
-
-    Never all 0, however far *likings*, log-odds, lie below 0.
-    """
-    logs = -np.logaddexp(0, -np.array(likings))
-    return np.asarray(np.exp(logs - logs.max(initial=-np.inf)))
 
 
 def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesson:

@@ -254,3 +254,9 @@ def test_a_regression_of_few_and_far_readings_does_not_run_away() -> None:
 
     assert 0 < slope < 0.1
     assert abs(shift) < 2
+
+
+def test_lines_that_nobody_would_tick_are_still_told_apart() -> None:
+    """Log-odds so low that no chance is left as a number: shares of the best are."""
+    assert taste.chances([-1000.0, -1001.0]) == pytest.approx([1.0, math.exp(-1)])
+    assert taste.chances([]).shape == (0,)

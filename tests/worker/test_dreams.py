@@ -1,6 +1,5 @@
 """Dreams: the base writes by itself, and is taught more of what its readers like."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from worker.trainer import (
     DREAM_VOICE,
     MAX_DREAM_WEIGHT,
     Schedule,
-    chances,
     dream,
     make_schedule,
     sensible,
@@ -100,12 +98,6 @@ def test_a_tick_in_passing_on_nonsense_teaches_little(base: checkpoint.Checkpoin
     assert sense.weight > 8 * nonsense.weight
     assert sense.weight + nonsense.weight == pytest.approx(2.0)
     assert poem.weight == 2.0
-
-
-def test_lines_that_nobody_would_tick_are_still_told_apart() -> None:
-    """Log-odds so low that no chance is left as a number: shares of the best are."""
-    assert chances([-1000.0, -1001.0]) == pytest.approx([1.0, math.exp(-1)])
-    assert chances([]).shape == (0,)
 
 
 def lesson(judged: tuple[Judged, ...]) -> Lesson:
