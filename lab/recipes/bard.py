@@ -1,6 +1,6 @@
-"""How `bard` was made: plain stories for the language, then verse, plain verse, both once more, and plain verse last.
+"""How `bard` was made: plain stories for the language and verse in all its kinds, by turns; last the plainest verse.
 
-    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.2
+    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.3
 
 The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -75,7 +75,7 @@ def all_prose(corpus: Path) -> list[str]:
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
-    """Train the three stages; prints bits per character on the holdouts after each."""
+    """Train the eight stages; prints bits per character on the holdouts after each."""
     texts, poets, plain, dense = prose(corpus), lyrics(corpus), stages.plain_verse(base), stages.dense_verse(base)
     ours = [*plain, *dense, *dense]
     vocabulary = stages.keep(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work)

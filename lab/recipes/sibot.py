@@ -1,6 +1,6 @@
-"""How `sibot` was made: plain prose for the language, then verse, plain verse, both once more, and plain verse last.
+"""How `sibot` was made: plain prose for the language and verse in all its kinds, by turns; last the plainest verse.
 
-    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.2
+    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.3
 
 The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -61,7 +61,7 @@ def all_prose(corpus: Path) -> list[str]:
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
-    """Train the five stages; prints bits per character on the holdouts after each."""
+    """Train the eight stages; prints bits per character on the holdouts after each."""
     texts, plain, dense = prose(corpus), stages.plain_verse(base), stages.dense_verse(base)
     verse = [*plain, *dense, *old_poets(corpus)]
     vocabulary = stages.keep(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work)
