@@ -36,7 +36,7 @@ SEED_BITS = 31
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of what a poem takes."""
 FEWEST = 2
-"""Candidates of a line that taste chooses from, however many readers there are."""
+"""Candidates of a line, however many readers there are, where its way draws several."""
 FIRST_GUESS_S = 0.5
 """Seconds a poem is thought to take before one has been written."""
 
@@ -293,7 +293,7 @@ class Batcher:
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
         way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste or live.way)
-        if way.taste is not None:  # without a taste a poem can be written again by its seed: K is part of that
+        if wish.seed is None:  # a seed's poem must come again the same, in a crowd too
             way = replace(way, candidates=min(way.candidates, self._share()))
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
