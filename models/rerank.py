@@ -21,6 +21,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 
 from models.network import CELLS, Cell
 from models.reranker import encode, padded
+from models.train import bf16_pays
 from models.vocabulary import Vocabulary
 
 
@@ -117,14 +118,15 @@ def train(
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
     encoded = [_encoded(group, vocabulary) for group in groups]
     lengths = np.array([max(map(len, rows)) for rows in encoded])
-    rng, step, running = np.random.default_rng(seed), 0, math.nan
+    rng, step, running, quick = np.random.default_rng(seed), 0, math.nan, bf16_pays("cpu")
     steps = passes * -(-len(groups) // PER_BATCH)
     for _ in range(passes):
         order = np.argsort(lengths + rng.uniform(0, 16, len(groups)))  # groups of like length: little is padding
         batches = [order[i : i + PER_BATCH] for i in range(0, len(order), PER_BATCH)]
         for which in rng.permutation(len(batches)):
             _set_rate(optimizer, step / steps)
-            loss = _loss(network, [encoded[i] for i in batches[which]])
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
+                loss = _loss(network, [encoded[i] for i in batches[which]])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), CLIP)
@@ -156,7 +158,7 @@ def _scores(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> list
 
 def _loss(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> Tensor:
     """Mean nats a group that its first line is the right one."""
-    return torch.stack([-scores.log_softmax(0)[0] for scores in _scores(network, groups)]).mean()
+    return torch.stack([-scores.float().log_softmax(0)[0] for scores in _scores(network, groups)]).mean()
 
 
 @torch.no_grad()
