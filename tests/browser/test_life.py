@@ -59,7 +59,7 @@ def test_a_poem_is_shared_by_one_button(new_page: NewPage) -> None:
     line(friend, 0).click()
     saved(friend)
     friend.get_by_role("link", name="Have one written for me").click()
-    expect(friend.get_by_role("button", name="Write another")).to_be_visible()
+    expect(friend.get_by_role("button", name="Write again")).to_be_visible()
     assert lines(friend) != written
 
 

@@ -119,7 +119,7 @@ def test_pages_speak_english(new_page: NewPage) -> None:
     before = lines(page)
     send(page, "English")
 
-    expect(page.get_by_role("button", name="Write another")).to_be_visible()
+    expect(page.get_by_role("button", name="Write again")).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "en"
     assert lines(page) == before
     page.goto("/about")

@@ -35,7 +35,7 @@ def test_a_line_is_changed_in_its_place(new_page: NewPage, script: bool, size: S
     expect(page.get_by_label("내 말로 쓰기")).to_have_value(before[1])
     page.get_by_label("내 말로 쓰기").fill("봄이 왔다고 말했다")
     with page.expect_navigation():
-        press(page, "이 말로 두기")
+        press(page, "이 말로 쓰기")
     expect(page.get_by_text("사람이 쓴 행")).to_be_visible()
     assert lines(page) == [before[0], "봄이 왔다고 말했다", *before[2:]]
 
@@ -119,7 +119,7 @@ def test_what_happens_with_a_tick_is_said_once(page: Page) -> None:
     """The first tick says that it will be learned; the second only that it is there."""
     page.goto("/sibot")
     line(page, 0).click()
-    expect(page.locator("[data-said]")).to_contain_text("다음 판이 배웁니다")
+    expect(page.locator("[data-said]")).to_contain_text("앞으로 나올 판이 배웁니다")
     line(page, 1).click()
 
     expect(page.locator("[data-said]")).to_have_text("골랐습니다.되돌리기")

@@ -32,7 +32,7 @@ def test_his_poem_was_learned(trip: Trip) -> None:
 
     assert TAUGHT[0].splitlines()[0] in submission.text
     assert "이 시는 판 1이 배웠습니다." in submission.text
-    assert "떠올" in submission.text
+    assert "이 말을 쓸 확률" in submission.text
 
 
 def test_everybody_can_see_the_versions(trip: Trip) -> None:

@@ -92,7 +92,7 @@ def test_who_cannot_be_answered_in_time_is_told_so(bot: Bot, monkeypatch: pytest
     assert sorted(taught(bot)) == sorted(
         json.loads(answer.request.content)["text"].partition(" ")[0] for answer in answers if answer.status_code == 202
     )
-    for answer, words in ((page, "5초 뒤에 저절로 다시 찾아봅니다"), (form, "nothing of it was stored")):
+    for answer, words in ((page, "5초 뒤에 저절로 다시 해 봅니다"), (form, "nothing of it was stored")):
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
         assert words in answer.text
         assert "script-src" in answer.headers["content-security-policy"]

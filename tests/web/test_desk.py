@@ -221,7 +221,7 @@ def test_a_verdict_shows_what_it_is_about(keeper: Reader, bot: Bot, learned: int
     for told in (
         "봄비가 온다",
         "눈이 내린다",
-        "심사에서 가려지지 않았습니다.",
+        "심사에서 판단이 보류되었습니다.",
         "a new thing",
         "문을 연다",
         "이제 할 일",

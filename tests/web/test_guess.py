@@ -54,13 +54,13 @@ def test_the_game_is_open_on_the_first_day(reader: Reader, bot: Bot) -> None:
         for row in file.read_text(encoding="utf-8").splitlines()
     }
     page = reader.open("/sibot/guess")
-    assert "떼어 두고 한 번도 읽히지 않은 시집" in page.text
+    assert "봇이 읽은 적 없는 시집의 행을 대신" in page.text
     page, said = played(reader, page, ROUND)
 
     shown = html.unescape(page.text)
     right = sum((line in aside) == human for line, human in said.items())
     assert f"10행 가운데 {right}행을 맞혔습니다." in shown
-    assert shown.count("떼어 둔 시집의 행입니다") == sum(line in aside for line in said)
+    assert shown.count("봇이 읽은 적 없는 시집의 행입니다") == sum(line in aside for line in said)
     assert "아직 아무도 답하지 않았습니다" in shown
 
 
@@ -76,7 +76,7 @@ def test_a_round_has_a_result_to_share(reader: Reader, bot: Bot, new_client: New
     shown = html.unescape(page.text)
     for line in said:
         assert line in shown
-    assert shown.count("어느 독자의 행입니다. 《귀가》") == len(humans & set(said))
+    assert shown.count("독자가 가르쳐 준 시의 행입니다. 《귀가》") == len(humans & set(said))
     assert shown.count("봇이 쓴 행입니다") == len(set(said) - humans)
     assert f"{right / ROUND * 100:.1f}".rstrip("0").rstrip(".") + "% <span" in page.text
     address = re.search(r'data-share="[^"]*(/sibot/guess\?result=[^"]+)"', shown)
@@ -96,7 +96,7 @@ def test_guesses_are_told_one_by_one(reader: Reader, bot: Bot, new_client: NewCl
 
     (line, human), *_ = said.items()
     assert ("맞았습니다" if human == (line in TAUGHT) else "아닙니다") in page.text
-    assert ("어느 독자의 행" if line in TAUGHT else "봇이 쓴 행입니다") in page.text
+    assert ("독자가 가르쳐 준 시의 행" if line in TAUGHT else "봇이 쓴 행입니다") in page.text
     assert re.search(r"<dt>답</dt><dd>1</dd>", page.text)
     assert "2 / 10" in page.text
 
@@ -130,9 +130,9 @@ def test_the_bots_own_lines_are_nobodys(reader: Reader, bot: Bot, new_client: Ne
     written = lines(reader.open("/sibot"))
     taught(reader, bot, quotable=True, text="\n".join([TAUGHT, written[1].replace(" ", "") + "."]))
 
-    assert "떼어 두고 한 번도 읽히지 않은 시집" in Reader(new_client()).open("/sibot/guess").text
+    assert "봇이 읽은 적 없는 시집의 행을 대신" in Reader(new_client()).open("/sibot/guess").text
     taught(reader, bot, quotable=True)
-    assert "지은이가 허락한 것만" in Reader(new_client()).open("/sibot/guess").text
+    assert "보낸 분이 허락한 것만" in Reader(new_client()).open("/sibot/guess").text
 
 
 def test_without_consent_or_once_withdrawn_no_line_is_asked_about(
@@ -140,13 +140,13 @@ def test_without_consent_or_once_withdrawn_no_line_is_asked_about(
 ) -> None:
     """What is not allowed, or taken back, is not in the game."""
     taught(reader, bot, quotable=False)
-    assert "떼어 두고" in Reader(new_client()).open("/sibot/guess").text
+    assert "봇이 읽은 적 없는 시집" in Reader(new_client()).open("/sibot/guess").text
     taught(reader, bot, quotable=True, text=TAUGHT.replace("사람이", "누가"))
-    assert "지은이가 허락한" in Reader(new_client()).open("/sibot/guess").text
+    assert "보낸 분이 허락한" in Reader(new_client()).open("/sibot/guess").text
     for given in sorted(set(re.findall(r"/submissions/[\w-]+", reader.open("/me").text))):
         reader.send(form(reader.open(given), "/withdraw"))
 
-    assert "떼어 두고" in Reader(new_client()).open("/sibot/guess").text
+    assert "봇이 읽은 적 없는 시집" in Reader(new_client()).open("/sibot/guess").text
 
 
 def test_nobody_is_asked_about_what_he_knows(reader: Reader, bot: Bot) -> None:

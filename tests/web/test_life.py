@@ -59,7 +59,7 @@ def test_in_a_trial_a_tick_is_a_vote_and_in_a_run_it_is_for_the_one_after(reader
     with bot.transaction() as session:
         Runs(session).start("sibot", Cause.SHELL, now())
         Runs(session).claim(now(), now() - now())
-    assert "그다음 판이 배웁니다" in reader.open("/sibot/outlook").text
+    assert "그 뒤에 나올 판이 배웁니다" in reader.open("/sibot/outlook").text
     version, number = a_version(bot)
     with bot.transaction() as session:
         Trials(session).start("sibot", version, share=0.3, now=now())
@@ -75,13 +75,13 @@ def test_on_return_a_reader_hears_what_was_learned_of_his(reader: Reader, bot: B
 
     back = reader.open("/sibot")
     assert (
-        f'<a href="/sibot/versions/{number}">지난번 고르신 두 행을 판 {number}이 배웠습니다 → 들어 보기</a>'
+        f'<a href="/sibot/versions/{number}">지난번 고르신 두 행을 판 {number}이 배웠습니다 → 읽어 보기</a>'
         in back.text
     )
     assert "배웠습니다 →" not in reader.open(page.url.path).text
     assert "배웠습니다 →" not in Reader(new_client()).open("/sibot").text
     heard = html.unescape(reader.open(f"/sibot/versions/{number}").text)
-    for told in ("봄비가 온다", "눈이 온다", lines(page)[1], lines(page)[3], "2.7배 쉽게"):
+    for told in ("봄비가 온다", "눈이 온다", lines(page)[1], lines(page)[3], "바탕의 2.7배"):
         assert told in heard
     assert lines(page)[1] not in html.unescape(new_client().get(f"/sibot/versions/{number}").text)
     reader.send(form(back, "/sibot/poems"))
@@ -137,11 +137,11 @@ def test_a_shared_poem_is_a_leaf_with_its_seals(reader: Reader, new_client: NewC
     assert lines(shared) == lines(page)
     assert shared.text.count('class="sealed"') == 1
     assert "이 시를 받은 독자가 고른 행" in shared.text
-    assert '<a class="button main" href="/sibot">나도 써 보기</a>' in shared.text
+    assert '<a class="button main" href="/sibot">나도 한 편 받아 보기</a>' in shared.text
     assert len(form(shared, "/ticks").boxes) == 5
     for tool in ('action="/sibot/poems"', "/next", 'name="own"', 'name="prime"'):
         assert tool not in shared.text
-    assert "나도 써 보기" not in reader.open(address).text
+    assert "나도 한 편 받아 보기" not in reader.open(address).text
     plain, sealed = (guest.open(f"{address}.png?shape={shape}").content for shape in ("square", "portrait"))
     assert plain != sealed
 

@@ -235,7 +235,7 @@ def test_a_line_tells_what_difference_it_made(reader: Reader, bot: Bot) -> None:
     assert 'id="learned"' not in poem.text
     a_version(bot, LessonItem("line", line, 1.0, 0.7419))
 
-    told = "이 행은 판 1이 배웠습니다. 이 판은 바탕보다 2.1배 쉽게 떠올립니다."
+    told = "이 행은 판 1이 배웠습니다. 이 판이 이 말을 쓸 확률은 바탕의 2.1배입니다."
     assert told in reader.open(str(poem.url.path)).text
     assert told in reader.open("/me").text
 
@@ -250,7 +250,7 @@ def test_a_line_that_gained_nothing_says_so(reader: Reader, bot: Bot) -> None:
     page = reader.open("/sibot")
     a_version(bot, LessonItem("line", _first_line(page), 1.0, -0.2))
 
-    assert "아직 바탕보다 쉽게 떠올리지는 않습니다." in reader.open("/sibot").text
+    assert "이 말을 쓸 확률은 아직 바탕보다 높지 않습니다." in reader.open("/sibot").text
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_what_was_withdrawn_says_when_it_is_gone(reader: Reader, bot: Bot, withd
 
     assert "마지막으로 배운 판은 판 1입니다." in never
     assert "독자를 만난 적이 없습니다" in never
-    assert "지금 쓰는 판은 아직 배운 대로입니다" in serves
+    assert "지금 쓰는 판에는 아직 남아 있습니다" in serves
     assert "그때부터 남아 있지 않습니다" in gone
 
 

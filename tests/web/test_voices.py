@@ -91,7 +91,7 @@ def test_bookmarks_weave_with_each_voice_whose_lines_one_ticked(client: httpx.Cl
 
 def test_the_contest_is_the_promise_of_one(client: httpx.Client) -> None:
     """시봇 promised in 2016 to enter the spring contest; another voice shows its best five and claims nothing."""
-    assert "2016년부터 한 약속" in client.get("/sibot/anthology").text
+    assert "2016년에 한 약속" in client.get("/sibot/anthology").text
     other = client.get("/bard/anthology").text
 
     assert "가장 나은 다섯 편" in other
