@@ -95,7 +95,7 @@ class Settings(BaseSettings):
     ] = 0.9
     taste_temperature: Annotated[
         float, Field(gt=0, description="How freely taste chooses: of two lines 1 apart in log-odds, e^(1/T) to 1.")
-    ] = 0.15
+    ] = 0.4
     candidates: Annotated[
         int, Field(ge=1, le=64, description="Most ways a line is drawn; without a taste a voice may ask for fewer.")
     ] = 8

@@ -31,9 +31,10 @@ FEWEST = 5
 FEWEST_TICKS = 20
 """Ticks, and lines without one, below which nothing can be said."""
 FOLDS = 5
-PENALTIES = (math.inf, 0.6, 0.42, 0.3, 0.21)
-"""The lasso's penalty, in standard errors of a sign that every line has; the readers left out choose.
-Infinite: no sign."""
+NO_SIGN = 1e9
+"""A penalty under which no sign is worth learning; a number, since Postgres' JSON knows no infinity."""
+PENALTIES = (NO_SIGN, 0.6, 0.42, 0.3, 0.21)
+"""The lasso's penalty, in standard errors of a sign that every line has; the readers left out choose."""
 PLAUSIBLE = 1.5
 """Log-odds of a tick that a nat a symbol of likelihood is worth before anybody has read (docs/learning.md)."""
 PRECISION, LETTER_PRECISION = 5.0, 100.0

@@ -260,3 +260,14 @@ def test_lines_that_nobody_would_tick_are_still_told_apart() -> None:
     """Log-odds so low that no chance is left as a number: shares of the best are."""
     assert taste.chances([-1000.0, -1001.0]) == pytest.approx([1.0, math.exp(-1)])
     assert taste.chances([]).shape == (0,)
+
+
+def test_a_taste_without_signs_can_be_kept_anywhere() -> None:
+    """Readers who tick by chance alone teach no sign; what is written of them is JSON to Postgres, too."""
+    rng = random.Random(26)
+    read = [replace(one, ticked=rng.random() < 0.3) for one in readings(60)]
+    known = taste.learn(read)
+
+    assert known.report.penalty == taste.NO_SIGN
+    assert known.weights == {}
+    assert Taste.from_dict(json.loads(json.dumps(known.as_dict(), allow_nan=False))) == known
