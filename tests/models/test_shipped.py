@@ -81,7 +81,7 @@ def test_a_voice_knows_its_language(base: checkpoint.Checkpoint, holdout: str) -
 
 
 def test_a_voice_writes_lines_of_its_own(base: checkpoint.Checkpoint) -> None:
-    """Five whole lines a poem, in its own characters, no longer than its style allows, copied and said twice as seldom as its card says."""
+    """Five whole lines a poem, in its own characters, as long as its style allows; few are copied or said twice."""
     voice, style = base.meta.voice, base.meta.style
     serving = Serving(voice, 0, 0, "base", base.meta.base)
     engine = Engine(champions=lambda: [serving], fetch=lambda _key: base.folder, settings=Settings())
