@@ -111,7 +111,7 @@ def _serves_the_champion(storm: Storm, found: Findings) -> None:
 
     def serves() -> bool:
         try:
-            answer = storm.client.post("/api/v1/voices/sibot/poems", json={})
+            answer = storm.client.post("/api/v1/voices/sibot/poems", json={"seed": 1})
         except httpx.TransportError:
             return False
         return answer.status_code == 201 and answer.json()["version"] == champion
