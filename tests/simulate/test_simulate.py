@@ -64,7 +64,6 @@ def people(tmp_path: Path) -> Audience:
 def order(shipped: Path) -> Order:
     """Two short rounds before the tiny voice."""
     quick = {"dreams": 40, "samples": 60, "lesson_steps": 12, "candidates": 4, "taste_after": 30, "trial_share": 0.0}
-    quick["run_minutes"] = 0  # nothing is cut on a slow machine
     quick["taste_temperature"] = 0.15  # these readers mind one letter, and no sense: a loud taste costs them nothing
     return Order(shipped / "sibot", "sibot", 2, 300, 150, 25, Settings.model_validate(quick))
 
