@@ -1,6 +1,7 @@
-"""Training the reranker: a poet's next line against the voice's own lines and lines of other poems.
+"""Training the reranker: a poet's next line against the voice's own lines and lines of other poems; and lines of one
+place as readers graded them.
 
-The loss is the surprise that the poet's line is the right one of its group (a softmax over the group), so that only
+The loss is the surprise at which line of its group is the right one (a softmax over the group), so that only
 differences within one place of one poem are learned. Knows how neither the groups nor the lines were written.
 
 The reader: many to one. A recurrent network reads a sequence from both its ends and says one thing about it.
@@ -10,8 +11,9 @@ Knows neither symbols nor what it is asked: rows of a picture, characters of a l
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +67,8 @@ class Group:
     ends: bool
     """Is it the poem's last line?"""
     lines: tuple[str, ...]
-    """The poet's own line first, then the others."""
+    grades: tuple[float, ...]
+    """How good each line is in this place; what counts is the difference, in log-odds. -inf: not at all."""
 
 
 class Network(nn.Module):
@@ -93,9 +96,7 @@ class Outcome:
 
     weights: dict[str, Floats]
     found: float
-    """Share of the groups kept aside in which the poet's line was ranked first."""
-    chance: float
-    """The share that guessing would find."""
+    """Of pairs of lines kept aside, one graded above the other: the share that it ranks so, too. Guessing finds 0.5."""
 
 
 def train(
@@ -104,10 +105,14 @@ def train(
     *,
     aside: Sequence[Group],
     passes: int,
+    rate: float = RATE,
+    start: Mapping[str, NDArray[Any]] | None = None,
     seed: int = 0,
     watch: Callable[[int, int, float], None] = lambda _step, _of, _loss: None,
 ) -> Outcome:
     """A reranker of those groups; *watch* hears the step, of how many, and the running loss.
+
+    *start*: the weights of one that it goes on from.
 
     ValueError for no groups.
     """
@@ -115,18 +120,21 @@ def train(
         raise ValueError("no groups to learn from")
     torch.manual_seed(seed)
     network = Network(len(vocabulary)).train()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
+    if start is not None:
+        network.load_state_dict({name: torch.from_numpy(np.array(value, np.float32)) for name, value in start.items()})
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=0.01)
     encoded = [_encoded(group, vocabulary) for group in groups]
     lengths = np.array([max(map(len, rows)) for rows in encoded])
     rng, step, running, quick = np.random.default_rng(seed), 0, math.nan, bf16_pays("cpu")
+    wanted = [_wanted(group) for group in groups]
     steps = passes * -(-len(groups) // PER_BATCH)
     for _ in range(passes):
         order = np.argsort(lengths + rng.uniform(0, 16, len(groups)))  # groups of like length: little is padding
         batches = [order[i : i + PER_BATCH] for i in range(0, len(order), PER_BATCH)]
         for which in rng.permutation(len(batches)):
-            _set_rate(optimizer, step / steps)
+            _set_rate(optimizer, rate, step / steps)
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
-                loss = _loss(network, [encoded[i] for i in batches[which]])
+                loss = _loss(network, [encoded[i] for i in batches[which]], [wanted[i] for i in batches[which]])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), CLIP)
@@ -135,18 +143,17 @@ def train(
             running = loss.item() if math.isnan(running) else 0.98 * running + 0.02 * loss.item()
             watch(step, steps, running)
     weights = {name: value.detach().numpy().copy() for name, value in network.state_dict().items()}
-    found = _found(network.eval(), [_encoded(group, vocabulary) for group in aside])
-    return Outcome(weights, found, float(np.mean([1 / len(group.lines) for group in aside])) if aside else math.nan)
+    return Outcome(weights, _found(network.eval(), aside, vocabulary))
 
 
 def _encoded(group: Group, vocabulary: Vocabulary) -> list[list[int]]:
     return encode(vocabulary, group.before, group.lines, ends=group.ends)
 
 
-def _set_rate(optimizer: torch.optim.Optimizer, done: float) -> None:
-    """Warm up over a twentieth, then fall in a straight line."""
+def _set_rate(optimizer: torch.optim.Optimizer, rate: float, done: float) -> None:
+    """Warm up over a twentieth to *rate*, then fall in a straight line."""
     for settings in optimizer.param_groups:
-        settings["lr"] = RATE * min(1.0, done / 0.05 + 1e-3) * (1 - done)
+        settings["lr"] = rate * min(1.0, done / 0.05 + 1e-3) * (1 - done)
 
 
 def _scores(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> list[Tensor]:
@@ -156,17 +163,24 @@ def _scores(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> list
     return list(torch.split(scores, [len(rows) for rows in groups]))
 
 
-def _loss(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> Tensor:
-    """Mean nats a group that its first line is the right one."""
-    return torch.stack([-scores.float().log_softmax(0)[0] for scores in _scores(network, groups)]).mean()
+def _wanted(group: Group) -> Tensor:
+    """How likely each line should be to be the one that is chosen: (lines,)."""
+    return torch.tensor(group.grades).softmax(0)
+
+
+def _loss(network: Network, groups: Sequence[Sequence[Sequence[int]]], wanted: Sequence[Tensor]) -> Tensor:
+    """Mean nats a group between what is wanted and what is said of its lines (ListNet, Cao et al. 2007)."""
+    told = zip(_scores(network, groups), wanted, strict=True)
+    return torch.stack([-(shares * scores.float().log_softmax(0)).sum() for scores, shares in told]).mean()
 
 
 @torch.no_grad()
-def _found(network: Network, groups: Sequence[Sequence[Sequence[int]]]) -> float:
-    """Share of groups whose first line has the best score; NaN of none."""
-    right = [
-        int(scores.argmax()) == 0
-        for start in range(0, len(groups), PER_BATCH)
-        for scores in _scores(network, groups[start : start + PER_BATCH])
-    ]
+def _found(network: Network, groups: Sequence[Group], vocabulary: Vocabulary) -> float:
+    """Share of pairs, one line graded above the other, that are scored so too; NaN of none."""
+    right = []
+    for start in range(0, len(groups), PER_BATCH):
+        some = groups[start : start + PER_BATCH]
+        for group, scores in zip(some, _scores(network, [_encoded(one, vocabulary) for one in some]), strict=True):
+            told = list(zip(group.grades, scores.tolist(), strict=True))
+            right += [score > other for grade, score in told for lower, other in told if grade > lower]
     return sum(right) / len(right) if right else math.nan

@@ -10,7 +10,7 @@ from lab.recipes.package import BASES, package
 from models.network import CharNetwork
 from models.vocabulary import Vocabulary
 
-LAST = "final"
+LAST = stages.GRADED
 """The stage that ships."""
 
 

@@ -14,16 +14,20 @@ from safetensors.torch import load_file, save_file
 from models.corpus import Corpus, read_poems
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
+from models.prefer import prefer
+from models.rerank import Group
 from models.train import Plan, Progress, Training, bf16_pays
 from models.vocabulary import Vocabulary
 
+GRADED = "graded"
+"""The stage that learns from readers, and ships."""
 SAVE_EVERY_S = 120
 REPORT_EVERY = 50
 ASIDE = 50
 """Of the plain verse one poem in so many is never read, and measures what ships."""
-PLAIN, SIMPLE = "plain-*.txt", "simple-*.txt"
-"""Our plain verse, and what we wrote later in the commonest words, among the files of a base's `verse/`; the others are
-the dense verse."""
+PLAIN, SIMPLE, SONGS = "plain-*.txt", "simple-*.txt", "songs-*.txt"
+"""Our plain verse, what we wrote later in the commonest words, and last in short lines that keep to one thing, among
+the files of a base's `verse/`; the others are the dense verse."""
 
 
 def plain_verse(base: Path) -> list[str]:
@@ -36,10 +40,17 @@ def simple_verse(base: Path) -> list[str]:
     return read_poems(*sorted((base / "verse").glob(SIMPLE)))
 
 
+def songs(base: Path) -> list[str]:
+    """The smallest: short lines, each a sentence, and one thing that stays in sight."""
+    return read_poems(*sorted((base / "verse").glob(SONGS)))
+
+
 def dense_verse(base: Path) -> list[str]:
     """The rest of our verse, with a fresh image in every line."""
     folder = base / "verse"
-    return read_poems(*sorted({*folder.glob("*.txt")} - {*folder.glob(PLAIN), *folder.glob(SIMPLE)}))
+    return read_poems(
+        *sorted({*folder.glob("*.txt")} - {*folder.glob(PLAIN), *folder.glob(SIMPLE), *folder.glob(SONGS)})
+    )
 
 
 def kept_aside(poem: str) -> bool:
@@ -101,6 +112,22 @@ def stage(name: str, network: CharNetwork, corpus: Corpus, plan: Plan, work: Pat
             saved = time.monotonic()
 
     training.run(watch)
+    save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
+
+
+def grade(network: CharNetwork, vocabulary: Vocabulary, graded: Sequence[Group], verse: Corpus, work: Path) -> None:
+    """Learn which lines readers preferred, or load what an earlier start learned."""
+    done = work / f"{GRADED}.safetensors"
+    if done.exists():
+        network.load_state_dict(load_file(done))
+        return
+
+    def watch(step: int, of: int, ordered: float) -> None:
+        if step % REPORT_EVERY == 0:
+            print(f"{GRADED} step {step}/{of}  pairs in order {ordered:.3f}", file=sys.stderr, flush=True)
+
+    aside, read = graded[::ASIDE], [group for i, group in enumerate(graded) if i % ASIDE]
+    print(GRADED, prefer(network, vocabulary, read, verse, aside=aside, watch=watch), file=sys.stderr, flush=True)
     save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
 

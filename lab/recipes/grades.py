@@ -1,0 +1,127 @@
+"""Grades: what readers found lines worth that the voice wrote for the same place of a poem, side by side.
+
+    python -m lab.recipes.grades ask --folder models/base/bard --groups 600 --sheets 4 --seed 1 --out FOLDER
+    python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard.jsonl
+
+`ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them. The
+network learns from the grades (`models/prefer.py`), and so does what chooses among its lines (`models/rerank.py`).
+"""
+
+import argparse
+import json
+import random
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.domain.poem import LINES, Wish
+from lab.recipes.rerank import next_line, voice, written
+from models.rerank import Group
+from models.seen import letters
+
+FOLDER = Path(__file__).parent / "graded"
+"""Where what readers said is kept, a file a voice, and what they were told."""
+CANDIDATES = 6
+MARKS = "abcdef"
+DIGITS = "0123"
+WORTH = 1.5
+"""Log-odds that a grade is worth."""
+
+
+def read(file: Path) -> list[Group]:
+    """What readers said, from a file with a group a row. ValueError for a row that is none."""
+    found = []
+    for number, row in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            told = json.loads(row)
+            worth = tuple(WORTH * grade for grade in told["grades"])
+            group = Group(tuple(told["before"]), bool(told["ends"]), tuple(told["lines"]), worth)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{file}, row {number}: {error}") from error
+        if len(group.lines) != len(group.grades):
+            raise ValueError(f"{file}, row {number}: a grade for each line")
+        found.append(group)
+    return found
+
+
+def ask(folder: Path, *, groups: int, sheets: int, seed: int, out: Path) -> None:
+    """Write *sheets* sheets of *groups* places in all."""
+    live, rng = voice(folder), random.Random(seed)
+    poems = list(written(live, (Wish(lines=LINES, seed=rng.getrandbits(40)) for _ in range(groups // 2 + 1))))
+    places = [(poem[:slot], slot == LINES - 1) for poem in poems for slot in rng.sample(range(LINES), 2)][:groups]
+    rng.shuffle(places)
+    wishes = (next_line(before, rng) for before, _ in places for _ in range(CANDIDATES))
+    lines = [poem[-1] for poem in written(live, wishes, alone=True)]
+    asked = []
+    for i, (before, ends) in enumerate(places):
+        different = {letters(line): line for line in lines[i * CANDIDATES : (i + 1) * CANDIDATES]}
+        if len(different) > 1:
+            asked.append({"before": before, "ends": ends, "lines": list(different.values())})
+    out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(FOLDER / "BRIEF.md", out)
+    for sheet in range(sheets):
+        mine = asked[sheet::sheets]
+        (out / f"asked-{sheet}.jsonl").write_text(_rows(mine), encoding="utf-8")
+        (out / f"sheet-{sheet}.txt").write_text(
+            "\n".join(_told(i, one) for i, one in enumerate(mine)), encoding="utf-8"
+        )
+
+
+def _told(number: int, one: Mapping[str, Any]) -> str:
+    before = "\n".join(one["before"]) or "(first line)"
+    ends = " (last line)" if one["ends"] else ""
+    lines = "\n".join(f"  {mark} {line}" for mark, line in zip(MARKS, one["lines"], strict=False))
+    return f"[{number}]{ends}\n{before}\n{lines}\n"
+
+
+def _rows(rows: Iterable[Mapping[str, Any]]) -> str:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def collect(out: Path, into: Path) -> tuple[int, int]:
+    """Add the answers in *out* to the file *into*; how many were kept, and how many rows were none."""
+    kept, odd = [], 0
+    for asked in sorted(out.glob("asked-*.jsonl")):
+        answers = asked.with_name(asked.name.replace("asked", "answers").replace("jsonl", "txt"))
+        if not answers.exists():
+            continue
+        places = [json.loads(row) for row in asked.read_text(encoding="utf-8").splitlines()]
+        for row in answers.read_text(encoding="utf-8").splitlines():
+            number, _, digits = row.strip().partition("\t")
+            digits = digits.strip()
+            if not number.isdecimal() or int(number) >= len(places) or not set(digits) <= set(DIGITS):
+                odd += bool(row.strip())
+            elif len(digits) != len(places[int(number)]["lines"]):
+                odd += 1
+            else:
+                kept.append(places[int(number)] | {"grades": [int(digit) for digit in digits]})
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with into.open("a", encoding="utf-8") as file:
+        file.write(_rows(kept))
+    return len(kept), odd
+
+
+def main() -> None:
+    """Make sheets, or read their answers."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    what = parser.add_subparsers(dest="what", required=True)
+    asking = what.add_parser("ask")
+    asking.add_argument("--folder", type=Path, required=True, help="the version that writes")
+    asking.add_argument("--groups", type=int, default=600)
+    asking.add_argument("--sheets", type=int, default=4)
+    asking.add_argument("--seed", type=int, default=0)
+    asking.add_argument("--out", type=Path, required=True)
+    collecting = what.add_parser("collect")
+    collecting.add_argument("--out", type=Path, required=True)
+    collecting.add_argument("--into", type=Path, required=True)
+    told = parser.parse_args()
+    if told.what == "ask":
+        ask(told.folder, groups=told.groups, sheets=told.sheets, seed=told.seed, out=told.out)
+    else:
+        kept, odd = collect(told.out, told.into)
+        print(f"{kept} places; {odd} rows that are no answer")
+
+
+if __name__ == "__main__":
+    main()
