@@ -4,13 +4,15 @@
     vocabulary.json       its characters, then its words
     weights.safetensors   float16
     step.onnx             int8, one step
-    reranker.onnx         which of several lines follows; where there is one
+    reward.npy            what readers prefer, where that is known: see models.prefer
+    said.npy              how the lines of the verse it has read run
 
 Base voices bring more files along (`holdout.txt`, `verse/`), which are sealed too.
 No pickle, no torch, and nothing is believed before its hash is.
 """
 
 import hashlib
+import io
 import json
 import shutil
 from collections.abc import Mapping
@@ -28,7 +30,7 @@ from models.corpus import ReadingMode
 from models.export import step_graph
 from models.folder import appearing, files, inside, sha256
 from models.graph import width
-from models.reranker import FILE as RERANKER
+from models.seen import Hashes
 from models.shapes import weight_shapes
 from models.step import Step, fingerprint, unrestricted
 from models.vocabulary import Vocabulary
@@ -37,6 +39,8 @@ Weights = Mapping[str, NDArray[Any]]
 
 FORMAT = 1
 META, VOCABULARY, WEIGHTS, STEP = "meta.json", "vocabulary.json", "weights.safetensors", "step.onnx"
+REWARD, SAID = "reward.npy", "said.npy"
+"""By what a version chooses among its candidates: what readers prefer, and how the lines that it has read run."""
 CARD = "MODEL_CARD.md"
 MOST_CANDIDATES = 64
 UNSEALED = frozenset({META, CARD})
@@ -65,7 +69,7 @@ class Style:
     spell: bool = True
     """May it write characters that have no symbol of their own, byte by byte?"""
     candidates: int = 1
-    """Ways each line is drawn, of which the version's reranker takes the best."""
+    """Ways each line is drawn, of which the likeliest and best is taken."""
 
     def __post_init__(self) -> None:
         """ValueError for a style nobody can write in."""
@@ -159,13 +163,28 @@ class Checkpoint:
         return self.bytes(STEP) if precision == "int8" else self.build_graph(precision)
 
     @property
-    def reranker(self) -> bytes | None:
-        """The ONNX model that chooses among candidates (`models.reranker`); None without one. Raises Broken."""
-        return self.bytes(RERANKER) if RERANKER in self.meta.files else None
+    def reward(self) -> NDArray[np.float32] | None:
+        """(H,) what readers prefer, along the states of the topmost layer (`models.prefer`); None: not known. Raises
+        Broken.
+        """
+        return self._array(REWARD)
+
+    @property
+    def said(self) -> Hashes | None:
+        """How the lines of the verse it has read run (`models.seen.said`), sorted; None: not known. Raises Broken."""
+        return self._array(SAID)
+
+    def _array(self, name: str) -> Any:
+        if name not in self.meta.files:
+            return None
+        try:
+            return np.load(io.BytesIO(self.bytes(name)), allow_pickle=False)
+        except ValueError as error:
+            raise Broken(f"{self.folder}: {name} is torn: {error}") from error
 
     def build_graph(self, precision: str) -> bytes:
         """The ONNX model, built from the weights. Raises Broken."""
-        return step_graph(self.meta.architecture, self.weights, precision=precision)
+        return step_graph(self.meta.architecture, self.weights, precision=precision, reward=self.reward)
 
     def bytes(self, name: str) -> bytes:
         """The content of a sealed file. Raises Broken when it is not what it was."""
@@ -205,25 +224,27 @@ def write(
     *,
     step_onnx: bytes | None = None,
     extras: Path | None = None,
-    reranker: bytes | None = None,
+    reward: NDArray[Any] | None = None,
+    said: Hashes | None = None,
 ) -> Meta:
     """Write a version; the folder appears whole or not at all. Returns the meta with hashes and fingerprint.
 
     *step_onnx*: the int8 graph; None: built here. *extras*: a folder whose other files come along;
-    *reranker*: what chooses among candidates.
+    *reward*, *said*: by what it chooses among its candidates.
     Raises FileExistsError when *folder* is there, ValueError for weights that are not finite or not of the
     architecture, OSError (disk full, …) with nothing left behind.
     """
     half = _halved(meta.architecture, weights)
-    step_onnx = step_onnx or step_graph(meta.architecture, half, precision="int8")
+    step_onnx = step_onnx or step_graph(meta.architecture, half, precision="int8", reward=reward)
     with appearing(folder) as fresh:
         if extras is not None:
             _bring(extras, fresh)
         (fresh / VOCABULARY).write_text(json.dumps(vocabulary.pieces, ensure_ascii=False), encoding="utf-8")
         (fresh / WEIGHTS).write_bytes(safetensors.numpy.save(half))
         (fresh / STEP).write_bytes(step_onnx)
-        if reranker is not None:
-            (fresh / RERANKER).write_bytes(reranker)
+        for name, array in ((REWARD, reward), (SAID, said)):
+            if array is not None:
+                np.save(fresh / name, array)
         hashes = {name: sha256(fresh / name) for name in files(fresh) if name not in UNSEALED}
         whole = replace(meta, files=hashes, fingerprint=_fingerprints(meta.architecture, half, step_onnx))
         (fresh / META).write_text(json.dumps(whole.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
@@ -265,6 +286,6 @@ def _json(file: Path) -> Any:
 def _bring(source: Path, target: Path) -> None:
     """Copy what a base has beside the four files."""
     for name in files(source):
-        if name not in (META, VOCABULARY, WEIGHTS, STEP, RERANKER):
+        if name not in (META, VOCABULARY, WEIGHTS, STEP, REWARD, SAID):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)

@@ -13,6 +13,7 @@ never depends on who is in the batch with it. Knows numpy and ONNX, not torch.
              uniform (B, 1) float              a random number, in [0, 1)
              nucleus (B, 1) float              draw from the likeliest symbols that have this probability
     outputs  logprobs (B, W) float             log-probabilities, in nats, as the network has them
+             reward (B, 1) float               what the step adds to its line's reward, of a network that has one
              probabilities (B, W) float        to draw from: tempered, under the rules; e to the -`DEPTH` for none
              after0 … (B, S) float             the state after the step
              drawn (B, 1) int64                the symbol drawn by `uniform`
@@ -46,8 +47,12 @@ LEAST = np.float32(1e-20)
 """What has a smaller probability is not drawn: it may be forbidden."""
 
 
-def step_graph(architecture: Mapping[str, Any], weights: Weights, *, precision: str) -> bytes:
+def step_graph(
+    architecture: Mapping[str, Any], weights: Weights, *, precision: str, reward: NDArray[Any] | None = None
+) -> bytes:
     """The ONNX model of one step, `int8` or `fp32`; *weights* are named as in `CharNetwork.state_dict()`.
+
+    *reward* (H,): what readers prefer, along the states of the topmost layer (`models.prefer`).
 
     KeyError for a missing weight, ValueError for an unknown cell or precision.
     """
@@ -57,39 +62,17 @@ def step_graph(architecture: Mapping[str, Any], weights: Weights, *, precision: 
         raise ValueError(f"no such cell: {architecture['cell']}")
     full = {name: np.asarray(value, np.float32) for name, value in weights.items()}
     graph = Int8(full) if precision == "int8" else Fp32(full)
-    top, reach, after = _recurrent(graph, architecture)
-    _softmax(graph, top, reach)
+    top, x, reach, after = _recurrent(graph, architecture)
+    _softmax(graph, x, reach)
     _draw(graph)
-    return graph.model(width(int(architecture["symbols"])), after, state_widths(architecture))
+    if reward is not None:
+        graph.one("MatMul", top, graph.constant(np.asarray(reward, np.float32)[:, None]), name="reward")
+    symbols = width(int(architecture["symbols"]))
+    return graph.model(symbols, after, state_widths(architecture), rewards=reward is not None)
 
 
-def reranker_graph(weights: Weights, *, precision: str) -> bytes:
-    """The ONNX model of one step of a reranker, its *weights* named as in `models.rerank.Network.state_dict()`.
-
-    inputs   ids (B,), state0 (B, S) hidden, state1 (B, S) cell
-    outputs  scores (B, 1) float, log-odds after that symbol, up to a constant; after0, after1
-    """
-    full = {name: np.asarray(value, np.float32) for name, value in weights.items()}
-    graph = Int8(full) if precision == "int8" else Fp32(full)
-    names = ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0")
-    x, reach = graph.read()
-    layer = _Layer(
-        weights=[full[f"recurrent.{name}"] for name in names],
-        x=x,
-        reach=reach,
-        h=graph.prepare("state0"),
-        before="state0",
-        cell="state1",
-    )
-    hidden, carry = _lstm(graph, layer)
-    graph.one(
-        "Gemm", hidden, graph.constant(full["answer.weight"].T), graph.constant(full["answer.bias"]), name="scores"
-    )
-    return graph.reader([hidden, carry], [full["recurrent.weight_hh_l0"].shape[1]] * 2)
-
-
-def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, float, list[str]]:
-    """All layers: the top's output (B, H), prepared; its reach; and the parts of the state after the step."""
+def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str, float, list[str]]:
+    """All layers: the top's output (B, H), and prepared; its reach; and the parts of the state after the step."""
     layers = int(architecture["layers"])
     lstm = architecture["cell"] == "lstm"
     cell = _CELLS[architecture["cell"]]
@@ -125,7 +108,7 @@ def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, floa
         top, reach = graph.one("Add", top, answer), reach + 1
         x = graph.prepare(top, reach)
         carried += memory
-    return x, reach, hiddens + carried
+    return top, x, reach, hiddens + carried
 
 
 def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tuple[str, list[str]]:

@@ -106,10 +106,11 @@ class Graph(ABC):
         surplus = width(len(rows)) - len(rows)
         return np.pad(rows, [(0, surplus)] + [(0, 0)] * (rows.ndim - 1), constant_values=fill)
 
-    def model(self, symbols: int, after: Sequence[str], widths: Sequence[int]) -> bytes:
+    def model(self, symbols: int, after: Sequence[str], widths: Sequence[int], *, rewards: bool) -> bytes:
         """Everything, as a file's bytes.
 
-        *symbols*: W; *after*: the parts of the state after the step, and *widths*: of each. The names and shapes below
+        *symbols*: W; *after*: the parts of the state after the step, and *widths*: of each; *rewards*: is there a
+        `reward`? The names and shapes below
         are what `models.step.Step` binds, and what `models.export` explains: a file format.
         """
         for i, part in enumerate(after):
@@ -132,17 +133,9 @@ class Graph(ABC):
             _port("drawn", whole, "B", 1),
             _port("drawn_logprob", number, "B", 1),
             _port("in_nucleus", TensorProto.BOOL, "B", 1),
+            *([_port("reward", number, "B", 1)] if rewards else []),
         ]
         return self._serialised("step", inputs, outputs)
-
-    def reader(self, after: Sequence[str], widths: Sequence[int]) -> bytes:
-        """The same of a graph that only reads: ids and state in, `scores` and the state after it out."""
-        for i, part in enumerate(after):
-            self._rename(part, f"after{i}")
-        number, parts = TensorProto.FLOAT, list(enumerate(widths))
-        inputs = [_port("ids", TensorProto.INT64, "B"), *(_port(f"state{i}", number, "B", size) for i, size in parts)]
-        outputs = [_port("scores", number, "B", 1), *(_port(f"after{i}", number, "B", size) for i, size in parts)]
-        return self._serialised("reader", inputs, outputs)
 
     def _serialised(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> bytes:
         graph = helper.make_graph(self._nodes, name, inputs, outputs, self._constants)

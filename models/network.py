@@ -124,6 +124,20 @@ class CharNetwork(nn.Module):
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """(N, T) symbols -> (N, T, V) logits and the state after them."""
+        top, after = self._recurrent(ids, state)
+        return self._logits(top), after
+
+    def states(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """(N, T) symbols, from silence -> (N, T, H) outputs of the topmost layer, (N, T, V) logits."""
+        top, _ = self._recurrent(ids, None)
+        return top, self._logits(top)
+
+    def _logits(self, top: Tensor) -> Tensor:
+        logits: Tensor = self.project(top) @ self.embedding.weight.T + self.bias  # (N, T, H) -> (N, T, V)
+        return logits
+
+    def _recurrent(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
+        """(N, T) symbols -> (N, T, H) outputs of the topmost layer and the state after them."""
         state = self.silence(ids.shape[0]) if state is None else state
         x = self.dropout(self.embedding(ids))  # (N, T) -> (N, T, E)
         after: State = []
@@ -136,8 +150,7 @@ class CharNetwork(nn.Module):
             answers, memory = self.attention(x, state[-1])
             x = x + self.dropout(answers)
             after.append(memory)
-        logits = self.project(x) @ self.embedding.weight.T + self.bias  # -> (N, T, V)
-        return logits, after
+        return x, after
 
     def _read(self, layer: nn.RNNBase, x: Tensor, before: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """One layer over a whole text: (N, T, D) -> (N, T, H) and its state after it.

@@ -1,8 +1,10 @@
-"""Learning from comparisons: of two lines for one place, the one that readers preferred becomes the likelier.
+"""Learning from comparisons: what readers graded higher, of lines that could stand in one place.
 
-Direct preference optimization (Rafailov et al. 2023): the reward of a line is how much likelier the network finds it
-than it did before, and the likelier of two graded lines is to be the better one. Verse that is read beside it keeps
-the language (Pang et al. 2024 add the same term). Knows neither readers nor how the lines were written.
+`prefer` teaches the network by direct preference optimization (Rafailov et al. 2023): of two lines, the one that was
+graded higher is to gain in likelihood over the other. Verse that is read beside it keeps the language (as in Pang et
+al. 2024). `fit_reward` learns from the same grades what to choose by: a direction in the states of the topmost layer,
+so that each step of writing tells what it adds to its line (a linear reward model; Stiennon et al. 2020 have a deep
+one). Knows neither readers nor how the lines were written.
 """
 
 import math
@@ -17,7 +19,6 @@ from torch import Tensor, nn
 
 from models.corpus import Batch, Corpus, Ids, Passage, side_by_side
 from models.network import CharNetwork
-from models.rerank import Group
 from models.train import Diverged, bf16_pays, loss_of
 from models.vocabulary import Vocabulary
 
@@ -30,10 +31,26 @@ PER_STEP = 32
 RATE, CLIP = 2e-4, 1.0
 CHUNK = 128
 """Lines whose likelihood is measured at once."""
+RIDGE = 500.0
+"""Pairs that the belief weighs that there is nothing to prefer: few grades say little about five hundred directions."""
+ITERATIONS = 60
 PAIRS = 3
 """Pairs of a group, drawn anew, that a pass compares at most: all of a large group would drown the small ones."""
 Row = tuple[Ids, NDArray[np.float32]]
 """A line after the lines before it: symbols (T + 1,), and the weight of each as a target (T,), 0 but for the line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One place of one poem, and what could stand there."""
+
+    before: tuple[str, ...]
+    """The poem's lines so far."""
+    ends: bool
+    """Is it the poem's last line?"""
+    lines: tuple[str, ...]
+    grades: tuple[float, ...]
+    """How good readers found each line in this place; only the order counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +150,7 @@ def _endless(verse: Corpus, rng: np.random.Generator) -> Iterator[Batch]:
 
 def _pairs(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group]) -> list[list[_Pair]]:
     """By group: each line with each that was graded lower."""
-    rows = [
-        Passage(line, before="\n".join(group.before), ends=group.ends).symbols(vocabulary)
-        for group in groups
-        for line in group.lines
-    ]
+    rows = [row for group in groups for row in _rows_of(group, vocabulary)]
     known = iter(zip(rows, _likelihoods(network, rows), strict=True))
     found = []
     for group in groups:
@@ -186,3 +199,81 @@ def _said(network: CharNetwork, batch: Batch) -> Tensor:
     """Nats a symbol of verse."""
     logits, _ = network(torch.from_numpy(batch.inputs))
     return loss_of(logits, torch.from_numpy(np.ascontiguousarray(batch.targets)), torch.from_numpy(batch.weights))
+
+
+# -- The reward -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reward:
+    """What readers prefer."""
+
+    weights: NDArray[np.float32]
+    """(H,): log-odds along each unit of the topmost layer, the mean over a line's symbols."""
+    before: float
+    """Of the pairs of a quarter of the groups that was kept aside: the share that likelihood alone has in order."""
+    found: float
+    """The share that likelihood and reward have in order."""
+
+
+def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group], *, likely: float) -> Reward:
+    """Log-odds that one line is preferred to another, beside *likely* times its nats a symbol (Bradley and Terry 1952).
+
+    ValueError for groups in which no line is better than another.
+    """
+    rows = [row for group in groups for row in _rows_of(group, vocabulary)]
+    states, means = _read(network.eval(), rows)
+    pairs, whose, at = [], [], 0
+    for number, group in enumerate(groups):
+        graded = list(enumerate(group.grades, at))
+        found = [(one, other) for one, grade in graded for other, lower in graded if grade > lower]
+        pairs += found
+        whose += [number % 4] * len(found)
+        at += len(group.grades)
+    if not pairs:
+        raise ValueError("no line is preferred to another")
+    better, worse = np.array(pairs).T
+    apart, likelier = states[better] - states[worse], likely * (means[better] - means[worse])  # (P, H), (P,)
+    aside = np.array(whose) == 0
+    tried = likelier[aside] + apart[aside] @ _logistic(apart[~aside], likelier[~aside])
+    return Reward(_logistic(apart, likelier), float((likelier[aside] > 0).mean()), float((tried > 0).mean()))
+
+
+def _rows_of(group: Group, vocabulary: Vocabulary) -> list[Row]:
+    before = "\n".join(group.before)
+    return [Passage(line, before=before, ends=group.ends).symbols(vocabulary) for line in group.lines]
+
+
+def _logistic(apart: NDArray[np.float32], offset: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Ridge logistic regression of pairs whose first is the better: (P, H), (P,) -> (H,)."""
+    x, known = torch.from_numpy(apart), torch.from_numpy(offset)
+    weights = torch.zeros(x.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
+    penalty = RIDGE * float(x.var(0).mean()) / len(x)
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        value: Tensor = -nn.functional.logsigmoid(known + x @ weights).mean() + penalty * weights.square().sum()
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    return weights.detach().numpy()
+
+
+@torch.no_grad()
+def _read(network: CharNetwork, rows: Sequence[Row]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The topmost layer's states, and the nats a symbol, in the mean over each row's line: (N, H), (N,)."""
+    states = np.zeros((len(rows), network.architecture.size), np.float32)
+    means = np.zeros(len(rows), np.float32)
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]))
+    for start in range(0, len(order), CHUNK):
+        some = order[start : start + CHUNK]
+        batch = side_by_side([rows[i] for i in some])
+        top, logits = network.states(torch.from_numpy(batch.inputs))
+        targets, weights = torch.from_numpy(np.ascontiguousarray(batch.targets)), torch.from_numpy(batch.weights)
+        each = -nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")  # (N, T)
+        counts = weights.sum(1)
+        means[some] = ((each * weights).sum(1) / counts).numpy()
+        states[some] = ((top.float() * weights[..., None]).sum(1) / counts[:, None]).numpy()
+    return states, means

@@ -8,7 +8,7 @@ The fast product of uint8 and int8 adds pairs in 16 bits where the processor has
 and saturates; the exact one takes 2.4 times as long where it has. So we ask it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -102,12 +102,8 @@ class Step:
     rows; which n of them a run covers changes nothing in a row's result. `models.export` says what each one means.
     """
 
-    def __init__(
-        self, model: bytes, *, rules: Floats, rows: int = 1, threads: int = 1, reranker: bytes | None = None
-    ) -> None:
-        """*rules*: (rules, W), the last input, the same at every step; *reranker*: the one-step graph of a reranker
-        (`models.export`), which reads along: its state is the last two parts of `state`.
-        """
+    def __init__(self, model: bytes, *, rules: Floats, rows: int = 1, threads: int = 1) -> None:
+        """*rules*: (rules, W), the last input, the same at every step."""
         self._session = ort.InferenceSession(model, exact_options(threads), providers=["CPUExecutionProvider"])
         widths = {port.name: port.shape[-1] for port in [*self._session.get_inputs(), *self._session.get_outputs()]}
         old = OLD_NAMES["uniform"] in widths
@@ -119,11 +115,8 @@ class Step:
         self.rows = rows
         self.width = int(widths["logprobs"])  # W
         parts = [int(widths[f"state{i}"]) for i in range(sum(name.startswith("state") for name in widths))]
-        self._own = len(parts)
-        self._reranker: ort.InferenceSession | None = None
-        if reranker is not None:
-            self._reranker = ort.InferenceSession(reranker, exact_options(threads), providers=["CPUExecutionProvider"])
-            parts += [int(port.shape[-1]) for port in self._reranker.get_inputs() if port.name.startswith("state")]
+        self.rewards = "reward" in widths
+        """Does the network know what readers prefer?"""
         # Inputs.
         self.ids: Ids = np.zeros(rows, np.int64)
         self.state = [np.zeros((rows, part), np.float32) for part in parts]  # (R, S) each
@@ -139,10 +132,10 @@ class Step:
         self.drawn: Ids = np.zeros((rows, 1), np.int64)
         self.drawn_logprob: Floats = np.zeros((rows, 1), np.float32)
         self.in_nucleus: NDArray[np.bool_] = np.zeros((rows, 1), np.bool_)
-        self._scores: Floats = np.zeros((rows, 1), np.float32)
+        self.reward: Floats = np.zeros((rows, 1), np.float32)
         # A binding holds addresses, and `swap_state` exchanges two sets of them: one for each n and each side.
         self._swapped = False
-        self._bindings: dict[tuple[int, bool], list[tuple[ort.InferenceSession, Any]]] = {}
+        self._bindings: dict[tuple[int, bool], Any] = {}
 
     def run(self, n: int) -> None:
         """Advance rows 0 … n-1. Raises what ONNX Runtime raises.
@@ -152,30 +145,10 @@ class Step:
         if n > EXACT_ROWS:
             n = min(self.rows, -(-n // EXACT_ROWS) * EXACT_ROWS)
         key = (n, self._swapped)
-        bindings = self._bindings.get(key)
-        if bindings is None:
-            bindings = self._bindings[key] = self._bind(n)
-        for session, binding in bindings:
-            session.run_with_iobinding(binding)
-
-    @property
-    def reranks(self) -> bool:
-        """Does a reranker read along?"""
-        return self._reranker is not None
-
-    def scores(self, states: Sequence[Sequence[Floats]], then: Sequence[int]) -> list[float]:
-        """The reranker's log-odds, up to a constant, of texts that stand at *states* (S,) each and go on with *then*.
-
-        Only the differences between texts of one call mean something.
-        """
-        if self._reranker is None:
-            raise ValueError("no reranker reads along")
-        found = [np.zeros((len(states), 1), np.float32)]
-        hidden, cell = (np.stack([state[part] for state in states]) for part in (self._own, self._own + 1))  # (N, S)
-        for symbol in then:
-            told = {"ids": np.full(len(states), symbol), "state0": hidden, "state1": cell}
-            *found, hidden, cell = self._reranker.run(["scores", "after0", "after1"], told)
-        return [float(score) for score in found[0][:, 0]]
+        binding = self._bindings.get(key)
+        if binding is None:
+            binding = self._bindings[key] = self._bind(n)
+        self._session.run_with_iobinding(binding)
 
     def swap_state(self) -> None:
         """What was `after` is `state` now. Exchanged, not copied: the states are the most of what a step writes."""
@@ -187,45 +160,29 @@ class Step:
         for part in self.state:
             part[:] = 0
 
-    def _bind(self, n: int) -> list[tuple[ort.InferenceSession, Any]]:
-        """Each session with the addresses of all its arrays' first n rows, as ONNX Runtime takes them."""
+    def _bind(self, n: int) -> Any:
+        """The addresses of all arrays' first n rows, as ONNX Runtime takes them."""
         inputs: dict[str, NDArray[Any]] = {
             "ids": self.ids,
             "inverse_temperature": self.inverse_temperature,
             "rule": self.rule,
             "uniform": self.uniform,
             "nucleus": self.nucleus,
-        }
+        } | {f"state{i}": part for i, part in enumerate(self.state)}
         outputs: dict[str, NDArray[Any]] = {
             "logprobs": self.logprobs,
             "probabilities": self.probabilities,
             "drawn": self.drawn,
             "drawn_logprob": self.drawn_logprob,
             "in_nucleus": self.in_nucleus,
-        }
-        binding = self._binding(self._session, n, inputs, outputs, slice(self._own))
-        binding.bind_input("rules", "cpu", 0, np.float32, self._rules.shape, self._rules.ctypes.data)
-        bound = [(self._session, binding)]
-        if self._reranker is not None:
-            read, told = {"ids": self.ids}, {"scores": self._scores}
-            bound.append((self._reranker, self._binding(self._reranker, n, read, told, slice(self._own, None))))
-        return bound
-
-    def _binding(
-        self,
-        session: ort.InferenceSession,
-        n: int,
-        inputs: Mapping[str, NDArray[Any]],
-        outputs: Mapping[str, NDArray[Any]],
-        parts: slice,
-    ) -> Any:
-        """Those arrays, and those parts of the state."""
-        binding = session.io_binding()
-        before = {f"state{i}": part for i, part in enumerate(self.state[parts])}
-        after = {f"after{i}": part for i, part in enumerate(self.after[parts])}
-        for arrays, bind in (({**inputs, **before}, binding.bind_input), ({**outputs, **after}, binding.bind_output)):
+        } | {f"after{i}": part for i, part in enumerate(self.after)}
+        if self.rewards:
+            outputs["reward"] = self.reward
+        binding = self._session.io_binding()
+        for arrays, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
             for name, array in arrays.items():
                 bind(self._name(name), "cpu", 0, array.dtype.type, (n, *array.shape[1:]), array.ctypes.data)
+        binding.bind_input("rules", "cpu", 0, np.float32, self._rules.shape, self._rules.ctypes.data)
         return binding
 
     def _name(self, name: str) -> str:

@@ -261,9 +261,7 @@ def sample(
 
 def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
     """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
-    own = without_taste(
-        min(version.meta.style.candidates, settings.candidates), reranks=version.reranker is not None, recent=recent
-    )
+    own = without_taste(min(version.meta.style.candidates, settings.candidates), said=version.said, recent=recent)
     if taste is None:
         return own
     return with_taste(

@@ -478,7 +478,7 @@ def save(
         files={},
         fingerprint={},
     )
-    checkpoint.write(folder, meta, base.vocabulary, taught.network.arrays(), reranker=base.reranker)
+    checkpoint.write(folder, meta, base.vocabulary, taught.network.arrays(), reward=base.reward, said=base.said)
     return checkpoint.read(folder)
 
 

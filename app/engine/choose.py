@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from models.seen import Hashes, shares_a_run
+
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
-LIKELY = 1.0
-"""Log-odds that a nat a symbol of likelihood is worth beside the reranker's (docs/log.md, 2026-11-25)."""
-PLAUSIBILITY_TEMPERATURE = 0.5
+LIKELY = 4.0
+"""Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
+PLAUSIBILITY_TEMPERATURE = 0.25
 """How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
 REMEMBERED = 4096
 """Lines of a voice that a process remembers to have served: as many as forty readers see in a day."""
 SAID_LINE = 30.0
-"""Log-odds that a line loses that was said lately: it comes again only where all its rivals were said, too."""
+"""Log-odds that a line loses that was said lately, or stands in the verse that the version learned from: it comes only
+where all its rivals were said, too."""
 SAID_PAIR, MOST_TIMES = 2.0, 3
 """Log-odds that a line loses, in the mean of its pairs of words, for each time a pair was said lately; and how many
 times count."""
@@ -30,13 +33,18 @@ class Candidate:
     """Nats, summed over its symbols, the line end included."""
     symbols: int
     """How many were drawn, the line end included."""
-    follows: float = 0.0
-    """How well it goes on after the lines before: the reranker's log-odds, up to a constant; 0 without one."""
+    reward: float = 0.0
+    """What the version has learned that readers prefer, in log-odds summed over its symbols; 0 where it has not."""
 
     @property
     def mean_logprob(self) -> float:
         """Nats a symbol: comparable between lines of different length."""
         return self.logprob / self.symbols
+
+    @property
+    def mean_reward(self) -> float:
+        """Log-odds that it is preferred to another, likelihood apart."""
+        return self.reward / self.symbols
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +96,16 @@ def within_band(_context: Context, candidates: Sequence[Candidate], uniform: flo
     return Choice(good[int(uniform * len(good))], propensity=1 / len(good))
 
 
-def plausibility(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
-    """How well a line follows, by the version's reranker, and how likely its network finds it, in log-odds."""
-    return [(one.follows + LIKELY * one.mean_logprob) / PLAUSIBILITY_TEMPERATURE for one in candidates]
+def plausibility(said: Hashes | None = None) -> Scorer:
+    """How likely the network finds a line, and what readers prefer, in log-odds; less for what stands in *said*."""
+
+    def score(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
+        odds = [(LIKELY * one.mean_logprob + one.mean_reward) / PLAUSIBILITY_TEMPERATURE for one in candidates]
+        if said is None:
+            return odds
+        return [each - SAID_LINE * shares_a_run(one.text, said) for each, one in zip(odds, candidates, strict=True)]
+
+    return score
 
 
 class Recent:
@@ -160,7 +175,7 @@ def _take_away(counts: Counter[str], keys: Iterable[str]) -> None:
 
 
 def alike(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
-    """All are as good as each other: of a version without a reranker, whose taste knows likelihood already."""
+    """All are as good as each other: of a version that draws one, whose taste knows likelihood already."""
     return [0.0] * len(candidates)
 
 
@@ -227,14 +242,15 @@ def _draw(scores: Sequence[float], uniform: float) -> Choice:
 
 
 ONE = Way(1, within_band)
-"""The first line that comes: how a version without a reranker writes for readers without a taste."""
+"""The first line that comes."""
 
 
-def without_taste(candidates: int, *, reranks: bool, recent: Recent | None = None) -> Way:
-    """How a version writes for readers without a taste; what *recent* remembers is avoided."""
-    if not reranks or candidates == 1:
+def without_taste(candidates: int, *, said: Hashes | None = None, recent: Recent | None = None) -> Way:
+    """How a version writes for readers without a taste; what it has read, and what *recent* remembers, is avoided."""
+    if candidates == 1:
         return ONE
-    return Way(candidates, by_score(recent.avoided(plausibility) if recent else plausibility), score=plausibility)
+    score = plausibility(said)
+    return Way(candidates, by_score(recent.avoided(score) if recent else score), score=score)
 
 
 def with_taste(likings: Likings, candidates: int, *, temperature: float, beside: Scorer | None, recent: Recent) -> Way:

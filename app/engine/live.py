@@ -10,8 +10,6 @@ from app.domain.errors import BrokenFolder
 from app.engine.choose import ONE, Way, without_taste
 from models import checkpoint
 from models.checkpoint import Style
-from models.export import reranker_graph
-from models.reranker import weights_of
 from models.sample import Rules
 from models.step import OldGraph, Step, alike, fingerprint
 from models.vocabulary import Vocabulary
@@ -66,9 +64,8 @@ def load(
         # A word longer than that could leave a line no place to end.
         longest_word = style.longest - style.shortest
         rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=longest_word)
-        reranks = min(style.candidates, candidates) > 1
-        step = _step(found, precision, reranks=reranks, rules=rules.forbidden, rows=rows, threads=threads)
-        measured = fingerprint(step, len(found.vocabulary))
+        step = _step(found, precision, rules=rules.forbidden, rows=rows, threads=threads)
+        measured, said = fingerprint(step, len(found.vocabulary)), found.said
     except (checkpoint.Broken, ValueError) as error:
         raise BrokenFolder(str(error)) from error
     except _ONNX_ERRORS as error:
@@ -84,18 +81,16 @@ def load(
         vocabulary=found.vocabulary,
         rules=rules,
         step=step,
-        way=without_taste(min(style.candidates, candidates), reranks=step.reranks),
+        way=without_taste(min(style.candidates, candidates), said=said),
     )
 
 
-def _step(found: checkpoint.Checkpoint, precision: Precision, *, reranks: bool, **shape: Any) -> Step:
+def _step(found: checkpoint.Checkpoint, precision: Precision, **shape: Any) -> Step:
     """Its step; of a version that an older release has written it is built from the weights once more."""
-    model = found.reranker if reranks else None
-    reranker = None if model is None else reranker_graph(weights_of(model), precision=precision)
     try:
-        return Step(found.step_graph(precision), reranker=reranker, **shape)
+        return Step(found.step_graph(precision), **shape)
     except OldGraph:
-        return Step(found.build_graph(precision), reranker=reranker, **shape)
+        return Step(found.build_graph(precision), **shape)
 
 
 # ONNX Runtime's exceptions have no common base of its own.

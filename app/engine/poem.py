@@ -6,7 +6,7 @@ Knows a table, not the queue or the thread.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from app.domain.errors import PoemBotError
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
@@ -14,7 +14,6 @@ from app.engine.choose import Candidate, Choice, Context, Way
 from app.engine.live import LiveVersion
 from app.engine.table import Draft, Opening, Outcome, Place, Table
 from models.sample import key, uniform
-from models.vocabulary import END
 
 THINNED_AT = (3 / 16, 5 / 16)
 """Lengths of a line, as shares of the longest that the version's style allows, at which half of the candidates are
@@ -245,7 +244,8 @@ class Poem:
         """Keep what the draft has written; when all candidates are there, go on with one of them."""
         symbols = table.symbols(draft.row)
         text = self._opening + self.live.vocabulary.decode(symbols)
-        candidate = Candidate(text, logprob=float(table.logprob[draft.row]), symbols=len(symbols) + 1)
+        nats, reward = float(table.logprob[draft.row]), float(table.reward[draft.row])
+        candidate = Candidate(text, logprob=nats, symbols=len(symbols) + 1, reward=reward)
         self._ended[draft.candidate] = _Ended(candidate, symbols, table.place(draft.row))
         if len(self._ended) < self._field:
             self._drop(table, draft)
@@ -274,10 +274,10 @@ class Poem:
             self._choose(table, row)
 
     def _unfinished(self, table: Table, row: int) -> Candidate:
-        """What a row has drawn so far; the reranker knows whole lines only, so it says nothing yet."""
+        """What a row has drawn so far."""
         symbols = table.symbols(row)
         text = self._opening + self.live.vocabulary.decode(symbols)
-        return Candidate(text, logprob=float(table.logprob[row]), symbols=len(symbols))
+        return Candidate(text, float(table.logprob[row]), len(symbols), reward=float(table.reward[row]))
 
     def _score(self, candidates: Sequence[Candidate]) -> Sequence[float]:
         if self._way.score is None:
@@ -310,19 +310,8 @@ class Poem:
         ended = [self._ended[i] for i in sorted(self._ended)]
         self._ended.clear()
         number = uniform(self._seed, len(self._lines), WHICH_CANDIDATE)
-        context = self._context()
-        choice = self._way.choose(context, self._followed(ended, ends=context.ends), number)
+        choice = self._way.choose(self._context(), [one.candidate for one in ended], number)
         return ended[choice.index], choice
-
-    def _followed(self, ended: Sequence[_Ended], *, ends: bool) -> list[Candidate]:
-        """The candidates with what the version's reranker says of them, which has read along: the line end is missing,
-        and the poem's end where there is one.
-        """
-        step, candidates = self.live.step, [one.candidate for one in ended]
-        if len(ended) == 1 or not step.reranks:
-            return candidates
-        follows = step.scores([one.place.state for one in ended], [self.live.rules.newline, *([END] if ends else [])])
-        return [replace(one, follows=each) for one, each in zip(candidates, follows, strict=True)]
 
     def _finish(self, line: WrittenLine) -> None:
         self._lines.append(line)

@@ -114,6 +114,7 @@ class Table:
         self.max_chars = np.zeros(rows, np.int64)  # characters past which it is cut
         self.check_at = np.full(rows, NEVER)  # characters at which it is no longer short, or too long
         self.logprob = np.zeros(rows, np.float64)  # nats, summed over the line
+        self.reward = np.zeros(rows, np.float64)  # log-odds, summed over the line
         self.repetition = np.zeros(rows, np.float32)  # nats
         self.keys = np.zeros(rows, np.uint64)  # of its random numbers
         self.uniforms = np.zeros((rows, REFILL), np.float32)  # its random numbers, in [0, 1)
@@ -125,6 +126,7 @@ class Table:
         # Where a line would be cut that grows too long: at its last word's end so far.
         self.cut_at = np.zeros(rows, np.int64)  # position; -1: nowhere
         self.cut_logprob = np.zeros(rows, np.float64)  # nats, its line end there included
+        self.cut_reward = np.zeros(rows, np.float64)  # log-odds, the same
         self.cut_state = [np.zeros_like(part) for part in live.step.state]  # (R, S) each
 
         # Who wants to be woken at which step; and the step that this is.
@@ -148,6 +150,7 @@ class Table:
             self.max_chars,
             self.check_at,
             self.logprob,
+            self.reward,
             self.repetition,
             self.keys,
             self.uniforms,
@@ -156,6 +159,7 @@ class Table:
             self.given_size,
             self.cut_at,
             self.cut_logprob,
+            self.cut_reward,
             *self.cut_state,
             # What the step reads. What it writes is used up before anybody moves.
             *step.state,
@@ -226,7 +230,7 @@ class Table:
         short = opening.chars < style.shortest
         self.writing[row] = True
         self.position[row] = 0
-        self.logprob[row] = 0.0
+        self.logprob[row] = self.reward[row] = 0.0
         self.cut_at[row] = -1
         self.chars[row] = opening.chars
         self.max_chars[row] = max(style.longest, opening.chars + 8)  # a long beginning still gets a word or two
@@ -284,6 +288,7 @@ class Table:
             self._mark_words(np.flatnonzero(effects == WORD_ENDS))
             ended = np.flatnonzero(effects == LINE_ENDS)
         self.logprob[:n] += logprob
+        self.reward[:n] += step.reward[:n, 0]
         self.chars[:n] += self._sizes[drawn]
         # A row that reads has drawn nothing: what it reads overwrites the line's first symbol, which is not there yet.
         self.text[rows, TAIL + (position * self.writing[:n] if self._reading.size else position)] = drawn
@@ -360,6 +365,7 @@ class Table:
         if long.size:
             self.cut_at[long] = self.position[long]
             self.cut_logprob[long] = self.logprob[long] + step.logprobs[long, self._newline]
+            self.cut_reward[long] = self.reward[long] + step.reward[long, 0]
             for part, after in zip(self.cut_state, step.after, strict=True):
                 part[long] = after[long]
 
@@ -379,6 +385,7 @@ class Table:
         back = rows[self.cut_at[rows] >= 0]
         self.position[back] = self.cut_at[back]
         self.logprob[back] = self.cut_logprob[back]
+        self.reward[back] = self.cut_reward[back]
         for part, cut in zip(step.state, self.cut_state, strict=True):
             part[back] = cut[back]
         here = rows[self.cut_at[rows] < 0]

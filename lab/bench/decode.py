@@ -125,7 +125,7 @@ def poems_of(
     version: Checkpoint, readers: int, *, threads: int, seconds: float, tell: Callable[[str], None]
 ) -> dict[str, Any]:
     """Poems a CPU second as the site writes them for so many readers, each asking for the next when he has the last:
-    its own K and reranker, and a taste; the same without one.
+    its own K and a taste; the same without one.
     """
     tell(f"{readers} readers' poems")
     known = _a_taste(version).as_dict()

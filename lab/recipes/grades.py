@@ -3,21 +3,25 @@
     python -m lab.recipes.grades ask --folder models/base/bard --groups 600 --sheets 4 --seed 1 --out FOLDER
     python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard.jsonl
 
-`ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them. The
-network learns from the grades (`models/prefer.py`), and so does what chooses among its lines (`models/rerank.py`).
+`ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them.
+From the grades the network learns to write what is preferred, and the version to choose it (`models/prefer.py`).
 """
 
 import argparse
 import json
 import random
 import shutil
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from app.domain.poem import LINES, Wish
-from lab.recipes.rerank import next_line, voice, written
-from models.rerank import Group
+from app.domain.poem import LINES, Quotation, Wish
+from app.engine.batcher import Batcher
+from app.engine.choose import Candidate, Choice, Context
+from app.engine.live import LiveVersion, load
+from app.store.voices import Serving
+from models.prefer import Group
 from models.seen import letters
 
 FOLDER = Path(__file__).parent / "graded"
@@ -25,8 +29,7 @@ FOLDER = Path(__file__).parent / "graded"
 CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"
-WORTH = 1.5
-"""Log-odds that a grade is worth."""
+ROWS = 64
 
 
 def read(file: Path) -> list[Group]:
@@ -35,7 +38,7 @@ def read(file: Path) -> list[Group]:
     for number, row in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
             told = json.loads(row)
-            worth = tuple(WORTH * grade for grade in told["grades"])
+            worth = tuple(map(float, told["grades"]))
             group = Group(tuple(told["before"]), bool(told["ends"]), tuple(told["lines"]), worth)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{file}, row {number}: {error}") from error
@@ -100,6 +103,36 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
     with into.open("a", encoding="utf-8") as file:
         file.write(_rows(kept))
     return len(kept), odd
+
+
+def voice(folder: Path) -> LiveVersion:
+    """The version in *folder*, ready to write."""
+    return load(Serving("grades", 0, 0, "base", "base"), folder, precision="int8", rows=ROWS, threads=1)
+
+
+def next_line(before: Sequence[str], rng: random.Random) -> Wish:
+    """One more line after those."""
+    keep = tuple(Quotation(None, line) for line in before)
+    return Wish(lines=len(before) + 1, keep=keep, seed=rng.getrandbits(40))
+
+
+def written(live: LiveVersion, wishes: Iterable[Wish], *, alone: bool = False) -> Iterator[tuple[str, ...]]:
+    """The lines that the voice writes, as it serves readers without a taste; *alone*: each the first that comes."""
+
+    def first(_context: Context, _candidates: Sequence[Candidate], _number: float) -> Choice:
+        return Choice(0, 1.0)
+
+    candidates = 1 if alone else live.style.candidates
+    batcher = Batcher(
+        lambda _voice: live, rows=ROWS, queue=2 * ROWS, candidates=candidates, choose=first if alone else None
+    )
+    try:
+        for done, writing in enumerate(batcher.write_all(live.voice, wishes, at_once=ROWS), 1):
+            yield tuple(line.text for line in writing.lines)
+            if done % 5000 == 0:
+                print(f"{done:,} written", file=sys.stderr, flush=True)
+    finally:
+        batcher.close()
 
 
 def main() -> None:

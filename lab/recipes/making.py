@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.recipes import rerank, stages
+from app.engine.choose import LIKELY
+from lab.recipes import grades, stages
 from lab.recipes.package import BASES, package
+from models.corpus import Poems
 from models.network import CharNetwork
+from models.prefer import fit_reward
 from models.vocabulary import Vocabulary
-
-LAST = stages.GRADED
-"""The stage that ships."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Recipe:
 
 
 def main(recipe: Recipe) -> None:
-    """Train, or go on training; then write the base's folder, teach it to choose, and write it whole."""
+    """Train, or go on training; learn what readers prefer; write the base's folder."""
     parser = argparse.ArgumentParser(description=f"Make the base voice {recipe.voice}.")
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -36,18 +36,20 @@ def main(recipe: Recipe) -> None:
     args = parser.parse_args()
 
     base = BASES / recipe.voice
-    _, vocabulary = recipe.train(args.corpus, args.work, base)
-    ship = {
-        "release": args.release,
-        "weights": args.work / f"{LAST}.safetensors",
-        "vocabulary": args.work / "vocabulary.json",
-        "read": recipe.read(args.corpus),
-        "skimmed": recipe.skimmed(args.corpus),
-    }
-    chosen = args.work / "reranker.onnx"
-    if not chosen.exists():
-        package(recipe.voice, **ship)  # it chooses among its own lines, so it must write first
-        poems = [poem.splitlines() for poem in [*stages.plain_verse(base), *stages.simple_verse(base)]]
-        chosen.write_bytes(rerank.make(base, poems, vocabulary))
-    meta = package(recipe.voice, **ship, reranker=chosen.read_bytes())
+    network, vocabulary = recipe.train(args.corpus, args.work, base)
+    graded = grades.read(grades.FOLDER / f"{recipe.voice}.jsonl")
+    verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=16, longest=400)
+    stages.grade(network, vocabulary, graded, verse, args.work)
+    stages.examine(stages.GRADED, network, vocabulary, base)
+    reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
+    print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
+    meta = package(
+        recipe.voice,
+        release=args.release,
+        weights=args.work / f"{stages.GRADED}.safetensors",
+        vocabulary=args.work / "vocabulary.json",
+        read=recipe.read(args.corpus),
+        skimmed=recipe.skimmed(args.corpus),
+        reward=reward.weights,
+    )
     print(f"{recipe.voice}: {meta.base}, {len(meta.files)} files sealed")

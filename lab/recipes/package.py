@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import safetensors.numpy
+from numpy.typing import NDArray
 from safetensors import safe_open
 
 from models import checkpoint, seen
@@ -67,11 +68,11 @@ def package(
     bases: Path = BASES,
     read: Sequence[str] = (),
     skimmed: Sequence[str] = (),
-    reranker: bytes | None = None,
+    reward: NDArray[Any] | None = None,
 ) -> Meta:
     """Write the base of *voice*; *read*: texts whose runs of letters count as copied; *skimmed*: one in `SKIM` of them.
 
-    *reranker*: what chooses among its candidates; None: the likeliest are as good as each other.
+    *reward*: what readers prefer; None: only likelihood chooses among its candidates.
 
     KeyError for a voice we have decided nothing about, ValueError for weights that do not fit the vocabulary.
     """
@@ -93,7 +94,9 @@ def package(
         whole_runs, few_runs = seen.hashes(read), seen.hashes(skimmed, one_in=SKIM)
         np.save(place / seen.FILE, np.union1d(whole_runs, few_runs))
     beside = place if place.exists() else None
-    whole = checkpoint.write(fresh, meta, symbols, tensors, extras=beside, reranker=reranker)
+    verse = seen.said(file.read_text(encoding="utf-8") for file in (place / "verse").glob("*.txt"))
+    said = np.union1d(verse, seen.said(read))
+    whole = checkpoint.write(fresh, meta, symbols, tensors, extras=beside, reward=reward, said=said)
     take_place(place, fresh)
     return whole
 
@@ -103,7 +106,7 @@ def renew(voice: str, *, bases: Path = BASES) -> Meta:
     place, fresh = bases / voice, bases / f".{voice}.new"
     old = checkpoint.read(place)
     meta = replace(old.meta, style=_with_bans(VOICES[voice], old.vocabulary))
-    whole = checkpoint.write(fresh, meta, old.vocabulary, old.weights, extras=place, reranker=old.reranker)
+    whole = checkpoint.write(fresh, meta, old.vocabulary, old.weights, extras=place, reward=old.reward, said=old.said)
     take_place(place, fresh)
     return whole
 

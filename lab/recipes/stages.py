@@ -14,8 +14,7 @@ from safetensors.torch import load_file, save_file
 from models.corpus import Corpus, read_poems
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
-from models.prefer import prefer
-from models.rerank import Group
+from models.prefer import Group, prefer
 from models.train import Plan, Progress, Training, bf16_pays
 from models.vocabulary import Vocabulary
 

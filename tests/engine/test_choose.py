@@ -22,6 +22,7 @@ from app.engine.choose import (
     plausibility,
     within_band,
 )
+from models.seen import said
 
 HERE = Context(("첫 줄",), ends=False)
 
@@ -97,8 +98,8 @@ def test_it_remembers_so_much_and_no_more() -> None:
         recent.note(line)
 
     assert [recent.cost(line) for line in ("밤이 온다", "눈이 온다")] == [0.0, SAID_LINE + SAID_PAIR]
-    said = [Candidate("눈이 온다", -1.0, 1), Candidate("비가 온다", -1.0, 1)]
-    assert by_score(recent.avoided(alike))(HERE, said, 0.7) == Choice(1, 0.5)
+    again = [Candidate("눈이 온다", -1.0, 1), Candidate("비가 온다", -1.0, 1)]
+    assert by_score(recent.avoided(alike))(HERE, again, 0.7) == Choice(1, 0.5)
 
 
 def test_great_likings_do_not_overflow() -> None:
@@ -108,25 +109,36 @@ def test_great_likings_do_not_overflow() -> None:
     assert choose(HERE, [of_mean(-1.0)] * 2, 0.5) == Choice(1, 1.0, 900.0)
 
 
-def test_the_line_that_follows_and_is_likely_is_chosen() -> None:
-    """Its odds are those of the reranker and of the network together, sharpened."""
-    candidates = [Candidate("따르는", -2.0, 2, follows=1.0), Candidate("낯선", -4.0, 2, follows=0.0)]
+def test_the_line_that_is_likely_and_preferred_is_chosen() -> None:
+    """Its odds are those of likelihood and reward together, a symbol, sharpened."""
+    candidates = [Candidate("좋은", -2.0, 2, reward=2.0), Candidate("낯선", -2.5, 2, reward=0.0)]
 
-    choice = by_score(plausibility)(HERE, candidates, 0.0)
+    choice = by_score(plausibility())(HERE, candidates, 0.0)
 
-    odds = math.exp((1.0 + LIKELY * 1.0) / PLAUSIBILITY_TEMPERATURE)
+    odds = math.exp((1.0 + LIKELY * 0.25) / PLAUSIBILITY_TEMPERATURE)
     assert choice.index == 0
     assert choice.propensity == pytest.approx(odds / (1 + odds))
 
 
+def test_what_stands_in_the_verse_it_has_read_comes_last() -> None:
+    """However likely it is; where there is nothing else, it comes."""
+    known = said(["저녁에 우리는 창가에 오래 앉아 있었다"])
+    copied = Candidate("우리는 창가에 오래 앉아 있었다", -1.0, 10, reward=9.0)
+    own = Candidate("나는 문 앞에서 너를 기다린다", -5.0, 10)
+
+    assert by_score(plausibility(known))(HERE, [copied, own], 0.5).index == 1
+    assert by_score(plausibility(known))(HERE, [copied], 0.5).index == 0
+    assert by_score(plausibility())(HERE, [copied, own], 0.5).index == 0
+
+
 def test_taste_adds_to_plausibility() -> None:
-    """Of lines that follow alike, the liked one; of lines liked alike, the one that follows."""
-    follows = {"가": 3.0, "나": 0.0, "다": 0.0}
+    """Of lines as plausible, the liked one; of lines liked alike, the one that readers prefer anyway."""
+    reward = {"가": 3.0, "나": 0.0, "다": 0.0}
     liked = {"가": 0.0, "나": 0.0, "다": 4.0}
-    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5, beside=plausibility)
+    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5, beside=plausibility())
 
     def wins(*lines: str) -> str:
-        field = [Candidate(line, -1.0, 1, follows=follows[line]) for line in lines]
+        field = [Candidate(line, -1.0, 1, reward=reward[line]) for line in lines]
         choices = [choose(HERE, field, number) for number in (0.05, 0.5, 0.95)]
         assert len({choice.index for choice in choices}) == 1
         return lines[choices[0].index]

@@ -8,8 +8,7 @@ import pytest
 from models.corpus import Poems
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
-from models.prefer import prefer
-from models.rerank import Group
+from models.prefer import Group, prefer
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary
 
@@ -29,7 +28,7 @@ def taught() -> CharNetwork:
 
 def places(grades: tuple[float, float], count: int = 64) -> list[Group]:
     """The same place, asked again and again: what goes on there, and what does not."""
-    return [Group(("다라 마바",), True, (LIKED, OTHER), grades) for _ in range(count)]
+    return [Group(("다라 마바",), ends=True, lines=(LIKED, OTHER), grades=grades) for _ in range(count)]
 
 
 def nats(network: CharNetwork, line: str) -> float:

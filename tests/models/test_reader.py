@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from models.network import Cell
-from models.rerank import Reader
+from models.reader import Reader
 
 N, T, D, H, K = 2, 5, 3, 7, 4
 each_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])

@@ -1,9 +1,10 @@
-"""Several candidates a line: what a reranker says of them, who is given up in mid-line, and how many a crowd gets."""
+"""Several candidates a line: what readers prefer, what was read before, who is given up, and how many a crowd gets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -13,8 +14,9 @@ from app.engine.choose import Candidate, Choice, Chooser, Context, Way, by_score
 from app.engine.engine import Engine
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
-from models import checkpoint, reranker
-from models.rerank import Network
+from models import checkpoint, seen
+from models.network import CharNetwork
+from models.vocabulary import END
 from tests.engine.voices import Champion, a_version, engine_of
 
 WAYS = 4
@@ -27,24 +29,23 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def reranked(folder: Path, tmp_path: Path) -> Path:
-    """The same, with a reranker of some opinion or other and a style of four candidates."""
+def rewarded(folder: Path, tmp_path: Path) -> Path:
+    """The same, with a reward of some kind or other and a style of four candidates."""
     base = checkpoint.read(folder)
-    torch.manual_seed(0)
-    weights = {name: value.numpy() for name, value in Network(len(base.vocabulary)).state_dict().items()}
+    reward = np.random.default_rng(0).normal(size=base.meta.architecture["size"]).astype(np.float32)
     meta = replace(base.meta, style=replace(base.meta.style, candidates=WAYS))
-    checkpoint.write(
-        tmp_path / "reranked", meta, base.vocabulary, base.weights, reranker=reranker.graph(weights), extras=folder
-    )
-    return tmp_path / "reranked"
+    checkpoint.write(tmp_path / "rewarded", meta, base.vocabulary, base.weights, reward=reward, extras=folder)
+    return tmp_path / "rewarded"
 
 
-def served(folder: Path, candidates: int, choose: Chooser | None = None, *, slots: int = 64) -> Engine:
+def served(
+    folder: Path, candidates: int, choose: Chooser | None = None, *, slots: int = 64, precision: str = "int8"
+) -> Engine:
     """An engine as the site has it, which draws so many candidates at most."""
     return Engine(
         champions=lambda: [Champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,
-        settings=Settings.model_validate({"slots": slots}),
+        settings=Settings.model_validate({"slots": slots, "precision": precision}),
         candidates=candidates,
         choose=choose,
     )
@@ -58,37 +59,37 @@ def lines(engine: Engine) -> list[tuple[str, float]]:
         engine.close()
 
 
-def test_its_lines_are_chosen(reranked: Path) -> None:
+def test_its_lines_are_chosen(rewarded: Path) -> None:
     """Among four, each with the propensity that is kept; the same seed writes the same poem again."""
-    chosen = lines(served(reranked, 8))
+    chosen = lines(served(rewarded, 8))
 
-    assert chosen == lines(served(reranked, 8))
+    assert chosen == lines(served(rewarded, 8))
     assert all(0 < chance < 1 for _, chance in chosen)
 
 
-def test_a_deployment_may_draw_fewer(reranked: Path, folder: Path) -> None:
-    """With one candidate there is nothing to choose: the lines of the version without a reranker."""
-    alone = lines(served(reranked, 1))
+def test_a_deployment_may_draw_fewer(rewarded: Path, folder: Path) -> None:
+    """With one candidate there is nothing to choose: the lines of the version that draws one."""
+    alone = lines(served(rewarded, 1))
 
     with engine_of(folder) as engine:
         plain = [(line.text, line.chance) for seed in range(4) for line in engine.write("sibot", Wish(seed=seed)).lines]
     assert alone == plain
     assert {chance for _, chance in alone} == {1.0}
-    assert alone != lines(served(reranked, 8))
+    assert alone != lines(served(rewarded, 8))
 
 
-def test_the_reranker_has_read_what_the_poem_says(reranked: Path) -> None:
-    """What it says of each candidate is what torch says of the whole text: kept lines, the end and cut lines too."""
-    torch.manual_seed(0)
-    base = checkpoint.read(reranked)
-    network = Network(len(base.vocabulary)).eval()
+def test_a_lines_reward_is_what_torch_says_of_it(rewarded: Path) -> None:
+    """The mean along the states of its own symbols, whatever stands before it: kept lines, a beginning, cut lines."""
+    base = checkpoint.read(rewarded)
+    network, reward = CharNetwork.of(base.meta.architecture, base.weights), base.reward
+    assert reward is not None
     asked: list[tuple[Context, Sequence[Candidate]]] = []
 
     def choose(context: Context, candidates: Sequence[Candidate], _uniform: float) -> Choice:
         asked.append((context, candidates))
         return Choice(1, 1.0)
 
-    engine = served(reranked, WAYS, choose)
+    engine = served(rewarded, WAYS, choose, precision="fp32")
     try:
         engine.write("sibot", Wish(seed=1, keep=(Quotation(None, "가나 다라"), None), prime="마바", lines=4))
     finally:
@@ -96,13 +97,27 @@ def test_the_reranker_has_read_what_the_poem_says(reranked: Path) -> None:
 
     assert len(asked) == 3
     for context, candidates in asked:
-        texts = reranker.encode(base.vocabulary, context.before, [one.text for one in candidates], ends=context.ends)
-        ids, lengths = reranker.padded(texts)
-        with torch.no_grad():
-            expected = network(torch.from_numpy(ids), torch.from_numpy(lengths).long())[:, 0].tolist()
-        assert [one.follows for one in candidates] == pytest.approx(expected, abs=0.05)
-        assert len(set(expected)) > 1
+        for one in candidates:
+            read = [END, *base.vocabulary.encode("\n".join([*context.before, one.text]))]
+            with torch.no_grad():
+                top, _ = network.states(torch.tensor([read]))  # (1, T, H)
+            expected = (top[0].numpy() @ reward)[-one.symbols :].mean()
+            assert one.mean_reward == pytest.approx(expected, abs=1e-3)
+        assert len({round(one.mean_reward, 3) for one in candidates}) > 1
     assert any(len(one.text) > 12 for _, candidates in asked for one in candidates)
+
+
+def test_what_was_read_is_not_said_again(rewarded: Path, tmp_path: Path) -> None:
+    """A version that learned from the lines which it would write says others, as long as it has others."""
+    base = checkpoint.read(rewarded)
+    known = seen.said(line for line, _ in lines(served(rewarded, 8)))
+    checkpoint.write(tmp_path / "read", base.meta, base.vocabulary, base.weights, reward=base.reward, said=known)
+
+    assert checkpoint.read(tmp_path / "read").said is not None
+    before = [seen.shares_a_run(line, known) for line, _ in lines(served(rewarded, 8))]
+    after = [seen.shares_a_run(line, known) for line, _ in lines(served(tmp_path / "read", 8))]
+    assert sum(before) > 5
+    assert sum(after) < 0.2 * sum(before)
 
 
 class Likes(TastePolicy):
@@ -150,9 +165,9 @@ def test_half_the_field_is_given_up_in_mid_line(folder: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("taste", [True, False])
-def test_a_crowd_gets_fewer_candidates_and_one_reader_all(folder: Path, reranked: Path, taste: bool) -> None:
+def test_a_crowd_gets_fewer_candidates_and_one_reader_all(folder: Path, rewarded: Path, taste: bool) -> None:
     """K falls with the number of readers, to two at the least, and rises again; of a seed's poem it never does."""
-    engine, most = (liked(folder, slots=16), 8) if taste else (served(reranked, 8, slots=8), WAYS)
+    engine, most = (liked(folder, slots=16), 8) if taste else (served(rewarded, 8, slots=8), WAYS)
     counts = engine.metrics
 
     def of(poems: int, seed: int | None = None) -> float:
