@@ -28,13 +28,13 @@ VERSE = 1.0
 """How much a nat a symbol of the verse beside it weighs."""
 PER_STEP = 32
 """Pairs that are compared before an update."""
-RATE, CLIP = 2e-4, 1.0
+RATE, CLIP = 3e-4, 1.0
 CHUNK = 128
 """Lines whose likelihood is measured at once."""
-RIDGE = 500.0
+RIDGE = 700.0
 """Pairs that the belief weighs that there is nothing to prefer: few grades say little about five hundred directions."""
 ITERATIONS = 60
-PAIRS = 3
+PAIRS = 2
 """Pairs of a group, drawn anew, that a pass compares at most: all of a large group would drown the small ones."""
 Row = tuple[Ids, NDArray[np.float32]]
 """A line after the lines before it: symbols (T + 1,), and the weight of each as a target (T,), 0 but for the line."""

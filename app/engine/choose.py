@@ -10,7 +10,7 @@ from models.seen import Hashes, shares_a_run
 
 BAND = 0.35
 """Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
-LIKELY = 4.0
+LIKELY = 8.0
 """Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
 """How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""

@@ -1,6 +1,6 @@
-"""How `bard` was made: plain stories for the language and verse in all its kinds, by turns; last the plainest verse.
+"""How `bard` was made: plain stories for the language and verse in all its kinds, by turns; last the smallest songs.
 
-    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.3
+    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.4
 
 The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -75,7 +75,7 @@ def all_prose(corpus: Path) -> list[str]:
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
-    """Train the eight stages; prints bits per character on the holdouts after each."""
+    """Train the ten stages; prints bits per character on the holdouts after each."""
     texts, poets, plain, dense = prose(corpus), lyrics(corpus), stages.plain_verse(base), stages.dense_verse(base)
     ours = [*plain, *dense, *dense]
     vocabulary = stages.keep(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work)
@@ -114,6 +114,17 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
 
     stages.stage("final", network, poems, stages.plan(passes=2, rate=1.5e-3, seed=7), work, dropout=0.15)
     stages.examine("final", network, vocabulary, base)
+
+    songs = stages.songs(base)
+    poems = Poems([*songs, *simple, *plain, *dense], vocabulary, per_batch=32, longest=400)
+    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
+    stages.stage("again", network, poems, half, work, dropout=0.1)
+    stages.examine("again", network, vocabulary, base)
+
+    poems = Poems([*songs * 2, *simple[::3], *plain[::8], *dense[::16]], vocabulary, per_batch=16, longest=400)
+    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2e-3, seed=9)
+    stages.stage("songs", network, poems, half, work, dropout=0.15)
+    stages.examine("songs", network, vocabulary, base)
     return network, vocabulary
 
 

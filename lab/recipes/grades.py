@@ -21,6 +21,7 @@ from app.engine.batcher import Batcher
 from app.engine.choose import Candidate, Choice, Context
 from app.engine.live import LiveVersion, load
 from app.store.voices import Serving
+from models.checkpoint import MOST_CANDIDATES
 from models.prefer import Group
 from models.seen import letters
 
@@ -106,8 +107,9 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
 
 
 def voice(folder: Path) -> LiveVersion:
-    """The version in *folder*, ready to write."""
-    return load(Serving("grades", 0, 0, "base", "base"), folder, precision="int8", rows=ROWS, threads=1)
+    """The version in *folder*, ready to write as the site has it."""
+    served = Serving("grades", 0, 0, "base", "base")
+    return load(served, folder, precision="int8", rows=ROWS, threads=1, candidates=MOST_CANDIDATES)
 
 
 def next_line(before: Sequence[str], rng: random.Random) -> Wish:

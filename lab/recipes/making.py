@@ -38,7 +38,7 @@ def main(recipe: Recipe) -> None:
     base = BASES / recipe.voice
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     graded = grades.read(grades.FOLDER / f"{recipe.voice}.jsonl")
-    verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=16, longest=400)
+    verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
     stages.grade(network, vocabulary, graded, verse, args.work)
     stages.examine(stages.GRADED, network, vocabulary, base)
     reward = fit_reward(network, vocabulary, graded, likely=LIKELY)

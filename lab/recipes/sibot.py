@@ -1,6 +1,6 @@
 """How `sibot` was made: plain prose for the language and verse in all its kinds, by turns; last the plainest verse.
 
-    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.3
+    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.4
 
 The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -61,7 +61,7 @@ def all_prose(corpus: Path) -> list[str]:
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
-    """Train the eight stages; prints bits per character on the holdouts after each."""
+    """Train the ten stages; prints bits per character on the holdouts after each."""
     texts, plain, dense = prose(corpus), stages.plain_verse(base), stages.dense_verse(base)
     verse = [*plain, *dense, *old_poets(corpus)]
     vocabulary = stages.keep(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work)
@@ -100,6 +100,18 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
 
     stages.stage("final", network, poems, stages.plan(passes=3, rate=1.5e-3, seed=7), work, dropout=0.15)
     stages.examine("final", network, vocabulary, base)
+
+    songs = stages.songs(base)
+    again = [*tales(corpus), *all_prose(corpus), *stages.once([*songs * 3, *simple * 2, *plain, *dense])]
+    reading = Stream(again, vocabulary, lanes=32, steps=64)
+    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
+    stages.stage("again", network, reading, half, work, dropout=0.1)
+    stages.examine("again", network, vocabulary, base)
+
+    poems = Poems([*songs * 3, *simple, *plain[::2], *dense[::4]], vocabulary, per_batch=32, longest=400)
+    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2e-3, seed=9)
+    stages.stage("songs", network, poems, half, work, dropout=0.15)
+    stages.examine("songs", network, vocabulary, base)
     return network, vocabulary
 
 

@@ -21,6 +21,8 @@ from models.vocabulary import Vocabulary
 GRADED = "graded"
 """The stage that learns from readers, and ships."""
 SAVE_EVERY_S = 120
+HALF_AN_HOUR = 30
+"""Minutes of the later stages, whatever the machine reads in them."""
 REPORT_EVERY = 50
 ASIDE = 50
 """Of the plain verse one poem in so many is never read, and measures what ships."""

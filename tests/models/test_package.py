@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 import safetensors.numpy
 import torch
@@ -57,12 +58,39 @@ def test_a_base_is_renewed_from_its_own_weights(work: Path) -> None:
     today, place = packaged(work, "sibot-1"), work / "base" / "sibot"
     other = today.build_graph("fp32")
     shutil.rmtree(place)
-    checkpoint.write(place, today.meta, today.vocabulary, today.weights, step_onnx=other)
+    checkpoint.write(place, today.meta, today.vocabulary, today.weights, step_onnx=other, said=today.said)
     renew("sibot", bases=work / "base")
 
     new = checkpoint.read(place)
     assert new.step_graph("int8") == new.build_graph("int8") != other
     assert new.meta == today.meta
+
+
+def test_a_base_brings_what_it_chooses_by(work: Path) -> None:
+    """The reward it is given, and how the lines run that it has read: its own verse, and the corpus'. Both are kept."""
+    verse = work / "base" / "sibot" / "verse" / "home.txt"
+    verse.parent.mkdir(parents=True)
+    verse.write_text("우리는 저녁마다 창가에 오래 앉아 있었다", encoding="utf-8")
+    reward = np.arange(MADE.size, dtype=np.float32)
+    weights, vocabulary = work / "verse.safetensors", work / "vocabulary.json"
+    package(
+        "sibot",
+        release="sibot-1",
+        weights=weights,
+        vocabulary=vocabulary,
+        bases=work / "base",
+        read=["비 오는 날에는 아무도 이 길을 걷지 않는다"],
+        reward=reward,
+    )
+    renew("sibot", bases=work / "base")
+
+    new = checkpoint.read(work / "base" / "sibot")
+    assert new.reward is not None
+    assert new.said is not None
+    assert (new.reward == reward).all()
+    assert seen.shares_a_run("저녁마다 우리는 저녁마다 창가에 오래 앉아", new.said)
+    assert seen.shares_a_run("비 오는 날에는 아무도 이 길을", new.said)
+    assert not seen.shares_a_run("아무도 오지 않는 저녁을 오래 생각했다", new.said)
 
 
 def test_a_shipped_voice_writes_its_own_script(work: Path) -> None:

@@ -1,0 +1,60 @@
+"""Grades: sheets that readers can read, and answers that become comparisons."""
+
+from pathlib import Path
+
+import pytest
+
+from lab.recipes import grades
+from tests.engine.voices import a_version
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Path:
+    """Two sheets of twelve places, of a random network."""
+    folder = a_version(tmp_path / "version")
+    grades.ask(folder, groups=12, sheets=2, seed=1, out=tmp_path / "out")
+    return tmp_path / "out"
+
+
+def sheet(out: Path, number: int) -> str:
+    """What a reader sees."""
+    return (out / f"sheet-{number}.txt").read_text(encoding="utf-8")
+
+
+def test_a_sheet_shows_beginnings_and_what_could_follow(asked: Path) -> None:
+    """Numbered from 0, candidates marked from a, the brief beside it; some places begin or end a poem."""
+    both = sheet(asked, 0) + sheet(asked, 1)
+
+    assert both.count("[0]") == 2
+    assert "  a " in both
+    assert "(first line)" in both
+    assert "(last line)" in both
+    assert (asked / "BRIEF.md").read_text(encoding="utf-8").startswith("# Grading lines")
+
+
+def test_answers_become_groups(asked: Path, tmp_path: Path) -> None:
+    """Each row of as many digits as candidates; what is no answer is counted, and another reader's are added."""
+    shown = [len(one.split("\n  ")) - 1 for one in sheet(asked, 0).split("\n\n")]
+    rows = [f"{i}\t{('0123' * 2)[:count]}" for i, count in enumerate(shown)]
+    (asked / "answers-0.txt").write_text("\n".join([*rows, "99\t000", "0\t9", "nothing", ""]), encoding="utf-8")
+    file = tmp_path / "kept.jsonl"
+
+    assert grades.collect(asked, file) == (len(shown), 3)
+    assert grades.collect(asked, file) == (len(shown), 3)
+    found = grades.read(file)
+    assert len(found) == 2 * len(shown)
+    assert found[0].grades[:2] == (0.0, 1.0)
+    assert all(f"  a {one.lines[0]}" in sheet(asked, 0) for one in found)
+    assert all(one.ends == (len(one.before) == 4) for one in found)
+
+
+@pytest.mark.parametrize(
+    "row", ["no json", '{"before": [], "ends": false}', '{"before": [], "ends": false, "lines": ["a"], "grades": []}']
+)
+def test_a_torn_file_is_named(tmp_path: Path, row: str) -> None:
+    """With the row that is none."""
+    file = tmp_path / "torn.jsonl"
+    file.write_text(row + "\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match="row 1"):
+        grades.read(file)
