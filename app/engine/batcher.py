@@ -72,6 +72,10 @@ class FairQueue(Generic[T]):
         self._count -= 1
         return one
 
+    def first(self) -> T:
+        """Whose turn it is, who goes on waiting. StopIteration when nobody waits."""
+        return next(iter(self._lines.values()))[0]
+
     def leave(self, one: T) -> bool:
         """Stop waiting; False for one that does not wait."""
         for visitor, line in self._lines.items():
@@ -134,8 +138,7 @@ class Batcher:
         self._dice = dice or partial(secrets.randbits, SEED_BITS)
         self._rows = rows
         self._queue = queue
-        # Rows that a poem may need at once. One is let in only when so many are free, whatever its own way takes: who
-        # waits does not know yet whether a taste will choose.
+        # Rows that a poem may need at once: who waits does not know yet whether a taste will choose.
         self._rows_per_poem = max(candidates, self._taste_policy.candidates)
 
         # Shared between threads, under the lock.
@@ -267,9 +270,9 @@ class Batcher:
             stale, self._stale = self._stale, False  # taken, and reset
             for ticket in left:
                 self._forget(ticket)
-            admitted = [self._waiting.take() for _ in range(self._room())] if self._waiting else []
-        for ticket in admitted:
-            self._open(ticket)
+            admitted = self._admitted()
+        for ticket, most in admitted:
+            self._open(ticket, most)
         if stale:
             self._tables = {live: t for live, t in self._tables.items() if t.used or self._serves(live)}
         for live, table in list(self._tables.items()):
@@ -278,13 +281,26 @@ class Batcher:
         self._flush()
         return True
 
-    def _room(self) -> int:
-        """How many of those who wait find a place."""
-        free = self._rows - sum(poem.candidates for poem in self._under_way)
-        return min(free // self._rows_per_poem, len(self._waiting))
+    def _admitted(self) -> list[tuple[Ticket, int]]:
+        """Those who wait and find a place now, each with the most candidates a line that there are rows for.
 
-    def _open(self, ticket: Ticket) -> None:
-        """Fix the version and begin."""
+        A crowd shares the rows: the more readers, the fewer candidates, and nobody waits for more rows than he will
+        get. A seed's poem must come again the same, in a crowd too, and waits until there is room for all of it.
+        """
+        free = self._rows - sum(poem.candidates for poem in self._under_way)
+        share = self._rows // max(1, len(self._under_way) + len(self._waiting))
+        found: list[tuple[Ticket, int]] = []
+        while self._waiting:
+            seeded = self._waiting.first().wish.seed is not None
+            most = self._rows_per_poem if seeded else min(self._rows_per_poem, max(FEWEST, share))
+            if most > free:
+                break
+            found.append((self._waiting.take(), most))
+            free -= most
+        return found
+
+    def _open(self, ticket: Ticket, most: int) -> None:
+        """Fix the version and begin, with so many candidates a line at most."""
         try:
             live, trial = self._draw(ticket)
         except PoemBotError as error:
@@ -293,8 +309,7 @@ class Batcher:
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
         way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste or live.way)
-        if wish.seed is None:  # a seed's poem must come again the same, in a crowd too
-            way = replace(way, candidates=min(way.candidates, self._share()))
+        way = replace(way, candidates=min(way.candidates, most))
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))
@@ -303,10 +318,6 @@ class Batcher:
         if ticket.stream:
             self._silent.add(poem)
         self._guarded(poem, lambda: poem.open(table))
-
-    def _share(self) -> int:
-        """Candidates a line that leave rows for all who are here; more of them when there are fewer readers."""
-        return max(FEWEST, self._rows // (len(self._under_way) + len(self._waiting) + 1))
 
     def _draw(self, ticket: Ticket) -> tuple[LiveVersion, int | None]:
         """Who writes it: the champion, or by draw a challenger; and the trial of that draw."""

