@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     ] = 0.4
     candidates: Annotated[
         int, Field(ge=1, le=64, description="Most ways a line is drawn; without a taste a voice may ask for fewer.")
-    ] = 8
+    ] = 16
     auto_approve: Annotated[
         bool, Field(description="Take submissions that pass the automatic checks without a moderator.")
     ] = False

@@ -5,7 +5,7 @@ what a reader took back is gone. Three parts make the training data:
 
     dreams      poems the base writes by itself, weighed by what readers like (decision 0022)
     the lesson  ticked lines, each in its place, and submissions
-    rehearsal   the base's own verse, read again
+    rehearsal   the base's own verse, at which the network is held to what the base says
 
 Knows no database.
 """
@@ -57,6 +57,9 @@ MIN_REHEARSAL = 16 * PER_BATCH
 """Poems of the base's own that are read again, however small the lesson."""
 REHEARSAL_PER_DREAM = 2 / 3
 """Poems of its own verse that a base reads again, for each it dreams: dreams alone cost it 0.045 bits a character."""
+HELD = 1e-6
+"""Weight of what is rehearsed: read so that the network is held there to what the base says (`KL_WEIGHT`), and not
+taught anew, since what a base read last, and what readers preferred, outweighs the rest of its verse."""
 DREAM_VOICE = "dream"
 DREAM_TEMPERATURE = 0.5
 """Log-odds that make a line e times as heavy."""
@@ -382,7 +385,7 @@ def passages(
     read = [_passage(text, min(MAX_TEXT_WEIGHT, text.weight / mean)) for text in taught]
     rehearsed = min(len(verse), max(least, len(read)), max(0, most - len(read)))
     if rehearsed:
-        read += [Passage(verse[i]) for i in rng.choice(len(verse), rehearsed, replace=False)]
+        read += [Passage(verse[i], HELD) for i in rng.choice(len(verse), rehearsed, replace=False)]
     return read
 
 

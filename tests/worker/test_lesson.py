@@ -49,6 +49,15 @@ def test_a_small_lesson_is_outweighed_by_rehearsal() -> None:
     assert len({p.text for p in read}) == len(read)
 
 
+def test_what_is_rehearsed_is_held_and_not_taught() -> None:
+    """It counts where the network is compared with its base, and next to nothing in what is learned."""
+    read = passages(lesson(Text("줄", 1.0, "line")), VERSE, most=10_000, seed=0)
+
+    rehearsed = [p.weight for p in read if p.text != "줄"]
+    assert len(rehearsed) == MIN_REHEARSAL
+    assert all(0 < weight < 1e-3 for weight in rehearsed)
+
+
 def test_a_large_lesson_is_drawn_by_weight() -> None:
     """What does not fit into the time is left to chance, heavier texts stay; half the time is the lesson's."""
     texts = [Text(f"줄 {i}", 50.0 if i < 20 else 0.1, "line") for i in range(400)]
