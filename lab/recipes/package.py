@@ -51,10 +51,10 @@ def _english(character: str) -> bool:
 
 VOICES = {
     "sibot": Voice(
-        "시봇", "ko", _korean, Style(temperature=0.6, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=8)
+        "시봇", "ko", _korean, Style(temperature=0.8, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=16)
     ),
     "bard": Voice(
-        "Bard", "en", _english, Style(temperature=0.55, nucleus=0.9, shortest=8, longest=64, spell=False, candidates=8)
+        "Bard", "en", _english, Style(temperature=0.7, nucleus=0.9, shortest=8, longest=64, spell=False, candidates=16)
     ),
 }
 
