@@ -174,13 +174,14 @@ class Checkpoint:
         """How the lines of the verse it has read run (`models.seen.said`), sorted; None: not known. Raises Broken."""
         return self._array(SAID)
 
-    def _array(self, name: str) -> Any:
+    def _array(self, name: str) -> NDArray[Any] | None:
         if name not in self.meta.files:
             return None
         try:
-            return np.load(io.BytesIO(self.bytes(name)), allow_pickle=False)
+            found: NDArray[Any] = np.load(io.BytesIO(self.bytes(name)), allow_pickle=False)
         except ValueError as error:
             raise Broken(f"{self.folder}: {name} is torn: {error}") from error
+        return found
 
     def build_graph(self, precision: str) -> bytes:
         """The ONNX model, built from the weights. Raises Broken."""

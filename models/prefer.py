@@ -125,11 +125,11 @@ def prefer(
             watch(step, steps, running)
     network.load_state_dict(average)
     tried = [pair for of in held for pair in of]
-    now = iter(_likelihoods(network, [row for pair in tried for row in pair.rows]))
-    gained = [(next(now) - pair.was[0], next(now) - pair.was[1]) for pair in tried]
+    later = iter(_likelihoods(network, [row for pair in tried for row in pair.rows]))
+    gains = [(next(later) - pair.was[0], next(later) - pair.was[1]) for pair in tried]
     return Outcome(
         before=_share([_mean(pair, 0) > _mean(pair, 1) for pair in tried]),
-        rewarded=_share([better > worse for better, worse in gained]),
+        rewarded=_share([better > worse for better, worse in gains]),
     )
 
 

@@ -168,14 +168,16 @@ class Step:
             "rule": self.rule,
             "uniform": self.uniform,
             "nucleus": self.nucleus,
-        } | {f"state{i}": part for i, part in enumerate(self.state)}
+            **{f"state{i}": part for i, part in enumerate(self.state)},
+        }
         outputs: dict[str, NDArray[Any]] = {
             "logprobs": self.logprobs,
             "probabilities": self.probabilities,
             "drawn": self.drawn,
             "drawn_logprob": self.drawn_logprob,
             "in_nucleus": self.in_nucleus,
-        } | {f"after{i}": part for i, part in enumerate(self.after)}
+            **{f"after{i}": part for i, part in enumerate(self.after)},
+        }
         if self.rewards:
             outputs["reward"] = self.reward
         binding = self._session.io_binding()

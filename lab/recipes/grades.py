@@ -1,7 +1,7 @@
 """Grades: what readers found lines worth that the voice wrote for the same place of a poem, side by side.
 
     python -m lab.recipes.grades ask --folder models/base/bard --groups 600 --sheets 4 --seed 1 --out FOLDER
-    python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard.jsonl
+    python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard-2.jsonl
 
 `ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them.
 From the grades the network learns to write what is preferred, and the version to choose it (`models/prefer.py`).
@@ -26,7 +26,7 @@ from models.prefer import Group
 from models.seen import letters
 
 FOLDER = Path(__file__).parent / "graded"
-"""Where what readers said is kept, a file a voice, and what they were told."""
+"""Where what readers said is kept, a file for each round of a voice, and what they were told."""
 CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"

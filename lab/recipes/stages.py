@@ -18,8 +18,6 @@ from models.prefer import Group, prefer
 from models.train import Plan, Progress, Training, bf16_pays
 from models.vocabulary import Vocabulary
 
-GRADED = "graded"
-"""The stage that learns from readers, and ships."""
 SAVE_EVERY_S = 120
 HALF_AN_HOUR = 30
 """Minutes of the later stages, whatever the machine reads in them."""
@@ -116,19 +114,29 @@ def stage(name: str, network: CharNetwork, corpus: Corpus, plan: Plan, work: Pat
     save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
 
-def grade(network: CharNetwork, vocabulary: Vocabulary, graded: Sequence[Group], verse: Corpus, work: Path) -> None:
+def grade(
+    name: str,
+    network: CharNetwork,
+    vocabulary: Vocabulary,
+    graded: Sequence[Group],
+    verse: Corpus,
+    *,
+    work: Path,
+    passes: int,
+) -> None:
     """Learn which lines readers preferred, or load what an earlier start learned."""
-    done = work / f"{GRADED}.safetensors"
+    done = work / f"{name}.safetensors"
     if done.exists():
         network.load_state_dict(load_file(done))
         return
 
     def watch(step: int, of: int, ordered: float) -> None:
         if step % REPORT_EVERY == 0:
-            print(f"{GRADED} step {step}/{of}  pairs in order {ordered:.3f}", file=sys.stderr, flush=True)
+            print(f"{name} step {step}/{of}  pairs in order {ordered:.3f}", file=sys.stderr, flush=True)
 
     aside, read = graded[::ASIDE], [group for i, group in enumerate(graded) if i % ASIDE]
-    print(GRADED, prefer(network, vocabulary, read, verse, aside=aside, watch=watch), file=sys.stderr, flush=True)
+    outcome = prefer(network, vocabulary, read, verse, aside=aside, passes=passes, watch=watch)
+    print(name, outcome, file=sys.stderr, flush=True)
     save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
 
