@@ -45,7 +45,7 @@ def main(recipe: Recipe) -> None:
     name = ""
     for number, (graded, passes) in enumerate(zip(rounds, PASSES, strict=True), 1):
         name = f"graded-{number}"
-        stages.grade(name, network, vocabulary, graded, verse, work=args.work, passes=passes)
+        stages.grade(name, network, vocabulary, graded, verse=verse, work=args.work, passes=passes)
         stages.examine(name, network, vocabulary, base)
     everything = [group for graded in rounds for group in graded]
     reward = fit_reward(network, vocabulary, everything, likely=LIKELY)

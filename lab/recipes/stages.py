@@ -119,8 +119,8 @@ def grade(
     network: CharNetwork,
     vocabulary: Vocabulary,
     graded: Sequence[Group],
-    verse: Corpus,
     *,
+    verse: Corpus,
     work: Path,
     passes: int,
 ) -> None:
