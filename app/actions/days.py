@@ -5,12 +5,10 @@ from datetime import date, timedelta
 from app.actions.poems import Writer
 from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
-from app.domain.day import FEWEST_READERS, Day, begin_of, date_of, seed_of
-from app.domain.poem import Wish
+from app.domain.poem import FEWEST_READERS, Day, Wish, begin_of, date_of, seed_of
 from app.domain.visitor import Visitor
-from app.store.days import Days
-from app.store.loved import Loved
-from app.store.poems import Poems
+from app.store.poems import Days, Poems
+from app.store.ticks import Loved
 from app.store.voices import Voices
 
 

@@ -24,7 +24,7 @@ def lesson(
     Its texts with their weights, and every line that was shown, ticked or not. The same feedback gives the same hash.
     """
     from app.domain import lesson as lessons
-    from app.store.feedback import FeedbackStore
+    from app.store.lessons import FeedbackStore
     from app.store.voices import Voices
 
     with opened() as bot, bot.reading() as session:

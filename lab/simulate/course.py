@@ -27,7 +27,7 @@ from app.domain.poem import LINES, Wish
 from app.engine.choose import Candidate, Choice, Context, within_band
 from app.engine.engine import Engine
 from app.settings import Settings
-from app.store.feedback import FeedbackStore
+from app.store.lessons import FeedbackStore
 from app.store.versions import Versions
 from lab.simulate.figures import real_words, says, variety
 from lab.simulate.people import Audience, Visitor

@@ -20,7 +20,7 @@ from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
 from app.domain.version import VersionStatus
 from app.domain.visitor import Visitor
-from app.store.learned import Learnings
+from app.store.lessons import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks

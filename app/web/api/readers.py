@@ -8,9 +8,9 @@ from app import actions
 from app.bootstrap import Bot
 from app.domain.poem import Wish
 from app.domain.visitor import Visitor
-from app.store.loved import Loved
 from app.store.poems import Poems
 from app.store.submissions import Submissions
+from app.store.ticks import Loved
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from app.domain.day import KOREA
 from app.domain.errors import UnknownVoice
+from app.domain.poem import KOREA
 from app.domain.version import VoiceReport
 from app.store.voices import Voices
 from app.web.http.admins import admin_of

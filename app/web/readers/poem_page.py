@@ -14,7 +14,7 @@ from app.domain.poem import Poem, boldness
 from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
-from app.store.learned import Learnings
+from app.store.lessons import Learnings
 from app.store.poems import Poems
 from app.store.versions import Versions
 from app.web.http.errors import code_of, retry_after_of, status_of

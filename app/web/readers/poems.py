@@ -10,8 +10,8 @@ from app.bootstrap import Bot
 from app.domain.errors import Unfit, UnknownLine, UnknownPoem
 from app.domain.poem import LINES, MOST_LINES, Poem, Wish
 from app.domain.visitor import Visitor
-from app.store.loved import Loved
 from app.store.poems import Poems
+from app.store.ticks import Loved
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
 from app.web.http.errors import FormExpired

@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.domain.errors import Unfit
-from app.store.learned import Learnings
+from app.store.lessons import Learnings
 from app.store.submissions import Submissions
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, Token, VisitorDep

@@ -13,7 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions
 from app.domain.errors import UnknownVersion
 from app.domain.version import growth
-from app.store.learned import Learnings
+from app.store.lessons import Learnings
 from app.store.runs import Runs
 from app.store.tastes import Tastes
 from app.store.trials import Trials

@@ -8,11 +8,10 @@ from sqlalchemy.orm import Session
 
 from app import actions
 from app.bootstrap import Bot
-from app.domain.day import Day, date_of
 from app.domain.errors import EngineFailed, EngineFull, Unfit, UnknownVoice
-from app.domain.poem import Poem, Wish
+from app.domain.poem import Day, Poem, Wish, date_of
 from app.domain.visitor import Visitor
-from app.store.learned import Learned, Learnings
+from app.store.lessons import Learned, Learnings
 from app.store.poems import Poems
 from app.store.ticks import Ticks
 from app.store.visitors import Visitors
