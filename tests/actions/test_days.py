@@ -29,7 +29,7 @@ class Pen:
 
 def settled(world: World, pen: Pen, by: Visitor = ANN) -> Day:
     """The poem of the day, for one who asks."""
-    return actions.days.settle(world.bot(), pen, "sibot", by=by)
+    return actions.poems.settle(world.bot(), pen, "sibot", by=by)
 
 
 def tick(world: World, poem: str, *readers: str) -> None:

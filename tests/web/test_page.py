@@ -12,8 +12,7 @@ import pytest
 
 from app.domain.poem import KOREA
 from app.web.http.language import accepted, catalogue
-from app.web.http.page import TEMPLATES, Pages
-from app.web.http.static import Assets
+from app.web.http.page import TEMPLATES, Assets, Pages
 
 
 @pytest.mark.parametrize(

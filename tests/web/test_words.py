@@ -19,11 +19,10 @@ from app.domain.submission import Decline, SubmissionStatus
 from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
 from app.store.shelf import SHIPPED
-from app.web.desk.runs import SENTENCES, LogLine
+from app.web.desk.versions import SENTENCES, LogLine
 from app.web.http.errors import CODES, FormExpired
-from app.web.http.page import TEMPLATES, Pages
-from app.web.http.rate_limits import Limited
-from app.web.http.static import Assets
+from app.web.http.limits import Limited
+from app.web.http.page import TEMPLATES, Assets, Pages
 
 ROOT = TEMPLATES.parent
 HANGUL = re.compile("[가-힣]")

@@ -26,7 +26,7 @@ from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.desk.runs import log_line, losses
+from app.web.desk.versions import log_line, losses
 from models import checkpoint
 from tests.support.deployment import until
 from tests.support.world import World

@@ -37,8 +37,8 @@ from app.web.http.deps import (
     Token,
     VisitorDep,
 )
-from app.web.http.rate_limits import SUBMISSIONS, TICKS, take
-from app.web.readers.writing import compose, show_to
+from app.web.http.limits import SUBMISSIONS, TICKS, take
+from app.web.readers.poems import compose, show_to
 
 router = APIRouter(prefix="/api/v1", tags=["readers"])
 STREAM: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 uvicorn limits neither the size of a request's head nor the time it may take to arrive, nor how many requests come on
 ahead of their answers, nor how long an answer may wait for a client that does not read. One connection could fill the
-memory, and a thousand silent ones could keep everybody else out. The body's size is limited in `security.py`.
+memory, and a thousand silent ones could keep everybody else out. The body's size is limited in `edge.py`.
 """
 
 import resource
