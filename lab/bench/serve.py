@@ -30,8 +30,21 @@ from app.store.runs import Runs
 from app.store.shelf import SHIPPED
 from app.store.tastes import Tastes
 from lab.bench import report
-from lab.bench.crowd import WARM_UP, Deed, Tally, crowd, percentile
-from lab.bench.site import HOST, Heard, Reader, Site, environment, port_of, process, site
+from lab.bench.site import (
+    HOST,
+    WARM_UP,
+    Deed,
+    Heard,
+    Reader,
+    Site,
+    Tally,
+    crowd,
+    environment,
+    percentile,
+    port_of,
+    process,
+    site,
+)
 
 READERS = 64
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)

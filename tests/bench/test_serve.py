@@ -14,9 +14,8 @@ from app.store.poems import Poems
 from app.store.tastes import Tastes
 from lab.bench import serve, swap
 from lab.bench.baselines import Cells, Whole
-from lab.bench.crowd import crowd, percentile
 from lab.bench.naive import LONGEST, Poet
-from lab.bench.site import HOST, Heard, Reader, Site, environment, port_of, process
+from lab.bench.site import HOST, Heard, Reader, Site, crowd, environment, percentile, port_of, process
 from models.taste import Report, Taste
 from tests.engine.voices import eventually
 
