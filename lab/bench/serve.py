@@ -281,7 +281,7 @@ def _runs(it: Site, voice: str) -> Sequence[RunReport]:
 def _naive(voice: str, spelling: str, seconds: float, at: Sequence[int]) -> list[dict[str, Any]]:
     """The ancestor's way, for some numbers of readers."""
     with TemporaryDirectory(prefix="poembot-bench-") as place:
-        command = [sys.executable, "-m", "lab.bench.naive", str(SHIPPED / voice), spelling, "1"]
+        command = [sys.executable, "-m", "lab.bench.baselines", str(SHIPPED / voice), spelling, "1"]
         with process(command, Path(place), environment(Settings()), "naive") as log:
             port = port_of(log)
             writes = partial(Reader.write, voice=voice)

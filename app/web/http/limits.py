@@ -1,10 +1,10 @@
-"""Limits: how often one visitor, and one address, may do something; and how many requests are worked at together.
+"""Limits: of one visitor and one address, of all requests together, and of a connection.
 
-**Rate limits** know nothing of what is done. The tick routes take TICKS, writing takes POEMS, teaching and weaving take
-SUBMISSIONS, costly reading takes READINGS, the game takes GUESSES, the desk's login takes LOGINS
-(`tests/web/test_limits.py` holds every route to its limit). A moving window: in memory for one process, in Redis where
-several share a broker. When Redis is away, nothing is limited rather than everything refused; each unlimited request is
-logged.
+**Rate limits**: how often one visitor, and one address, may do something; what is done they do not know. The tick
+routes take TICKS, writing takes POEMS, teaching and weaving take SUBMISSIONS, costly reading takes READINGS, the game
+takes GUESSES, the desk's login takes LOGINS (`tests/web/test_limits.py` holds every route to its limit). A moving
+window: in memory for one process, in Redis where several share a broker. When Redis is away, nothing is limited rather
+than everything refused; each unlimited request is logged.
 
 **Admission**: how many requests one web process works at, at the same time, and how long the others wait for a place. A
 crowd that is let in at once is answered late, all of it, when its browsers have given up, and what it sent is stored
@@ -13,18 +13,26 @@ Who would wait too long is refused with 503 and `Retry-After`, before anything w
 when it has come whole until its answer begins, or until it waits for the engine, which has a queue of its own: a slow
 client holds none.
 
-What a connection may cost before its request is read: `http_limits.py`.
+**HTTP limits**: what a connection may cost before its request is read, and after it is answered. uvicorn limits neither
+the size of a request's head nor the time it may take to arrive, nor how many requests come on ahead of their answers,
+nor how long an answer may wait for a client that does not read. One connection could fill the memory, and a thousand
+silent ones could keep everybody else out. The body's size is limited in `edge.py`.
 """
 
 import asyncio
 import math
+import resource
+import socket
+import sys
 import threading
 import time
+from asyncio import TimerHandle, Transport
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any, cast
 
 import structlog
 from limits import parse_many
@@ -34,6 +42,7 @@ from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.domain.visitor import Visitor
 from app.engine.batcher import FairQueue
@@ -310,3 +319,148 @@ class Place:
         if self._held:
             self._held = False
             self._loop.call_soon_threadsafe(self._left)
+
+
+LARGEST_HEAD = 64 * 1024
+"""Bytes of a request's first line and headers, beyond the packet that they begin in."""
+FRAMING = 16
+"""Bytes of framing allowed for each byte of a chunked body: a chunk of one byte needs six."""
+REQUEST_TIMEOUT = 60.0
+"""Seconds in which a request must have arrived whole, its body too."""
+MOST_AHEAD = 8
+"""Requests of a connection that may wait for the answer before them (pipelining): browsers send none ahead."""
+WRITE_TIMEOUT = 30.0
+"""Seconds in which a client must take what it was answered, unless it goes on taking it …"""
+SLOWEST = 200
+"""… at so many bytes a second; an old telephone takes twenty times as many."""
+OPEN_FILES = 65_536
+"""Open files that a web process asks for: each reader who waits for a poem holds a socket."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with a limit on the head's size, and timeouts for each request and for its answer."""
+
+    _received = 0
+    """Bytes of this request, of whatever kind."""
+    _body = 0
+    """Bytes of its body."""
+    _too_far_ahead = False
+    """Has more been asked than may wait? Then what is asked from there on is not read."""
+    _timer: TimerHandle | None = None
+    _watch: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        """Start the timer for the request header, and watch how answers are taken."""
+        super().connection_made(transport)
+        _limit_silence(transport)
+        self._counted = _Counted(transport)
+        self.transport = cast("Transport", self._counted)
+        self._start_timer()
+        self._watch = self.loop.call_later(WRITE_TIMEOUT, self._look, 0, 0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the timers."""
+        self._stop_timer()
+        if self._watch is not None:
+            self._watch.cancel()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Count from zero, and start the timer again: a connection may carry several requests."""
+        self._received = self._body = 0
+        self._start_timer()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Take the request, unless too many wait before it: then the connection ends with the last of those."""
+        if len(self.pipeline) < MOST_AHEAD and not self._too_far_ahead:
+            super().on_headers_complete()
+        else:
+            self._too_far_ahead = True
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        """Count the body's bytes."""
+        self._body += len(body)
+        if not self._too_far_ahead:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Stop the timer: the request has arrived whole."""
+        self._stop_timer()
+        if not self._too_far_ahead:
+            super().on_message_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Count all bytes, and refuse a head that is too large."""
+        if self._too_far_ahead:
+            return
+        self._received += len(data)
+        super().data_received(data)
+        if self._received > LARGEST_HEAD + FRAMING * self._body and not self.transport.is_closing():
+            self.send_400_response("Too much before the request begins.")
+
+    def _start_timer(self) -> None:
+        self._stop_timer()
+        self._timer = self.loop.call_later(REQUEST_TIMEOUT, self._close)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _close(self) -> None:
+        self._timer = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+    def _look(self, written: int, taken: int) -> None:
+        """Hang up on a client that does not read; *written* and *taken*: in bytes, until the last look.
+
+        What the kernel holds for it counts as taken.
+        """
+        written_now = self._counted.written
+        taken_now = written_now - self.transport.get_write_buffer_size()
+        if does_not_read(written, taken, taken_now):
+            self.transport.abort()  # to close it would be to wait until all is taken
+        else:
+            self._watch = self.loop.call_later(WRITE_TIMEOUT, self._look, written_now, taken_now)
+
+
+def does_not_read(written: int, taken: int, taken_now: int) -> bool:
+    """Has a client still not taken what was *written* to it at the last look, nor gone on from *taken* fast enough?"""
+    return taken_now < written and taken_now - taken < SLOWEST * WRITE_TIMEOUT
+
+
+class _Counted:
+    """A transport that counts what is written to it."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.written = 0
+        """Bytes."""
+
+    def write(self, data: bytes) -> None:
+        """Count, and pass on."""
+        self.written += len(data)
+        self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+def _limit_silence(transport: Transport) -> None:
+    """Have the kernel give up what it has taken from us and a client does not take from it, where it can."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            connection = transport.get_extra_info("socket")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(2000 * WRITE_TIMEOUT))
+
+
+def open_many_files() -> None:
+    """Raise this process' limit of open files as far as it may, up to OPEN_FILES."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
