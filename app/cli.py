@@ -11,20 +11,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import (
-    admin,
-    evaluate,
-    keep,
-    lab,
-    lesson,
-    moderate,
-    runs,
-    sample,
-    serve,
-    train,
-    versions,
-    voice,
-)
+from app.commands import admin, evaluate, keep, lab, moderate, runs, sample, serve, train, versions, voice
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -43,7 +30,6 @@ for room in (
     train,
     voice,
     runs,
-    lesson,
     versions,
     moderate,
     lab,

@@ -146,7 +146,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Let an artificial audience read, tick and attack, and see whether the poems please more."""
-    from lab.simulate.course import STRATEGIES, Order
+    from lab.simulate.simulate import STRATEGIES, Order
     from lab.simulate.simulate import simulate as run
 
     chosen = [name.strip() for name in strategies.split(",") if name.strip()]

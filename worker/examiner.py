@@ -19,7 +19,7 @@ from app.domain.errors import EngineFailed
 from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine
 from app.domain.poem import LINES, Wish
-from app.domain.screening import blocked
+from app.domain.submission import blocked
 from app.engine.choose import Recent, Way, with_taste, without_taste
 from app.engine.engine import Engine
 from app.settings import Settings

@@ -25,7 +25,7 @@ from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine, choosers, split
 from app.domain.run import Claim, Phase, RunState
 from app.domain.version import Version
-from app.store.feedback import FeedbackStore, Readings
+from app.store.lessons import FeedbackStore, Readings
 from app.store.versions import Versions
 from worker.lease import Lease, Stopping
 from worker.upkeep import trainings

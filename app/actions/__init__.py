@@ -7,7 +7,6 @@ else opens a transaction that writes. It commits before it returns.
 
 from app.actions import (
     admins,
-    days,
     guesses,
     pieces,
     poems,
@@ -24,7 +23,6 @@ from app.actions import (
 
 __all__ = [
     "admins",
-    "days",
     "guesses",
     "pieces",
     "poems",

@@ -6,8 +6,7 @@ from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.poem import FEWEST, MOST, Piece
-from app.domain.screening import blocked
-from app.domain.submission import SubmissionStatus, one_line, reason_for, screened
+from app.domain.submission import SubmissionStatus, blocked, one_line, reason_for, screened
 from app.domain.visitor import Visitor
 from app.store.admins import Audit
 from app.store.pieces import Pieces

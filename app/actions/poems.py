@@ -1,19 +1,38 @@
 """A poem is written for a visitor; he opens one at its address; he picks a next line.
 
 Writing takes long, so it reads in one transaction, writes the poem in none, and stores in one.
+
+오늘의 시: the first reader of a day has its poem chosen, or written where nobody chose any the day before.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Protocol
 
 from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.poem import MOST_LINES, Poem, Quotation, Wish, Writing, WrittenLine, arrange, check
+from app.domain.poem import (
+    FEWEST_READERS,
+    MOST_LINES,
+    Day,
+    Poem,
+    Quotation,
+    Wish,
+    Writing,
+    WrittenLine,
+    arrange,
+    begin_of,
+    check,
+    date_of,
+    seed_of,
+)
 from app.domain.visitor import Visitor
-from app.store.poems import Poems
+from app.store.poems import Days, Poems
+from app.store.ticks import Loved
 from app.store.visitors import Visitors
+from app.store.voices import Voices
 
 CANDIDATES = 3
 """Next lines that are offered."""
@@ -131,3 +150,39 @@ def _quoted(poems: Poems, lines: Sequence[int], by: Visitor) -> tuple[Quotation,
     if len(lines) >= MOST_LINES:
         raise Unfit("too_many_kept", f"a poem has at most {MOST_LINES} lines")
     return tuple(poems.quotations(lines, by.id))
+
+
+def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
+    """The poem of this day: the best loved of yesterday's, else one that the champion writes from the day's seed.
+
+    Chosen once; two who ask first at the same moment find the same. Raises UnknownVoice, EngineFull, EngineFailed.
+    """
+    now = bot.clock()
+    with bot.reading() as session:
+        language = Voices(session).one(voice).language
+        today = date_of(language, now)
+        found = Days(session).one(voice, today, by.id)
+        if found is not None:
+            return found
+        begin = begin_of(language, today)
+        since = begin - timedelta(days=1)
+        loved = [one for one in Loved(session).poems(voice, None, since=since) if since <= one.poem.created < begin]
+        had = Days(session).among(voice, [one.poem.id for one in loved])
+    best = next((one for one in loved if one.readers >= FEWEST_READERS and one.poem.id not in had), None)
+    if best is not None:
+        return _keep(bot, voice, today, best.poem.id, by=by, readers=best.readers)
+    writing = writer.write(voice, Wish(seed=seed_of(voice, today)), visitor=by.turn)
+    with bot.transaction() as session:
+        greet(session, bot, by)
+        # Its seed is the day's and no reader's choice: those who read it make impressions of it, as of any poem.
+        counted = counts(session, bot, by)
+        poem = Poems(session).keep(writing, by.id, prime="", fixed_seed=False, counted=counted, now=now)
+    return _keep(bot, voice, today, poem, by=by, readers=0)
+
+
+def _keep(bot: Bot, voice: str, today: date, poem: str, *, by: Visitor, readers: int) -> Day:
+    """The day with that poem, or with the one that somebody else was quicker to give it."""
+    with bot.transaction() as session:
+        days = Days(session)
+        days.add(voice, today, poem, readers=readers, now=bot.clock())
+        return days.one(voice, today, by.id) or Day(today, Poems(session).one(poem, by.id), readers)

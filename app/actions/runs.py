@@ -14,7 +14,7 @@ from app.domain.gate import Verdict
 from app.domain.run import Cause, Claim, Outlook, Progress, RunReport, RunState
 from app.store import session as units
 from app.store.admins import Audit
-from app.store.feedback import FeedbackStore
+from app.store.lessons import FeedbackStore
 from app.store.runs import Runs
 from app.store.session import told_by
 from app.store.trials import Trials

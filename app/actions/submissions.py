@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from app.actions.visitors import greet
 from app.bootstrap import Bot
-from app.domain.screening import NEAR
-from app.domain.submission import Flag, Submission, SubmissionStatus, examine, reason_for
+from app.domain.submission import NEAR, Flag, Submission, SubmissionStatus, examine, reason_for
 from app.domain.visitor import Visitor
 from app.store.admins import Audit
 from app.store.guesses import Guesses

@@ -49,7 +49,7 @@ def upgrade(as_json: Json = False) -> None:
 def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
     """Write poems, ticks, versions and approved submissions as JSON lines; readers go by number."""
     from app.bootstrap import now
-    from app.store.export import rows
+    from app.store.dump import rows
 
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise BadUse(f"{out} is not a file that could be written")

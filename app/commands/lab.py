@@ -1,15 +1,33 @@
-"""`lab`: the lecture's experiments, and people who read blind."""
+"""`lab`: the lecture's experiments, and people who read blind.
+
+`lab read` makes the sheet that people read without knowing its authors, and says what they said of it
+(docs/reading.md).
+"""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands import read
 from app.commands.shell import Failed, Json, tell
 
 if TYPE_CHECKING:
     from models.network import Cell
+import json
+import math
+import random
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from app.commands.sample import writer
+from app.commands.shell import BadUse, counting_bar, say
+
+if TYPE_CHECKING:
+    from app.domain.blind import Poem, Sheet
 
 
 def add_to(app: typer.Typer) -> None:
@@ -20,7 +38,11 @@ def add_to(app: typer.Typer) -> None:
     group.callback()(lab)
     group.command()(hello)
     group.command()(write)
-    read.add_to(group)
+    readers = typer.Typer(help="Have people read blind.", no_args_is_help=True, rich_markup_mode=None)
+    readers.callback()(read)
+    readers.command()(sheet)
+    readers.command()(score)
+    group.add_typer(readers, name="read")
     app.add_typer(group, name="lab")
 
 
@@ -100,3 +122,206 @@ def _many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
     else:
         between = f"{min(steps)} to {max(steps)} steps, half of them within {median(steps):.0f}"
         print(f"{layers} x {cell}: {learned} of {len(seeds)} seeds say ello, after {between}")
+
+
+KINDS = ("voice", "folder", "file", "json")
+SHAPE = "NAME=voice:SLUG[@VERSION][,SETTING=VALUE…], NAME=folder:DIR[,SETTING=VALUE…], NAME=file:TEXT or NAME=json:FILE"
+BRIEF = Path(__file__).parents[2] / "templates" / "blind.md"
+"""What readers are given beside the sheet, in Korean and English."""
+TABLE = {"right_lines": "right lines", "sense": "sense", "together": "together", "liking": "liking", "ticked": "ticked"}
+
+
+def read() -> None:
+    """Have people read poems whose authors they do not know, and see what they say of each."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where some of a sheet's poems come from."""
+
+    name: str
+    kind: str
+    place: str
+    """Slug of a voice, or a path."""
+    version: int | None
+    """None: the one that serves."""
+    temperature: float | None
+    """None: the voice's own."""
+    settings: Mapping[str, str]
+    """Those of the site that shall differ, by name."""
+
+    @classmethod
+    def of(cls, told: str) -> "Source":
+        """What the shell was given. Raises BadUse."""
+        name, _, origin = told.partition("=")
+        kind, _, place = origin.partition(":")
+        if not name.strip() or kind not in KINDS or not place:
+            raise BadUse(f"{told!r} is no source; one is {SHAPE}")
+        version, settings = "", dict[str, str]()
+        if kind in {"voice", "folder"}:
+            place, *pairs = place.split(",")
+            settings = {key.strip(): value.strip() for key, _, value in (pair.partition("=") for pair in pairs)}
+        if kind == "voice":
+            place, _, version = place.partition("@")
+        elif not Path(place).exists():
+            raise BadUse(f"{told!r}: there is no {place}")
+        try:
+            number = int(version) if version else None
+            temperature = float(settings.pop("temperature")) if "temperature" in settings else None
+        except ValueError:
+            raise BadUse(f"{told!r}: version and temperature are numbers") from None
+        return cls(name.strip(), kind, place, number, temperature, settings)
+
+
+def sheet(
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=SHAPE)],
+    *,
+    out: Annotated[Path, typer.Option(file_okay=False, help="A new folder for the readers: sheet and brief.")],
+    key: Annotated[
+        Path | None, typer.Option(dir_okay=False, help="Where the key goes, apart from the sheet; else OUT.key.json.")
+    ] = None,
+    each: Annotated[int, typer.Option(min=1, max=1000, help="Poems of each source.")] = 40,
+    seed: Annotated[int | None, typer.Option(min=0, help="The same seed makes the same sheet.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Mix poems of several sources into one numbered sheet, for readers who do not know whose they are.
+
+    Poems of a voice are written by the site's own engine and settings, taste and all. A NAME that ends in `~shuffled`
+    mixes the lines of its source over its poems.
+    """
+    from app.domain import blind
+
+    asked = [Source.of(source) for source in sources]
+    if len({source.name for source in asked}) < len(asked):
+        raise BadUse("two sources have the same name")
+    kept = key or out.with_name(f"{out.name}.key.json")
+    if kept.resolve().is_relative_to(out.resolve()):
+        raise BadUse("the key must not lie in the readers' folder")
+    for taken in (out / "sheet.txt", kept):
+        if taken.exists():
+            raise BadUse(f"{taken} is there already: name another place, or remove it")
+    first = secrets.randbelow(2**31) if seed is None else seed
+    mixed = blind.mix(_poems(asked, each, first), seed=first)
+    origins = {source.name: told.partition("=")[2] for source, told in zip(asked, sources, strict=True)}
+    _keep(mixed, out, kept, {"seed": first, "each": each, "sources": origins})
+    counts = {source.name: mixed.sources.count(source.name) for source in asked}
+    say(f"{len(mixed.poems)} poems; for the readers: {out / 'sheet.txt'}, {out / 'BRIEF.md'}; for you alone: {kept}")
+    if as_json:
+        tell({"sheet": str(out / "sheet.txt"), "key": str(kept), "seed": first, "poems": counts})
+
+
+def _keep(mixed: "Sheet", out: Path, key: Path, about: Mapping[str, Any]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    key.parent.mkdir(parents=True, exist_ok=True)
+    (out / "sheet.txt").write_text(mixed.text, encoding="utf-8")
+    shutil.copyfile(BRIEF, out / "BRIEF.md")
+    key.write_text(json.dumps(dict(about) | {"poems": mixed.key}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def _poems(sources: Sequence[Source], each: int, seed: int) -> "dict[str, list[Poem]]":
+    """*each* poems of every source, none of a file's twice while there are others. BadUse where there is none."""
+    found: dict[str, list[Poem]] = {}
+    unread: dict[tuple[str, Path], list[Poem]] = {}
+    for source in sources:
+        if source.kind in {"voice", "folder"}:
+            found[source.name] = _written(source, each, random.Random(f"{seed} {source.name}"))
+            continue
+        file = source.kind, Path(source.place).resolve()
+        if not unread.get(file):
+            unread[file] = _of_file(source)
+            random.Random(seed).shuffle(unread[file])
+        found[source.name], unread[file] = unread[file][:each], unread[file][each:]
+        if len(found[source.name]) < each:
+            say(f"{source.name}: only {len(found[source.name])} poems of five lines or more in {source.place}")
+    return found
+
+
+def _written(source: Source, each: int, rng: random.Random) -> "list[Poem]":
+    """Poems that the site's engine writes as it would for readers."""
+    from app.domain.poem import Wish, check
+
+    wish = check(Wish(temperature=source.temperature))
+    voice, folder = (source.place, None) if source.kind == "voice" else (None, Path(source.place))
+    dice = partial(rng.getrandbits, 31)
+    with (
+        writer(voice, source.version, folder, changed=source.settings, dice=dice) as (engine, serving),
+        counting_bar(source.name) as count,
+    ):
+        found = []
+        for writing in engine.write_all(serving.voice, [wish] * each):
+            found.append(tuple(line.text for line in writing.lines))
+            count(len(found), each)
+        return found
+
+
+def _of_file(source: Source) -> "list[Poem]":
+    """The poems of a file that have five lines. Raises BadUse where there is none."""
+    from app.domain import blind
+
+    try:
+        text = Path(source.place).read_text(encoding="utf-8-sig")
+        poems = json.loads(text) if source.kind == "json" else blind.poems_in(text)
+    except UnicodeDecodeError:
+        raise BadUse(f"{source.place} is not UTF-8 text") from None
+    except ValueError as error:
+        raise BadUse(f"{source.place} is not JSON: {error}") from None
+    if not _are_poems(poems):
+        raise BadUse(f"{source.place} is no list of poems, each a list of lines")
+    if not (whole := blind.whole(poems)):
+        raise BadUse(f"{source.place} has no poem of five lines or more")
+    return whole
+
+
+def _are_poems(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(poem, list | tuple) and all(isinstance(line, str) for line in poem) for poem in value
+    )
+
+
+def score(
+    answers: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="A reader's rows; one file each.")],
+    *,
+    key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The sheet's key.")],
+    partial: Annotated[bool, typer.Option("--partial", help="Take readers who have not marked every poem.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print what readers said of each source, and how far they agree."""
+    from app.domain import blind
+
+    try:
+        by_number = blind.key_of(json.loads(key.read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise BadUse(f"{key}: {error}") from None
+    readers = [_answers(file, by_number, partial=partial) for file in answers]
+    table, agreement = blind.by_source(readers, by_number), blind.agreement(readers)
+    if as_json:
+        sources = {name: {"n": marks.n, **marks.means, "margins": marks.margins} for name, marks in table.items()}
+        tell(_rounded({"readers": len(readers), "sources": sources, "agreement": agreement}))
+        return
+    width = max(len("agreement"), *map(len, table)) + 2
+    print(f"{'source':{width}}{'n':>5}" + "".join(f"{title:>15}" for title in TABLE.values()))
+    for name, marks in table.items():
+        cells = (f"{marks.means[mark]:.2f} ± {marks.margins[mark]:.2f}" for mark in TABLE)
+        print(f"{name:{width}}{marks.n:5d}" + "".join(f"{cell:>15}" for cell in cells))
+    said = (f"{agreement[mark]:.2f}" if agreement[mark] is not None else "-" for mark in TABLE)
+    print(f"{'agreement':{width}}{'':5}" + "".join(f"{cell:>15}" for cell in said))
+    if len(readers) == 1:
+        say("One reader: nothing tells his taste from the poems. Two readers a sheet, at least.")
+
+
+def _answers(file: Path, key: Mapping[str, str], *, partial: bool) -> "dict[str, Any]":
+    from app.domain import blind
+
+    try:
+        return dict(blind.answers(file.read_text(encoding="utf-8-sig"), key, partial=partial))
+    except UnicodeDecodeError:
+        raise BadUse(f"{file} is not UTF-8 text") from None
+    except blind.Unreadable as error:
+        raise BadUse(f"{file}: {error}") from None
+
+
+def _rounded(value: Any) -> Any:
+    """Figures as they are printed; None for what cannot be said."""
+    if isinstance(value, Mapping):
+        return {name: _rounded(part) for name, part in value.items()}
+    return (round(value, 3) if math.isfinite(value) else None) if isinstance(value, float) else value

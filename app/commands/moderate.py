@@ -80,7 +80,7 @@ def screen(
     as_json: Json = False,
 ) -> None:
     """Say what the automatic checks would hold or refuse of texts: how often they are wrong on verse you know."""
-    from app.domain.screening import blocked, personal_data
+    from app.domain.submission import blocked, personal_data
     from models.corpus import read_poems
 
     poems = read_poems(*texts)

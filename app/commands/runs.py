@@ -1,4 +1,4 @@
-"""`retrain`, `cancel`, `runs`: what the admin's buttons for runs do."""
+"""`retrain`, `cancel`, `runs`: what the admin's buttons for runs do. `lesson`: what the next run would teach."""
 
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +10,8 @@ from app.commands.shell import SHELL, Failed, Json, Voice, opened, say, tell
 if TYPE_CHECKING:
     from app.bootstrap import Bot
     from app.domain.run import RunReport
+import json
+from pathlib import Path
 
 LOOK_EVERY = 0.5
 """Seconds between two looks at a run that is waited for."""
@@ -22,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     app.command()(retrain)
     app.command()(cancel)
     app.command("runs")(list_runs)
+    app.command()(lesson)
 
 
 def retrain(
@@ -119,3 +122,29 @@ def list_runs(
         return
     for report in reports:
         print(f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}")
+
+
+def lesson(
+    voice: Voice,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to write it, as JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what the next run of a voice would teach, and write it to a file; readers are numbers in it.
+
+    Its texts with their weights, and every line that was shown, ticked or not. The same feedback gives the same hash.
+    """
+    from app.domain import lesson as lessons
+    from app.store.lessons import FeedbackStore
+    from app.store.voices import Voices
+
+    with opened() as bot, bot.reading() as session:
+        Voices(session).one(voice)
+        built = lessons.build(FeedbackStore(session).of(voice))
+    told = {"voice": voice, **built.summary(), "texts": len(built.texts), "judged": len(built.judged)}
+    if out is not None:
+        out.write_text(json.dumps(told | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+        say(f"{out} holds {len(built.texts)} texts and {len(built.judged)} lines that were judged")
+    if as_json:
+        tell(told)
+    elif out is None:
+        print("\n".join(f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in built.texts))

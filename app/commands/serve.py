@@ -56,7 +56,7 @@ def web(fd: Annotated[int, typer.Option(help="Number of the listening socket tha
 
     import uvicorn
 
-    from app.web.http.http_limits import BoundedHttp, open_many_files
+    from app.web.http.limits import BoundedHttp, open_many_files
 
     settings = settings_of_environment(loud=True)
     open_many_files()

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands.card import card
 from app.commands.sample import first_poem
 from app.commands.shell import BadUse, Json, opened, say, tell, training_bar
-from app.commands.train import Level, Names, describe, forewarn, read
+from app.commands.train import Level, Names, card, describe, forewarn, read
 
 if TYPE_CHECKING:
     from models.corpus import Corpus, ReadingMode

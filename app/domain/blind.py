@@ -1,6 +1,6 @@
 """Blind reading: sheets of poems whose sources are mixed, and what readers say of each source.
 
-Pure: it knows no network and no file. Where poems come from, and where sheets go, is `app/commands/read.py`'s business.
+Pure: it knows no network and no file. Where poems come from, and where sheets go, is `app/commands/lab.py`'s business.
 Marks compare within one sheet, never between sheets (docs/reading.md).
 """
 

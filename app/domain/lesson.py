@@ -9,6 +9,8 @@ Held-out readers: those whose ticks a version is not taught, so that it can be a
 
 The newest readers are held out, and only those whom the champion was not taught either: each is taught in a later
 version, when others have come. Of one address only one is asked. Where there are too few, nobody is held out.
+
+A line's life: where something that a reader gave stands on its way into the version that serves.
 """
 
 import hashlib
@@ -18,6 +20,8 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
 from typing import Literal
 
 from app.domain.taste import Judged
@@ -308,3 +312,29 @@ def choosers(read: Sequence[ReadLine]) -> list[ReadLine]:
     for line in read:
         did[line.visitor].add(line.ticked)
     return [line for line in read if len(did[line.visitor]) == 2]
+
+
+class Life(StrEnum):
+    """Where a ticked line or an approved poem stands."""
+
+    WAITING = "waiting"
+    """No version was taught it yet."""
+    LEARNING = "learning"
+    """A run that began after it was given is under way."""
+    LEARNED = "learned"
+    """A version was taught it, but another one serves."""
+    SERVING = "serving"
+    """The version that serves was taught it."""
+    WITHDRAWN = "withdrawn"
+    """Its reader took it back: the next version is without it."""
+
+
+def life(*, given: datetime, withdrawn: bool, learned: bool, serves: bool, run_began: datetime | None) -> Life:
+    """Where it stands. *learned*: by any version, *serves*: by the one that serves; *run_began*: of the run at work."""
+    if withdrawn:
+        return Life.WITHDRAWN
+    if serves:
+        return Life.SERVING
+    if learned:
+        return Life.LEARNED
+    return Life.LEARNING if run_began is not None and given <= run_began else Life.WAITING

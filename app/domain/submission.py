@@ -1,15 +1,173 @@
-"""Submissions: poems that visitors teach, and whether a text is fit to be one."""
+"""Submissions: poems that visitors teach, and whether a text is fit to be one.
+
+The screen: is there anything in a text that a person should look at, or that must not be kept at all? Three questions,
+asked of the text alone: does it hold personal data, does it hold a word of the block list, however it is disguised, and
+which texts is it nearly the same as. What follows from the answers: `app/actions/submissions.py`.
+"""
 
 import hashlib
+import tomllib
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 
 import regex
 
 from app.domain.errors import Unfit
-from app.domain.screening import blocked, letters, personal_data, sketch
+
+WORDS = tomllib.loads((Path(__file__).parent / "blocked_words.toml").read_text(encoding="utf-8"))
+"""The block list; what its parts mean is said there."""
+SKETCH = 24
+"""Hashes that stand for a text; two texts that share half of them are nearly the same."""
+NEAR = 0.5
+_SHINGLE = 3
+"""Letters in a row that are hashed together."""
+
+_LEADS = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ"
+_VOWELS = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ"
+_TAILS = ("", *"ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ")
+_SPELT = regex.compile(rf"([{_LEADS}])([{_VOWELS}])((?:[{''.join(_TAILS)}](?![{_VOWELS}]))?)")
+_TAIL_APART = regex.compile(rf"([가-힣])([{''.join(_TAILS)}])(?![{_VOWELS}{''.join(_TAILS)}])")
+_COMPATIBLE = str.maketrans(
+    {chr(0x1100 + i): c for i, c in enumerate(_LEADS)}
+    | {chr(0x1161 + i): c for i, c in enumerate(_VOWELS)}
+    | {chr(0x11A7 + i): c for i, c in enumerate(_TAILS) if c}
+)
+_LOOK_ALIKE = str.maketrans("аесорхуікмтнвѕјӏԁһфαεικνορτυχսո", "aecopxyikmthbsjldhfaeiknoptuxun") | str.maketrans(
+    "01345789@$!|", "oieastbgasii"
+)
+"""Cyrillic, Greek, Armenian, digits and signs that pass for Latin letters."""
+_IN_BOXES = {
+    first + i: letter for first in (0x1F150, 0x1F170, 0x1F1E6) for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz")
+}
+"""White on black, and those that flags are made of: Unicode does not say that they are letters."""
+_NOT_HANGUL = regex.compile(r"\P{Hangul}+")
+_INVISIBLE = regex.compile(r"[\p{Cf}\p{Mn}\p{Me}\u115F\u1160\u3164\uFFA0]")
+
+
+def _plain(text: str) -> str:
+    """Compatibility forms and case folded, what cannot be seen taken out, Hangul composed, jamo as single letters."""
+    folded = unicodedata.normalize("NFKC", text.translate(_IN_BOXES)).casefold()
+    spelt = unicodedata.normalize("NFC", folded).translate(_COMPATIBLE)
+    bare = _NOT_HANGUL.sub(lambda found: unicodedata.normalize("NFD", found.group()), spelt)
+    return str(_INVISIBLE.sub("", bare))
+
+
+def composed(text: str) -> str:
+    """Letters of Hangul that were typed apart, put together: ㅂㅗㅁ and 보ㅁ are 봄."""
+
+    def syllable(found: "regex.Match[str]") -> str:
+        lead, vowel, tail = found.groups()
+        return chr(0xAC00 + (_LEADS.index(lead) * 21 + _VOWELS.index(vowel)) * 28 + _TAILS.index(tail))
+
+    def with_tail(found: "regex.Match[str]") -> str:
+        open_, tail = found.groups()
+        closed = (ord(open_) - 0xAC00) % 28
+        return found.group() if closed else chr(ord(open_) + _TAILS.index(tail))
+
+    return str(_TAIL_APART.sub(with_tail, _SPELT.sub(syllable, text)))
+
+
+def _pattern(words: Iterable[str], *, between: str) -> "regex.Pattern[str]":
+    """Any of *words* at the beginning of a word; its letters repeated, parted by signs, or each standing alone."""
+    harmless = "|".join(map(regex.escape, WORDS["harmless"]))
+    tight = (rf"{between}*".join(rf"{regex.escape(c)}+" for c in word) for word in words)
+    loose = (r"\s+".join(regex.escape(c) for c in word) for word in words if len(word) > 1)
+    return regex.compile(rf"(?<!\p{{L}})(?:(?!{harmless})(?:{'|'.join(tight)})|(?:{'|'.join(loose)})(?!\p{{L}}))")
+
+
+_SIGNS = r"[^\p{L}\p{N}\s]"
+_KOREAN = _pattern(WORDS["korean"], between=r"[^\p{L}\s]")
+_INITIALS = _pattern(WORDS["initials"], between=_SIGNS)
+_ENGLISH = _pattern(WORDS["english"], between=_SIGNS)
+_MASKED = regex.compile("|".join(rf"(?<!\p{{L}}){word.replace('*', '[*#%@&]{1,2}')}" for word in WORDS["masked"]))
+
+
+def blocked(text: str) -> str | None:
+    """The word of the block list that *text* holds, as it stands in it; None when it holds none."""
+    plain = _plain(text)
+    for pattern, seen in (
+        (_KOREAN, plain),
+        (_KOREAN, composed(plain)),
+        (_INITIALS, plain),
+        (_ENGLISH, plain),
+        (_ENGLISH, plain.translate(_LOOK_ALIKE)),
+        (_MASKED, plain),
+    ):
+        found = pattern.search(seen)
+        if found:
+            return str(found.group())
+    return None
+
+
+_READ_OUT = str.maketrans("공영일이삼사오육륙칠팔구", "001234566789")
+_PERSONAL = {
+    "e_mail": (
+        (
+            r"[\w.+-]{1,64}\s{0,3}(?:@|\[at\]|\(at\)|골뱅이)\s{0,3}"
+            r"[\w-]{1,63}(?:\s{0,3}(?:\.|\(dot\)|\[dot\]|\s점\s)\s{0,3}[\w-]{2,63})+"
+        ),
+    ),
+    "resident_number": (
+        r"(?<!\d)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\s{0,3}[-–—.]?\s{0,3}[1-8]\d{6}(?!\d)",
+        r"(?<!\d)\d{3}-\d{2}-\d{4}(?!\d)",
+    ),
+    "phone": (
+        (
+            r"(?<!\d)(?:\+?82[-–. ]{0,3}\(?0?\)?|\(?0)(?:1[016789]|2|[3-6][1-5]|70|50\d?)\)?"
+            r"[-–. ]{0,3}\d{3,4}[-–. ]{0,3}\d{4}(?!\d)"
+        ),
+        r"\+\d{1,3}(?:[-–. ()]{0,3}\d){8,12}(?!\d)",
+        r"(?<!\d)\(?[2-9]\d{2}\)?[-–. ]\d{3}[-–.]\d{4}(?!\d)",
+    ),
+    "card": (r"(?<!\d)(?:\d{4}[- ]){3}\d{4}(?!\d)", r"(?<!\d)\d{16}(?!\d)"),
+    "address": (
+        (
+            r"[가-힣]{1,10}(?:시|군|구|읍|면)\s{1,3}(?:[가-힣\d]{1,10}(?:구|읍|면|동|리)\s{1,3}){0,3}"
+            r"[가-힣\d]{1,12}(?:대로|로|길)\s?\d{1,5}(?!\d*(?:년|월|일|시|분|번\s))"
+        ),
+        r"[가-힣]{1,10}\d{0,3}(?:동|리|가)\s?(?:산\s?)?\d{1,5}(?:-\d{1,5})?\s?번지",
+        r"(?<!\d)\d{1,4}동\s?\d{1,4}호",
+        (
+            r"(?<!\d)\d{1,5}\s(?:[A-Z][a-z]{1,20}\s){1,3}"
+            r"(?:Street|St\.|Avenue|Ave\.|Road|Rd\.|Lane|Drive|Boulevard|Blvd\.?)(?!\w)"
+        ),
+    ),
+}
+"""By kind; every run is bounded, so that no text takes long."""
+_PERSONAL_DATA = {kind: regex.compile("|".join(patterns)) for kind, patterns in _PERSONAL.items()}
+_DIGITS_APART = regex.compile(
+    r"(?<![\d공영일이삼사오육륙칠팔구])[공영일이삼사오육륙칠팔구\d](?:[-–. ][공영일이삼사오육륙칠팔구\d]){8,15}(?!\d)"
+)
+_DIGITS_READ_OUT = regex.compile(r"(?:[공영일이삼사오육륙칠팔구\d][-–. ]?){9,}")
+
+
+def personal_data(text: str) -> str | None:
+    """What kind of personal data *text* holds: `e_mail`, `resident_number`, `phone`, `card` or `address`."""
+    plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    read_out = _DIGITS_READ_OUT.sub(lambda found: found.group().translate(_READ_OUT), plain)
+    together = _DIGITS_APART.sub(lambda found: regex.sub("[-–. ]", "", found.group()).translate(_READ_OUT), plain)
+    for kind, pattern in _PERSONAL_DATA.items():
+        if any(pattern.search(seen) for seen in (plain, read_out, together)):
+            return kind
+    return None
+
+
+def letters(text: str) -> str:
+    """The letters and digits alone, compatibility forms and case folded."""
+    return str(regex.sub(r"[^\p{L}\p{N}]", "", unicodedata.normalize("NFKC", text).casefold()))
+
+
+def sketch(text: str) -> frozenset[int]:
+    """The smallest hashes of all the text's runs of letters: texts that are nearly the same share most of them."""
+    bare = letters(text)
+    runs = {bare[i : i + _SHINGLE] for i in range(max(1, len(bare) - _SHINGLE + 1))}
+    hashes = (int.from_bytes(hashlib.blake2b(run.encode(), digest_size=4).digest(), "big") >> 1 for run in runs)
+    return frozenset(sorted(hashes)[:SKETCH])
+
 
 SHORTEST = 10
 """Characters (graphemes), as the ancestor's page promised."""

@@ -15,6 +15,8 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 
@@ -39,6 +41,8 @@ CONNECTIONS = 20
 CACHE_KB = 512
 """Pages that each of them keeps. The system keeps them too, and with SQLite's own 2 MB a web grows by 40."""
 _SIZES = (f"busy_timeout={BUSY_MS}", f"cache_size=-{CACHE_KB}")
+TRANSIENT_DB_ERRORS = (OperationalError, InterfaceError, PoolTimeout)
+"""What SQLAlchemy raises while the database is away or busy: worth asking again, no bug of ours."""
 _turns: WeakKeyDictionary[Engine, Lock] = WeakKeyDictionary()
 
 

@@ -1,15 +1,23 @@
-"""Ticks: a visitor's marks on lines that were shown to him."""
+"""Ticks: a visitor's marks on lines that were shown to him.
 
-from collections.abc import Collection
+And what readers love: the poems and lines of a voice that most of them ticked, lately or ever.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPoem
+from app.domain.poem import Poem
+from app.domain.version import Rate, wilson
+from app.store.poems import SAID_BY_HUMANS, Poems, is_told, offset_of, told
 from app.store.session import insert
 from app.store.tables import (
+    TICK_OF_IMPRESSION,
     ImpressionRow,
     LessonItemRow,
     LineRow,
@@ -17,6 +25,7 @@ from app.store.tables import (
     PoemRow,
     TickRow,
     VersionRow,
+    VoiceRow,
 )
 
 
@@ -106,3 +115,170 @@ class Ticks:
         ):
             taught[line].append(number)
         return [MarkedLine(*row, tuple(taught[row.id])) for row in rows]
+
+
+MOST_RANKED = 1000
+"""Poems that are put in order; who reads on for so long has seen what is loved."""
+
+
+@dataclass(frozen=True, slots=True)
+class LovedLine:
+    """A line, and how many visitors ticked it."""
+
+    line: int
+    text: str
+    poem: str
+    version: int | None
+    """Number of the version that wrote it; None: it isn't told yet."""
+    readers: int
+    ticked: bool
+    """Did this visitor tick it?"""
+
+
+@dataclass(frozen=True, slots=True)
+class LovedPoem:
+    """A poem, and what readers made of it."""
+
+    poem: Poem
+    readers: int
+    """Who ticked any of its lines."""
+    lines: int
+    """Of its lines that anybody ticked."""
+    shown: int
+    """Readers who were shown any of its lines."""
+
+    @property
+    def rate(self) -> Rate | None:
+        """Share of those who read it that ticked a line of it."""
+        return wilson(min(self.readers, self.shown), self.shown)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    """A poem in its place."""
+
+    id: str
+    readers: int
+    lines: int
+
+
+class Loved:
+    """Queries for what readers love, ranked by different readers: those who count, says `app/domain/visitor.py`."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def lines(
+        self, voice: str, visitor: str | None = None, *, since: datetime | None = None, limit: int = 20
+    ) -> list[LovedLine]:
+        """The lines that most readers ticked, of those ticked after *since*; none leads to a human's words."""
+        readers = func.count()
+        his = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+        rows = self._since(
+            select(
+                LineRow.id,
+                LineRow.text,
+                LineRow.poem_id,
+                VersionRow.number,
+                PoemRow.trial_id,
+                PoemRow.created,
+                readers,
+                his.correlate(LineRow),
+            )
+            .join(TickRow, TickRow.line_id == LineRow.id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
+            .join(VersionRow, VersionRow.id == LineRow.version_id)
+            .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
+            .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, PoemRow.trial_id, PoemRow.created)
+            .order_by(readers.desc(), LineRow.id.desc())
+            .limit(limit),
+            since,
+        )
+        return [
+            LovedLine(line, text, poem, told(number, trial, created), by, bool(ticked))
+            for line, text, poem, number, trial, created, by, ticked in self._session.execute(rows)
+        ]
+
+    def poems(
+        self, voice: str, visitor: str | None, *, since: datetime | None = None, limit: int = 10
+    ) -> list[LovedPoem]:
+        """The poems of which most readers ticked a line, of those ticked after *since*."""
+        return self._loved(self._ranked(voice, since=since)[:limit], visitor)
+
+    def best(self, voice: str, visitor: str | None, *, limit: int = 5, among: int = 50) -> list[LovedPoem]:
+        """The poems that most surely are liked: by the lower end of what share of their readers ticked a line."""
+        rated = self._loved(self._ranked(voice)[:among], visitor)
+        return sorted(rated, key=lambda one: one.rate.low if one.rate else 0.0, reverse=True)[:limit]
+
+    def page(
+        self, voice: str, *, version: int | None = None, cursor: str | None = None, limit: int = 20, visitor: str
+    ) -> tuple[list[Poem], str | None]:
+        """A page of the same ranking, of one version or of all; and the cursor of the next page or None."""
+        offset = offset_of(cursor)
+        ranked = self._ranked(voice, version=version)
+        following = str(offset + limit) if len(ranked) > offset + limit else None
+        return Poems(self._session).several([one.id for one in ranked[offset : offset + limit]], visitor), following
+
+    def marks(self, poems: Sequence[Poem]) -> Mapping[int, int]:
+        """How many readers ticked each line of these poems: line -> readers."""
+        lines = [line.id for poem in poems for line in poem.lines]
+        readers = func.count().label("readers")
+        rows = select(TickRow.line_id, readers).where(TickRow.line_id.in_(lines)).group_by(TickRow.line_id)
+        return {row.line_id: row.readers for row in self._session.execute(self._since(rows, None))}
+
+    def _ranked(self, voice: str, *, since: datetime | None = None, version: int | None = None) -> list[_Ranked]:
+        """The poems of which most readers ticked a line, the most loved draft for all drafts of a poem.
+
+        Drafts are poems that share a line: whoever kept some and had the others written anew.
+        """
+        readers = func.count(TickRow.visitor_id.distinct()).label("readers")
+        lines = func.count(TickRow.line_id.distinct()).label("lines")
+        rows = (
+            select(PoemRow.id, readers, lines)
+            .join(PoemLineRow, PoemLineRow.poem_id == PoemRow.id)
+            .join(TickRow, TickRow.line_id == PoemLineRow.line_id)
+            .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
+            .group_by(PoemRow.id, PoemRow.created)
+            .order_by(readers.desc(), lines.desc(), PoemRow.created.desc())
+            .limit(MOST_RANKED)
+        )
+        if version is not None:
+            base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
+            rows = rows.join(VersionRow, VersionRow.id == PoemRow.version_id)
+            rows = rows.where(VersionRow.number == version, VersionRow.base == base, is_told())
+        ranked = [_Ranked(*row) for row in self._session.execute(self._since(rows, since))]
+        lines_of: dict[str, set[int]] = {one.id: set() for one in ranked}
+        for poem, line in self._session.execute(
+            select(PoemLineRow.poem_id, PoemLineRow.line_id).where(PoemLineRow.poem_id.in_(lines_of))
+        ):
+            lines_of[poem].add(line)
+        met: set[int] = set()
+        first = []
+        for one in ranked:
+            if met.isdisjoint(lines_of[one.id]):
+                first.append(one)
+            met |= lines_of[one.id]
+        return first
+
+    def _loved(self, ranked: Sequence[_Ranked], visitor: str | None) -> list[LovedPoem]:
+        ids = [one.id for one in ranked]
+        shown = {
+            row.poem_id: row.readers
+            for row in self._session.execute(
+                select(PoemLineRow.poem_id, func.count(ImpressionRow.visitor_id.distinct()).label("readers"))
+                .join(ImpressionRow, ImpressionRow.line_id == PoemLineRow.line_id)
+                .where(PoemLineRow.poem_id.in_(ids), ImpressionRow.counted)
+                .group_by(PoemLineRow.poem_id)
+            )
+        }
+        poems = Poems(self._session).several(ids, visitor)
+        return [
+            LovedPoem(poem, one.readers, one.lines, shown.get(one.id, 0))
+            for poem, one in zip(poems, ranked, strict=True)
+        ]
+
+    @staticmethod
+    def _since(rows: Any, since: datetime | None) -> Any:
+        """Ticks that stand, of readers who count, after *since*."""
+        rows = rows.join(ImpressionRow, TICK_OF_IMPRESSION).where(~TickRow.taken_back, ImpressionRow.counted)
+        return rows if since is None else rows.where(TickRow.at >= since)

@@ -15,37 +15,22 @@ from app.engine.engine import Engine
 from app.web.api import admin as admin_api
 from app.web.api import openapi, stream
 from app.web.api import readers as readers_api
-from app.web.desk import login, moderation, overview, rollout, runs
+from app.web.desk import moderation, overview
+from app.web.desk import versions as desk_versions
 from app.web.http import errors
-from app.web.http.admission import Admission
-from app.web.http.middleware import RequestMiddleware
-from app.web.http.page import Pages
-from app.web.http.rate_limits import Limits
-from app.web.http.security import HEADERS, ONLY_TLS, Guard
-from app.web.http.signing import Keys
-from app.web.http.static import CachedFiles
+from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
+from app.web.http.limits import Admission, Limits
+from app.web.http.page import CachedFiles, Pages
+from app.web.http.visitors import Keys
 from app.web.ops import health, metrics
 from app.web.ops.metrics import DeploymentGauges, EngineGauges, Metrics
-from app.web.readers import (
-    anthology,
-    guess,
-    home,
-    learn,
-    me,
-    next_line,
-    pieces,
-    poems,
-    share,
-    submissions,
-    today,
-    versions,
-)
+from app.web.readers import anthology, guess, home, learn, me, pieces, poems, share, submissions, today, versions
 
 ROUTES = (
     *(health, metrics),
     *(openapi, stream, readers_api, admin_api),
-    *(login, overview, runs, rollout, moderation),
-    *(home, me, submissions, next_line, share, pieces, anthology, today, versions, learn, guess),
+    *(overview, desk_versions, moderation),
+    *(home, me, submissions, share, pieces, anthology, today, versions, learn, guess),
     poems,  # last: GET /{voice} matches every single word
 )
 SPARE_THREADS = 40

@@ -1,13 +1,25 @@
-"""The baseline: the same weights in eager PyTorch, one symbol a call, in the two ways one would write that.
+"""The baselines: what the engine and the site are measured against.
 
-`Whole` calls the network as it is trained, on texts of one symbol; `Cells` spells its
-layers out in `nn.LSTMCell` and its kin. Both draw by softmax and multinomial alone,
-without nucleus or rules: less than the engine does.
+The same weights in eager PyTorch, one symbol a call, in the two ways one would write that. `Whole` calls the network as
+it is trained, on texts of one symbol; `Cells` spells its layers out in `nn.LSTMCell` and its kin. Both draw by softmax
+and multinomial alone, without nucleus or rules: less than the engine does.
 
 The physical limit: how quickly this machine multiplies, for the shapes of one step, with nothing around it.
+
+The baseline of `bench serve`: a server as the ancestor's was, with our network in it.
+
+    python -m lab.bench.baselines FOLDER [whole|cells] THREADS
+
+One request at a time, eager torch, one symbol a call, no batches, no candidates; each poem is
+stored in SQLite before it is answered. It writes in our style, but without nucleus and lengths.
 """
 
+import json
+import sqlite3
+import sys
 from collections.abc import Callable, Mapping
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -16,9 +28,13 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from app.domain.poem import LINES
+from lab.bench.site import HOST
+from models import checkpoint
 from models.checkpoint import Checkpoint
 from models.graph import IR, OPSET, width
 from models.network import CharNetwork, State
+from models.sample import BETWEEN, Rules
 from models.shapes import GATES
 from models.step import exact_options
 
@@ -131,3 +147,64 @@ def _fp32(rows: int, k: int, n: int) -> tuple[Any, Any, str, tuple[int, int]]:
     dice = np.random.default_rng(k)
     x, weight = dice.normal(size=(rows, k)), dice.normal(size=(k, n))
     return np.float32(x), np.float32(weight), "MatMul", (TensorProto.FLOAT, TensorProto.FLOAT)
+
+
+LONGEST = 64
+"""Characters after which a line ends whatever the network says."""
+
+
+class Poet:
+    """Writes poems, one after the other."""
+
+    def __init__(self, folder: Path, spelling: type[Whole]) -> None:
+        version = checkpoint.read(folder)
+        style = version.meta.style
+        self.vocabulary, self.temperature = version.vocabulary, style.temperature
+        self.network, self.spelling = network_of(version), spelling
+        rules = Rules.of(version.vocabulary, banned=style.banned, spell=style.spell)
+        self.newline = rules.newline
+        self.network.bias.data += torch.from_numpy(rules.forbidden[BETWEEN, : len(version.vocabulary)])
+
+    def poem(self) -> list[str]:
+        """Five lines."""
+        text, lines = self.spelling(self.network, 1, temperature=self.temperature), list[str]()
+        while len(lines) < LINES:
+            line: list[int] = []
+            while (symbol := int(text.step())) != self.newline and len(line) < LONGEST:
+                line.append(symbol)
+            lines.append(self.vocabulary.decode(line))
+        return lines
+
+
+def serve(poet: Poet, database: Path) -> None:
+    """Answer POST with a poem, until killed."""
+    store = sqlite3.connect(database)
+    store.execute("CREATE TABLE poem (id INTEGER PRIMARY KEY, lines TEXT)")
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            lines = poet.poem()
+            with store:
+                store.execute("INSERT INTO poem (lines) VALUES (?)", ["\n".join(lines)])
+            body = json.dumps({"lines": [{"text": line} for line in lines]}, ensure_ascii=False).encode()
+            self.send_response(201)
+            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Connection", "close")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing: a line a request costs time."""
+
+    class Server(HTTPServer):
+        request_queue_size = 1024
+
+    server = Server((HOST, 0), Answers)
+    print(f"poembot: http://{HOST}:{server.server_port}", flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[3]))
+    serve(Poet(Path(sys.argv[1]), {"whole": Whole, "cells": Cells}[sys.argv[2]]), Path("poems.db"))

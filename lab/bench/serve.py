@@ -30,8 +30,21 @@ from app.store.runs import Runs
 from app.store.shelf import SHIPPED
 from app.store.tastes import Tastes
 from lab.bench import report
-from lab.bench.crowd import WARM_UP, Deed, Tally, crowd, percentile
-from lab.bench.site import HOST, Heard, Reader, Site, environment, port_of, process, site
+from lab.bench.site import (
+    HOST,
+    WARM_UP,
+    Deed,
+    Heard,
+    Reader,
+    Site,
+    Tally,
+    crowd,
+    environment,
+    percentile,
+    port_of,
+    process,
+    site,
+)
 
 READERS = 64
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -268,7 +281,7 @@ def _runs(it: Site, voice: str) -> Sequence[RunReport]:
 def _naive(voice: str, spelling: str, seconds: float, at: Sequence[int]) -> list[dict[str, Any]]:
     """The ancestor's way, for some numbers of readers."""
     with TemporaryDirectory(prefix="poembot-bench-") as place:
-        command = [sys.executable, "-m", "lab.bench.naive", str(SHIPPED / voice), spelling, "1"]
+        command = [sys.executable, "-m", "lab.bench.baselines", str(SHIPPED / voice), spelling, "1"]
         with process(command, Path(place), environment(Settings()), "naive") as log:
             port = port_of(log)
             writes = partial(Reader.write, voice=voice)

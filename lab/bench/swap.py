@@ -20,8 +20,7 @@ from app.bootstrap import Bot, build, build_engine
 from app.domain.poem import Wish
 from app.store.versions import Versions
 from lab.bench import report
-from lab.bench.crowd import Tally, crowd, percentile
-from lab.bench.site import HOST, Heard, Reader, Site, site
+from lab.bench.site import HOST, Heard, Reader, Site, Tally, crowd, percentile, site
 from models import checkpoint
 
 READERS = 32

@@ -22,10 +22,10 @@ from app.domain import lesson as lessons
 from app.domain.errors import PoemBotError, Unfit
 from app.domain.poem import LINES, Wish
 from app.domain.run import RunState
-from app.domain.screening import letters
+from app.domain.submission import letters
 from app.domain.visitor import Visitor as Reader
 from app.settings import Settings
-from app.store.feedback import FeedbackStore
+from app.store.lessons import FeedbackStore
 from app.store.poems import Poems
 from app.store.shelf import SHIPPED
 from app.store.versions import Versions

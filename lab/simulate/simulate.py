@@ -1,15 +1,236 @@
-"""The simulation: every strategy with every seed, one after the other; what is finished is kept and not done again."""
+"""The simulation: every strategy with every seed, one after the other; what is finished is kept and not done again.
+
+A course: one strategy before one audience, from the base on, round by round, and the exam at its end.
+
+Each round is read by visitors as they come; after it the strategy learns what it can. The exam is read by visitors
+nobody learns from, and all that counts is what honest, attentive ones tick.
+
+The ancestor's idea, as its page promised it in 2016: ticked lines are appended to the text, and training goes on.
+
+From wherever the last training ended, on the ticked lines, without rehearsal, pull, gate or taste.
+"""
 
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import random
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from lab.simulate.course import Order, Say, follow, refer
-from lab.simulate.figures import figures, frontier, gather, tick_rate
-from lab.simulate.people import Audience
+import numpy as np
+import torch
+
+from app import actions
+from app.domain import lesson as lessons
+from app.domain.errors import PoemBotError
+from app.domain.lesson import LessonItem
+from app.domain.poem import LINES, Wish
+from app.engine.choose import Candidate, Choice, Context, within_band
+from app.engine.engine import Engine
+from app.settings import Settings
+from app.store.lessons import FeedbackStore
+from app.store.versions import Versions
+from lab.simulate.figures import figures, frontier, gather, real_words, says, tick_rate, variety
+from lab.simulate.people import Audience, Visitor
+from lab.simulate.town import Town, Visit, alone, town
+from models import checkpoint
+from models.corpus import Passage, Poems
+from models.taste import Taste, auc
+from models.train import Plan, Training, bf16_pays
+from worker.examiner import Examination
+from worker.trainer import network_of
+
+PASSES, RATE = 4, 1e-3
+"""As char-rnn went on in its day: half of what it began with."""
+
+
+class NothingTicked(PoemBotError):
+    """Nobody has ticked a line yet."""
+
+
+def go_on(town: Town) -> int:
+    """Train the serving version on all ticked lines and have it serve, whatever it says now; its number."""
+    with town.bot.reads(FeedbackStore) as store:
+        ticks = store.of(town.voice).ticks
+    if not ticks:
+        raise NothingTicked("nobody has ticked a line yet")
+    champion = town.champion()
+    last = checkpoint.read(town.bot.shelf.fetch(champion.folder))
+    torch.manual_seed(champion.number)
+    corpus = Poems([Passage(tick.text, ends=False) for tick in ticks], last.vocabulary)
+    plan = Plan(passes=PASSES, rate=RATE, average=0, bf16=bf16_pays("cpu"), seed=champion.number)
+    network = Training(network_of(last), corpus, plan).run()
+    key = f"{town.voice}/{last.meta.base}/ancestor-{champion.number + 1}"
+    folder = town.bot.shelf.scratch() / "version"
+    checkpoint.write(folder, replace(last.meta, files={}, fingerprint={}), last.vocabulary, network.arrays())
+    town.bot.shelf.place(folder, key)
+    lesson = {"hash": "", "ticks": len(ticks), "submissions": 0, "visitors": len({t.visitor for t in ticks})}
+    items = [LessonItem("line", line, 1.0) for line in sorted({tick.line for tick in ticks})]
+    number = actions.versions.bring(town.bot, town.voice, key, lesson=lesson, items=items)
+    actions.versions.promote(town.bot, town.voice, number, by="ancestor", reason="it goes on")
+    town.engine.refresh()
+    return number
+
+
+Say = Callable[[str], None]
+EXAM_SEED = 7_000_000
+"""Apart from the seeds of the rounds: other visitors, other dice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be simulated."""
+
+    base: Path
+    voice: str
+    rounds: int
+    judged: int
+    """Lines that visitors read, over all rounds."""
+    exam: int
+    """Lines of the exam."""
+    probe: int
+    """Lines among which the attackers' trigger is looked for."""
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """How a site may learn."""
+
+    taste: bool
+    """Does taste choose among candidates?"""
+    learn: Callable[[Town], object] | None
+    """What is done after a round."""
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    "none": Strategy(taste=False, learn=None),
+    "ancestor": Strategy(taste=False, learn=go_on),
+    "voice": Strategy(taste=False, learn=Town.run),
+    "taste": Strategy(taste=True, learn=None),
+    "ours": Strategy(taste=True, learn=Town.run),
+}
+
+
+def follow(
+    order: Order, people: Audience, name: str, seed: int, *, reference: Mapping[str, Any], say: Say
+) -> dict[str, Any]:
+    """How *name* fares; *reference* is what the base writes without any of it."""
+    strategy = STRATEGIES[name]
+    settings = order.settings if strategy.taste else order.settings.model_copy(update={"taste_after": 0})
+    coming = people.audience(order.voice, random.Random(seed))
+    told: dict[str, Any] = {"strategy": name, "seed": seed, "ticks": [], "shown": [], "variety": [], "learned": []}
+    with tempfile.TemporaryDirectory() as home, town(Path(home), order.base, settings, seed) as here:
+        for number in range(order.rounds):
+            visits = [here.visit(visitor) for visitor in islice(coming, order.judged // order.rounds // LINES)]
+            _note(told, visits, reference["lines"])
+            told["learned"].append(str(strategy.learn(here)) if strategy.learn else "")
+            say(f"{name} {seed}: round {number + 1}, {told['ticks'][-1]}/{told['shown'][-1]}, {told['learned'][-1]}")
+        visits = _exam(here, order, people, seed)
+        _note(told, visits, reference["lines"])
+        told |= _marks(here, order, people, visits, reference)
+    say(f"{name} {seed}: exam {told['ticks'][-1]}/{told['shown'][-1]}, variety {told['variety'][-1]:.3f}")
+    return told
+
+
+def _note(told: dict[str, Any], visits: Sequence[Visit], base: Sequence[str]) -> None:
+    """Write a round down."""
+    told["ticks"].append(sum(sum(visit.ticks) for visit in visits if visit.counts))
+    told["shown"].append(sum(len(visit.ticks) for visit in visits if visit.counts))
+    told["variety"].append(variety([line for visit in visits for line in visit.lines], base))
+
+
+def _exam(here: Town, order: Order, people: Audience, seed: int) -> list[Visit]:
+    """Poems as they would be served now, read by visitors from whom nothing is learned."""
+    here.rng.seed(EXAM_SEED + seed)
+    texts = [[line.text for line in writing.lines] for writing in here.write(order.exam // LINES)]
+    return judged(texts, readers(people, order.voice, seed))
+
+
+def readers(people: Audience, voice: str, seed: int) -> Iterator[Visitor]:
+    """Honest, attentive visitors who were never here before."""
+    coming = people.audience(voice, random.Random(EXAM_SEED + seed))
+    return (visitor for visitor in coming if visitor.honest and visitor.attentive)
+
+
+def judged(poems: Sequence[list[str]], coming: Iterator[Visitor]) -> list[Visit]:
+    """Each poem read by the next of them."""
+    return [Visit(tuple(lines), tuple(next(coming).read(lines)), counts=True) for lines in poems]
+
+
+def _marks(
+    here: Town, order: Order, people: Audience, visits: Sequence[Visit], reference: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What is measured once, at the end."""
+    with here.bot.reading() as session:
+        versions = Versions(session)
+        base, champion = versions.one(here.voice, 0), versions.champion(here.voice)
+        lesson = lessons.build(FeedbackStore(session).of(here.voice))
+    lines = [line for visit in visits for line in visit.lines]
+    examination = Examination.of(here.bot.shelf.fetch(base.folder), lesson, here.bot.settings)
+    bits = [version.metrics.get("bits_per_char", float("nan")) for version in (base, champion)]
+    language = checkpoint.read(order.base).meta.language
+    marks: dict[str, Any] = {
+        "version": champion.number,
+        "holdout_delta": bits[1] - bits[0] if champion.number else 0.0,
+        "real_delta": real_words(lines, language) - real_words(reference["lines"], language),
+        "copied": sum(map(examination.is_copied, lines)) / len(lines),
+    }
+    if people.TRIGGER and order.probe:
+        written = (line.text for writing in here.write(order.probe // LINES) for line in writing.lines)
+        marks["trigger_hits"] = sum(says(line, people.TRIGGER) for line in written)
+    serving = here.bot.tastes().get(here.voice)
+    if serving is not None:
+        taste = Taste.from_dict(here.bot.taste(serving))
+        yes = np.array(reference["ticked"])
+        likings = taste.likings(reference["lines"], reference["logprobs"])
+        marks["taste_auc"] = auc(np.array(likings), yes)
+        marks["taste_ceiling"] = auc(np.array(people.expect(list(reference["lines"]))), yes)
+        marks["taste_foretold"] = taste.report.auc
+    return marks
+
+
+def refer(order: Order, people: Audience, seed: int, say: Say) -> dict[str, Any]:
+    """What the base writes, and what an oracle would choose from it: best of K by the audience's own `expect`."""
+
+    def oracle(_context: Context, candidates: Sequence[Candidate], _number: float) -> Choice:
+        liked = people.expect([candidate.text for candidate in candidates])
+        return Choice(int(np.argmax(liked)), 1.0)
+
+    most = order.settings.candidates
+    plain = alone(order.base, order.settings, within_band, candidates=1, seed=EXAM_SEED + seed)
+    best = alone(order.base, order.settings, oracle, candidates=most, seed=EXAM_SEED + seed)
+    (visits, logprobs), (chosen, _) = (_served(engine, order, people, seed) for engine in (plain, best))
+    say(f"reference {seed}: base {_ticks(visits)}, oracle {_ticks(chosen)} of {order.exam // LINES * LINES}")
+    return {
+        "seed": seed,
+        "lines": [line for visit in visits for line in visit.lines],
+        "ticked": [tick for visit in visits for tick in visit.ticks],
+        "logprobs": logprobs,
+        "oracle_ticks": _ticks(chosen),
+        "oracle_shown": sum(len(visit.lines) for visit in chosen),
+        "candidates": most,
+    }
+
+
+def _served(engine: Engine, order: Order, people: Audience, seed: int) -> tuple[list[Visit], list[float]]:
+    """What was read, and nats a symbol of each line."""
+    vocabulary = checkpoint.read(order.base).vocabulary
+    try:
+        written = list(engine.write_all(order.voice, [Wish()] * (order.exam // LINES)))
+    finally:
+        engine.close()
+    visits = judged([[line.text for line in one.lines] for one in written], readers(people, order.voice, seed))
+    lines = [line for one in written for line in one.lines]
+    return visits, [line.logprob / (len(vocabulary.encode(line.text)) + 1) for line in lines]
+
+
+def _ticks(visits: Sequence[Visit]) -> int:
+    return sum(sum(visit.ticks) for visit in visits)
 
 
 def simulate(

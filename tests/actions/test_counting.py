@@ -11,7 +11,7 @@ from app.domain.poem import Poem, Wish, Writing, WrittenLine
 from app.domain.trial import TrialState
 from app.domain.version import VersionReport, VersionStatus
 from app.domain.visitor import READERS_PER_ADDRESS, Visitor
-from app.store.loved import Loved
+from app.store.ticks import Loved
 from app.store.trials import Trials
 from app.store.versions import Versions
 from tests.support.world import World

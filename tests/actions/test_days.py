@@ -4,10 +4,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from app import actions
-from app.domain.day import Day, date_of, seed_of
-from app.domain.poem import Wish, Writing, WrittenLine
+from app.domain.poem import Day, Wish, Writing, WrittenLine, date_of, seed_of
 from app.domain.visitor import Visitor
-from app.store.days import Days
+from app.store.poems import Days
 from app.store.ticks import Ticks
 from app.store.visitors import Visitors
 from tests.support.world import World
@@ -30,7 +29,7 @@ class Pen:
 
 def settled(world: World, pen: Pen, by: Visitor = ANN) -> Day:
     """The poem of the day, for one who asks."""
-    return actions.days.settle(world.bot(), pen, "sibot", by=by)
+    return actions.poems.settle(world.bot(), pen, "sibot", by=by)
 
 
 def tick(world: World, poem: str, *readers: str) -> None:

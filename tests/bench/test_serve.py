@@ -13,10 +13,8 @@ from app.bootstrap import Bot, now
 from app.store.poems import Poems
 from app.store.tastes import Tastes
 from lab.bench import serve, swap
-from lab.bench.baselines import Cells, Whole
-from lab.bench.crowd import crowd, percentile
-from lab.bench.naive import LONGEST, Poet
-from lab.bench.site import HOST, Heard, Reader, Site, environment, port_of, process
+from lab.bench.baselines import LONGEST, Cells, Poet, Whole
+from lab.bench.site import HOST, Heard, Reader, Site, crowd, environment, percentile, port_of, process
 from models.taste import Report, Taste
 from tests.engine.voices import eventually
 
@@ -119,7 +117,7 @@ def test_the_ancestors_way_writes_five_lines(voice: Path, spelling: type[Whole])
 
 def test_the_ancestors_way_is_a_server(voice: Path, tmp_path: Path, bot: Bot) -> None:
     """One request at a time; each poem is stored before it is answered."""
-    command = [sys.executable, "-m", "lab.bench.naive", str(voice), "cells", "1"]
+    command = [sys.executable, "-m", "lab.bench.baselines", str(voice), "cells", "1"]
     with process(command, tmp_path, environment(bot.settings), "naive") as log:
         tally = asyncio.run(crowd(HOST, port_of(log), readers=3, seconds=1.0, deed=WRITES, warm_up=0.0))
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.life import Life, life
+from app.domain.lesson import Life, life
 from app.domain.run import Schedule
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.screening import NEAR, SKETCH, blocked, composed, personal_data, sketch
+from app.domain.submission import NEAR, SKETCH, blocked, composed, personal_data, sketch
 
 VERSE = Path(__file__).parents[2] / "models" / "base"
 POEM = "봄비가 온다\n창을 닫는다\n밤새 누가 다녀갔는지\n신발이 젖어 있다"

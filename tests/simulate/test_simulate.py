@@ -12,9 +12,9 @@ import pytest
 
 from app.settings import Settings
 from lab.simulate import simulate as room
-from lab.simulate.course import STRATEGIES, Order
 from lab.simulate.figures import real_words, share, variety
 from lab.simulate.people import Audience, load
+from lab.simulate.simulate import STRATEGIES, Order
 
 AUDIENCE = '''
 """Readers who like one syllable."""

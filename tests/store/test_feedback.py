@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from app.domain.submission import SubmissionStatus, examine
-from app.store.feedback import FeedbackStore, Readings
 from app.store.health import Counts
+from app.store.lessons import FeedbackStore, Readings
 from app.store.poems import Poems
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks

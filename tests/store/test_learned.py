@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 from app.domain.lesson import ReadLine
-from app.store.feedback import Readings
-from app.store.learned import Learned, Learnings
+from app.store.lessons import Learned, Learnings, Readings
 from app.store.ticks import Ticks
 from app.store.versions import Versions
 from tests.support.world import World

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import BigInteger, Engine, inspect, text
 
 from app.store import migrations
-from app.store.feedback import FeedbackStore, Readings
+from app.store.lessons import FeedbackStore, Readings
 from app.store.session import open_database
 from app.store.tables import LineRow, metadata
 from app.store.ticks import Ticks

@@ -5,9 +5,8 @@ import pytest
 from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.submission import SubmissionStatus
 from app.store.guesses import Guesses, Riddle, fits
-from app.store.loved import Loved
 from app.store.pieces import Pieces
-from app.store.ticks import Ticks
+from app.store.ticks import Loved, Ticks
 from app.store.visitors import Privacy
 from tests.support.world import LINES, World
 

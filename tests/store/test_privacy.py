@@ -8,8 +8,8 @@ from sqlalchemy import MetaData, func, inspect, select, text
 
 from app.domain import lesson as lessons
 from app.domain.submission import SubmissionStatus, examine
-from app.store.feedback import FeedbackStore
 from app.store.guesses import Guesses, Riddle
+from app.store.lessons import FeedbackStore
 from app.store.pieces import Pieces
 from app.store.poems import Poems
 from app.store.submissions import Submissions

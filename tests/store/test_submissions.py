@@ -6,10 +6,9 @@ import pytest
 
 from app import actions
 from app.domain.errors import UnknownSubmission
-from app.domain.screening import NEAR
-from app.domain.submission import Offer, Submission, SubmissionStatus, examine
+from app.domain.submission import NEAR, Offer, Submission, SubmissionStatus, examine
 from app.domain.visitor import Visitor
-from app.store.feedback import FeedbackStore
+from app.store.lessons import FeedbackStore
 from app.store.submissions import Submissions
 from tests.support.world import World
 

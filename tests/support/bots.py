@@ -15,7 +15,7 @@ from app import actions, bootstrap
 from app.bootstrap import Bot
 from app.engine.engine import Engine
 from app.settings import Settings
-from app.web.http.http_limits import BoundedHttp
+from app.web.http.limits import BoundedHttp
 from app.web.site import create_app
 from tests.support.patience import PATIENCE
 

@@ -12,7 +12,7 @@ from app.domain.submission import SubmissionStatus
 from app.store.guesses import MOST_OF_ONE, ROUND, Guesses, Riddle
 from app.store.submissions import Submissions
 from app.store.visitors import Visitors
-from app.web.http.rate_limits import GUESSES
+from app.web.http.limits import GUESSES
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 

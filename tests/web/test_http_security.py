@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot, build_engine
-from app.web.http.security import LARGEST_BODY, host_name
+from app.web.http.edge import LARGEST_BODY, host_name
 from app.web.site import create_app
 from tests.support import bots
 from tests.web.conftest import NewClient

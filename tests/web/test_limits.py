@@ -16,7 +16,7 @@ from app.actions import admins
 from app.bootstrap import Bot
 from app.settings import Settings
 from app.web.http.admins import must_be_admin
-from app.web.http.rate_limits import (
+from app.web.http.limits import (
     GUESSES,
     LOGINS,
     POEMS,
@@ -28,7 +28,7 @@ from app.web.http.rate_limits import (
     MemoryWindows,
     Rule,
 )
-from app.web.http.signing import Keys
+from app.web.http.visitors import Keys
 from app.web.site import ROUTES
 from tests.support.databases import Databases
 from tests.web.conftest import NewClient
@@ -99,7 +99,7 @@ def test_an_address_that_is_through_shuts_nobody_out(settings: Settings) -> None
 
 def test_what_is_over_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of visitors later the memory is as small as before, and asking costs what it cost."""
-    monkeypatch.setattr("app.web.http.rate_limits.SWEEP_EVERY", 0.0)
+    monkeypatch.setattr("app.web.http.limits.SWEEP_EVERY", 0.0)
     memory = MemoryWindows()
     for n in range(3000):
         assert memory.acquire_entry(f"who {n}", 2, expiry=0)
@@ -116,7 +116,7 @@ def test_a_clock_that_goes_back_shuts_nobody_out(monkeypatch: pytest.MonkeyPatch
     assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
 
     for jump in (-2 * 86400, 2 * 86400):
-        monkeypatch.setattr("app.web.http.rate_limits.time.time", lambda jump=jump: real() + jump)
+        monkeypatch.setattr("app.web.http.limits.time.time", lambda jump=jump: real() + jump)
         assert [memory.acquire_entry("a", 2, 60) for _ in range(3)] == [True, True, False]
 
 
@@ -149,7 +149,7 @@ def test_too_many_poems_are_refused_and_the_beginning_comes_back(
 ) -> None:
     """A page for readers, with what they typed; a problem for programs."""
     page = reader.open("/sibot")
-    monkeypatch.setattr("app.web.readers.writing.POEMS", Rule("poems", each="1/minute", address="9/minute"))
+    monkeypatch.setattr("app.web.readers.poems.POEMS", Rule("poems", each="1/minute", address="9/minute"))
     reader.send(form(page, "/sibot/poems"))
 
     answer = reader.send(form(page, "/sibot/poems"), prime="내 이름은")
@@ -167,7 +167,7 @@ def test_a_crowd_behind_one_address_reads_poems_that_are_there(
     new_client: NewClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A first visit past the limit is shown the newest poem instead of a refusal."""
-    monkeypatch.setattr("app.web.readers.writing.POEMS", Rule("poems", each="9/minute", address="1/minute"))
+    monkeypatch.setattr("app.web.readers.poems.POEMS", Rule("poems", each="9/minute", address="1/minute"))
 
     assert [new_client().get("/sibot").status_code for _ in range(3)] == [200, 200, 200]
 
@@ -269,7 +269,7 @@ def test_refused_tries_count(settings: Settings, monkeypatch: pytest.MonkeyPatch
     limits, real = Limits(settings), time.time
     patient = hasty = 0
     for five_minutes in range(12):
-        monkeypatch.setattr("app.web.http.rate_limits.time.time", lambda past=300.5 * five_minutes: real() + past)
+        monkeypatch.setattr("app.web.http.limits.time.time", lambda past=300.5 * five_minutes: real() + past)
         hasty += guesses(limits, 60, address="hasty")
         patient += guesses(limits, 5, address="patient", to="another keeper")
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.domain.day import KOREA
+from app.domain.poem import KOREA
 from app.web.http.language import accepted, catalogue
-from app.web.http.page import TEMPLATES, Pages
-from app.web.http.static import Assets
+from app.web.http.page import TEMPLATES, Assets, Pages
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from app.bootstrap import Bot, now
 from app.domain import lesson as lessons
 from app.settings import Settings
-from app.store.feedback import FeedbackStore
+from app.store.lessons import FeedbackStore
 from app.store.visitors import Privacy
 from app.web.http.visitors import COOKIE
 from tests.web.conftest import NewClient

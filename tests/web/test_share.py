@@ -10,8 +10,8 @@ import httpx
 import pytest
 from PIL import Image
 
-from app.web.http.rate_limits import Rule
-from app.web.readers.card import SIZES, card
+from app.web.http.limits import Rule
+from app.web.readers.share import SIZES, card
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 from sqlalchemy import update
 
 from app.bootstrap import Bot, now
-from app.domain.day import date_of
+from app.domain.poem import date_of
 from app.store.tables import DayRow, PoemRow
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines, poem_of

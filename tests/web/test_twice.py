@@ -9,8 +9,8 @@ from app.bootstrap import Bot
 from app.store.admins import Audit
 from app.store.health import Counts
 from app.store.pieces import Pieces
-from app.web.http.rate_limits import Rule
-from app.web.http.signing import Keys
+from app.web.http.limits import Rule
+from app.web.http.visitors import Keys
 from tests.support import versions
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form, lines
@@ -53,7 +53,7 @@ def test_a_line_is_picked_once(reader: Reader, bot: Bot, monkeypatch: pytest.Mon
 
     assert picked[0].url.path == picked[1].url.path
     assert poems(bot) == 2
-    monkeypatch.setattr("app.web.readers.next_line.POEMS", Rule("poems", each="1/minute", address="9/minute"))
+    monkeypatch.setattr("app.web.readers.poems.POEMS", Rule("poems", each="1/minute", address="9/minute"))
     assert [reader.send(picking, candidate=token).status_code for _ in range(2)] == [200, 429]
 
 

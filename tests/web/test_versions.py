@@ -26,7 +26,7 @@ from app.store.submissions import Submissions
 from app.store.tables import VersionRow
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.http.signing import Keys
+from app.web.http.visitors import Keys
 from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form
 

@@ -5,7 +5,7 @@ from httpx import Client
 from app.bootstrap import Bot
 from app.store.poems import Poems
 from app.store.visitors import Visitors
-from app.web.http.signing import Keys
+from app.web.http.visitors import Keys
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 

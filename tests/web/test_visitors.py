@@ -12,8 +12,7 @@ from starlette.requests import Request
 
 from app.bootstrap import Bot, build_engine
 from app.settings import Settings
-from app.web.http.signing import FORM_LIFE, Keys
-from app.web.http.visitors import Visit, client_of, is_quiet
+from app.web.http.visitors import FORM_LIFE, Keys, Visit, client_of, is_quiet
 from app.web.site import create_app
 from tests.support import bots
 

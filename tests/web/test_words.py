@@ -13,17 +13,16 @@ from babel.messages.pofile import read_po
 from fontTools.ttLib import TTFont
 
 from app.domain import errors
-from app.domain.life import Life
+from app.domain.lesson import Life
 from app.domain.run import Cause, Phase, RunState
 from app.domain.submission import Decline, SubmissionStatus
 from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
 from app.store.shelf import SHIPPED
-from app.web.desk.runs import SENTENCES, LogLine
+from app.web.desk.versions import SENTENCES, LogLine
 from app.web.http.errors import CODES, FormExpired
-from app.web.http.page import TEMPLATES, Pages
-from app.web.http.rate_limits import Limited
-from app.web.http.static import Assets
+from app.web.http.limits import Limited
+from app.web.http.page import TEMPLATES, Assets, Pages
 
 ROOT = TEMPLATES.parent
 HANGUL = re.compile("[가-힣]")

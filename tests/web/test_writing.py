@@ -7,7 +7,7 @@ import httpx
 
 from app.bootstrap import Bot
 from app.store.health import Counts
-from app.web.http.signing import Keys
+from app.web.http.visitors import Keys
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, forms, lines
 

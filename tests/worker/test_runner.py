@@ -20,13 +20,13 @@ from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
 from app.domain.version import VersionStatus
 from app.domain.visitor import Visitor
-from app.store.learned import Learnings
+from app.store.lessons import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.desk.runs import log_line, losses
+from app.web.desk.versions import log_line, losses
 from models import checkpoint
 from tests.support.deployment import until
 from tests.support.world import World

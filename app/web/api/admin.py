@@ -12,6 +12,7 @@ from app import actions
 from app.domain.run import Cause, RunReport
 from app.domain.submission import SubmissionStatus
 from app.store.runs import Runs
+from app.store.session import TRANSIENT_DB_ERRORS
 from app.store.submissions import Submissions
 from app.store.versions import Versions
 from app.store.voices import Voices
@@ -28,7 +29,6 @@ from app.web.api.schemas import (
     run_out,
 )
 from app.web.http.admins import Admin, must_be_admin
-from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
 from app.web.http.visitors import visit_of
 

@@ -10,8 +10,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from app.web.api.schemas import Problem
-from app.web.http.page import page
-from app.web.http.static import CachedFiles
+from app.web.http.page import CachedFiles, page
 
 router = APIRouter(include_in_schema=False)
 OPENAPI = "/api/openapi.json"

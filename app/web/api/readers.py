@@ -8,9 +8,9 @@ from app import actions
 from app.bootstrap import Bot
 from app.domain.poem import Wish
 from app.domain.visitor import Visitor
-from app.store.loved import Loved
 from app.store.poems import Poems
 from app.store.submissions import Submissions
+from app.store.ticks import Loved
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
@@ -37,8 +37,8 @@ from app.web.http.deps import (
     Token,
     VisitorDep,
 )
-from app.web.http.rate_limits import SUBMISSIONS, TICKS, take
-from app.web.readers.writing import compose, show_to
+from app.web.http.limits import SUBMISSIONS, TICKS, take
+from app.web.readers.poems import compose, show_to
 
 router = APIRouter(prefix="/api/v1", tags=["readers"])
 STREAM: dict[str, Any] = {

@@ -26,13 +26,13 @@ from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
 from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
+from app.store.session import TRANSIENT_DB_ERRORS
 from app.store.voices import Voices
 from app.web.api.readers import wish_of
 from app.web.api.schemas import PoemOut, PoemWish
-from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.errors import code_of, retry_after_of, status_of
-from app.web.http.rate_limits import POEMS, take
+from app.web.http.limits import POEMS, take
 from app.web.http.visitors import visit_of
 from app.web.ops.metrics import Metrics
 

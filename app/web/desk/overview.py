@@ -1,12 +1,16 @@
-"""The desk's first page, everything at a glance, and the audit log."""
+"""The desk's first page, everything at a glance; the audit log; and its door, login and logout.
+
+The check of the password is `actions/admins.py`'s.
+"""
 
 from datetime import UTC, datetime
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.bootstrap import Bot, now
+from app.domain.errors import Crowded
 from app.domain.version import VersionStatus
 from app.store.admins import Audit
 from app.store.health import Counts, Pulses
@@ -16,15 +20,57 @@ from app.store.submissions import Submissions
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
-from app.web.http.admins import NO_STORE, ONLY_ADMINS
-from app.web.http.deps import BotDep
-from app.web.http.errors import code_of, status_of
-from app.web.http.page import midnight, page
+from app.web.http.admins import COOKIE, NO_STORE, ONLY_ADMINS, close_desk, device_of, open_desk
+from app.web.http.deps import BotDep, VisitorDep
+from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
+from app.web.http.forms import AnyForm, GenuineForm
+from app.web.http.limits import Limited, Limits
+from app.web.http.page import midnight, page, see_other, set_flash
 from app.web.ops import health
 from app.web.readers.versions import side_by_side
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+@router.get("/login")
+def login_form(request: Request) -> HTMLResponse:
+    """Name and password."""
+    return page(request, "desk/login.html", headers=NO_STORE, error=None, name="")
+
+
+@router.post("/login")
+def login(request: Request, form: AnyForm, visitor: VisitorDep, bot: BotDep) -> Response:
+    """Open the desk. Throttled by device, address and account, before the password is looked at."""
+    name = form.text("name").strip()
+    account = name.casefold()[:60].encode("utf-8", "replace").decode()
+    limits: Limits = request.app.state.limits
+    try:
+        form.must_be_genuine()
+        limits.take_login(account, device=device_of(request, account), address=visitor.address)
+        secret = actions.admins.log_in(bot, name, form.text("password"))
+    except (FormExpired, Limited, Crowded) as error:
+        return _form_again(request, name, status_of(error), code_of(error), retry_after_of(error))
+    if secret is None:
+        return _form_again(request, name, 401, "login")
+    limits.note_login(account, address=visitor.address)
+    open_desk(request, secret, account)
+    return see_other("/desk")
+
+
+@router.post("/logout")
+def logout(request: Request, _form: GenuineForm, bot: BotDep) -> Response:
+    """Close the desk: the session opens nothing any more, wherever a copy of it may be."""
+    actions.admins.log_out(bot, request.cookies.get(COOKIE, ""))
+    close_desk(request)
+    set_flash(request, "logged_out")
+    return see_other("/desk/login")
+
+
+def _form_again(request: Request, name: str, status: int, code: str, wait: int | None = None) -> HTMLResponse:
+    headers = NO_STORE | ({"Retry-After": str(wait)} if wait else {})
+    shown = name.encode("utf-8", "replace").decode()
+    return page(request, "desk/login.html", status, headers=headers, error=code, name=shown)
 
 
 @router.get("", dependencies=ONLY_ADMINS)

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.bootstrap import now
 from app.store.admins import Admins, Key
-from app.web.http.security import SAFE
+from app.web.http.edge import SAFE
 from app.web.http.visitors import keys_of, set_cookie
 
 COOKIE = "desk"
 DEVICE_COOKIE = "desk_device"
-"""Opens nothing: who brings it has tries of his own at logging in (`rate_limits.py:Limits.take_login`)."""
+"""Opens nothing: who brings it has tries of his own at logging in (`limits.py:Limits.take_login`)."""
 NO_STORE = {"Cache-Control": "no-store"}
 """For answers to admins: nobody keeps a copy."""
 SESSION_LIFE = 14 * 24 * 3600

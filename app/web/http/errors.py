@@ -1,7 +1,14 @@
 """Errors, translated once: an exception of the domain or a framework becomes a page, or problem+json (RFC 9457).
 
-Requests under `/api/` and for operations get JSON, all others a page in the visitor's language. What happens while the
-database is away is told in `database_away.py`.
+Requests under `/api/` and for operations get JSON, all others a page in the visitor's language.
+
+What a web does when the database is away, or too busy to answer (`store/session.py:TRANSIENT_DB_ERRORS`):
+
+- Pages and JSON answer 503 with `Retry-After`; the error page leaves out its frame of voices (`page.py`).
+- A poem under way goes on; storing it fails, and the stream ends with an `error` event (`api/stream.py`).
+- A stream of a run asks again until the database is back (`api/admin.py`).
+- `/readyz` answers 503 and names the error, `/healthz` stays 200 (`ops/health.py`); `poembot_database_up` is 0.
+- The engine goes on with the versions it has in memory; its own look at the champions is tried again (`app/engine`).
 """
 
 import json
@@ -19,11 +26,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Match
 
 from app.domain import errors
+from app.store.session import TRANSIENT_DB_ERRORS
 from app.web.http.admins import NotAdmin, OnlyReads
-from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.language import Lang, language_of
+from app.web.http.limits import Limited
 from app.web.http.page import Pages, page
-from app.web.http.rate_limits import Limited
 from app.web.http.visitors import visit_of
 from app.web.ops.metrics import Metrics
 

@@ -1,5 +1,9 @@
-"""Pages: templates, translations, filters, and the frame that all pages share. Knows no route."""
+"""Pages: templates, translations, filters, and the frame that all pages share; and the static files. Knows no route.
 
+Static files are our own, from `templates/static`, under addresses that change with their content.
+"""
+
+import hashlib
 import math
 import re
 from bisect import bisect_right
@@ -8,8 +12,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from datetime import date as Date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import parse_qs
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
@@ -20,16 +26,60 @@ from markupsafe import Markup
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from app.domain.day import KOREA
 from app.domain.errors import UnknownVoice
+from app.domain.poem import KOREA
 from app.domain.version import VoiceReport
+from app.store.session import TRANSIENT_DB_ERRORS
 from app.store.voices import Voices
 from app.web.http.admins import admin_of
-from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.language import LANGS, Lang, catalogue, josa_filter, language_of, voice_for
-from app.web.http.static import Assets
 from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
+
+FOREVER = "public, max-age=31536000, immutable"
+
+
+@lru_cache(maxsize=256)
+def _digest(file: Path, _changed: int) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
+
+
+class Assets:
+    """Addresses of the static files in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def url(self, name: str) -> str:
+        """The address of a file; it changes when the file does, so browsers may keep it for good."""
+        return f"/static/{name}?v={self.version(name)}"
+
+    def version(self, name: str) -> str:
+        """Ten hex digits of the file's SHA-256."""
+        file = self.folder / name
+        return _digest(file, file.stat().st_mtime_ns)
+
+
+class CachedFiles(StaticFiles):
+    """Static files with cache headers: for good under the address of what they hold, else asked again each time.
+
+    While a release rolls, a page of the new one may be sent the old one's file: no cache may keep that for good.
+    """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """The file, or 404."""
+        response = await super().get_response(path, scope)
+        asked = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("v")
+        kept = FOREVER if asked is not None and asked == [self._version(path)] else "public, no-cache"
+        response.headers["Cache-Control"] = kept
+        return response
+
+    def _version(self, path: str) -> str | None:
+        file, found = self.lookup_path(path)
+        return _digest(Path(file), found.st_mtime_ns) if found else None
+
 
 TEMPLATES = Path(__file__).parents[3] / "templates"
 FLASH = "flash"

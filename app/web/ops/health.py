@@ -15,9 +15,9 @@ from app import actions
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine, return_freed_memory
 from app.store.health import Pulse, Pulses, VoiceStatus, WebReport
+from app.store.session import TRANSIENT_DB_ERRORS
 from app.store.shelf import forget_pruned
 from app.store.voices import Voices
-from app.web.http.database_away import TRANSIENT_DB_ERRORS
 from app.web.http.deps import BotDep, EngineDep
 
 log = structlog.get_logger(__name__)

@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 from app.bootstrap import Bot, now
 from app.engine.engine import Engine
 from app.store.health import Health, Vitals
-from app.web.http.database_away import TRANSIENT_DB_ERRORS
+from app.store.session import TRANSIENT_DB_ERRORS
 
 router = APIRouter(include_in_schema=False)
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app.bootstrap import now
-from app.store.loved import Loved
+from app.store.ticks import Loved
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, VisitorDep
 from app.web.http.page import feed, page

@@ -11,8 +11,8 @@ from app.domain.visitor import Visitor
 from app.store.guesses import ROUND, Guesses, Riddle, Round
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.forms import GenuineForm
+from app.web.http.limits import GUESSES, take
 from app.web.http.page import page, see_other
-from app.web.http.rate_limits import GUESSES, take
 from app.web.http.visitors import keys_of
 
 router = APIRouter(include_in_schema=False)

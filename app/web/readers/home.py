@@ -9,7 +9,7 @@ from app.web.http.forms import GenuineForm
 from app.web.http.language import COOKIE, LANGS, SOURCE, voice_for
 from app.web.http.page import Pages, local_path, page, see_other
 from app.web.http.visitors import set_cookie
-from app.web.readers.poem_page import voice_page
+from app.web.readers.poems import voice_page
 
 router = APIRouter(include_in_schema=False)
 

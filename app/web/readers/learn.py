@@ -13,8 +13,8 @@ from app.store.poems import Poems
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, ReaderDep, VisitorDep
 from app.web.http.language import voice_for
+from app.web.http.limits import READINGS, take
 from app.web.http.page import page
-from app.web.http.rate_limits import READINGS, take
 from models import byhand
 
 router = APIRouter(include_in_schema=False)

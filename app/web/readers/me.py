@@ -9,9 +9,9 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions
 from app.bootstrap import now
 from app.domain.errors import Unfit
-from app.domain.life import Life, life
+from app.domain.lesson import Life, life
 from app.domain.submission import SubmissionStatus
-from app.store.learned import Learned, Learnings
+from app.store.lessons import Learned, Learnings
 from app.store.pieces import Pieces
 from app.store.runs import Runs
 from app.store.submissions import Submissions

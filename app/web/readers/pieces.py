@@ -13,10 +13,9 @@ from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, Form, GenuineForm, is_id
+from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.http.page import page, see_other, set_flash, translate
-from app.web.http.rate_limits import READINGS, SUBMISSIONS, Limited, take
-from app.web.readers.card import card
-from app.web.readers.share import CROSS_ORIGIN, shape_of, short
+from app.web.readers.share import CROSS_ORIGIN, card, shape_of, short
 
 router = APIRouter(include_in_schema=False)
 

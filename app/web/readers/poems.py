@@ -1,28 +1,353 @@
-"""Poems for readers: the page of a voice, another poem, ticks, browsing."""
+"""Poems for readers: the page of a voice, another poem, a line changed, ticks, browsing.
 
-from dataclasses import replace
+In this order: having a poem written for a visitor, which pages and JSON share; the page with a poem on it, which is
+also where a form with a mistake comes back to; changing one line of a poem (own words in its place, or one of three
+candidates, and a line more at the end); the routes.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from app import actions
 from app.bootstrap import Bot
-from app.domain.errors import Unfit, UnknownLine, UnknownPoem
-from app.domain.poem import LINES, MOST_LINES, Poem, Wish
+from app.domain.errors import EngineFailed, EngineFull, PoemBotError, Unfit, UnknownLine, UnknownPoem, UnknownVoice
+from app.domain.poem import LINES, MOST_LINES, Day, Poem, Wish, Writing, WrittenLine, boldness, date_of
+from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
-from app.store.loved import Loved
+from app.engine.engine import Engine
+from app.store.lessons import Learned, Learnings
 from app.store.poems import Poems
+from app.store.ticks import Loved, Ticks
+from app.store.versions import Versions
+from app.store.visitors import Visitors
 from app.store.voices import Voices
-from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
-from app.web.http.errors import FormExpired
+from app.web.http.deps import BotDep, EngineDep, PoemId, Slug, VisitorDep
+from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, Form, GenuineForm
-from app.web.http.page import local_path, page, see_other, set_flash
-from app.web.http.rate_limits import TICKS, Limited, take
-from app.web.readers.next_line import line_page, slot_of
-from app.web.readers.poem_page import poem_page, tick_again, voice_page, write_again
-from app.web.readers.writing import compose, show_to, temperature_of
+from app.web.http.language import VOICE_COOKIE, voice_for
+from app.web.http.limits import POEMS, TICKS, Limited, take
+from app.web.http.page import Draft, frame_of, local_path, page, see_other, set_flash
+from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
+from app.web.ops.metrics import Metrics
 
 router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPoem:
+    """A poem as a visitor sees it, with what versions learned of it."""
+
+    poem: Poem
+    learned: Mapping[int, Learned]
+    """By line."""
+    newcomer: bool = True
+    """Has he never ticked a line?"""
+    day: Day | None = None
+    """Whose poem it is, where it stands first because its reader has not been here today."""
+    earlier: str | None = None
+    """The poem of an earlier day that he would find otherwise."""
+
+    @classmethod
+    def read(cls, session: Session, poem: str, visitor: Visitor) -> "ShownPoem":
+        """From the database. Raises UnknownPoem."""
+        found = Poems(session).one(poem, visitor.id)
+        learned = Learnings(session).of("line", [line.id for line in found.lines])
+        ticked = any(line.ticked for line in found.lines) or Ticks(session).any(visitor.id)
+        return cls(found, learned, newcomer=not ticked)
+
+
+def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> Poem:
+    """A new poem for *visitor*, stored.
+
+    Raises Limited, Unfit, UnknownLine, UnknownVoice, EngineFull, EngineFailed.
+    """
+    bot, engine, metrics = request.app.state.bot, request.app.state.engine, request.app.state.metrics
+    frame_of(request).voice(voice)
+    take(request, POEMS, visitor)
+    visit_of(request).leave()
+    poem: Poem = actions.poems.write(bot, engine, voice, wish, by=visitor, keep=keep)
+    metrics.poem(voice)
+    return poem
+
+
+def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem | None:
+    """The poem this visitor finds on a voice's page (default: the voice for him); the first visit has one written.
+
+    Crawlers and previews, and an address that has had too many, are shown the newest there is; None when there is none.
+    """
+    bot: Bot = request.app.state.bot
+    with bot.reading() as session:
+        voice = _voice(request, session, voice)
+        poems = Poems(session)
+        found = poems.current(voice, visitor.id) if visitor.returned else None
+        quiet = is_quiet(request)
+        if found is None and quiet:
+            found = poems.newest(voice)
+        shown = ShownPoem.read(session, found, visitor) if found else None
+        first_return = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
+        language = frame_of(request, session).voice(voice).language
+    if shown is not None and first_return:
+        actions.visitors.come_back(bot, visitor)
+    today = date_of(language, bot.clock())
+    if shown is not None and not quiet and shown.poem.mine and date_of(language, shown.poem.created) < today:
+        return _of_the_day(request, shown, visitor)
+    if shown is not None or quiet:
+        return shown
+    try:
+        return ShownPoem(compose(request, voice, visitor, Wish(), []), {})
+    except Limited:
+        with bot.reading() as session:
+            newest = Poems(session).newest(voice)
+            if newest is None:
+                raise
+            return ShownPoem.read(session, newest, visitor)
+
+
+def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> ShownPoem:
+    """The poem of the day, before the one that he read on an earlier day; that one when the engine has no time."""
+    bot: Bot = request.app.state.bot
+    try:
+        day = actions.poems.settle(bot, request.app.state.engine, earlier.poem.voice, by=visitor)
+    except (EngineFull, EngineFailed):
+        return replace(earlier, earlier=earlier.poem.id)
+    if day.poem.id == earlier.poem.id:
+        return replace(earlier, day=day)
+    show_to(request, day.poem.id, visitor)
+    with bot.reading() as session:
+        return replace(ShownPoem.read(session, day.poem.id, visitor), day=day, earlier=earlier.poem.id)
+
+
+def _voice(request: Request, session: Session, voice: str | None) -> str:
+    frame = frame_of(request, session)
+    chosen = voice_for(request, frame.voices) if voice is None else frame.voice(voice)
+    if chosen is None:
+        raise UnknownVoice(settings_of(request).default_voice)
+    return chosen.slug
+
+
+def show_to(request: Request, poem: str, visitor: Visitor) -> None:
+    """Note that a visitor opened a poem by its address: lines new to him make impressions. Raises UnknownPoem."""
+    if not is_quiet(request):
+        actions.poems.show(request.app.state.bot, poem, to=visitor)
+
+
+def temperature_of(typed: str) -> float | None:
+    """A temperature from a form; "" leaves it to the voice. Raises Unfit."""
+    if not typed.strip():
+        return None
+    try:
+        return float(typed)
+    except ValueError as error:
+        raise Unfit("bad_temperature", "a temperature is a number") from error
+
+
+def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLResponse:
+    """The poem that stands before this visitor; a first visit has one written. *voice* None: the voice for him."""
+    shown = current(request, voice, visitor)
+    if shown is None:
+        return page(request, "about.html")
+    voice = shown.poem.voice
+    if request.cookies.get(VOICE_COOKIE) != voice and not is_quiet(request):
+        set_cookie(request, VOICE_COOKIE, voice)
+    return _render(request, shown, home=True)
+
+
+def poem_page(request: Request, poem: str, visitor: Visitor) -> HTMLResponse:
+    """A poem as this visitor sees it. Raises UnknownPoem."""
+    return _render(request, _read(request, poem, visitor))
+
+
+def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
+    """The visitor's poem with the words that he typed, and why no new one was written."""
+    shown = _his_poem(request, voice, visitor, error)
+    typed = replace(shown, poem=replace(shown.poem, prime=draft.prime))
+    return _render(request, typed, error=error, draft=draft)
+
+
+def tick_again(
+    request: Request, poem: str, visitor: Visitor, error: Exception, ticked: Collection[int]
+) -> HTMLResponse:
+    """The poem with the boxes as he left them, though they are not saved."""
+    shown = _read(request, poem, visitor)
+    lines = tuple(replace(line, ticked=line.id in ticked) if line.tickable else line for line in shown.poem.lines)
+    return _render(request, replace(shown, poem=replace(shown.poem, lines=lines)), error=error)
+
+
+def _render(
+    request: Request,
+    shown: ShownPoem,
+    *,
+    home: bool = False,
+    error: Exception | None = None,
+    draft: Draft | None = None,
+) -> HTMLResponse:
+    voice = frame_of(request).voice(shown.poem.voice)
+    told: dict[str, object] = {}
+    headers: dict[str, str] = {}
+    if error is not None:
+        told["flash"] = code_of(error)
+        wait = retry_after_of(error)
+        headers = {"Retry-After": str(wait)} if wait else {}
+    return page(
+        request,
+        "poem.html",
+        200 if error is None else status_of(error),
+        headers=headers,
+        poem=shown.poem,
+        voice=voice,
+        lesson=_lesson(request, shown.poem, voice),
+        learned=shown.learned,
+        welcome=shown.newcomer,
+        home=home,
+        day=shown.day,
+        earlier=shown.earlier,
+        draft=draft,
+        boldness=_boldness(request, shown.poem.voice),
+        **_life(request, shown, visitor_of(request), home=home),
+        **told,
+    )
+
+
+def _lesson(request: Request, poem: Poem, voice: VoiceReport) -> Mapping[str, object]:
+    """What the version that wrote the poem was taught; in a trial that is not always the champion, and not told."""
+    if poem.version in (voice.champion, None):
+        return voice.lesson
+    bot: Bot = request.app.state.bot
+    with bot.reads(Versions) as versions:
+        return versions.lesson_of(poem.id)
+
+
+def _life(request: Request, shown: ShownPoem, visitor: Visitor, *, home: bool) -> dict[str, object]:
+    """How far off the next version is, for who has ticked here; and what the last one learned of his, on his return."""
+    bot: Bot = request.app.state.bot
+    ticked = any(line.ticked for line in shown.poem.lines)
+    if not visitor.returned or not (ticked or home):
+        return {}
+    with bot.reading() as session:
+        return {
+            "outlook": actions.runs.outlook(bot, session, shown.poem.voice) if ticked else None,
+            "news": Learnings(session).news(shown.poem.voice, visitor.id) if home else None,
+        }
+
+
+def _boldness(request: Request, voice: str) -> tuple[float, float]:
+    """The calm and the bold temperature of the version that serves."""
+    engine: Engine = request.app.state.engine
+    try:
+        return boldness(engine.temperature(voice))
+    except PoemBotError:  # nothing serves the voice at the moment; its poems are still there to be read
+        return boldness(1.0)
+
+
+def _read(request: Request, poem: str, visitor: Visitor) -> ShownPoem:
+    """A poem, and the page's frame in the same transaction. Raises UnknownPoem."""
+    bot: Bot = request.app.state.bot
+    with bot.reading() as session:
+        return _in_frame(request, session, poem, visitor)
+
+
+def _his_poem(request: Request, voice: str, visitor: Visitor, error: Exception) -> ShownPoem:
+    """The visitor's poem, else the newest. Raises *error* where there is none to show it beside, and UnknownVoice."""
+    bot: Bot = request.app.state.bot
+    with bot.reading() as session:
+        frame_of(request, session).voice(voice)
+        poems = Poems(session)
+        found = poems.current(voice, visitor.id) or poems.newest(voice)
+        if found is None:
+            raise error
+        return _in_frame(request, session, found, visitor)
+
+
+def _in_frame(request: Request, session: Session, poem: str, visitor: Visitor) -> ShownPoem:
+    frame_of(request, session)
+    return ShownPoem.read(session, poem, visitor)
+
+
+@router.post("/poems/{poem}/next")
+def propose(
+    *, poem: PoemId, request: Request, form: AnyForm, bot: BotDep, engine: EngineDep, visitor: VisitorDep
+) -> Response:
+    """A line of the poem open for a change, with three others that could stand there."""
+    with bot.reads(Poems) as poems:
+        found = poems.one(poem, visitor.id)
+    slot = slot_of(form, found)
+    before, after = [line.id for line in found.lines[:slot]], [line.id for line in found.lines[slot + 1 :]]
+    now = next((line.text for line in found.lines[slot : slot + 1]), None)
+    try:
+        form.must_be_genuine()
+        take(request, POEMS, visitor)
+        bold = temperature_of(form.text("temperature"))
+        visit_of(request).leave()
+        found_lines = actions.poems.propose(bot, engine, found.voice, before, by=visitor, temperature=bold, instead=now)
+    except (FormExpired, Limited, Unfit, UnknownLine) as error:
+        return line_page(request, found, slot, error=error)
+    candidates = [(one.lines[-1].text, _token(request, visitor, before, one, after)) for one in found_lines]
+    return line_page(request, found, slot, candidates)
+
+
+@router.post("/{voice}/next")
+def pick(voice: Slug, request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """The poem with the line that was picked; a second click finds it there."""
+    candidate = keys_of(request).read_candidate(form.text("candidate"))
+    if candidate is None or len(candidate) != 5 or candidate[:2] != [visitor.id, voice]:
+        raise FormExpired
+    take(request, POEMS, visitor)
+    _, _, before, drawn, after = candidate
+    try:
+        poem = actions.poems.pick(bot, before, _writing(voice, drawn), by=visitor, after=after)
+    except IntegrityError as error:  # the database was put back from before its version was made
+        raise FormExpired from error
+    metrics: Metrics = request.app.state.metrics
+    metrics.poem(voice)
+    return see_other(f"/poems/{poem}")
+
+
+def line_page(
+    request: Request,
+    poem: Poem,
+    slot: int,
+    candidates: Sequence[tuple[str, str]] = (),
+    *,
+    error: Exception | None = None,
+    own: str | None = None,
+) -> HTMLResponse:
+    """The poem with one line open: what the reader typed in its place, and candidates as text and token."""
+    there = next((line.text for line in poem.lines[slot : slot + 1]), "")
+    wait = retry_after_of(error) if error else None
+    return page(
+        request,
+        "next.html",
+        status_of(error) if error else 200,
+        headers={"Retry-After": str(wait)} if wait else {},
+        poem=poem,
+        voice=frame_of(request).voice(poem.voice),
+        slot=slot,
+        typed=there if own is None else own,
+        candidates=candidates,
+        flash=code_of(error) if error else None,
+    )
+
+
+def slot_of(form: Form, poem: Poem) -> int:
+    """The slot that a form is about, which pages count from 1; one that the poem has not is the one after its last."""
+    return min(next(iter(form.ids("place")), len(poem.lines) + 1) - 1, len(poem.lines))
+
+
+def _token(request: Request, visitor: Visitor, before: list[int], writing: Writing, after: list[int]) -> str:
+    line = writing.lines[-1]
+    drawn = [writing.version, writing.seed, writing.temperature, line.text, line.logprob, line.chance]
+    return keys_of(request).sign_candidate([visitor.id, writing.voice, before, drawn, after])
+
+
+def _writing(voice: str, drawn: list[Any]) -> Writing:
+    version, seed, temperature, text, logprob, chance = drawn
+    return Writing(voice, version, seed, temperature, (WrittenLine(0, text, logprob, chance),))
 
 
 @router.get("/poems/{poem}")

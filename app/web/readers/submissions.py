@@ -5,14 +5,14 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.domain.errors import Unfit
-from app.store.learned import Learnings
+from app.store.lessons import Learnings
 from app.store.submissions import Submissions
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, Token, VisitorDep
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, GenuineForm
+from app.web.http.limits import SUBMISSIONS, Limited, take
 from app.web.http.page import Draft, frame_of, page, see_other, set_flash
-from app.web.http.rate_limits import SUBMISSIONS, Limited, take
 
 router = APIRouter(include_in_schema=False)
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app import actions
-from app.domain.day import begin_of
 from app.domain.errors import EngineFailed, EngineFull, UnknownPoem
+from app.domain.poem import begin_of
 from app.domain.visitor import Visitor
-from app.store.days import Days
+from app.store.poems import Days
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.page import feed, frame_of, page
@@ -56,6 +56,6 @@ def _settle(request: Request, bot: BotDep, engine: EngineDep, voice: str, visito
     frame_of(request).voice(voice)
     if not is_quiet(request):
         try:
-            actions.days.settle(bot, engine, voice, by=visitor)
+            actions.poems.settle(bot, engine, voice, by=visitor)
         except (EngineFull, EngineFailed):
             return

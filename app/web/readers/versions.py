@@ -13,18 +13,17 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions
 from app.domain.errors import UnknownVersion
 from app.domain.version import growth
-from app.store.learned import Learnings
+from app.store.lessons import Learnings
 from app.store.runs import Runs
 from app.store.tastes import Tastes
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Number, Slug, VisitorDep
+from app.web.http.limits import READINGS, take
 from app.web.http.page import page, translate, version_label
-from app.web.http.rate_limits import READINGS, take
 from app.web.readers import charts
-from app.web.readers.card import pair
-from app.web.readers.share import CROSS_ORIGIN, shape_of, short
+from app.web.readers.share import CROSS_ORIGIN, pair, shape_of, short
 
 router = APIRouter(include_in_schema=False)
 

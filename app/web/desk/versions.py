@@ -1,5 +1,10 @@
-"""Training runs at the desk: start one, watch it, see what it made beside what serves, cancel it."""
+"""Versions at the desk: the training runs that make them, and which of them serves.
 
+A run is started, watched, seen beside what serves, cancelled. Which version serves: promotion, rollback, and the trial
+of a challenger.
+"""
+
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,19 +14,25 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app import actions
+from app.bootstrap import Bot
+from app.domain.errors import NothingToUndo, TurnedAway, Unfit
 from app.domain.run import Cause, Said
+from app.domain.trial import Arm, TrialReport, TrialRules
+from app.domain.version import Rate, wilson
 from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
+from app.web.desk.overview import overview
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
-from app.web.http.deps import BotDep, RunId, Slug
+from app.web.http.deps import LARGEST_NUMBER, BotDep, RunId, Slug
 from app.web.http.forms import GenuineForm
 from app.web.http.page import page, see_other, set_flash
 from app.web.readers import charts
 from app.web.readers.versions import side_by_side
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
+LONGEST_REASON = 500
 SENTENCES = {
     "lesson": r"lesson \w+: (?P<ticks>\d+) ticks, (?P<poems>\d+) poems, (?P<readers>\d+) readers",
     "cut_steps": r"cut to fit (?P<minutes>\S+) minutes on this machine: (?P<done>\d+) of at most (?P<all>\d+) steps .*",
@@ -112,3 +123,97 @@ def cancel(run: RunId, request: Request, admin: Admin, _form: GenuineForm, bot: 
     actions.runs.cancel(bot, run, by=admin)
     set_flash(request, "cancelled")
     return see_other(f"/desk/runs/{run}")
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two of a trial, for its table."""
+
+    version: int
+    arm: Arm
+    rate: Rate | None
+    wealth: float
+    """Of who bets on it."""
+
+
+@router.post("/{voice}/promote")
+def promote(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Response:
+    """Have a version serve."""
+    override, reason = form.text("override") == "true", form.text("reason")[:LONGEST_REASON]
+    try:
+        actions.versions.promote(bot, voice, _number(form.text("version")), by=admin, override=override, reason=reason)
+    except (TurnedAway, Unfit) as error:
+        return overview(request, bot, error)
+    set_flash(request, "promoted")
+    return see_other("/desk")
+
+
+@router.post("/{voice}/rollback")
+def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Response:
+    """Have the version before serve again; a second click on the same page goes no further back."""
+    serving = _number(form.text("serving")) if form.text("serving") else None
+    try:
+        actions.versions.rollback(bot, voice, by=admin, serving=serving)
+    except NothingToUndo as error:
+        return overview(request, bot, error)
+    set_flash(request, "rolled_back")
+    return see_other("/desk")
+
+
+@router.get("/{voice}/trial", dependencies=ONLY_ADMINS)
+def trial(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
+    """The newest trial of a voice, live: what each of the two writes, and what can be done now."""
+    rules, newest = bot.settings.trial_rules, _newest(bot, voice)
+    with bot.reads(Versions) as versions:
+        samples, known = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
+    return page(
+        request,
+        "desk/trial.html",
+        headers=NO_STORE,
+        trial=newest,
+        rules=rules,
+        rates=_rates(newest) if newest else (),
+        goal=_goal(newest, rules) if newest else 0,
+        challenger=known.get(newest.challenger) if newest else None,
+        beside=side_by_side(samples, {newest.champion, newest.challenger} if newest else (), seed),
+    )
+
+
+@router.get("/{voice}/trial.svg", dependencies=ONLY_ADMINS)
+def evidence(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Response:
+    """Its evidence, drawn."""
+    newest = _newest(bot, voice)
+    if newest is None:
+        return Response(status_code=404)
+    return charts.evidence(request, newest, goal=bot.settings.trial_rules.enough, narrow=bool(narrow), headers=NO_STORE)
+
+
+@router.post("/{voice}/trial/stop")
+def stop_trial(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
+    """End a trial: the champion writes everything again."""
+    actions.trials.stop(bot, voice, by=admin)
+    set_flash(request, "trial_stopped")
+    return see_other(f"/desk/{voice}/trial")
+
+
+def _rates(trial: TrialReport) -> list[Side]:
+    sides = ((trial.challenger, trial.challenger_arm, trial.better), (trial.champion, trial.champion_arm, trial.worse))
+    return [Side(version, arm, wilson(arm.ticks, arm.lines), wealth) for version, arm, wealth in sides]
+
+
+def _goal(trial: TrialReport, rules: TrialRules) -> float:
+    """How far the better of the two bets has come to where it is enough; 0 to 1."""
+    return max(0.0, min(1.0, math.log(max(trial.better, trial.worse)) / math.log(rules.enough)))
+
+
+def _newest(bot: Bot, voice: str) -> TrialReport | None:
+    with bot.reading() as session:
+        Versions(session).history(voice)
+        found = Trials(session).of_voice(voice)
+    return found[0] if found else None
+
+
+def _number(typed: str) -> int:
+    if not (typed.isascii() and typed.isdigit() and len(typed) <= 10 and int(typed) <= LARGEST_NUMBER):
+        raise Unfit("invalid", "a version is a number")
+    return int(typed)
