@@ -14,6 +14,8 @@ LIKELY = 8.0
 """Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
 """How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
+OPENING_TEMPERATURE = 2.0
+"""The same of a poem's first line: nearly any will do, and all that follows differs with it."""
 REMEMBERED = 4096
 """Lines of a voice that a process remembers to have served: as many as forty readers see in a day."""
 SAID_LINE = 30.0
@@ -104,10 +106,11 @@ def plausibility(said: Hashes | None = None) -> Scorer:
     """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
+        temperature = PLAUSIBILITY_TEMPERATURE if context.before else OPENING_TEMPERATURE
         lines = {_letters(line) for line in context.before}
         pairs = {pair for line in context.before for pair in _pairs(line)}
         return [
-            (LIKELY * one.mean_logprob + one.mean_reward) / PLAUSIBILITY_TEMPERATURE
+            (LIKELY * one.mean_logprob + one.mean_reward) / temperature
             - SAID_LINE * (_letters(one.text) in lines or (said is not None and shares_a_run(one.text, said)))
             - SAID_HERE * _share_of(_pairs(one.text), pairs)
             for one in candidates
