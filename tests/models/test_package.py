@@ -56,9 +56,9 @@ def test_a_base_is_made_beside_its_holdout(work: Path) -> None:
 def test_a_base_is_renewed_from_its_own_weights(work: Path) -> None:
     """The graph of an older export gives way to today's; nothing else changes."""
     today, place = packaged(work, "sibot-1"), work / "base" / "sibot"
-    other = today.build_graph("fp32")
+    other, said = today.build_graph("fp32"), today.said
     shutil.rmtree(place)
-    checkpoint.write(place, today.meta, today.vocabulary, today.weights, step_onnx=other, said=today.said)
+    checkpoint.write(place, today.meta, today.vocabulary, today.weights, step_onnx=other, said=said)
     renew("sibot", bases=work / "base")
 
     new = checkpoint.read(place)
