@@ -38,7 +38,7 @@ def storm(two_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A deployment of Postgres, Redis, web, worker and beat, with a first tick to learn from."""
     with begin(tmp_path_factory.mktemp("storm"), two_voices) as begun:
         with Readers(begun.address, 1) as readers:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 300
             while not any(readers.acknowledged.values()) and time.monotonic() < deadline:
                 time.sleep(0.1)
         yield begun
