@@ -154,16 +154,18 @@ def _pairs(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group]
     known = iter(zip(rows, _likelihoods(network, rows), strict=True))
     found = []
     for group in groups:
-        lines = [(grade, *next(known)) for grade in group.grades]
+        lines = [next(known) for _ in group.lines]
+        pairs = [(*lines[better], *lines[worse]) for better, worse in _ordered(group)]
         found.append(
-            [
-                _Pair((row, other), (nats, others), max(len(row[1]), len(other[1])))
-                for grade, row, nats in lines
-                for lower, other, others in lines
-                if grade > lower
-            ]
+            [_Pair((row, other), (nats, others), max(len(row[1]), len(other[1]))) for row, nats, other, others in pairs]
         )
     return found
+
+
+def _ordered(group: Group) -> list[tuple[int, int]]:
+    """The numbers of two of its lines, the better first, for all that were graded apart."""
+    graded = list(enumerate(group.grades))
+    return [(one, other) for one, grade in graded for other, lower in graded if grade > lower]
 
 
 @torch.no_grad()
@@ -183,6 +185,11 @@ def _likelihood(network: CharNetwork, rows: Sequence[Row]) -> Tensor:
     """Nats of each row's line: (N,)."""
     batch = side_by_side(rows)
     logits, _ = network(torch.from_numpy(batch.inputs))
+    return _nats(logits, batch)
+
+
+def _nats(logits: Tensor, batch: Batch) -> Tensor:
+    """Log-probability of each row's line by what was said of it: (N, T, V) -> (N,)."""
     targets, weights = torch.from_numpy(np.ascontiguousarray(batch.targets)), torch.from_numpy(batch.weights)
     each = -nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")  # (N, T)
     total: Tensor = (each * weights).sum(1)
@@ -225,9 +232,8 @@ def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Gr
     states, means = _read(network.eval(), rows)
     pairs, whose, at = [], [], 0
     for number, group in enumerate(groups):
-        graded = list(enumerate(group.grades, at))
-        found = [(one, other) for one, grade in graded for other, lower in graded if grade > lower]
-        pairs += found
+        found = _ordered(group)
+        pairs += [(at + better, at + worse) for better, worse in found]
         whose += [number % 4] * len(found)
         at += len(group.grades)
     if not pairs:
@@ -271,9 +277,8 @@ def _read(network: CharNetwork, rows: Sequence[Row]) -> tuple[NDArray[np.float32
         some = order[start : start + CHUNK]
         batch = side_by_side([rows[i] for i in some])
         top, logits = network.states(torch.from_numpy(batch.inputs))
-        targets, weights = torch.from_numpy(np.ascontiguousarray(batch.targets)), torch.from_numpy(batch.weights)
-        each = -nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")  # (N, T)
+        weights = torch.from_numpy(batch.weights)
         counts = weights.sum(1)
-        means[some] = ((each * weights).sum(1) / counts).numpy()
+        means[some] = (_nats(logits, batch) / counts).numpy()
         states[some] = ((top.float() * weights[..., None]).sum(1) / counts[:, None]).numpy()
     return states, means
