@@ -8,7 +8,7 @@ import pytest
 from models.corpus import Poems
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
-from models.prefer import Group, prefer
+from models.prefer import Group, fit_reward, prefer
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary
 
@@ -73,3 +73,16 @@ def test_lines_that_are_all_as_good_teach_nothing() -> None:
         prefer(network, SYMBOLS, places((2.0, 2.0)), Poems(VERSE, SYMBOLS))
 
     assert all(np.array_equal(before[name], now) for name, now in network.arrays().items())
+
+
+def test_a_reward_puts_what_readers_preferred_in_order() -> None:
+    """Either way round, against the network's own likelihood too; the figures are of places kept aside."""
+    network = taught()
+    for grades in ((3.0, 0.0), (0.0, 3.0)):
+        reward = fit_reward(network, SYMBOLS, places(grades, 400), likely=1.0)
+
+        assert reward.weights.shape == (32,)
+        assert reward.found == 1.0
+        assert reward.before == float(grades[0] > grades[1])
+    with pytest.raises(ValueError, match="no line is preferred"):
+        fit_reward(network, SYMBOLS, places((2.0, 2.0)), likely=1.0)
