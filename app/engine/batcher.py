@@ -20,9 +20,8 @@ import structlog
 
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
-from app.engine.challengers import Challengers
 from app.engine.choose import Chooser, Scorer, Way
-from app.engine.live import LiveVersion
+from app.engine.live import Challengers, LiveVersion
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear, Poem
 from app.engine.table import Draft, Outcome, Table

@@ -15,12 +15,10 @@ from pathlib import Path
 
 from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher, Ticket
-from app.engine.challengers import Challenger, Challengers
 from app.engine.choose import Chooser, Scorer
-from app.engine.live import Champion, LiveVersion, load
+from app.engine.live import Challenger, Challengers, Champion, LiveVersion, Roster, VoiceStatus, load
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear
-from app.engine.roster import Roster, VoiceStatus
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 

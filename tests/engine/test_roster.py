@@ -17,9 +17,8 @@ from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
 from app.domain.poem import Wish
 from app.engine.engine import LOADING, Engine
 from app.engine.live import Champion as Wanted
-from app.engine.live import LiveVersion
+from app.engine.live import LiveVersion, Roster, VoiceStatus
 from app.engine.poem import Delta, Done, Start
-from app.engine.roster import Roster, VoiceStatus
 from app.settings import Settings
 from models.checkpoint import META, STEP, WEIGHTS
 from models.folder import sha256
