@@ -56,7 +56,6 @@ format: $(TESTS) ## lay the code out and mend what can be mended without thought
 # New versions come by hand: `.venv/bin/pip install --upgrade …` what shall be newer, `make test`, then this.
 lock: $(TESTS) ## write requirements.lock anew, from what is installed here, with SBOM and licences
 	@$(BIN)/python .ci/lock.py
-	@$(BIN)/python .ci/sbom.py
 
 $(TESTS): | $(BIN)/python
 	@echo 'Installing what the tests need (once; some minutes) ...' >&2

@@ -86,12 +86,12 @@ def test_ci_ends_with_what_the_audit_could_not_ask(tmp_path: Path) -> None:
 
 def test_what_ships_is_listed_with_its_licence() -> None:
     """Every package that running needs is in the SBOM, in the lock's version, under a licence that is named."""
-    sbom, bom = script("sbom"), json.loads((ROOT / "docs" / "operations" / "sbom.json").read_text("utf-8"))
+    lock, bom = script("lock"), json.loads((ROOT / "docs" / "operations" / "sbom.json").read_text("utf-8"))
     listed = {one["name"]: one for one in bom["components"]}
 
     assert {name: one["version"] for name, one in listed.items()} == {name: PINS[name] for name in listed}
     assert {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]} <= set(listed)
-    assert set(sbom.shipped()) <= set(listed) | {"colorama", "tzdata"}  # Windows' own
+    assert set(lock.shipped()) <= set(listed) | {"colorama", "tzdata"}  # Windows' own
     assert all(one["licenses"][0]["expression"] for one in listed.values())
     assert not {"pytest", "mypy"} & set(listed)
     assert Bom.from_json(bom) is not None  # type: ignore[attr-defined]
