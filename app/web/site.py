@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, build_reader
 from app.engine.engine import Engine
+from app.web import ops
 from app.web.api import admin as admin_api
 from app.web.api import openapi, stream
 from app.web.api import readers as readers_api
@@ -22,12 +23,11 @@ from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
 from app.web.http.limits import Admission, Limits
 from app.web.http.page import CachedFiles, Pages
 from app.web.http.visitors import Keys
-from app.web.ops import health, metrics
-from app.web.ops.metrics import DeploymentGauges, EngineGauges, Metrics
+from app.web.ops import DeploymentGauges, EngineGauges, Metrics
 from app.web.readers import anthology, guess, home, learn, me, pieces, poems, share, submissions, today, versions
 
 ROUTES = (
-    *(health, metrics),
+    ops,
     *(openapi, stream, readers_api, admin_api),
     *(overview, desk_versions, moderation),
     *(home, me, submissions, share, pieces, anthology, today, versions, learn, guess),
@@ -77,7 +77,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     waiting = bot.settings.slots + bot.settings.queue  # readers whose threads wait for the engine at the same time
     anyio.to_thread.current_default_thread_limiter().total_tokens = waiting + SPARE_THREADS
     await run_in_threadpool(engine.start)
-    heartbeat = asyncio.create_task(health.heartbeat(bot, engine))
+    heartbeat = asyncio.create_task(ops.heartbeat(bot, engine))
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from app.engine.poem import Done, Start
 from app.settings import Settings
 from app.store.health import Pulses
 from app.store.versions import Versions
-from app.web.ops import health
+from app.web import ops
 from tests.support import versions
 from tests.support.databases import Scale
 from worker import upkeep
@@ -57,7 +57,7 @@ def test_a_poem_under_way_holds_its_version(bot: Bot, shipped: Path, engine: Eng
     with bot.transaction() as session:
         Versions(session).promote("sibot", 0, by="shell", reason="", now=bootstrap.now())
     engine.refresh()
-    health._write_heartbeat(bot, engine, "web here 1")
+    ops._write_heartbeat(bot, engine, "web here 1")
     with bot.reading() as session:
         told = upkeep.loaded_versions(Pulses(session).alive(bootstrap.now()))
         served = {version.number: version.id for version in Versions(session).of_voice("sibot")}

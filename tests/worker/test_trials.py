@@ -14,7 +14,7 @@ from app.domain.version import VersionStatus
 from app.store.health import Pulses, WebReport
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.ops import health
+from app.web import ops
 from tests.support import bots
 from tests.support.world import World
 from worker import upkeep
@@ -98,7 +98,7 @@ def test_a_web_with_a_torn_challenger_tells_the_worker(bot: Bot, challenger: Pat
     (challenger / "meta.json").write_text("{", encoding="utf-8")
 
     with bots.engine(bot) as engine:
-        health._write_heartbeat(bot, engine, "web here 1")
+        ops._write_heartbeat(bot, engine, "web here 1")
 
     assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
     assert reason(bot) is TrialEnd.GONE

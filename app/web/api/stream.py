@@ -34,7 +34,7 @@ from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.limits import POEMS, take
 from app.web.http.visitors import visit_of
-from app.web.ops.metrics import Metrics
+from app.web.ops import Metrics
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "text/event-stream"

@@ -26,7 +26,7 @@ from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, GenuineForm
 from app.web.http.limits import Limited, Limits
 from app.web.http.page import midnight, page, see_other, set_flash
-from app.web.ops import health
+from app.web.ops import statuses
 from app.web.readers.versions import side_by_side
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
@@ -119,7 +119,7 @@ def overview(request: Request, bot: Bot, error: Exception | None = None) -> HTML
             "waiting": Submissions(session).count(),
             "woven": Pieces(session).waiting(),
             "pulses": pulses,
-            "statuses": health.statuses(pulses),
+            "statuses": statuses(pulses),
         }
     if error is not None:
         context["flash"] = code_of(error)

@@ -26,7 +26,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.web.http.visitors import Visit
-from app.web.ops.metrics import Metrics
+from app.web.ops import Metrics
 
 _HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 FOR_MACHINES = ("/healthz", "/readyz", "/metrics")

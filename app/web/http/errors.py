@@ -7,7 +7,7 @@ What a web does when the database is away, or too busy to answer (`store/session
 - Pages and JSON answer 503 with `Retry-After`; the error page leaves out its frame of voices (`page.py`).
 - A poem under way goes on; storing it fails, and the stream ends with an `error` event (`api/stream.py`).
 - A stream of a run asks again until the database is back (`api/admin.py`).
-- `/readyz` answers 503 and names the error, `/healthz` stays 200 (`ops/health.py`); `poembot_database_up` is 0.
+- `/readyz` answers 503 and names the error, `/healthz` stays 200 (`ops.py`); `poembot_database_up` is 0.
 - The engine goes on with the versions it has in memory; its own look at the champions is tried again (`app/engine`).
 """
 
@@ -32,7 +32,7 @@ from app.web.http.language import Lang, language_of
 from app.web.http.limits import Limited
 from app.web.http.page import Pages, page
 from app.web.http.visitors import visit_of
-from app.web.ops.metrics import Metrics
+from app.web.ops import Metrics
 
 log = structlog.get_logger(__name__)
 PROBLEM = "application/problem+json"

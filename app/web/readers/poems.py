@@ -34,7 +34,7 @@ from app.web.http.language import VOICE_COOKIE, voice_for
 from app.web.http.limits import POEMS, TICKS, Limited, take
 from app.web.http.page import Draft, frame_of, local_path, page, see_other, set_flash
 from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
-from app.web.ops.metrics import Metrics
+from app.web.ops import Metrics
 
 router = APIRouter(include_in_schema=False)
 

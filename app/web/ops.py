@@ -1,18 +1,24 @@
-"""Metrics for Prometheus: counts only, no names, no texts.
+"""Operations, for machines: health, readiness and metrics, and the heartbeat that this process writes to the database.
 
-`Metrics` counts the requests of this process; `EngineGauges` reads its engine; `DeploymentGauges` reads what the
+`/healthz`: the process answers. `/readyz`: it can serve readers. `/metrics`, for Prometheus: counts only, no names, no
+texts. `Metrics` counts the requests of this process; `EngineGauges` reads its engine; `DeploymentGauges` reads what the
 database knows of the whole deployment, which every web reports alike: take the `max` of those, not the sum.
 """
 
+import asyncio
+import itertools
+import os
 import shutil
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import cast
 
+import structlog
 from fastapi import APIRouter, Request
-from fastapi.responses import PlainTextResponse, Response
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -23,13 +29,20 @@ from prometheus_client import (
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+from starlette.concurrency import run_in_threadpool
 
+from app import actions
 from app.bootstrap import Bot, now
-from app.engine.engine import Engine
-from app.store.health import Health, Vitals
+from app.engine.engine import Engine, return_freed_memory
+from app.store.health import Health, Pulse, Pulses, Vitals, VoiceStatus, WebReport
 from app.store.session import TRANSIENT_DB_ERRORS
+from app.store.shelf import forget_pruned
+from app.store.voices import Voices
+from app.web.http.deps import BotDep, EngineDep
 
+log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
+NO_STORE = {"Cache-Control": "no-store"}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Upper bounds of the buckets for the time to answer."""
 REFRESH_AFTER = 15.0
@@ -42,9 +55,7 @@ DUTY_FACTOR = 20
 def metrics(request: Request) -> Response:
     """The metrics of this process, in Prometheus' text form."""
     registry = cast("Metrics", request.app.state.metrics).registry
-    return PlainTextResponse(
-        generate_latest(registry), media_type=CONTENT_TYPE_LATEST, headers={"Cache-Control": "no-store"}
-    )
+    return PlainTextResponse(generate_latest(registry), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
 
 
 class Metrics:
@@ -175,3 +186,86 @@ def _deployment(vitals: Vitals) -> Iterator[Metric]:
         if version.impressions:
             rate.add_metric(labels, version.ticks / version.impressions)
     yield from (shown, ticked, rate)
+
+
+HEARTBEAT_EVERY = 5.0
+"""Seconds between two heartbeats of a web process."""
+TRIM_EVERY = 12
+"""Heartbeats between two returns of freed memory: a minute. What a crowd needed is the machine's again."""
+TIDY_EVERY = 720
+"""Heartbeats between two tidyings of the cache of versions: an hour."""
+
+
+@router.get("/healthz")
+def alive() -> JSONResponse:
+    """The process answers."""
+    return JSONResponse({"alive": True}, headers=NO_STORE)
+
+
+@router.get("/readyz")
+def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
+    """The process can serve readers: the database answers, and every voice has a version that writes.
+
+    A version that fails to load leaves the old one serving: that is reported, and is no reason to turn readers away.
+    """
+    serving = {one.voice: one for one in _serving(engine)}
+    try:
+        with bot.reading() as session:
+            voices = [voice.slug for voice in Voices(session).all()]
+            workers = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "worker"]
+        database: str | None = None
+    except TRANSIENT_DB_ERRORS as error:
+        voices, workers, database = list(serving), [], type(error).__name__
+    writing = bool(voices) and all(slug in serving and serving[slug].number is not None for slug in voices)
+    body = {
+        "ready": database is None and writing,
+        "database": {"ok": database is None, "error": database},
+        "voices": {
+            slug: {"serving": one.number, "wanted": one.wanted, "error": one.error} for slug, one in serving.items()
+        },
+        "worker": {"alive": len(workers), "seen": max((p.at.isoformat() for p in workers), default=None)},
+    }
+    return JSONResponse(body, 200 if body["ready"] else 503, headers=NO_STORE)
+
+
+def statuses(pulses: Iterable[Pulse]) -> list[VoiceStatus]:
+    """What the web processes reported with their heartbeats, without repetitions."""
+    return list(dict.fromkeys(status for pulse in pulses for status in pulse.web.voices))
+
+
+async def heartbeat(bot: Bot, engine: Engine) -> None:
+    """Write to the database every few seconds that this process is alive and what it serves, until cancelled."""
+    name = f"web {socket.gethostname()} {os.getpid()}"
+    for beats in itertools.count():
+        await run_in_threadpool(_write_heartbeat, bot, engine, name)
+        if beats % TRIM_EVERY == TRIM_EVERY - 1:
+            await run_in_threadpool(return_freed_memory)
+        if beats % TIDY_EVERY == 0:
+            await run_in_threadpool(_tidy_cache, bot)
+        await asyncio.sleep(HEARTBEAT_EVERY)
+
+
+def _tidy_cache(bot: Bot) -> None:
+    """Where the shelf is an object store, delete this machine's copies of versions that were removed from it."""
+    try:
+        with bot.reading() as session:
+            forget_pruned(bot.shelf, session)
+    except TRANSIENT_DB_ERRORS as error:
+        log.warning("cache.untidied", error=str(error))
+
+
+def _write_heartbeat(bot: Bot, engine: Engine, name: str) -> None:
+    report = WebReport(
+        voices=tuple(_serving(engine)),
+        broken_trials=tuple(engine.broken_trials()),
+        live=tuple(sorted(engine.in_memory())),  # no version is taken off the shelf under a poem: `worker/upkeep.py`
+        secret=bot.settings.secret_mark(),
+    )
+    try:
+        actions.pulses.beat(bot, name, "web", report)
+    except TRANSIENT_DB_ERRORS as error:
+        log.warning("pulse.failed", error=str(error))
+
+
+def _serving(engine: Engine) -> list[VoiceStatus]:
+    return [VoiceStatus(one.voice, one.number, one.wanted, one.error) for one in engine.status().values()]

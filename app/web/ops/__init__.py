@@ -1,1 +1,0 @@
-"""Operations: health, readiness and metrics, for machines."""
