@@ -5,34 +5,37 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.middleware import Middleware
-from fastapi.responses import RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, build_reader
 from app.engine.engine import Engine
 from app.web import ops
 from app.web.api import admin as admin_api
-from app.web.api import openapi, stream
 from app.web.api import readers as readers_api
+from app.web.api import stream
 from app.web.desk import moderation, overview
 from app.web.desk import versions as desk_versions
 from app.web.http import errors
 from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
 from app.web.http.limits import Admission, Limits
-from app.web.http.page import CachedFiles, Pages
+from app.web.http.page import CachedFiles, Pages, page
 from app.web.http.visitors import Keys
 from app.web.ops import DeploymentGauges, EngineGauges, Metrics
-from app.web.readers import anthology, guess, home, learn, me, pieces, poems, share, submissions, today, versions
+from app.web.readers import anthology, guess, home, learn, me, pieces, poems, share, submissions, versions
 
 ROUTES = (
     ops,
-    *(openapi, stream, readers_api, admin_api),
+    *(stream, readers_api, admin_api),
     *(overview, desk_versions, moderation),
-    *(home, me, submissions, share, pieces, anthology, today, versions, learn, guess),
+    *(home, me, submissions, share, pieces, anthology, versions, learn, guess),
     poems,  # last: GET /{voice} matches every single word
 )
+OPENAPI, DOCS_UI = "/api/openapi.json", "/api/docs/ui"
+"""The documentation page is Swagger UI from a package, not from a CDN; its one script is a file of ours. Of the package
+only the files are used: Swagger UI 5, the first that reads OpenAPI 3.1."""
 SPARE_THREADS = 40
 """Threads for pages, the database and files, beside those that wait for the engine."""
 
@@ -47,7 +50,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
         version="1",
         docs_url=None,
         redoc_url=None,
-        openapi_url=openapi.OPENAPI,
+        openapi_url=OPENAPI,
         redirect_slashes=False,
         lifespan=_lifespan,
         middleware=[
@@ -62,12 +65,18 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
     app.state.limits = Limits(bot.settings)
     errors.install(app)
     app.mount("/static", CachedFiles(directory=site_pages.assets.folder), name="static")
-    openapi.mount(app)
+    app.mount(DOCS_UI, CachedFiles(packages=[("fastapi_offline", "static")]), name="swagger-ui")
+    app.add_api_route("/api/docs", api_docs, include_in_schema=False)
     icon = site_pages.assets.url("icon.svg")
     app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)
     for module in ROUTES:
         app.include_router(module.router)
     return app
+
+
+def api_docs(request: Request) -> HTMLResponse:
+    """Swagger UI over our OpenAPI."""
+    return page(request, "docs.html", openapi=OPENAPI, ui=DOCS_UI)
 
 
 @asynccontextmanager

@@ -16,7 +16,6 @@ from app.store.session import TRANSIENT_DB_ERRORS
 from app.store.submissions import Submissions
 from app.store.versions import Versions
 from app.store.voices import Voices
-from app.web.api.openapi import problems, unsafe_problems
 from app.web.api.schemas import (
     ChampionOut,
     HistoryOut,
@@ -26,7 +25,9 @@ from app.web.api.schemas import (
     RunStarted,
     SubmissionOut,
     TrialOut,
+    problems,
     run_out,
+    unsafe_problems,
 )
 from app.web.http.admins import Admin, must_be_admin
 from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId

@@ -14,7 +14,6 @@ from app.store.ticks import Loved
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
-from app.web.api.openapi import problems, unsafe_problems
 from app.web.api.schemas import (
     PoemOut,
     PoemsOut,
@@ -25,6 +24,8 @@ from app.web.api.schemas import (
     TrialOut,
     VersionOut,
     VoiceOut,
+    problems,
+    unsafe_problems,
 )
 from app.web.http.deps import (
     LARGEST_NUMBER,

@@ -1,7 +1,7 @@
-"""The schemas of the JSON API: what CONTRACT.md promises, and what OpenAPI says."""
+"""The schemas of the JSON API: what CONTRACT.md promises, and what OpenAPI says; its errors, and who may have which."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -55,6 +55,40 @@ class Problem(Out):
     request_id: str
     detail: str | None = None
     errors: list[dict[str, object]] | None = None
+
+
+DESCRIPTIONS = {
+    400: "The request could not be read.",
+    401: "Not an admin.",
+    403: "From another site.",
+    404: "Unknown, or never shown to this visitor.",
+    409: "In conflict with the present state.",
+    413: "Too large.",
+    415: "Not JSON.",
+    422: "Not valid, or a text that is not accepted; `code` says why.",
+    429: "Too often; see Retry-After.",
+    503: "The engine is full, or the database away; see Retry-After.",
+}
+SCHEMA = Problem.model_json_schema()
+"""Written out: FastAPI would list a model as `application/json` too."""
+EVERYWHERE = (400, 422, 503)
+UNSAFE = (403, 413, 415)
+
+
+def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The error responses of a route: these, and those that any route may have."""
+    return {
+        status: {
+            "description": DESCRIPTIONS[status],
+            "content": {"application/problem+json": {"schema": SCHEMA}},
+        }
+        for status in sorted({*statuses, *EVERYWHERE})
+    }
+
+
+def unsafe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The same for a route that changes something."""
+    return problems(*statuses, *UNSAFE)
 
 
 class PoemWish(In):
