@@ -25,7 +25,7 @@ from app.domain.version import VersionStatus
 from app.store import dump, migrations
 from app.store.health import Pulses
 from app.store.shelf import Retention
-from models.folder import appearing, files, inside, sha256
+from models.checkpoint import appearing, files, inside, sha256
 
 FORMAT = 1
 MANIFEST, TABLES, SHELF, SECRET = "manifest.json", "tables", "shelf", "secret"

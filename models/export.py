@@ -112,7 +112,7 @@ def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str,
 
 
 def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tuple[str, list[str]]:
-    """What a state (B, H) is answered by those before it, and the memory after it: `models.attention` for one step.
+    """What a state (B, H) is answered by those before it, and the memory after it: `network.Attention` for one step.
 
     *memory*: keys and values of the last `window` steps, (B, window * D) each, the oldest first, and which of those
     steps there were, (B, window): 1 or 0.

@@ -3,18 +3,23 @@
 `Rules` say what may be written next, `uniforms` gives each text random numbers of
 its own, `draw` takes a symbol from the nucleus. What a text gets depends on its own
 probabilities and random numbers, never on its neighbours. Numpy only.
+
+`write_on` is all of it for one text alone, as char-rnn's sampler writes: blank lines and indents as the network has
+read them. Poems, whose lines are clean rows, are the engine's business.
 """
 
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.checkpoint import Checkpoint
 from models.export import FORBIDDEN, LEAST
 from models.graph import LANE, width
+from models.step import Step
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, FIRST_CHARACTER, SPELLING, Vocabulary
 
 Floats = NDArray[np.float32]
@@ -205,3 +210,43 @@ def _draw_sorted(probabilities: Floats, numbers: Floats, limit: Floats) -> Ids:
     target = numbers * cumulative[rows, size - 1]
     place = np.minimum((cumulative <= target[:, None]).sum(axis=1), size - 1)
     return np.asarray(order[rows, place], np.int64)
+
+
+def write_on(
+    version: Checkpoint, beginning: str = "", *, temperature: float = 1.0, nucleus: float = 1.0, seed: int = 0
+) -> Iterator[str]:
+    """The beginning, then what follows it, a few characters at a time and without end."""
+    vocabulary = version.vocabulary
+    grammar = vocabulary.grammar
+    step = Step(version.step_graph("int8"), rules=_rules(vocabulary))
+    step.inverse_temperature[:] = 1 / temperature
+    keys, share = np.array([key(seed)], np.uint64), np.array([nucleus], np.float32)
+    given, state, part, at = vocabulary.encode(beginning), 0, list[int](), 0
+    step.ids[0] = END
+    while True:
+        step.rule[0] = state
+        step.run(1)
+        if at < len(given):
+            symbol = given[at]
+        else:
+            symbol = int(draw(step.probabilities[:1], uniforms(keys, np.array([at * DRAWS]), DRAWS), share)[0])
+        step.swap_state()
+        step.ids[0] = symbol
+        at += 1
+        state = int(grammar.follows[state, symbol])
+        part.append(symbol)
+        if state in WHOLE:
+            yield vocabulary.decode(part)
+            part.clear()
+
+
+def _rules(vocabulary: Vocabulary) -> Floats:
+    """(states, W): the vocabulary's grammar; a text goes on, so END never comes, and tabs and line ends may."""
+    grammar = vocabulary.grammar
+    rules = np.full((len(grammar.allowed), width(len(vocabulary))), FORBIDDEN, np.float32)
+    rules[:, : len(vocabulary)][grammar.allowed] = 0
+    for control in "\t\n":
+        if control not in vocabulary.characters:
+            rules[WHOLE[:-1], FIRST_BYTE + ord(control)] = 0
+    rules[:, END] = FORBIDDEN
+    return rules

@@ -27,7 +27,7 @@ from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.versions import Versions
 from app.store.visitors import Visitors
-from models.folder import files
+from models.checkpoint import files
 from tests.support import bots, versions
 from tests.support.databases import Databases, Scale
 from tests.support.deployment import until

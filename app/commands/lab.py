@@ -88,8 +88,8 @@ def write(
 ) -> None:
     """Have a base write on as it has read, with blank lines and indents; poems are written by `sample`."""
     from models import checkpoint
+    from models.sample import write_on
     from models.step import OldGraph
-    from models.write import write_on
 
     made = checkpoint.read(folder)
     written, parts = "", write_on(made, prime, temperature=temperature, nucleus=nucleus, seed=seed)

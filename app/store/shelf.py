@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from app.domain.errors import BrokenFolder
 from app.domain.version import VersionStatus
 from app.store.tables import VersionRow, VoiceRow
-from models.folder import flush
+from models.checkpoint import flush
 
 SHIPPED = Path(__file__).parents[2] / "models" / "base"
 RUNS = "*/*/run-*"

@@ -20,8 +20,7 @@ from app.engine.live import Champion as Wanted
 from app.engine.live import LiveVersion, Roster, VoiceStatus
 from app.engine.poem import Delta, Done, Start
 from app.settings import Settings
-from models.checkpoint import META, STEP, WEIGHTS
-from models.folder import sha256
+from models.checkpoint import META, STEP, WEIGHTS, sha256
 from tests.engine.voices import Champion, a_version, engine_of, eventually, live_of
 from tests.models.test_checkpoint import rewritten
 from tests.models.test_export import an_older_graph

@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from models import checkpoint
-from models.checkpoint import META, STEP, VOCABULARY, WEIGHTS, Broken, Meta, Style, read, write
-from models.folder import sha256
+from models.checkpoint import META, STEP, VOCABULARY, WEIGHTS, Broken, Meta, Style, read, sha256, write
 from models.network import Architecture, Cell, CharNetwork
 from models.step import Step, alike, fingerprint, unrestricted
 from models.vocabulary import Vocabulary

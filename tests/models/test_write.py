@@ -10,8 +10,8 @@ import torch
 from models import checkpoint
 from models.checkpoint import Checkpoint, Meta
 from models.network import Architecture, CharNetwork
+from models.sample import write_on
 from models.vocabulary import REPLACEMENT, Vocabulary
-from models.write import write_on
 
 LEVELS = {
     "char": Vocabulary(tuple("if (x)\n\t{}봄비")),

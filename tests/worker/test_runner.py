@@ -32,8 +32,7 @@ from tests.support.deployment import until
 from tests.support.world import World
 from tests.worker.conftest import ask, folders, give, report
 from worker import trainer
-from worker.lease import Lease
-from worker.runner import Runner
+from worker.runner import Lease, Runner
 from worker.upkeep import trainings
 
 ENDLESS = {"lesson_steps": 100_000}

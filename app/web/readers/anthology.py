@@ -1,5 +1,5 @@
-"""What stands out: 사랑받은 시, what readers love, this week and ever, with the best five on top; 오늘의 시, the poem of each
-day, at an address of its own. Each as a page and as a feed.
+"""What stands out: 사랑받은 시, what readers love, this week and ever, with the best five on top; and 오늘의 시, the
+poem of each day, at an address of its own. Each as a page and as a feed.
 """
 
 from datetime import date, timedelta
