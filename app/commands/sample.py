@@ -1,35 +1,42 @@
-"""`sample`: lines on stdout, by the site's own engine and settings."""
+"""`sample`: lines on stdout, by the site's own engine and settings. `evaluate`: how surprised is a voice by a text?"""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from app.commands.shell import BadUse, Json, opened, settings_of_environment, tell, with_settings
+from app.commands.shell import BadUse, Json, counting_bar, opened, settings_of_environment, tell, with_settings
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
     from app.domain.poem import Wish
+    from app.domain.version import Version
     from app.engine.engine import Engine
     from app.settings import Settings
     from app.store.voices import Serving
+    from models.checkpoint import Checkpoint
+
+Voice = Annotated[str | None, typer.Option(help="Slug of the voice.")]
+Number = Annotated[int | None, typer.Option(min=0, help="Number of the version; else the one that serves.")]
+Folder = Annotated[Path | None, typer.Option(help="A version folder instead of a voice.")]
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put this command into *app*."""
+    """Put these commands into *app*."""
     app.command()(sample)
+    app.command()(evaluate)
 
 
 def sample(
     *,
     lines: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many lines.")] = 5,
-    voice: Annotated[str | None, typer.Option(help="Slug of the voice.")] = None,
-    version: Annotated[int | None, typer.Option(min=0, help="Number of the version; else the one that serves.")] = None,
-    folder: Annotated[Path | None, typer.Option(help="A version folder instead of a voice.")] = None,
+    voice: Voice = None,
+    version: Number = None,
+    folder: Folder = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed gives the same lines.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Boldness; else the voice's own.")] = None,
     prime: Annotated[str, typer.Option(help="The beginning of each poem.")] = "",
@@ -81,8 +88,7 @@ def writer(
 
     Raises BadUse, UnknownVoice, UnknownVersion.
     """
-    if (voice is None) == (folder is None):
-        raise BadUse("name a voice with --voice, or a folder with --folder")
+    _one_of(voice, folder)
     with ExitStack() as stack:
         if folder is not None:
             engine, serving = _of_folder(folder, with_settings(settings_of_environment(), changed), dice)
@@ -115,12 +121,87 @@ def _of_folder(folder: Path, settings: "Settings", dice: Callable[[], int] | Non
 
 def _of_voice(bot: "Bot", voice: str, version: int | None, dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
     from app.bootstrap import build_engine
-    from app.store.versions import Versions
-    from app.store.voices import Serving, Voices
+    from app.store.voices import Serving
 
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        versions = Versions(session)
-        report = versions.champion(voice) if version is None else versions.one(voice, version)
+    report = _version(bot, voice, version)
     serving = Serving(voice, report.id, report.number, report.folder, report.base)
     return build_engine(bot, only=serving, dice=dice), serving
+
+
+def evaluate(
+    *,
+    text: Annotated[Path, typer.Option("--text", exists=True, dir_okay=False, help="A UTF-8 text.")],
+    voice: Voice = None,
+    version: Number = None,
+    folder: Folder = None,
+    reads: Annotated[
+        Literal["poems", "stream"] | None,
+        typer.Option(help="Each poem from silence, or all as one stream; else as the voice was taught to read."),
+    ] = None,
+    random_windows: Annotated[
+        bool, typer.Option("--random-windows", help="nanoGPT's protocol: 200 batches of random windows, from silence.")
+    ] = False,
+    dynamic: Annotated[
+        bool, typer.Option("--dynamic", help="Also measure while learning from what was read; reported apart.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Measure bits per character over a whole text, read as the voice was taught to.
+
+    That is poem by poem, each from silence, or in one pass with the state carried.
+    """
+    from models.evaluate import surprise_of, surprise_of_windows, surprise_while_learning
+    from worker.trainer import network_of
+
+    content = text.read_text(encoding="utf-8")
+    if not content:
+        raise BadUse(f"{text} is empty")
+    if random_windows and reads:
+        raise BadUse("give --random-windows or --reads, not both")
+    checkpoint = _asked_for(voice, version, folder)
+    network, vocabulary = network_of(checkpoint), checkpoint.vocabulary
+    reads = reads or checkpoint.meta.reads
+    try:
+        with counting_bar("reading") as watch:
+            if random_windows:
+                found = surprise_of_windows(network, vocabulary, content, watch=watch)
+            else:
+                found = surprise_of(network, vocabulary, content, reads, watch=watch)
+    except ValueError as error:
+        raise BadUse(str(error)) from None
+    figures: dict[str, object] = dict(found.as_dict())
+    figures |= {"params": network.weight_count}
+    figures |= {"protocol": "random_windows" if random_windows else {"poems": "poems", "stream": "one_pass"}[reads]}
+    if dynamic:
+        with counting_bar("learning") as watch:
+            figures["dynamic"] = surprise_while_learning(network, vocabulary, content, watch=watch).as_dict()
+    if as_json:
+        tell(figures)
+        return
+    for name, value in figures.items():
+        print(f"{name:14s} {value}")
+
+
+def _asked_for(voice: str | None, version: int | None, folder: Path | None) -> "Checkpoint":
+    """The version folder that the options name, its hashes checked."""
+    from models import checkpoint
+
+    _one_of(voice, folder)
+    if folder is not None:
+        return checkpoint.read(folder)
+    with opened() as bot:
+        return checkpoint.read(bot.shelf.fetch(_version(bot, str(voice), version).folder))
+
+
+def _one_of(voice: str | None, folder: Path | None) -> None:
+    """BadUse unless one of the two was named."""
+    if (voice is None) == (folder is None):
+        raise BadUse("name a voice with --voice, or a folder with --folder")
+
+
+def _version(bot: "Bot", voice: str, version: int | None) -> "Version":
+    """The version of that number, or the one that serves."""
+    from app.store.versions import Versions
+
+    with bot.reads(Versions) as versions:
+        return versions.champion(voice) if version is None else versions.one(voice, version)

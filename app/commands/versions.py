@@ -1,12 +1,20 @@
-"""`versions`, `promote`, `rollback`, `history`: which version of a voice serves, and which did."""
+"""`retrain`, `cancel`, `runs`: what the admin's buttons for runs do. `lesson`: what the next run would teach.
 
+`versions`, `promote`, `rollback`, `history`: which version of a voice serves, and which did.
+"""
+
+import json
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import SHELL, Json, opened, say, tell
+from app.commands.shell import SHELL, Failed, Json, Voice, opened, say, tell
 
 if TYPE_CHECKING:
+    from app.bootstrap import Bot
+    from app.domain.run import RunReport
     from app.domain.version import VersionReport
 
 Slug = Annotated[str, typer.Argument(metavar="VOICE", help="Slug of the voice.")]
@@ -15,6 +23,10 @@ Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into *app*."""
+    app.command()(retrain)
+    app.command()(cancel)
+    app.command("runs")(list_runs)
+    app.command()(lesson)
     app.command("versions")(list_versions)
     app.command()(promote)
     app.command()(rollback)
@@ -90,3 +102,132 @@ def history(voice: Slug, as_json: Json = False) -> None:
     for move in moves:
         was = "-" if move.was is None else move.was
         print(f"{move.at:%Y-%m-%d %H:%M}  {was} -> {move.version}  by {move.by}  {move.reason}")
+
+
+LOOK_EVERY = 0.5
+"""Seconds between two looks at a run that is waited for."""
+ALONE_AFTER = 10.0
+"""Seconds without a worker before the person who waits is told that there is none."""
+
+
+def retrain(
+    voice: Voice,
+    wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended, with a progress bar.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Start a run, or find the one under way; a worker takes it up."""
+    from app import actions
+    from app.domain.run import Cause, RunState
+    from app.web.api.schemas import run_out
+
+    with opened() as bot:
+        run, new = actions.runs.request(bot, voice, Cause.SHELL, by=SHELL)
+        say(f"run {run.run} of {voice}: {'started' if new else 'under way already'}")
+        if wait:
+            run = _wait_for(bot, run)
+            say(_ending(run))
+    if as_json:
+        tell(run_out(run).model_dump(mode="json"))
+    return 1 if run.state in (RunState.FAILED, RunState.CANCELLED) else 0
+
+
+def _wait_for(bot: "Bot", run: "RunReport") -> "RunReport":
+    """Show the run's progress on stderr until it has ended."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from app.store.runs import Runs
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    began, warned, logged = time.monotonic(), False, len(run.log)
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(run.state.value, total=1.0)
+        while not run.state.ended:
+            time.sleep(LOOK_EVERY)
+            with bot.reads(Runs) as runs:
+                run = runs.one(run.run)
+            loss = f"  loss {run.loss:.3f}" if run.loss is not None else ""
+            bar.update(task, completed=run.progress, description=f"{run.phase or run.state}{loss}")
+            for line in run.log[logged:]:
+                bar.console.print(line, markup=False, highlight=False)
+            logged = max(logged, len(run.log))
+            if not warned and time.monotonic() - began > ALONE_AFTER:
+                warned = True
+                _mention_a_missing_worker(bot)
+    return run
+
+
+def _mention_a_missing_worker(bot: "Bot") -> None:
+    from app.bootstrap import now
+    from app.store.health import Pulses
+
+    with bot.reads(Pulses) as pulses:
+        if not any(pulse.kind == "worker" for pulse in pulses.alive(now())):
+            say("no worker is alive; start one with `poembot worker` (or `poembot serve`)")
+
+
+def _ending(run: "RunReport") -> str:
+    """How a run ended, in a line."""
+    made = f", version {run.version}" if run.version is not None else ""
+    why = f": {run.error}" if run.error else ""
+    return f"run {run.run}: {run.state}{made}{why}"
+
+
+def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")], as_json: Json = False) -> None:
+    """Stop a run: a waiting one at once, one at work at its next step."""
+    from app import actions
+    from app.web.api.schemas import run_out
+
+    with opened() as bot:
+        report, stopped = actions.runs.cancel(bot, run, by=SHELL)
+    if not stopped:
+        raise Failed(f"run {run} has ended already")
+    say(f"run {run}: {report.state if report.state.ended else 'stops at its next step'}")
+    if as_json:
+        tell(run_out(report).model_dump(mode="json"))
+
+
+def list_runs(
+    voice: Annotated[str, typer.Argument(help="Slug of the voice.")],
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """List a voice's runs, newest first."""
+    from app.store.runs import Runs
+    from app.store.voices import Voices
+    from app.web.api.schemas import run_out
+
+    with opened() as bot, bot.reading() as session:
+        Voices(session).one(voice)
+        reports = Runs(session).of_voice(voice, limit)
+    if as_json:
+        tell({"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]})
+        return
+    for report in reports:
+        print(f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}")
+
+
+def lesson(
+    voice: Voice,
+    out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to write it, as JSON.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell what the next run of a voice would teach, and write it to a file; readers are numbers in it.
+
+    Its texts with their weights, and every line that was shown, ticked or not. The same feedback gives the same hash.
+    """
+    from app.domain import lesson as lessons
+    from app.store.lessons import FeedbackStore
+    from app.store.voices import Voices
+
+    with opened() as bot, bot.reading() as session:
+        Voices(session).one(voice)
+        built = lessons.build(FeedbackStore(session).of(voice))
+    told = {"voice": voice, **built.summary(), "texts": len(built.texts), "judged": len(built.judged)}
+    if out is not None:
+        out.write_text(json.dumps(told | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+        say(f"{out} holds {len(built.texts)} texts and {len(built.judged)} lines that were judged")
+    if as_json:
+        tell(told)
+    elif out is None:
+        print("\n".join(f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in built.texts))
