@@ -244,8 +244,7 @@ def taste(
 
 def _audience(told: str | None, judge: Path | None, base: Path) -> "tuple[Audience, str]":
     """The audience, and its text. BadUse for a file that is none."""
-    from lab.simulate import people
-    from lab.simulate.readers import MODEL, Readers
+    from lab.simulate.people import MODEL, Readers, load
     from models import checkpoint
 
     file = Path(told) if told and told != "readers" else None
@@ -256,7 +255,7 @@ def _audience(told: str | None, judge: Path | None, base: Path) -> "tuple[Audien
             found = checkpoint.read(judge)
             source = MODEL.read_text(encoding="utf-8") + found.meta.base
             return cast("Audience", Readers(found, checkpoint.read(base))), source
-        return people.load(file), file.read_text(encoding="utf-8") if file else ""
+        return load(file), file.read_text(encoding="utf-8") if file else ""
     except (ValueError, SyntaxError, ImportError, OSError) as error:
         raise BadUse(str(error)) from None
 

@@ -10,7 +10,7 @@ import pytest
 
 from lab import readings as room
 from lab.readings import Reading
-from lab.simulate.readers import Readers
+from lab.simulate.people import Readers
 from models import checkpoint
 
 POEMS = 60
