@@ -20,7 +20,7 @@ from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine
 from app.domain.poem import LINES, Wish
 from app.domain.submission import blocked
-from app.engine.choose import Recent, Way, with_taste, without_taste
+from app.engine.choose import Recent, Way, avoiding, with_taste, without_taste
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.voices import Serving
@@ -261,9 +261,9 @@ def sample(
 
 def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
     """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
-    own = without_taste(min(version.meta.style.candidates, settings.candidates), said=version.said, recent=recent)
+    own = without_taste(min(version.meta.style.candidates, settings.candidates), said=version.said)
     if taste is None:
-        return own
+        return avoiding(own, recent)
     return with_taste(
         taste.likings, settings.candidates, temperature=settings.taste_temperature, beside=own.score, recent=recent
     )

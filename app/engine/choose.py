@@ -261,12 +261,17 @@ ONE = Way(1, within_band)
 """The first line that comes."""
 
 
-def without_taste(candidates: int, *, said: Hashes | None = None, recent: Recent | None = None) -> Way:
-    """How a version writes for readers without a taste; what it has read, and what *recent* remembers, is avoided."""
+def without_taste(candidates: int, *, said: Hashes | None = None) -> Way:
+    """How a version writes for readers without a taste; what it has read is avoided."""
     if candidates == 1:
         return ONE
     score = plausibility(said)
-    return Way(candidates, by_score(recent.avoided(score) if recent else score), score=score)
+    return Way(candidates, by_score(score), score=score)
+
+
+def avoiding(way: Way, recent: Recent) -> Way:
+    """The same, less what *recent* remembers; one that chooses by no score stays as it is."""
+    return way if way.score is None else replace(way, choose=by_score(recent.avoided(way.score)))
 
 
 def with_taste(likings: Likings, candidates: int, *, temperature: float, beside: Scorer | None, recent: Recent) -> Way:

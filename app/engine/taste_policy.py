@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from app.domain.poem import Wish
-from app.engine.choose import Recent, Way, by_score, noting, with_taste
+from app.engine.choose import Recent, Way, avoiding, noting, with_taste
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -53,17 +53,19 @@ class TastePolicy:
         """
         if wish.seed is not None or (voice not in self._tastes and without.score is None):
             return without
-        recent, own = self._recent.setdefault(voice, Recent()), without.score
-        if own is not None:
-            without = replace(without, choose=by_score(recent.avoided(own)))
-        way, known = without, self._tastes.get(voice)
+        recent = self._recent.setdefault(voice, Recent())
+        way, known = avoiding(without, recent), self._tastes.get(voice)
         if known is not None:
             number, taste = known
             if uniform(seed, IGNORES) >= self._share:
-                way = replace(without, choose=noting(taste.likings, without.choose))
+                way = replace(way, choose=noting(taste.likings, way.choose))
             else:
                 chosen = with_taste(
-                    taste.likings, self.candidates, temperature=self._temperature, beside=own, recent=recent
+                    taste.likings,
+                    self.candidates,
+                    temperature=self._temperature,
+                    beside=without.score,
+                    recent=recent,
                 )
                 way = replace(chosen, taste=number)
         return replace(way, choose=recent.noting(way.choose))
