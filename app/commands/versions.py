@@ -97,7 +97,7 @@ def history(voice: Slug, as_json: Json = False) -> None:
     with opened() as bot, bot.reads(Versions) as versions:
         moves = versions.history(voice)
     if as_json:
-        tell({"voice": voice, "history": [HistoryOut.from_entry(move).model_dump(mode="json") for move in moves]})
+        tell({"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]})
         return
     for move in moves:
         was = "-" if move.was is None else move.was

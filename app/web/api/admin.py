@@ -119,7 +119,7 @@ def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
 @router.get("/voices/{voice}/history", responses=problems(401, 404))
 def history(voice: Slug, session: Reading) -> list[HistoryOut]:
     """Which version was live from when, newest first."""
-    return [HistoryOut.from_entry(entry) for entry in Versions(session).history(voice)]
+    return [HistoryOut.of(entry) for entry in Versions(session).history(voice)]
 
 
 @router.get("/submissions", responses=problems(401, 422))

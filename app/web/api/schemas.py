@@ -1,5 +1,6 @@
 """The schemas of the JSON API: what CONTRACT.md promises, and what OpenAPI says; its errors, and who may have which."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -9,7 +10,7 @@ from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, S
 from app.domain.run import RunReport, RunState
 from app.domain.submission import LONGEST_REASON, SHORTEST, Decline, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
-from app.domain.version import Rate, VersionReport, VersionStatus, VoiceReport, wilson
+from app.domain.version import VersionReport, VersionStatus, VoiceReport, wilson
 from app.store.versions import HistoryEntry
 from app.web.http.deps import LARGEST_ID, LARGEST_NUMBER
 
@@ -132,7 +133,7 @@ class LineOut(Out):
 
     @classmethod
     def of(cls, line: ShownLine) -> "LineOut":
-        """From the domain. Its log-probability would tell the version."""
+        """Its log-probability would tell the version."""
         shown = cls.model_validate(line)
         return shown if line.version is not None else shown.model_copy(update={"logprob": None})
 
@@ -236,21 +237,8 @@ class SubmissionOut(Out):
 
     @classmethod
     def of(cls, given: Submission) -> "SubmissionOut":
-        """From the domain."""
-        return cls(
-            id=given.id,
-            token=given.token,
-            status=given.status,
-            url=f"/submissions/{given.token}",
-            voice=given.voice,
-            created=given.created,
-            decided=given.decided,
-            taught_in=list(given.taught_in),
-            text=given.text,
-            title=given.title,
-            author=given.author,
-            reason=given.reason,
-        )
+        """With its address."""
+        return cls.model_validate(asdict(given) | {"url": f"/submissions/{given.token}"})
 
 
 class RateOut(Out):
@@ -259,11 +247,6 @@ class RateOut(Out):
     mean: float
     low: float
     high: float
-
-    @classmethod
-    def of(cls, rate: Rate | None) -> "RateOut | None":
-        """From the domain."""
-        return None if rate is None else cls(mean=rate.mean, low=rate.low, high=rate.high)
 
 
 class LessonOut(Out):
@@ -301,19 +284,7 @@ class VersionOut(Out):
     @classmethod
     def of(cls, version: VersionReport) -> "VersionOut":
         """From the domain."""
-        return cls(
-            number=version.number,
-            status=version.status,
-            champion=version.champion,
-            created=version.created,
-            base=version.base,
-            lesson=LessonOut.model_validate(dict(version.lesson)),
-            metrics=dict(version.metrics),
-            verdict=VerdictOut.model_validate(version.verdict.as_dict()) if version.verdict else None,
-            impressions=version.impressions,
-            ticks=version.ticks,
-            tick_rate=RateOut.of(version.tick_rate),
-        )
+        return cls.model_validate(version)
 
 
 class RunOut(Out):
@@ -384,7 +355,7 @@ class HistoryOut(Out):
     reason: str
 
     @classmethod
-    def from_entry(cls, entry: HistoryEntry) -> "HistoryOut":
+    def of(cls, entry: HistoryEntry) -> "HistoryOut":
         """From the store."""
         return cls.model_validate(entry)
 
@@ -399,10 +370,11 @@ class ArmOut(Out):
     tick_rate: RateOut | None
 
     @classmethod
-    def of(cls, version: int, arm: Arm) -> "ArmOut":
-        """From the domain."""
-        rate = RateOut.of(wilson(arm.ticks, arm.lines))
-        return cls(version=version, poems=arm.poems, impressions=arm.lines, ticks=arm.ticks, tick_rate=rate)
+    def beside(cls, version: int, arm: Arm) -> "ArmOut":
+        """One of the two, with its rate."""
+        rate = wilson(arm.ticks, arm.lines)
+        counts = {"poems": arm.poems, "impressions": arm.lines, "ticks": arm.ticks}
+        return cls.model_validate({"version": version, "tick_rate": rate, **counts})
 
 
 class TrialOut(Out):
@@ -427,19 +399,8 @@ class TrialOut(Out):
 
     @classmethod
     def of(cls, trial: TrialReport) -> "TrialOut":
-        """From the domain."""
-        return cls(
-            trial=trial.id,
-            voice=trial.voice,
-            state=trial.state,
-            reason=trial.reason,
-            share=trial.share,
-            started=trial.started,
-            ended=trial.ended,
-            visitors=trial.visitors,
-            networks=trial.networks,
-            better=trial.better,
-            worse=trial.worse,
-            challenger=ArmOut.of(trial.challenger, trial.challenger_arm),
-            champion=ArmOut.of(trial.champion, trial.champion_arm),
-        )
+        """With what readers were shown by each."""
+        challenger = ArmOut.beside(trial.challenger, trial.challenger_arm)
+        champion = ArmOut.beside(trial.champion, trial.champion_arm)
+        both = {"trial": trial.id, "challenger": challenger, "champion": champion}
+        return cls.model_validate(asdict(trial) | both)
