@@ -57,12 +57,6 @@ class Bot:
         return units.reading(self.sessions)
 
     @contextmanager
-    def writes(self, store: Callable[[Session], Store]) -> Iterator[Store]:
-        """One unit of work with one store of it."""
-        with self.transaction() as session:
-            yield store(session)
-
-    @contextmanager
     def reads(self, store: Callable[[Session], Store]) -> Iterator[Store]:
         """A look with one store."""
         with self.reading() as session:

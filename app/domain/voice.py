@@ -4,49 +4,12 @@ import re
 
 from app.domain.errors import Unfit
 
-RESERVED = frozenset(
-    {
-        "about",
-        "admin",
-        "anthology",
-        "api",
-        "assets",
-        "atom",
-        "beat",
-        "desk",
-        "docs",
-        "favicon.ico",
-        "feed",
-        "healthz",
-        "help",
-        "js",
-        "lab",
-        "learn",
-        "lines",
-        "me",
-        "metrics",
-        "new",
-        "openapi.json",
-        "pieces",
-        "poem",
-        "poems",
-        "privacy",
-        "readyz",
-        "robots.txt",
-        "runs",
-        "search",
-        "simulate",
-        "static",
-        "submission",
-        "submissions",
-        "terms",
-        "ticks",
-        "versions",
-        "voice",
-        "voices",
-        "worker",
-    }
-)
+_RESERVED = """
+about admin anthology api assets atom beat desk docs favicon.ico feed healthz help js lab learn lines me metrics new
+openapi.json pieces poem poems privacy readyz robots.txt runs search simulate static submission submissions terms ticks
+versions voice voices worker
+"""
+RESERVED = frozenset(_RESERVED.split())
 """First steps of the site's own paths: a voice of that name would hide a page, or be hidden by one."""
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")

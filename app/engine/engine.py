@@ -6,10 +6,9 @@ What the site and the shell talk to. Puts the roster (which version) and the bat
 
 import ctypes
 import os
-import queue
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from app.engine.batcher import Batcher, Ticket
 from app.engine.choose import Chooser, Scorer
 from app.engine.live import Challenger, Challengers, Champion, LiveVersion, Roster, VoiceStatus, load
 from app.engine.metrics import EngineMetrics
-from app.engine.poem import Done, Event, Failed, Hear
+from app.engine.poem import Hear
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 
@@ -106,27 +105,11 @@ class Engine:
         at_once = min(self._rows, self._settings.queue)
         yield from self._batcher.write_all(voice, wishes, at_once=at_once)
 
-    def stream(self, voice: str, wish: Wish, *, visitor: str = "") -> Iterator[Event]:
-        """A poem as it is written. The wish is made at the first `next`; closing the iterator frees the rows.
+    def submit(self, voice: str, wish: Wish, hear: Hear, *, visitor: str = "") -> Ticket:
+        """A poem as it is written: *hear* is called with each event, on the decode thread, and must not wait.
 
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
-        self._current(voice)
-        heard: queue.SimpleQueue[Event | Failed] = queue.SimpleQueue()
-        ticket = self._batcher.submit(voice, wish, heard.put, stream=True, visitor=visitor)
-        try:
-            while True:
-                event = heard.get()
-                if isinstance(event, Failed):
-                    raise event.error
-                yield event
-                if isinstance(event, Done):
-                    return
-        finally:
-            self._batcher.leave(ticket)
-
-    def submit(self, voice: str, wish: Wish, hear: Hear, *, visitor: str = "") -> Ticket:
-        """As `stream`, but *hear* is called with each event, on the decode thread: it must not wait."""
         self._current(voice)
         return self._batcher.submit(voice, wish, hear, stream=True, visitor=visitor)
 

@@ -115,11 +115,6 @@ class Admins:
         """A bearer token for scripts, good until it is revoked."""
         return self._new_key("token", name, now, None, scope)
 
-    def who(self, secret: str, kind: Kind, now: datetime) -> str | None:
-        """The admin behind a secret; None when it is unknown, revoked or too old."""
-        key = self.key(secret, kind, now)
-        return key.admin if key else None
-
     def key(self, secret: str, kind: Kind, now: datetime) -> Key | None:
         """The key of a secret; None when it is unknown, revoked or too old."""
         row = self._session.scalar(select(KeyRow).where(KeyRow.hash == _hashed(secret), KeyRow.kind == kind))

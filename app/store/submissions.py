@@ -79,10 +79,6 @@ class Submissions:
         """The submission behind its author's key. Raises UnknownSubmission."""
         return self._submission(self._by_token(token))
 
-    def one(self, id: int) -> Submission:
-        """The submission of that number. Raises UnknownSubmission."""
-        return self._submission(self._row(id))
-
     def withdraw(self, token: str, now: datetime) -> Submission:
         """The author takes it back: the next lesson is without it. Saying it twice changes nothing."""
         row = self._by_token(token)
@@ -136,12 +132,6 @@ class Submissions:
         row = self._session.scalar(select(SubmissionRow).where(SubmissionRow.token == token))
         if row is None:
             raise UnknownSubmission(token)
-        return row
-
-    def _row(self, id: int) -> SubmissionRow:
-        row = self._session.get(SubmissionRow, id)
-        if row is None:
-            raise UnknownSubmission(id)
         return row
 
     def _submission(self, row: SubmissionRow) -> Submission:

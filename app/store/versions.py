@@ -233,17 +233,6 @@ class Versions:
             raise UnknownPoem(poem)
         return found
 
-    def learned_line(self, line: int) -> list[int]:
-        """Numbers of the versions whose lesson held this line, oldest first."""
-        return list(
-            self._session.scalars(
-                select(VersionRow.number)
-                .join(LessonItemRow, LessonItemRow.version_id == VersionRow.id)
-                .where(LessonItemRow.kind == "line", LessonItemRow.source_id == line)
-                .order_by(VersionRow.number)
-            )
-        )
-
     def _voice(self, slug: str) -> VoiceRow:
         row = self._session.get(VoiceRow, slug)
         if row is None:

@@ -183,12 +183,6 @@ def over(one: float | None, other: float | None) -> float | None:
     return one / other if one is not None and other else None
 
 
-def candidates_per_poem(port: int) -> float:
-    """K as readers had it: ways each line was drawn, the mean over the poems of the site so far; as its metrics say."""
-    poems, candidates = counted(port)
-    return round(candidates / poems, 2)
-
-
 def counted(port: int) -> tuple[float, float]:
     """Poems of the site so far, and candidates of their lines, as its metrics say."""
     with urlopen(f"http://{HOST}:{port}/metrics", timeout=PATIENCE) as answer:

@@ -57,10 +57,12 @@ def test_the_candidates_are_those_that_poems_had(site: str, bot: Bot) -> None:
 
     def several() -> bool:
         asyncio.run(read())
-        return serve.candidates_per_poem(port(site)) > 1
+        poems, candidates = serve.counted(port(site))
+        return candidates > poems
 
     asyncio.run(read())
-    assert serve.candidates_per_poem(port(site)) == 1
+    poems, candidates = serve.counted(port(site))
+    assert poems == candidates > 0
 
     taste = Taste({"c가": 1.0}, -1.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3))
     with bot.transaction() as session:

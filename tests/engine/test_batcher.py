@@ -21,6 +21,7 @@ from tests.engine.voices import (
     engine_of,
     eventually,
     live_of,
+    streamed,
 )
 from tests.support.patience import PATIENCE
 
@@ -120,7 +121,7 @@ def test_visitors_take_turns(folder: Path) -> None:
 def test_who_leaves_frees_his_place(folder: Path) -> None:
     """A stream that is closed in mid-poem, with one place in all: the next reader gets it."""
     with engine_of(folder, slots=1) as engine:
-        stream = engine.stream("sibot", ENDLESS)
+        stream = streamed(engine, "sibot", ENDLESS)
         assert [type(next(stream)) for _ in range(2)] == [Start, Delta]
         with ThreadPoolExecutor(1) as other:
             waiting = other.submit(engine.write, "sibot", Wish(seed=1))
@@ -154,7 +155,7 @@ def test_leaving_disturbs_nobody(folder: Path) -> None:
         alone = [engine.write("sibot", Wish(seed=seed)) for seed in range(6)]
 
         def leave_early(steps: int) -> None:
-            stream = engine.stream("sibot", ENDLESS)
+            stream = streamed(engine, "sibot", ENDLESS)
             for _ in range(steps):
                 next(stream)
             stream.close()  # type: ignore[attr-defined]
@@ -239,7 +240,7 @@ def test_streams_and_poems_in_great_number(folder: Path) -> None:
         def read(seed: int) -> Writing:
             if seed % 2:
                 return engine.write("sibot", Wish(seed=seed // 4))
-            (done,) = [e.writing for e in engine.stream("sibot", Wish(seed=seed // 4)) if isinstance(e, Done)]
+            (done,) = [e.writing for e in streamed(engine, "sibot", Wish(seed=seed // 4)) if isinstance(e, Done)]
             return done
 
         with ThreadPoolExecutor(60) as readers:

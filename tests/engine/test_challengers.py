@@ -12,7 +12,7 @@ from app.domain.poem import Quotation, Wish
 from app.engine.engine import Engine
 from app.engine.poem import Start
 from app.settings import Settings
-from tests.engine.voices import Champion, a_version
+from tests.engine.voices import Champion, a_version, streamed
 
 POEMS = 120
 ONE = Wish(lines=1)
@@ -97,8 +97,8 @@ def test_the_stream_of_a_poem_on_trial_tells_no_version(site: Site, engine: Engi
     site.try_out(share=0.5)
     engine.refresh()
 
-    starts = [next(iter(engine.stream("sibot", ONE))) for _ in range(6)]
-    seeded = next(iter(engine.stream("sibot", Wish(lines=1, seed=3))))
+    starts = [next(iter(streamed(engine, "sibot", ONE))) for _ in range(6)]
+    seeded = next(iter(streamed(engine, "sibot", Wish(lines=1, seed=3))))
 
     assert {start.number for start in starts if isinstance(start, Start)} == {None}
     assert seeded == Start(100, 0)

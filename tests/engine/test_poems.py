@@ -12,7 +12,7 @@ from app.engine.poem import Delta, Done, Event, LineDone, Start
 from app.store.shelf import SHIPPED
 from models.checkpoint import Style
 from models.vocabulary import Vocabulary
-from tests.engine.voices import STYLE, a_version, engine_of, eventually, expected_logprobs
+from tests.engine.voices import STYLE, a_version, engine_of, eventually, expected_logprobs, streamed
 
 LONG = {" ": 4.0, "\n": -30.0}
 """The liking of a network that never ends a line by itself."""
@@ -259,7 +259,7 @@ def test_a_stream_tells_the_same_poem(tmp_path: Path, wish: Wish, candidates: in
     """Start first, Done last; the characters of a line, joined, are the line, even of one that was cut."""
     folder = a_version(tmp_path / "v", liking={" ": 1.0, "\n": -3.0})
     with engine_of(folder, candidates=candidates) as engine:
-        events: list[Event] = list(engine.stream("sibot", wish))
+        events: list[Event] = list(streamed(engine, "sibot", wish))
         writing = engine.write("sibot", wish)
 
     assert events[0] == Start(7, 3)

@@ -21,7 +21,7 @@ from app.engine.live import LiveVersion, Roster, VoiceStatus
 from app.engine.poem import Delta, Done, Start
 from app.settings import Settings
 from models.checkpoint import META, STEP, WEIGHTS, sha256
-from tests.engine.voices import Champion, a_version, engine_of, eventually, live_of
+from tests.engine.voices import Champion, a_version, engine_of, eventually, live_of, streamed
 from tests.models.test_checkpoint import rewritten
 from tests.models.test_export import an_older_graph
 from tests.support.patience import PATIENCE
@@ -94,7 +94,7 @@ def test_a_poem_under_way_is_finished_by_its_version(site: Site, engine: Engine)
     wish = Wish(seed=5, lines=250)
     with engine_of(site.root / "v0") as alone:
         expected = alone.write("sibot", wish).lines
-    stream = engine.stream("sibot", wish)
+    stream = streamed(engine, "sibot", wish)
     assert isinstance(next(stream), Start)
     assert isinstance(next(stream), Delta)
     site.promote(1)
@@ -136,7 +136,7 @@ def test_what_is_being_loaded_is_known(site: Site, monkeypatch: pytest.MonkeyPat
 def test_a_version_nobody_is_written_by_is_forgotten(site: Site, engine: Engine, under_way: bool) -> None:
     """Memory holds the champion and what drains, no more: an idle version goes at once, another with its last poem."""
     old = weakref.ref(engine._current("sibot"))
-    stream = engine.stream("sibot", Wish(lines=200 if under_way else 1))
+    stream = streamed(engine, "sibot", Wish(lines=200 if under_way else 1))
     assert isinstance(next(stream), Start)
     if not under_way:
         assert isinstance(list(stream)[-1], Done)
@@ -237,7 +237,7 @@ def test_a_voice_without_any_version_fails(site: Site) -> None:
         with pytest.raises(UnknownVoice):
             engine.write("nobody", Wish())
         with pytest.raises(UnknownVoice):
-            next(engine.stream("nobody", Wish()))
+            next(streamed(engine, "nobody", Wish()))
         assert engine.write("sibot", Wish()).version == 100
         assert engine.status()["bard"].number is None
     finally:

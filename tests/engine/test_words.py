@@ -10,7 +10,7 @@ from app.domain.poem import Quotation, Wish
 from app.engine.poem import Delta, Event, LineDone
 from models.checkpoint import Style
 from models.vocabulary import Vocabulary
-from tests.engine.voices import a_version, engine_of, expected_logprobs
+from tests.engine.voices import a_version, engine_of, expected_logprobs, streamed
 
 AT_A_BEGIN = ("Sea", "Wind", "Tomorrow")
 WITHIN = (" rain", " falls", " on", " nobody's", " understanding")
@@ -71,7 +71,7 @@ def test_a_stream_tells_the_same_words(tmp_path: Path, symbols: Vocabulary, wish
     """What a reader has seen of a line stays, also of one that was cut; a beginning is gone on with."""
     folder = a_version(tmp_path / "v", symbols=symbols, style=STYLE, liking={"\n": -3.0})
     with engine_of(folder) as engine:
-        events: list[Event] = list(engine.stream("sibot", wish))
+        events: list[Event] = list(streamed(engine, "sibot", wish))
         writing = engine.write("sibot", wish)
     told = ""
     lines = []

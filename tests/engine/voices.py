@@ -1,5 +1,6 @@
 """Random networks as version folders, and steps that misbehave: a small world for the engine's tests."""
 
+import queue
 import threading
 import time
 from collections import namedtuple
@@ -12,11 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.domain.poem import WrittenLine
+from app.domain.poem import Wish, WrittenLine
 from app.engine.batcher import Batcher
 from app.engine.choose import within_band
 from app.engine.engine import Engine
 from app.engine.live import LiveVersion, load
+from app.engine.poem import Done, Event, Failed
 from app.settings import Settings
 from models import checkpoint
 from models.checkpoint import Meta, Style
@@ -62,6 +64,22 @@ def eventually(holds: Callable[[], bool]) -> bool:
             return False
         time.sleep(0.002)
     return True
+
+
+def streamed(engine: Engine, voice: str, wish: Wish, *, visitor: str = "") -> Iterator[Event]:
+    """A poem as it is written. The wish is made at the first `next`; closing the iterator frees the rows."""
+    heard: queue.SimpleQueue[Event | Failed] = queue.SimpleQueue()
+    ticket = engine.submit(voice, wish, heard.put, visitor=visitor)
+    try:
+        while True:
+            event = heard.get()
+            if isinstance(event, Failed):
+                raise event.error
+            yield event
+            if isinstance(event, Done):
+                return
+    finally:
+        engine.leave(ticket)
 
 
 @contextmanager

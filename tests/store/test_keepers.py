@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from app.store.admins import SESSION_LASTS, Admins, Audit
 from app.store.health import Pulses, VoiceStatus, WebReport
+from tests.support.bots import who
 from tests.support.world import World
 
 
@@ -28,14 +29,14 @@ def test_keys_open_what_they_are_for(world: World) -> None:
         admins, now = Admins(session), world.clock.now
         admins.create("root", "hash", now)
         cookie, token = admins.open_session("root", now), admins.new_token("root", now)
-        assert admins.who(cookie, "session", now) == "root"
-        assert admins.who(token, "token", now) == "root"
-        assert admins.who(cookie, "token", now) is None
-        assert admins.who(token, "session", now) is None
-        assert admins.who("guess", "token", now) is None
+        assert who(admins, cookie, "session", now) == "root"
+        assert who(admins, token, "token", now) == "root"
+        assert who(admins, cookie, "token", now) is None
+        assert who(admins, token, "session", now) is None
+        assert who(admins, "guess", "token", now) is None
         admins.revoke(token, now)
-        assert admins.who(token, "token", now) is None
-        assert admins.who(cookie, "session", now) == "root"
+        assert who(admins, token, "token", now) is None
+        assert who(admins, cookie, "session", now) == "root"
 
 
 def test_a_session_ends_by_itself(world: World) -> None:
@@ -44,9 +45,9 @@ def test_a_session_ends_by_itself(world: World) -> None:
         admins, now = Admins(session), world.clock.now
         admins.create("root", "hash", now)
         cookie, token = admins.open_session("root", now), admins.new_token("root", now)
-        assert admins.who(cookie, "session", now + SESSION_LASTS - timedelta(seconds=1)) == "root"
-        assert admins.who(cookie, "session", now + SESSION_LASTS) is None
-        assert admins.who(token, "token", now + timedelta(days=999)) == "root"
+        assert who(admins, cookie, "session", now + SESSION_LASTS - timedelta(seconds=1)) == "root"
+        assert who(admins, cookie, "session", now + SESSION_LASTS) is None
+        assert who(admins, token, "token", now + timedelta(days=999)) == "root"
 
 
 def test_a_new_password_closes_open_sessions(world: World) -> None:
@@ -56,7 +57,7 @@ def test_a_new_password_closes_open_sessions(world: World) -> None:
         admins.create("root", "hash", now)
         cookie = admins.open_session("root", now)
         admins.create("root", "another", now)
-        assert admins.who(cookie, "session", now) is None
+        assert who(admins, cookie, "session", now) is None
 
 
 def test_no_secret_is_kept(world: World) -> None:

@@ -45,7 +45,7 @@ def test_a_submission_waits(world: World) -> None:
     assert (taught.text, taught.title, taught.author, taught.status) == (TEXT, "봄", "앤", WAITING)
     assert len(taught.token) >= 20
     with world.reading() as session:
-        assert Submissions(session).by_token(taught.token) == taught == Submissions(session).one(taught.id)
+        assert Submissions(session).by_token(taught.token) == taught
 
 
 def test_the_same_poem_again_is_the_same_submission(world: World) -> None:
@@ -172,7 +172,7 @@ def test_deciding_an_unknown_one_decides_none(world: World) -> None:
         Submissions(session).decide([taught.id, 999_999], APPROVED, by="root", now=world.clock.now)
 
     with world.reading() as session:
-        assert Submissions(session).one(taught.id).status is WAITING
+        assert Submissions(session).by_token(taught.token).status is WAITING
         for token in ("", "guess", "봄" * 100):
             with pytest.raises(UnknownSubmission):
                 Submissions(session).by_token(token)

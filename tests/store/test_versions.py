@@ -12,6 +12,7 @@ from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, Text
 from app.domain.run import Cause, Claim, RunState
 from app.domain.version import VersionReport, VersionStatus, wilson
+from app.store.lessons import Learnings
 from app.store.poems import Poems
 from app.store.runs import Runs
 from app.store.ticks import Ticks
@@ -83,8 +84,7 @@ def test_an_admitted_candidate_serves(world: World) -> None:
         run = Runs(session).one(claim.run)
         move = Versions(session).history("sibot")[0]
         assert Voices(session).one("sibot").lines_taught == 3
-        assert Versions(session).learned_line(9) == [1]
-        assert Versions(session).learned_line(3) == []
+        assert {line: one.versions for line, one in Learnings(session).of("line", [9, 3]).items()} == {9: (1,)}
     assert (run.state, run.version, run.verdict) == (RunState.ADMITTED, 1, Verdict(()).as_dict())
     assert (move.version, move.was, move.by) == (1, 0, "gate")
 

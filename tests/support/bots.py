@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +16,7 @@ from app import actions, bootstrap
 from app.bootstrap import Bot
 from app.engine.engine import Engine
 from app.settings import Settings
+from app.store.admins import Admins, Kind
 from app.web.http.limits import BoundedHttp
 from app.web.site import create_app
 from tests.support.patience import PATIENCE
@@ -29,6 +31,12 @@ class NotedQueue:
     def announce(self, voice: str) -> None:
         """Note it."""
         self.announced.append(voice)
+
+
+def who(admins: Admins, secret: str, kind: Kind, now: datetime) -> str | None:
+    """The admin whom a secret opens the desk for."""
+    key = admins.key(secret, kind, now)
+    return key.admin if key else None
 
 
 def build(settings: Settings, shipped: Path) -> Bot:

@@ -92,7 +92,8 @@ def test_what_must_go_on_goes_on_while_a_run_trains(deployment: Deployment) -> N
     worker = deployment.launch([sys.executable, "-c", code], deployment.environment, "worker")
     until("it trains", lambda: trains(deployment, run))
     version, _ = World(deployment.bot.sessions).version(folder="sibot/gone/run-9-1", status=VersionStatus.UNDECIDED)
-    with deployment.bot.writes(Trials) as trials:
+    with deployment.bot.transaction() as session:
+        trials = Trials(session)
         assert trials.start("sibot", version, share=0.5, now=now()) is not None
 
     beat = deployment.start("beat")

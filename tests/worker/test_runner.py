@@ -94,7 +94,8 @@ def test_a_run_makes_a_version_of_what_was_ticked(bot: Bot, feedback: list[int])
     assert ended.progress == 1.0
     with bot.reads(Versions) as versions:
         made, base = versions.one("sibot", 1), versions.one("sibot", 0)
-        assert versions.learned_line(feedback[0]) == [1]
+    with bot.reads(Learnings) as learnings:
+        assert learnings.of("line", [feedback[0]])[feedback[0]].versions == (1,)
     assert made.lesson["ticks"] == 6
     assert made.lesson["visitors"] == 2
     assert made.metrics["bits_per_char"] > 1
@@ -260,8 +261,8 @@ def test_what_was_taken_back_is_not_taught(bot: Bot, feedback: list[int]) -> Non
 
     with bot.reads(Versions) as versions:
         assert versions.one("sibot", 1).lesson["ticks"] == 5
-        assert versions.learned_line(feedback[0]) == []
-        assert versions.learned_line(feedback[1]) == [1]
+    with bot.reads(Learnings) as learnings:
+        assert {line: one.versions for line, one in learnings.of("line", feedback[:2]).items()} == {feedback[1]: (1,)}
 
 
 def test_nothing_to_learn_is_an_end_with_a_reason(bot: Bot) -> None:
@@ -295,7 +296,8 @@ def test_a_cancelled_run_stops_in_mid_training(endless: Bot) -> None:
     working = in_background(Runner(endless))
     until("it trains", lambda: trains(endless, run))
 
-    with endless.writes(Runs) as runs:
+    with endless.transaction() as session:
+        runs = Runs(session)
         runs.cancel(run, now())
     working.join()
 
@@ -330,7 +332,8 @@ def test_who_lost_the_lease_publishes_nothing(endless: Bot) -> None:
     assert (other.run, other.fence, other.attempt) == (run, 2, 2)
     assert report(endless, run).state is RunState.RUNNING
     assert folders(endless) == []
-    with endless.writes(Runs) as runs:
+    with endless.transaction() as session:
+        runs = Runs(session)
         runs.end(other, RunState.FAILED, now=now())  # the thief still holds it
 
 
@@ -339,7 +342,8 @@ def _take_from_under_it(bot: Bot) -> Claim:
     lease = timedelta(seconds=bot.settings.lease)
 
     def take() -> Claim | None:
-        with bot.writes(Runs) as runs:
+        with bot.transaction() as session:
+            runs = Runs(session)
             return runs.claim(now() + 2 * lease, lease)
 
     other: Claim = until("another worker takes it", take)
@@ -355,7 +359,8 @@ def test_a_heartbeat_keeps_the_lease(endless: Bot) -> None:
     until("it trains", lambda: trains(bot, run))
 
     time.sleep(2.5)
-    with bot.writes(Runs) as runs:
+    with bot.transaction() as session:
+        runs = Runs(session)
         assert runs.claim(now(), timedelta(seconds=1)) is None
     runner.stopping.set()
     working.join()
@@ -368,7 +373,8 @@ def test_a_run_that_kills_its_workers_is_given_up(bot: Bot, feedback: list[int])
     bot = with_settings(bot, attempts=2)
     run = ask(bot)
     for _ in range(bot.settings.attempts):
-        with bot.writes(Runs) as runs:  # a worker that takes it, and is never heard of again
+        with bot.transaction() as session:  # a worker that takes it, and is never heard of again
+            runs = Runs(session)
             assert runs.claim(now(), timedelta(0)) is not None
         time.sleep(0.01)
 
@@ -428,7 +434,8 @@ def test_what_was_cut_for_time_is_in_the_log_and_in_the_version(
 def test_what_a_dead_worker_left_on_the_shelf_is_cleared(bot: Bot, feedback: list[int]) -> None:
     """A folder that was placed and never published is gone when the run has been taken up again."""
     run = ask(bot)
-    with bot.writes(Runs) as runs:
+    with bot.transaction() as session:
+        runs = Runs(session)
         assert runs.claim(now(), timedelta(0)) is not None
     left = bot.shelf.scratch()
     (left / "meta.json").write_text("{}")
@@ -450,7 +457,7 @@ def test_a_poem_that_was_approved_is_taught(bot: Bot) -> None:
     Runner(bot).work()
 
     with bot.reads(Submissions) as store:
-        assert store.one(given.id).taught_in == (1,)
+        assert store.by_token(given.token).taught_in == (1,)
 
 
 def test_runs_of_all_voices_are_carried_out_one_after_the_other(bot: Bot, feedback: list[int]) -> None:

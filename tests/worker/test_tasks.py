@@ -97,7 +97,8 @@ def test_a_sweep_starts_runs_by_the_hour(bot: Bot, feedback: list[int]) -> None:
 def test_a_voice_on_trial_waits(bot: Bot, feedback: list[int]) -> None:
     """However much was ticked: first its readers say what they think of the last version."""
     version, _ = World(bot.sessions).version(folder="sibot/sibot-tiny/run-1-1", status=VersionStatus.UNDECIDED)
-    with bot.writes(Trials) as trials:
+    with bot.transaction() as session:
+        trials = Trials(session)
         assert trials.start("sibot", version, share=0.5, now=now() - timedelta(seconds=1)) is not None
 
     actions.runs.start_due(with_settings(bot, retrain_after=1, retrain_every=1e-9))

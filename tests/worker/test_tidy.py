@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.store.health import Pulses
 from app.store.versions import Versions
 from app.web import ops
+from tests.engine.voices import streamed
 from tests.support import versions
 from tests.support.databases import Scale
 from worker import upkeep
@@ -52,7 +53,7 @@ def test_a_poem_under_way_holds_its_version(bot: Bot, shipped: Path, engine: Eng
     """A web says which versions it has in memory, those that only finish their poems too."""
     first = publish(bot, shipped, 1, serves=True)
     engine.refresh()
-    begun = [engine.stream("sibot", Wish(lines=16)) for _ in range(60)]
+    begun = [streamed(engine, "sibot", Wish(lines=16)) for _ in range(60)]
     assert all(isinstance(next(poem), Start) for poem in begun)
     with bot.transaction() as session:
         Versions(session).promote("sibot", 0, by="shell", reason="", now=bootstrap.now())

@@ -27,7 +27,8 @@ def challenger(bot: Bot, shipped: Path) -> Path:
     key = "sibot/sibot-tiny/run-1-1"
     shutil.copytree(shipped / "sibot", Path(bot.settings.shelf) / key)
     version, _ = World(bot.sessions).version(folder=key, status=VersionStatus.UNDECIDED)
-    with bot.writes(Trials) as store:
+    with bot.transaction() as session:
+        store = Trials(session)
         assert store.start("sibot", version, share=0.5, now=now()) is not None
     return Path(bot.settings.shelf) / key
 
@@ -86,7 +87,8 @@ def test_a_web_that_cannot_load_it_ends_the_trial(bot: Bot, challenger: Path) ->
     """It says so in its sign of life."""
     with bot.reads(Trials) as store:
         trial = store.under_way()[0].trial
-    with bot.writes(Pulses) as pulses:
+    with bot.transaction() as session:
+        pulses = Pulses(session)
         pulses.beat("web here 1", "web", now(), WebReport(broken_trials=(trial,)))
 
     assert weigh_trials(bot) == {"sibot": TrialState.STOPPED}
