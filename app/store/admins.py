@@ -10,9 +10,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
 
-from app.store.session import insert
+from app.store.session import Queries, insert
 from app.store.tables import AdminRow, AuditRow, KeyRow
 
 
@@ -27,11 +26,8 @@ class AuditEntry:
     detail: str
 
 
-class Audit:
+class Audit(Queries):
     """Queries for the audit log."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def add(self, who: str, deed: str, subject: str, detail: str, now: datetime) -> None:
         """Write down a deed."""
@@ -72,11 +68,8 @@ def _key(row: KeyRow) -> Key:
     return Key(row.hash[:KEY_ID], row.kind, row.admin, row.scope, row.created, row.expires)
 
 
-class Admins:
+class Admins(Queries):
     """Queries for admins and their keys; only hashes of secrets are kept."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def create(self, name: str, password_hash: str, now: datetime) -> bool:
         """A new admin, or a new password for one (which closes his sessions); True when he is new."""

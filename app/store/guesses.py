@@ -7,12 +7,11 @@ from typing import Any
 
 import regex
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from app.domain.submission import SubmissionStatus
 from app.domain.version import Rate, wilson
 from app.store.poems import is_told
-from app.store.session import insert
+from app.store.session import Queries, insert
 from app.store.tables import GuessRow, ImpressionRow, LineRow, PoemRow, QuotableRow, SubmissionRow, VisitorRow, VoiceRow
 
 AT_MOST = 400
@@ -90,11 +89,8 @@ class Round:
         return sum(one.right for one in self.answers)
 
 
-class Guesses:
+class Guesses(Queries):
     """Queries for the guessing game."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def allow(self, submission: int) -> None:
         """Its author lets single lines of it be shown; saying it twice changes nothing.

@@ -14,12 +14,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import case, delete, func, select
-from sqlalchemy.orm import Session
 
 from app.domain.run import RunState
 from app.domain.submission import SubmissionStatus
 from app.store.runs import WORN_OUT
-from app.store.session import insert
+from app.store.session import Queries, insert
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     ImpressionRow,
@@ -33,11 +32,8 @@ from app.store.tables import (
 from app.store.versions import ReadCount, Versions
 
 
-class Counts:
+class Counts(Queries):
     """Queries that count."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def of(self, voice: str | None, since: datetime) -> dict[str, int]:
         """Poems, impressions, ticks, submissions and visitors from *since* on; voice None: of all voices.
@@ -126,11 +122,8 @@ class Pulse:
     """Empty for a process that is no web."""
 
 
-class Pulses:
+class Pulses(Queries):
     """Queries for pulses."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def beat(self, name: str, kind: str, now: datetime, web: WebReport | None = None) -> None:
         """Process *name* is alive; long silent ones are forgotten, and what a wrong clock said."""
@@ -166,11 +159,8 @@ class Vitals:
     """How readers took the versions that were asked for."""
 
 
-class Health:
+class Health(Queries):
     """Queries for whoever watches."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def vitals(self, versions: Collection[int], now: datetime) -> Vitals:
         """All of it; of *versions* (row ids) how readers took them."""

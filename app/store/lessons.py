@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, exists, func, select
-from sqlalchemy.orm import Session
 
 from app.domain.lesson import Feedback, ReadLine, TaughtPoem, TickedLine
 from app.domain.submission import SubmissionStatus
-from app.store.session import parts
+from app.store.session import Queries, parts
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     DayRow,
@@ -36,11 +35,8 @@ from app.store.tastes import Tastes
 from app.store.versions import Versions
 
 
-class Readings:
+class Readings(Queries):
     """Queries for what readers read."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def of(self, voice: str, visitors: Collection[str]) -> list[ReadLine]:
         """Every line of *voice* that those visitors were shown, with the lines above it."""
@@ -86,11 +82,8 @@ class Readings:
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class FeedbackStore:
+class FeedbackStore(Queries):
     """Queries for what a lesson is built from."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def of(self, voice: str) -> Feedback:
         """Ticks that stand and poems that were approved; of visitors whose cookie came back."""
@@ -205,11 +198,8 @@ class News:
     poems: int
 
 
-class Learnings:
+class Learnings(Queries):
     """Queries for what was learned."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def of(self, kind: Literal["line", "poem"], ids: Collection[int]) -> dict[int, Learned]:
         """By id of the line or submission, for those that any version of the voice's present base was taught."""

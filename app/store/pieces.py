@@ -5,20 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import case, func, select
-from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.poem import Piece, PieceLine
 from app.domain.submission import SubmissionStatus
 from app.store.poems import SAID_BY_HUMANS, is_told, new_id
+from app.store.session import Queries
 from app.store.tables import LineRow, PieceLineRow, PieceRow, PoemRow, TickRow, VersionRow
 
 
-class Pieces:
+class Pieces(Queries):
     """Queries for pieces."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def material(self, voice: str, visitor: str, limit: int = 100) -> list[PieceLine]:
         """The lines of a voice that a visitor has ticked, newest first: what he can weave of."""

@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.gate import Verdict
 from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState, Said
+from app.store.session import Queries
 from app.store.tables import RunLogRow, RunRow, VersionRow
 
 _SHARE = {  # how much of a run lies before each phase, and how much the phase is
@@ -30,11 +30,8 @@ TOO_OFTEN = 10
 WORN_OUT = "taken up too often without coming to an end"
 
 
-class Runs:
+class Runs(Queries):
     """Queries for runs."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def start(self, voice: str, cause: Cause, now: datetime) -> tuple[int, bool]:
         """The id of a new run of *voice*, or of the one under way; True when it is new."""

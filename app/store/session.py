@@ -105,6 +105,13 @@ def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
         session.rollback()
 
 
+class Queries:
+    """Queries of one unit of work. Each file of this room has some of its word."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+
 def parts(keys: Iterable[Key]) -> Iterator[list[Key]]:
     """The keys, as many at a time as one statement can name: Postgres takes 65,535 values, SQLite fewer."""
     left = iter(keys)

@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from app.domain.errors import BrokenFolder
 from app.domain.version import VersionStatus
+from app.store.session import Queries
 from app.store.tables import VersionRow, VoiceRow
 from models.checkpoint import flush
 
@@ -189,11 +190,8 @@ _STAYS = (VersionStatus.BASE, VersionStatus.PRUNED)
 """A base is never removed; what was removed is gone."""
 
 
-class Retention:
+class Retention(Queries):
     """Queries for the shelf's keeper."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def taught(self, voice: str) -> list[int]:
         """Ids of the taught versions that lie on the shelf, newest first; of former bases too."""

@@ -5,18 +5,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownSubmission
 from app.domain.submission import Offer, Submission, SubmissionStatus
+from app.store.session import Queries
 from app.store.tables import LessonItemRow, SketchRow, SubmissionRow, VersionRow, VoiceRow
 
 
-class Submissions:
+class Submissions(Queries):
     """Queries for submissions."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def add(
         self,

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
 
 from app.domain.taste import Judged, TasteEffect, TasteReport
 from app.domain.version import wilson
+from app.store.session import Queries
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     ImpressionRow,
@@ -25,11 +25,8 @@ KEPT = 20
 """Tastes of a voice that are kept; older ones have been replaced many times over."""
 
 
-class Tastes:
+class Tastes(Queries):
     """Queries for tastes. Only what belongs to a voice's present base counts."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def serving(self) -> dict[str, int]:
         """By voice: the id of the newest taste, if it knows anything."""

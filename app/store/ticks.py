@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Poem
 from app.domain.version import Rate, wilson
 from app.store.poems import SAID_BY_HUMANS, Poems, is_told, offset_of, told
-from app.store.session import insert
+from app.store.session import Queries, insert
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     ImpressionRow,
@@ -45,11 +44,8 @@ class MarkedLine:
     """Numbers of the versions whose lesson held it, oldest first."""
 
 
-class Ticks:
+class Ticks(Queries):
     """Queries for ticks."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def any(self, visitor: str) -> bool:
         """Has this visitor ever ticked a line?"""
@@ -162,11 +158,8 @@ class _Ranked:
     lines: int
 
 
-class Loved:
+class Loved(Queries):
     """Queries for what readers love, ranked by different readers: those who count, says `app/domain/visitor.py`."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def lines(
         self, voice: str, visitor: str | None = None, *, since: datetime | None = None, limit: int = 20

@@ -7,9 +7,10 @@ from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from app.domain.trial import Arm, Evidence, Impression, TrialEnd, TrialReport, TrialState, thinned
+from app.store.session import Queries
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     ImpressionRow,
@@ -34,11 +35,8 @@ class OnTrial:
     share: float
 
 
-class Trials:
+class Trials(Queries):
     """Queries for trials. Every write for a running trial says so, and changes nothing once it has ended."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def start(self, voice: str, challenger: int, *, share: float, now: datetime) -> int | None:
         """A trial of that version (row id) against the champion; None when another is under way."""

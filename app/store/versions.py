@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, case, exists, func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
 from app.domain.gate import Verdict
@@ -14,6 +14,7 @@ from app.domain.lesson import LessonItem
 from app.domain.trial import VISIT, TrialState
 from app.domain.version import LetIn, Move, Reception, Version, VersionReport, VersionStatus, wilson
 from app.store.poems import is_told
+from app.store.session import Queries
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     HistoryRow,
@@ -49,11 +50,8 @@ class ReadCount:
     ticks: int
 
 
-class Versions:
+class Versions(Queries):
     """Queries for versions."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def of_voice(self, voice: str) -> list[VersionReport]:
         """All versions of the voice's present base, newest first. Raises UnknownVoice."""

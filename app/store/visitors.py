@@ -13,14 +13,13 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, delete, exists, func, select, update
-from sqlalchemy.orm import Session
 
 from app.domain.trial import TrialState
 from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
 from app.store.poems import told
-from app.store.session import AT_ONCE, insert, parts
+from app.store.session import AT_ONCE, Queries, insert, parts
 from app.store.submissions import Submissions
 from app.store.tables import (
     DayRow,
@@ -41,11 +40,8 @@ from app.store.tables import (
 )
 
 
-class Visitors:
+class Visitors(Queries):
     """Queries for visitors."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def greet(self, visitor: str, *, cookie_came_back: bool, address: str, now: datetime) -> None:
         """Note that *visitor* is here; the first time his cookie comes back, what he was shown begins to count."""
@@ -122,11 +118,8 @@ BLURRED = "~"
 """Begins an address hash whose key nobody has any more."""
 
 
-class Privacy:
+class Privacy(Queries):
     """Queries for one visitor's own, and for what has been kept long enough."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def export(self, visitor: str, now: datetime) -> dict[str, Any]:
         """Everything kept of *visitor*, for himself."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from app.domain.errors import UnknownVoice
 from app.domain.version import VersionStatus, VoiceReport
+from app.store.session import Queries
 from app.store.tables import HistoryRow, VersionRow, VoiceRow
 from app.store.versions import Versions
 
@@ -38,11 +39,8 @@ _REPORTS = select(
 """A row a voice that serves: itself, its champion, how many versions its present base has."""
 
 
-class Voices:
+class Voices(Queries):
     """Queries for voices."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def all(self) -> list[VoiceReport]:
         """Every voice that serves, oldest first."""
@@ -114,11 +112,8 @@ def _report(voice: VoiceRow, champion: VersionRow, versions: int) -> VoiceReport
 NOTHING_TAUGHT = {"hash": "", "ticks": 0, "submissions": 0, "visitors": 0}
 
 
-class Releases:
+class Releases(Queries):
     """Queries for releases of bases."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def take_up(self, voice: str, *, folder: str, now: datetime) -> int:
         """The voice's present base, which lies at *folder*, gets its version 0; number of the version to serve.
