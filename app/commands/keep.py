@@ -2,15 +2,14 @@
 
 import json
 import sys
+from contextlib import closing, nullcontext
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from app.commands.shell import BadUse, Failed, Json, opened, say, settings_of_environment, tell
-
-if TYPE_CHECKING:
-    from app.doctor import Finding
 
 
 def add_to(app: typer.Typer) -> None:
@@ -35,12 +34,9 @@ def upgrade(as_json: Json = False) -> None:
     from app.bootstrap import build
     from app.store.migrations import upgrade
 
-    bot = build(settings_of_environment())
-    try:
+    with closing(build(settings_of_environment())) as bot:
         upgrade(bot.database)
         actions.voices.install_shipped(bot)
-    finally:
-        bot.close()
     say("the database is up to date")
     if as_json:
         tell({"current": True})
@@ -54,15 +50,14 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise BadUse(f"{out} is not a file that could be written")
     count = 0
-    with opened() as bot, bot.reading() as session:
-        file = sys.stdout if str(out) == "-" else out.open("w", encoding="utf-8")
-        try:
-            for row in rows(session, now()):
-                file.write(json.dumps(row, ensure_ascii=False) + "\n")
-                count += 1
-        finally:
-            if file is not sys.stdout:
-                file.close()
+    with (
+        opened() as bot,
+        bot.reading() as session,
+        nullcontext(sys.stdout) if str(out) == "-" else out.open("w", encoding="utf-8") as file,
+    ):
+        for row in rows(session, now()):
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            count += 1
     say(f"{count} rows to {out}")
 
 
@@ -96,12 +91,9 @@ def restore(
     from app.backup import put_back
     from app.bootstrap import build
 
-    bot = build(settings_of_environment())
-    try:
+    with closing(build(settings_of_environment())) as bot:
         manifest = put_back(bot, folder, replace=yes)
         actions.voices.install_shipped(bot)  # those that this release ships may be newer
-    finally:
-        bot.close()
     say(f"as it was on {manifest['made']}")
     if as_json:
         tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")})
@@ -112,19 +104,12 @@ def doctor(as_json: Json = False) -> int:
     from app.bootstrap import build
     from app.doctor import examine
 
-    bot = build(settings_of_environment())
-    try:
+    with closing(build(settings_of_environment())) as bot:
         findings = examine(bot)
-    finally:
-        bot.close()
     well = all(finding.ok for finding in findings)
     if as_json:
-        tell({"ok": well, "checks": [_shape(finding) for finding in findings]})
+        tell({"ok": well, "checks": [asdict(finding) for finding in findings]})
     else:
         for finding in findings:
             print(f"{'ok  ' if finding.ok else 'BAD '} {finding.name}: {finding.detail}")
     return 0 if well else 1
-
-
-def _shape(finding: "Finding") -> dict[str, object]:
-    return {"name": finding.name, "ok": finding.ok, "detail": finding.detail}

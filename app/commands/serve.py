@@ -1,6 +1,7 @@
 """`serve`, `worker`, `beat`: the processes of the site, together or one by one."""
 
 import os
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -41,11 +42,10 @@ def serve(
         number = error.errno or 0
         reason = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
-    bot = build(settings)
-    prepare(bot)
-    with bot.reads(Admins) as admins:
-        orphaned = not admins.any()
-    bot.close()
+    with closing(build(settings)) as bot:
+        prepare(bot)
+        with bot.reads(Admins) as admins:
+            orphaned = not admins.any()
     hint = "make an admin with `poembot admin create NAME`, then open /desk" if orphaned else None
     return Supervisor(socket, webs=web_workers, worker=not no_worker, hint=hint).run()
 

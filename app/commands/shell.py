@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -162,12 +162,9 @@ def opened(*, loud: bool = False) -> Iterator["Bot"]:
     """A bot whose database is ready, as long as the block lasts. BadUse, Failed."""
     from app.bootstrap import build
 
-    bot = build(settings_of_environment(loud=loud))
-    try:
+    with closing(build(settings_of_environment(loud=loud))) as bot:
         prepare(bot)
         yield bot
-    finally:
-        bot.close()
 
 
 def prepare(bot: "Bot") -> None:

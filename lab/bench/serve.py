@@ -10,7 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,13 +22,12 @@ import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import actions
-from app.bootstrap import Bot, build
-from app.domain.run import Phase, RunReport, RunState
+from app.bootstrap import build
+from app.domain.run import Phase, RunState
 from app.engine.engine import POLL_S
 from app.settings import Settings
 from app.store.runs import Runs
 from app.store.shelf import SHIPPED
-from app.store.tastes import Tastes
 from lab.bench import report
 from lab.bench.site import (
     HOST,
@@ -138,19 +137,11 @@ def _as_served(
 
 def put_taste(it: Site, voice: str) -> None:
     """Have readers tick, learn their taste as a worker would, and wait until the webs choose by it."""
-    bot = build(it.settings)
-    try:
+    with closing(build(it.settings)) as bot:
         asyncio.run(_tick_what_they_like(it.port, voice))
-        if not actions.tastes.learn(bot, voice) or voice not in _tastes(bot):
+        if not actions.tastes.learn(bot, voice) or voice not in bot.tastes():
             raise RuntimeError("the readers' ticks taught no taste that serves")
-    finally:
-        bot.close()
     time.sleep(2 * POLL_S)
-
-
-def _tastes(bot: Bot) -> Mapping[str, int]:
-    with bot.reads(Tastes) as tastes:
-        return tastes.serving()
 
 
 async def _tick_what_they_like(port: int, voice: str) -> None:
@@ -247,7 +238,9 @@ def _until_taught(it: Site, voice: str) -> int:
     """Wait until a run learns; its id."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        for run in _runs(it, voice):
+        with closing(build(it.settings)) as bot, bot.reads(Runs) as runs:
+            found = runs.of_voice(voice)
+        for run in found:
             if run.state is RunState.RUNNING and run.step > 0:
                 return run.run
         time.sleep(0.1)
@@ -255,21 +248,8 @@ def _until_taught(it: Site, voice: str) -> int:
 
 
 def _is_learning(it: Site, run: int) -> bool:
-    bot = build(it.settings)
-    try:
-        with bot.reads(Runs) as runs:
-            return runs.one(run).phase is Phase.TRAINING
-    finally:
-        bot.close()
-
-
-def _runs(it: Site, voice: str) -> Sequence[RunReport]:
-    bot = build(it.settings)
-    try:
-        with bot.reads(Runs) as runs:
-            return runs.of_voice(voice)
-    finally:
-        bot.close()
+    with closing(build(it.settings)) as bot, bot.reads(Runs) as runs:
+        return runs.one(run).phase is Phase.TRAINING
 
 
 def _naive(voice: str, spelling: str, seconds: float, at: Sequence[int]) -> list[dict[str, Any]]:

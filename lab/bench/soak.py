@@ -19,7 +19,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -268,12 +268,9 @@ async def _soak(it: Site, voice: str, seconds: float, readers: int, every: float
 
 
 def _token(it: Site) -> str:
-    bot = build(it.settings)
-    try:
+    with closing(build(it.settings)) as bot:
         actions.admins.create(bot, "soak", secrets.token_hex(), by="bench")
         return actions.admins.give_token(bot, "soak", by="bench")
-    finally:
-        bot.close()
 
 
 def _ours(it: Site, kind: str) -> Sequence[psutil.Process]:

@@ -165,6 +165,13 @@ def answer(
     )
 
 
+def page_again(request: Request, template: str, error: Exception | None, **context: object) -> HTMLResponse:
+    """A page that a form may come back to: with the status of the *error*, if one was made, and when to try again."""
+    wait = retry_after_of(error) if error else None
+    headers = {"Retry-After": str(wait)} if wait else {}
+    return page(request, template, status_of(error) if error else 200, headers=headers, **context)
+
+
 def busy(request: Request, retry_after: int) -> Response:
     """The answer of a web without room. It costs next to nothing: a page made once, no database, no thread."""
     metrics: Metrics = request.app.state.metrics

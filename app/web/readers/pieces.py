@@ -11,7 +11,7 @@ from app.domain.visitor import Visitor
 from app.store.pieces import Pieces
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
-from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
+from app.web.http.errors import FormExpired, code_of, page_again
 from app.web.http.forms import AnyForm, Form, GenuineForm, is_id
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.http.page import page, see_other, set_flash, translate
@@ -105,12 +105,10 @@ def _loom(request: Request, voice: str, visitor: Visitor, form: Form | None, err
     with request.app.state.bot.reading() as session:
         Voices(session).one(voice)
         lines = Pieces(session).material(voice, visitor.id)
-    wait = retry_after_of(error) if error else None
-    return page(
+    return page_again(
         request,
         "weave.html",
-        status_of(error) if error else 200,
-        headers={"Retry-After": str(wait)} if wait else {},
+        error,
         lines=lines,
         places={line: place for place, line in _placed(form)} if form else {},
         draft=form.draft if form else None,

@@ -28,7 +28,7 @@ from app.store.versions import Versions
 from app.store.visitors import Visitors
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, EngineDep, PoemId, Slug, VisitorDep
-from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
+from app.web.http.errors import FormExpired, code_of, page_again
 from app.web.http.forms import AnyForm, Form, GenuineForm
 from app.web.http.language import VOICE_COOKIE, voice_for
 from app.web.http.limits import POEMS, TICKS, Limited, take
@@ -188,17 +188,11 @@ def _render(
     draft: Draft | None = None,
 ) -> HTMLResponse:
     voice = frame_of(request).voice(shown.poem.voice)
-    told: dict[str, object] = {}
-    headers: dict[str, str] = {}
-    if error is not None:
-        told["flash"] = code_of(error)
-        wait = retry_after_of(error)
-        headers = {"Retry-After": str(wait)} if wait else {}
-    return page(
+    told: dict[str, object] = {"flash": code_of(error)} if error is not None else {}
+    return page_again(
         request,
         "poem.html",
-        200 if error is None else status_of(error),
-        headers=headers,
+        error,
         poem=shown.poem,
         voice=voice,
         lesson=_lesson(request, shown.poem, voice),
@@ -319,12 +313,10 @@ def line_page(
 ) -> HTMLResponse:
     """The poem with one line open: what the reader typed in its place, and candidates as text and token."""
     there = next((line.text for line in poem.lines[slot : slot + 1]), "")
-    wait = retry_after_of(error) if error else None
-    return page(
+    return page_again(
         request,
         "next.html",
-        status_of(error) if error else 200,
-        headers={"Retry-After": str(wait)} if wait else {},
+        error,
         poem=poem,
         voice=frame_of(request).voice(poem.voice),
         slot=slot,

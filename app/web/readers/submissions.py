@@ -9,7 +9,7 @@ from app.store.lessons import Learnings
 from app.store.submissions import Submissions
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, Token, VisitorDep
-from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
+from app.web.http.errors import FormExpired, code_of, page_again
 from app.web.http.forms import AnyForm, GenuineForm
 from app.web.http.limits import SUBMISSIONS, Limited, take
 from app.web.http.page import Draft, frame_of, page, see_other, set_flash
@@ -67,9 +67,5 @@ def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) ->
 
 def _teach_again(request: Request, voice: str, error: Exception, draft: Draft) -> HTMLResponse:
     """The teach box as it was filled in, and what was wrong with it."""
-    wait = retry_after_of(error)
-    headers = {"Retry-After": str(wait)} if wait else {}
     shown = frame_of(request).voice(voice)
-    return page(
-        request, "teach.html", status_of(error), headers=headers, voice=shown, draft=draft, errors=[code_of(error)]
-    )
+    return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
