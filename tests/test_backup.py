@@ -40,7 +40,7 @@ def deployment(databases: Databases, scale: Scale, home: Path, shipped: Path, *,
     with databases.settings(scale, home, empty=not installed, secret_key="") as settings:
         bot = bootstrap.build(settings, queue=bots.NotedQueue(), shipped=shipped)
         if installed:
-            actions.voices.install_shipped(bot, shipped)
+            actions.deployment.install_shipped(bot, shipped)
             bot.settings.secret()
         yield bot
         bot.close()

@@ -41,7 +41,7 @@ def pulse(bot: "Bot", kind: str) -> Iterator[None]:
     def beat() -> None:
         while True:
             try:
-                actions.pulses.beat(bot, name, kind)
+                actions.deployment.beat(bot, name, kind)
             except SQLAlchemyError as error:  # the database is away; the next beat tells when it is back
                 log.warning("pulse.failed", error=str(error).splitlines()[0])
             if stopping.wait(EVERY):

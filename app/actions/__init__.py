@@ -7,10 +7,10 @@ else opens a transaction that writes. It commits before it returns.
 
 from app.actions import (
     admins,
+    deployment,
     guesses,
     pieces,
     poems,
-    pulses,
     runs,
     submissions,
     tastes,
@@ -18,15 +18,14 @@ from app.actions import (
     trials,
     versions,
     visitors,
-    voices,
 )
 
 __all__ = [
     "admins",
+    "deployment",
     "guesses",
     "pieces",
     "poems",
-    "pulses",
     "runs",
     "submissions",
     "tastes",
@@ -34,5 +33,4 @@ __all__ = [
     "trials",
     "versions",
     "visitors",
-    "voices",
 ]

@@ -36,7 +36,7 @@ def upgrade(as_json: Json = False) -> None:
 
     with closing(build(settings_of_environment())) as bot:
         upgrade(bot.database)
-        actions.voices.install_shipped(bot)
+        actions.deployment.install_shipped(bot)
     say("the database is up to date")
     if as_json:
         tell({"current": True})
@@ -93,7 +93,7 @@ def restore(
 
     with closing(build(settings_of_environment())) as bot:
         manifest = put_back(bot, folder, replace=yes)
-        actions.voices.install_shipped(bot)  # those that this release ships may be newer
+        actions.deployment.install_shipped(bot)  # those that this release ships may be newer
     say(f"as it was on {manifest['made']}")
     if as_json:
         tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")})

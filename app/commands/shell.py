@@ -180,4 +180,4 @@ def prepare(bot: "Bot") -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # site, worker and beat may start side by side
         if not migrations.is_current(bot.database):
             migrations.upgrade(bot.database)
-        actions.voices.install_shipped(bot)
+        actions.deployment.install_shipped(bot)

@@ -289,7 +289,7 @@ def add(
             bot.shelf.place(scratch / "base", key)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        actions.voices.install(bot, slug, title=title, language=language, base=names.base, folder=key)
+        actions.deployment.install(bot, slug, title=title, language=language, base=names.base, folder=key)
     say("\n".join(["", *(f"    {line}" for line in poem), ""]))
     say(f"{title}: /{slug}")
     if as_json:

@@ -262,7 +262,7 @@ def _write_heartbeat(bot: Bot, engine: Engine, name: str) -> None:
         secret=bot.settings.secret_mark(),
     )
     try:
-        actions.pulses.beat(bot, name, "web", report)
+        actions.deployment.beat(bot, name, "web", report)
     except TRANSIENT_DB_ERRORS as error:
         log.warning("pulse.failed", error=str(error))
 

@@ -126,7 +126,7 @@ def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town
     try:
         migrations.upgrade(bot.database)
         meta = checkpoint.read(base).meta
-        actions.voices.install(
+        actions.deployment.install(
             bot, meta.voice, title=meta.title, language=meta.language, base=meta.base, folder=f"base:{base.name}"
         )
         with Town(bot, meta.voice, random.Random(seed)) as here:

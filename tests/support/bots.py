@@ -42,7 +42,7 @@ def who(admins: Admins, secret: str, kind: Kind, now: datetime) -> str | None:
 def build(settings: Settings, shipped: Path) -> Bot:
     """The bot of *settings* with the voices of *shipped* installed."""
     bot = bootstrap.build(settings, queue=NotedQueue(), shipped=shipped)
-    actions.voices.install_shipped(bot, shipped)
+    actions.deployment.install_shipped(bot, shipped)
     return bot
 
 

@@ -18,7 +18,7 @@ def bot(bot: Bot, shipped: Path) -> Bot:
     bot.shelf.place(
         Path(shutil.copytree(shipped / "sibot", bot.shelf.scratch() / "base")), key := "bard/bard-tiny/base"
     )
-    actions.voices.install(bot, "bard", title="bard", language="en", base="bard-tiny", folder=key)
+    actions.deployment.install(bot, "bard", title="bard", language="en", base="bard-tiny", folder=key)
     return bot
 
 

@@ -32,7 +32,7 @@ def deployment(settings: Settings, shipped: Path, tmp_path: Path) -> Iterator[De
     logs = tmp_path / "logs"
     logs.mkdir()
     deployed = Deployment(checkout(tmp_path / "checkout", shipped), quick, logs)
-    actions.voices.install_shipped(deployed.bot, shipped)
+    actions.deployment.install_shipped(deployed.bot, shipped)
     with deployed.bot.reads(Versions) as versions:
         base = versions.champion("sibot").id
     give_much(deployed.bot, base)

@@ -1,9 +1,12 @@
-"""Voices: install those that ship with the project, or one that somebody has trained."""
+"""The deployment: its voices are installed, those that ship with the project or one that somebody has trained; its
+processes say that they are alive, and what they have in memory.
+"""
 
 from pathlib import Path
 
 from app.actions.versions import serve
 from app.bootstrap import Bot
+from app.store.health import Pulses, WebReport
 from app.store.shelf import SHIPPED
 from app.store.voices import Releases, Voices
 from models import checkpoint
@@ -31,3 +34,9 @@ def install(bot: Bot, slug: str, *, title: str, language: str, base: str, folder
         number = Releases(session).take_up(slug, folder=folder, now=now)
         serve(session, slug, number, by="release", reason=base, now=now)
         return True
+
+
+def beat(bot: Bot, name: str, kind: str, web: WebReport | None = None) -> None:
+    """Process *name* is alive; *web*: what a web process says of itself."""
+    with bot.transaction() as session:
+        Pulses(session).beat(name, kind, bot.clock(), web)
