@@ -217,7 +217,7 @@ def taste(
     """How well a taste that one reader taught foretells the ticks of another, beside plausibility alone."""
     import json
 
-    from lab import readings as room
+    from lab.simulate import people as room
     from models import checkpoint
     from models.corpus import read_poems
 

@@ -31,19 +31,14 @@ from torch import Tensor, nn
 from app.domain.poem import LINES
 from lab.bench.site import HOST
 from models import checkpoint
-from models.checkpoint import Checkpoint
 from models.graph import IR, OPSET, width
 from models.network import CharNetwork, State
 from models.sample import BETWEEN, Rules
 from models.shapes import GATES
 from models.step import exact_options
+from worker.trainer import network_of
 
 _CELLS: dict[str, type[nn.RNNCellBase]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}
-
-
-def network_of(version: Checkpoint) -> CharNetwork:
-    """The network of a version folder."""
-    return CharNetwork.of(version.meta.architecture, version.weights)
 
 
 class Whole:

@@ -61,7 +61,8 @@ class Ring:
         """Steps a second of all contenders at B = *rows*, in turns."""
         import torch  # the baseline's; what is measured does without
 
-        from lab.bench.baselines import Cells, Whole, network_of
+        from lab.bench.baselines import Cells, Whole
+        from worker.trainer import network_of
 
         torch.set_num_threads(self.threads)
         network, temperature = network_of(self.version), self.version.meta.style.temperature

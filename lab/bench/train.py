@@ -15,13 +15,13 @@ import torch
 from torch import nn
 
 from lab.bench import report
-from lab.bench.baselines import network_of
 from models import checkpoint
 from models.corpus import Batch, Stream, read_poems
 from models.make import LANES, STEPS
 from models.network import CharNetwork, State
 from models.shapes import GATES
 from models.train import Plan, Progress, Training, bf16_pays
+from worker.trainer import network_of
 
 BACKWARD = 3
 """Forward and backward cost three times the forward products: once for the sums, once each for inputs and weights."""

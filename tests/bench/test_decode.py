@@ -9,10 +9,11 @@ import pytest
 import torch
 
 from lab.bench import baselines, decode, report, train
-from lab.bench.baselines import Cells, Whole, network_of
+from lab.bench.baselines import Cells, Whole
 from models import checkpoint
 from models.network import Architecture, CharNetwork
 from models.step import Step, unrestricted
+from worker.trainer import network_of
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])

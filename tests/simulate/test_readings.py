@@ -8,9 +8,8 @@ from typing import Any
 
 import pytest
 
-from lab import readings as room
-from lab.readings import Reading
-from lab.simulate.people import Readers
+from lab.simulate import people as room
+from lab.simulate.people import Readers, Reading
 from models import checkpoint
 
 POEMS = 60
