@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from graphlib import TopologicalSorter
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.types import NullType
 
 from app.domain.submission import SubmissionStatus
+from app.store.session import picked
 from app.store.tables import LineRow, PoemLineRow, PoemRow, SubmissionRow, TickRow, VersionRow, VisitorRow
 
 LEFT_OUT = {"alembic_version", "pulses"}
@@ -167,10 +168,9 @@ def rows(session: Session, now: datetime) -> Iterator[Row]:
     """A header, then versions, poems, ticks and approved submissions; readers go by numbers made up here."""
     yield {"kind": "export", "made": now.isoformat(), "generator": "AI", "note": "AI 생성: 시는 기계가 썼습니다."}
     names: dict[str, int] = {}
-    numbers = count(1)
 
     def reader(visitor: str) -> int:
-        return names.setdefault(visitor, next(numbers)) if visitor not in names else names[visitor]
+        return names.setdefault(visitor, len(names) + 1)
 
     yield from _versions(session)
     yield from _poems(session)
@@ -184,31 +184,15 @@ def rows(session: Session, now: datetime) -> Iterator[Row]:
         yield {"kind": "tick", "line": tick.line_id, "reader": reader(tick.visitor_id), "at": tick.at.isoformat()}
     approved = select(SubmissionRow).where(SubmissionRow.status == SubmissionStatus.APPROVED).order_by(SubmissionRow.id)
     for given in session.scalars(approved.execution_options(yield_per=AT_ONCE)):
-        yield {
-            "kind": "submission",
-            "id": given.id,
-            "voice": given.voice,
-            "title": given.title,
-            "author": given.author,
-            "text": given.text,
-            "reader": reader(given.visitor_id),
-            "at": given.created.isoformat(),
-        }
+        columns = picked(given, "id", "voice", "title", "author", "text")
+        whose = {"reader": reader(given.visitor_id), "at": given.created.isoformat()}
+        yield {"kind": "submission", **columns, **whose}
 
 
 def _versions(session: Session) -> Iterator[Row]:
     for version in session.scalars(select(VersionRow).order_by(VersionRow.id)):
-        yield {
-            "kind": "version",
-            "voice": version.voice,
-            "base": version.base,
-            "number": version.number,
-            "status": version.status,
-            "lesson": version.lesson,
-            "metrics": version.metrics,
-            "verdict": version.verdict,
-            "at": version.created.isoformat(),
-        }
+        columns = picked(version, "voice", "base", "number", "status", "lesson", "metrics", "verdict")
+        yield {"kind": "version", **columns, "at": version.created.isoformat()}
 
 
 def _poems(session: Session) -> Iterator[Row]:

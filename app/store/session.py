@@ -119,6 +119,11 @@ def parts(keys: Iterable[Key]) -> Iterator[list[Key]]:
         yield part
 
 
+def picked(row: object, *names: str) -> dict[str, Any]:
+    """Those columns of a row, or fields of a report, as a dictionary."""
+    return {name: getattr(row, name) for name in names}
+
+
 def insert(session: Session, table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, in the words of this session's database."""
     dialect = session.get_bind().dialect.name

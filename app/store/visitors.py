@@ -19,7 +19,7 @@ from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
 from app.store.poems import told
-from app.store.session import AT_ONCE, Queries, insert, parts
+from app.store.session import AT_ONCE, Queries, insert, parts, picked
 from app.store.submissions import Submissions
 from app.store.tables import (
     DayRow,
@@ -134,20 +134,15 @@ class Privacy(Queries):
             "ticks": list(self._ticks(visitor)),
             "shown": list(self._shown(visitor)),
             "pieces": [
-                {"title": piece.title, "author": piece.author, "status": piece.status, "lines": piece.text.split("\n")}
+                picked(piece, "title", "author", "status") | {"lines": piece.text.split("\n")}
                 for piece in Pieces(self._session).of_visitor(visitor)
             ],
             "guesses": [
-                {"text": guess.text, "human": guess.human, "said_human": guess.said_human}
-                for guess in Guesses(self._session).of_visitor(visitor)
+                picked(guess, "text", "human", "said_human") for guess in Guesses(self._session).of_visitor(visitor)
             ],
             "submissions": [
-                {
-                    "voice": given.voice,
-                    "title": given.title,
-                    "author": given.author,
-                    "text": given.text,
-                    "status": given.status,
+                picked(given, "voice", "title", "author", "text", "status")
+                | {
                     "created": given.created.isoformat(),
                     "decided": given.decided.isoformat() if given.decided else None,
                     "taught_in": list(given.taught_in),
