@@ -53,63 +53,63 @@ def examine(bot: Bot) -> list[Finding]:
     return findings
 
 
+def _well(name: str, detail: str) -> Finding:
+    return Finding(name, ok=True, detail=detail)
+
+
+def _bad(name: str, detail: str) -> Finding:
+    return Finding(name, ok=False, detail=detail)
+
+
 def _folder(name: str, folder: Path) -> Finding:
     if not os.access(folder, os.W_OK):
-        return Finding(name, ok=False, detail=f"{folder} is not writable; give it to the user that runs poembot")
+        return _bad(name, f"{folder} is not writable; give it to the user that runs poembot")
     free = shutil.disk_usage(folder).free
     if free < LEAST_ROOM:
         more = "make room, or lower POEMBOT_KEEP_VERSIONS"
-        return Finding(name, ok=False, detail=f"{free / 1e6:.0f} MB free at {folder}; {more}")
-    return Finding(name, ok=True, detail=f"{folder}, {free / 1e9:.1f} GB free")
+        return _bad(name, f"{free / 1e6:.0f} MB free at {folder}; {more}")
+    return _well(name, f"{folder}, {free / 1e9:.1f} GB free")
 
 
 def _shelf(bot: Bot) -> Finding:
     folder = Path(bot.settings.shelf.removeprefix("file://"))
     if "://" not in bot.settings.shelf or bot.settings.shelf.startswith("file://"):
-        return (
-            _folder("shelf", folder) if folder.exists() else Finding("shelf", ok=True, detail=f"{folder}, still empty")
-        )
+        return _folder("shelf", folder) if folder.exists() else _well("shelf", f"{folder}, still empty")
     try:
         bot.shelf.exists("a/b/c")
     except Exception as error:  # noqa: BLE001 - every object store fails in its own way
-        return Finding(
-            "shelf", ok=False, detail=f"{bot.settings.shelf} does not answer: {error!r}; see its credentials"
-        )
-    return Finding("shelf", ok=True, detail=f"{bot.settings.shelf} answers")
+        return _bad("shelf", f"{bot.settings.shelf} does not answer: {error!r}; see its credentials")
+    return _well("shelf", f"{bot.settings.shelf} answers")
 
 
 def _secret(bot: Bot) -> Finding:
     if bot.settings.secret_key:
-        return Finding("secret", ok=True, detail="given")
+        return _well("secret", "given")
     if not bot.settings.embedded:
         told = "every machine makes one of its own and knows no reader of the others; give all one POEMBOT_SECRET_KEY"
-        return Finding("secret", ok=False, detail=told)
+        return _bad("secret", told)
     kept = bot.settings.home.absolute() / "secret"
     if kept.exists() and kept.stat().st_mode & 0o077:
-        return Finding("secret", ok=False, detail=f"others may read {kept}; chmod 600 it")
-    return Finding("secret", ok=True, detail=f"kept in {kept}")
+        return _bad("secret", f"others may read {kept}; chmod 600 it")
+    return _well("secret", f"kept in {kept}")
 
 
 def _torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
-        return Finding(
-            "torch", ok=False, detail="not installed: no worker can teach here; pip install 'poem-bot[learn]'"
-        )
-    return Finding("torch", ok=True, detail="installed")
+        return _bad("torch", "not installed: no worker can teach here; pip install 'poem-bot[learn]'")
+    return _well("torch", "installed")
 
 
 def _broker(bot: Bot) -> Finding:
     url = urlsplit(bot.settings.broker)
     if url.scheme == "filesystem":
-        return Finding("broker", ok=True, detail="the file system")
+        return _well("broker", "the file system")
     where = (url.hostname or "localhost", url.port or 6379)
     try:
         socket.create_connection(where, timeout=1).close()
     except OSError as error:
-        return Finding(
-            "broker", ok=False, detail=f"{where[0]}:{where[1]} does not answer ({error}); runs wait for the sweep"
-        )
-    return Finding("broker", ok=True, detail=f"{where[0]}:{where[1]} answers")
+        return _bad("broker", f"{where[0]}:{where[1]} does not answer ({error}); runs wait for the sweep")
+    return _well("broker", f"{where[0]}:{where[1]} answers")
 
 
 def _database(bot: Bot) -> Finding:
@@ -118,10 +118,10 @@ def _database(bot: Bot) -> Finding:
             connection.execute(text("SELECT 1"))
         current = is_current(bot.database)
     except SQLAlchemyError as error:
-        return Finding("database", ok=False, detail=f"does not answer: {str(error).splitlines()[0]}")
+        return _bad("database", f"does not answer: {str(error).splitlines()[0]}")
     if not current:
-        return Finding("database", ok=False, detail="has an old schema; run `poembot db upgrade`")
-    return Finding("database", ok=True, detail=f"{bot.database.dialect.name}, schema up to date")
+        return _bad("database", "has an old schema; run `poembot db upgrade`")
+    return _well("database", f"{bot.database.dialect.name}, schema up to date")
 
 
 def _clock(bot: Bot) -> Finding:
@@ -130,28 +130,26 @@ def _clock(bot: Bot) -> Finding:
         ahead = [voice.slug for voice in Voices(session).all() if Versions(session).newest_made(voice.slug) > now()]
     if abs(apart) > MOST_SKEW:
         told = f"the database's is {apart.total_seconds():+.0f} s from this machine's; have both follow a time server"
-        return Finding("clock", ok=False, detail=told)
+        return _bad("clock", told)
     if ahead:
         told = "was made in the future: some clock was ahead. Its next run counts all feedback anew and mends that"
-        return Finding("clock", ok=False, detail=f"the newest version of {', '.join(ahead)} {told}")
-    return Finding("clock", ok=True, detail="right, as far as can be seen from here")
+        return _bad("clock", f"the newest version of {', '.join(ahead)} {told}")
+    return _well("clock", "right, as far as can be seen from here")
 
 
 def _voices(bot: Bot) -> Iterator[Finding]:
     with bot.reads(Voices) as voices:
         serving = voices.champions()
     if not serving:
-        yield Finding("voices", ok=False, detail="there is none; run `poembot db upgrade`, or `poembot voice add`")
+        yield _bad("voices", "there is none; run `poembot db upgrade`, or `poembot voice add`")
     for version in serving:
         name = f"voice {version.voice}"
         try:
             checkpoint.read(bot.shelf.fetch(version.folder))
         except (BrokenFolder, checkpoint.Broken) as error:
-            yield Finding(
-                name, ok=False, detail=f"version {version.number}: {error}; `poembot rollback {version.voice}`"
-            )
+            yield _bad(name, f"version {version.number}: {error}; `poembot rollback {version.voice}`")
         else:
-            yield Finding(name, ok=True, detail=f"version {version.number} of {version.base} is whole")
+            yield _well(name, f"version {version.number} of {version.base} is whole")
 
 
 def _versions(bot: Bot) -> Iterator[Finding]:
@@ -168,7 +166,7 @@ def _versions(bot: Bot) -> Iterator[Finding]:
             told = (
                 f"its folder {version.folder} has vanished: nobody can go back to it; restore the shelf from a backup"
             )
-            yield Finding(f"version {slug} {version.number}", ok=False, detail=told)
+            yield _bad(f"version {slug} {version.number}", told)
 
 
 def _strays(bot: Bot) -> Finding:
@@ -178,8 +176,8 @@ def _strays(bot: Bot) -> Finding:
         strays = sorted(set(found) - Retention(session).kept(found)) if found else []
     if strays:
         told = "after an old database was put back, `poembot restore` would have removed them; they go after a day"
-        return Finding("strays", ok=False, detail=f"{len(strays)} folders that no table knows, as {strays[0]}: {told}")
-    return Finding("strays", ok=True, detail="every folder belongs to a version")
+        return _bad("strays", f"{len(strays)} folders that no table knows, as {strays[0]}: {told}")
+    return _well("strays", "every folder belongs to a version")
 
 
 def _alive(bot: Bot) -> Iterator[Finding]:
@@ -198,7 +196,7 @@ def _webs(bot: Bot) -> Iterator[Finding]:
     with bot.reads(Pulses) as pulses:
         webs = [pulse for pulse in pulses.alive(now()) if pulse.kind == "web"]
     if not webs:
-        yield Finding("web", ok=False, detail="none alive; start `poembot serve`")
+        yield _bad("web", "none alive; start `poembot serve`")
         return
     marks = {pulse.web.secret for pulse in webs}
     told = "they sign with different secrets, and forget each other's readers; give all one POEMBOT_SECRET_KEY"
@@ -211,7 +209,7 @@ def _wrong_voices(web: Pulse) -> Iterator[Finding]:
     for one in web.web.voices:
         if one.error:
             told = f"serves {one.number} and not {one.wanted}: {one.error}; `poembot rollback {one.voice}`"
-            yield Finding(f"{web.name}, {one.voice}", ok=False, detail=told)
+            yield _bad(f"{web.name}, {one.voice}", told)
 
 
 def _runs(bot: Bot) -> Finding:
@@ -221,10 +219,10 @@ def _runs(bot: Bot) -> Finding:
     failed = [run for run in newest if run.state is RunState.FAILED]
     if len(failed) > 1:
         told = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"
-        return Finding("runs", ok=False, detail=f"{told}; the desk has their logs")
+        return _bad("runs", f"{told}; the desk has their logs")
     if waiting and not failed:
-        return Finding("runs", ok=True, detail=f"{len(waiting)} wait for a worker")
-    return Finding("runs", ok=True, detail="nothing to complain of")
+        return _well("runs", f"{len(waiting)} wait for a worker")
+    return _well("runs", "nothing to complain of")
 
 
 def _admins(bot: Bot) -> Finding:
