@@ -4,15 +4,6 @@
 (docs/reading.md).
 """
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
-
-import typer
-
-from app.commands.shell import Failed, Json, tell
-
-if TYPE_CHECKING:
-    from models.network import Cell
 import json
 import math
 import random
@@ -21,13 +12,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
 
 from app.commands.sample import writer
-from app.commands.shell import BadUse, counting_bar, say
+from app.commands.shell import BadUse, Failed, Json, counting_bar, say, tell
 
 if TYPE_CHECKING:
     from app.domain.blind import Poem, Sheet
+    from models.network import Cell
 
 
 def add_to(app: typer.Typer) -> None:

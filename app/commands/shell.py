@@ -3,19 +3,14 @@
 Progress on stderr: a bar for a person, a line now and then for a file.
 """
 
+import fcntl
+import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from models.train import Progress
-import fcntl
-import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -25,6 +20,7 @@ if TYPE_CHECKING:
 
     from app.bootstrap import Bot
     from app.settings import Settings
+    from models.train import Progress
 
 LINE_EVERY = 10.0
 """Seconds between two lines where nobody watches."""

@@ -46,10 +46,7 @@ class Keys:
 
     def read_visitor(self, cookie: str) -> str | None:
         """The visitor of a cookie, or None if it is not one of ours."""
-        try:
-            visitor = self._visitors.loads(cookie)
-        except BadSignature:
-            return None
+        visitor = _opened(self._visitors, cookie)
         return visitor if isinstance(visitor, str) else None
 
     def sign_device(self, account: str) -> str:
@@ -59,8 +56,8 @@ class Keys:
     def read_device(self, cookie: str, account: str) -> str | None:
         """The id of a device on which somebody has logged in to *account*, or None if it is none."""
         try:
-            owner, device = self._devices.loads(cookie)
-        except (BadSignature, ValueError, TypeError):
+            owner, device = _opened(self._devices, cookie)
+        except (ValueError, TypeError):
             return None
         return str(device) if owner == account else None
 
@@ -81,10 +78,7 @@ class Keys:
 
     def read_candidate(self, token: str) -> list[Any] | None:
         """The candidate of a token, or None if it is not one of ours or too old."""
-        try:
-            candidate = self._candidates.loads(token, max_age=CANDIDATE_LIFE)
-        except BadSignature:
-            return None
+        candidate = _opened(self._candidates, token, max_age=CANDIDATE_LIFE)
         return candidate if isinstance(candidate, list) else None
 
     def sign_result(self, result: list[str]) -> str:
@@ -93,10 +87,7 @@ class Keys:
 
     def read_result(self, token: str) -> list[str] | None:
         """The round of a token, or None if it is not one of ours."""
-        try:
-            result = self._results.loads(token)
-        except BadSignature:
-            return None
+        result = _opened(self._results, token)
         return result if isinstance(result, list) else None
 
     def opaque_id(self, *what: object) -> str:
@@ -112,6 +103,14 @@ class Keys:
     def hash_network(self, network: str) -> str:
         """A keyed hash of a network that stays the same; it is never stored (`Visitor.mark`)."""
         return hmac.new(self._secret, b"network|" + network.encode(), hashlib.sha256).hexdigest()
+
+
+def _opened(serializer: URLSafeSerializer | URLSafeTimedSerializer, token: str, **how: Any) -> Any:
+    """What was signed; None for what is not ours, or too old."""
+    try:
+        return serializer.loads(token, **how)
+    except BadSignature:
+        return None
 
 
 COOKIE = "visitor"
