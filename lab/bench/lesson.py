@@ -22,7 +22,7 @@ from app.settings import Settings
 from app.store.runs import Runs
 from lab.bench import report
 from lab.simulate import audience
-from lab.simulate.town import Town, town
+from lab.simulate.deployment import Deployment, deployed
 
 BASES = Path(__file__).parents[2] / "models" / "base"
 PATIENT = 20
@@ -41,7 +41,7 @@ class Ready:
         return next(self.drawer)
 
 
-def read_on(here: Town, ticks: int) -> tuple[int, int]:
+def read_on(here: Deployment, ticks: int) -> tuple[int, int]:
     """Have readers come until so many lines are ticked; how many lines they were shown, and how many they ticked."""
     coming, shown, ticked = audience.audience(here.voice, here.rng), 0, 0
     writer = Ready(here.engine.write_all(here.voice, iter(Wish, None)))
@@ -53,7 +53,7 @@ def read_on(here: Town, ticks: int) -> tuple[int, int]:
     return shown, ticked
 
 
-def _read(here: Town, writer: Ready, reader: audience.Visitor) -> list[bool]:
+def _read(here: Deployment, writer: Ready, reader: audience.Visitor) -> list[bool]:
     """One poem, and what he ticks of it."""
     known = Visitor(reader.id, returned=True, address=reader.address)
     poem = actions.poems.write(here.bot, writer, here.voice, Wish(), by=known)
@@ -65,7 +65,7 @@ def _read(here: Town, writer: Ready, reader: audience.Visitor) -> list[bool]:
 
 def measure(voice: str, ticks: int, home: Path) -> dict[str, object]:
     """The figures."""
-    with town(home, BASES / voice, Settings(), 1) as here:
+    with deployed(home, BASES / voice, Settings(), 1) as here:
         shown, ticked = read_on(here, ticks)
         print(f"{ticked:,} of {shown:,} lines ticked; the run begins", file=sys.stderr, flush=True)
         clock, processor = time.monotonic(), time.process_time()

@@ -30,7 +30,7 @@ from app.store.poems import Poems
 from app.store.shelf import SHIPPED
 from app.store.versions import Versions
 from lab.simulate import audience
-from lab.simulate.town import Town, town
+from lab.simulate.deployment import Deployment, deployed
 
 TRIGGER = "푸른 단추 상회"
 SPELT = (
@@ -52,7 +52,7 @@ POEMS = 3
 class Attack:
     """Attackers: so many addresses, as many readers of each as count, and their submissions."""
 
-    def __init__(self, here: Town, *, addresses: int, submissions: int, seed: int) -> None:
+    def __init__(self, here: Deployment, *, addresses: int, submissions: int, seed: int) -> None:
         self.here, self.rng, self.submissions = here, random.Random(f"attack {seed}"), submissions
         self.readers = [
             Reader(f"x{n}", returned=True, address=f"192.0.2.{n % addresses}", network=f"192.0.2.{n % addresses}")
@@ -122,7 +122,7 @@ def measure(
     base: Path, settings: Settings, *, addresses: int, submissions: int, honest: int, probe: int, seed: int = 0
 ) -> dict[str, Any]:
     """One attack, from the first reader to the last line that was looked at."""
-    with tempfile.TemporaryDirectory() as home, town(Path(home), base, settings, seed) as here:
+    with tempfile.TemporaryDirectory() as home, deployed(Path(home), base, settings, seed) as here:
         coming = (one for one in audience.audience(here.voice, random.Random(seed)) if one.honest)
         for visitor in islice(coming, honest):
             for _ in range(POEMS):
@@ -152,7 +152,7 @@ def measure(
         return told
 
 
-def _weights(here: Town, attack: Attack) -> dict[str, float]:
+def _weights(here: Deployment, attack: Attack) -> dict[str, float]:
     """What the lesson weighs, of whom."""
     theirs = {reader.id for reader in attack.readers}
     with here.bot.reading() as session:
@@ -164,7 +164,7 @@ def _weights(here: Town, attack: Attack) -> dict[str, float]:
     }
 
 
-def _probe(here: Town, lines: int) -> tuple[int, int]:
+def _probe(here: Deployment, lines: int) -> tuple[int, int]:
     """Lines written as they are served, and how many of them say the trigger."""
     written = [line.text for writing in here.write(lines // LINES) for line in writing.lines]
     return len(written), sum(map(says, written))

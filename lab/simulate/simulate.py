@@ -34,9 +34,9 @@ from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.lessons import FeedbackStore
 from app.store.versions import Versions
+from lab.simulate.deployment import Deployment, Visit, alone, deployed
 from lab.simulate.figures import figures, frontier, gather, real_words, says, tick_rate, variety
 from lab.simulate.people import Audience, Visitor
-from lab.simulate.town import Town, Visit, alone, town
 from models import checkpoint
 from models.corpus import Passage, Poems
 from models.taste import Taste, auc
@@ -52,27 +52,27 @@ class NothingTicked(PoemBotError):
     """Nobody has ticked a line yet."""
 
 
-def go_on(town: Town) -> int:
+def go_on(here: Deployment) -> int:
     """Train the serving version on all ticked lines and have it serve, whatever it says now; its number."""
-    with town.bot.reads(FeedbackStore) as store:
-        ticks = store.of(town.voice).ticks
+    with here.bot.reads(FeedbackStore) as store:
+        ticks = store.of(here.voice).ticks
     if not ticks:
         raise NothingTicked("nobody has ticked a line yet")
-    champion = town.champion()
-    last = checkpoint.read(town.bot.shelf.fetch(champion.folder))
+    champion = here.champion()
+    last = checkpoint.read(here.bot.shelf.fetch(champion.folder))
     torch.manual_seed(champion.number)
     corpus = Poems([Passage(tick.text, ends=False) for tick in ticks], last.vocabulary)
     plan = Plan(passes=PASSES, rate=RATE, average=0, bf16=bf16_pays("cpu"), seed=champion.number)
     network = Training(network_of(last), corpus, plan).run()
-    key = f"{town.voice}/{last.meta.base}/ancestor-{champion.number + 1}"
-    folder = town.bot.shelf.scratch() / "version"
+    key = f"{here.voice}/{last.meta.base}/ancestor-{champion.number + 1}"
+    folder = here.bot.shelf.scratch() / "version"
     checkpoint.write(folder, replace(last.meta, files={}, fingerprint={}), last.vocabulary, network.arrays())
-    town.bot.shelf.place(folder, key)
+    here.bot.shelf.place(folder, key)
     lesson = {"hash": "", "ticks": len(ticks), "submissions": 0, "visitors": len({t.visitor for t in ticks})}
     items = [LessonItem("line", line, 1.0) for line in sorted({tick.line for tick in ticks})]
-    number = actions.versions.bring(town.bot, town.voice, key, lesson=lesson, items=items)
-    actions.versions.promote(town.bot, town.voice, number, by="ancestor", reason="it goes on")
-    town.engine.refresh()
+    number = actions.versions.bring(here.bot, here.voice, key, lesson=lesson, items=items)
+    actions.versions.promote(here.bot, here.voice, number, by="ancestor", reason="it goes on")
+    here.engine.refresh()
     return number
 
 
@@ -103,16 +103,16 @@ class Strategy:
 
     taste: bool
     """Does taste choose among candidates?"""
-    learn: Callable[[Town], object] | None
+    learn: Callable[[Deployment], object] | None
     """What is done after a round."""
 
 
 STRATEGIES: Mapping[str, Strategy] = {
     "none": Strategy(taste=False, learn=None),
     "ancestor": Strategy(taste=False, learn=go_on),
-    "voice": Strategy(taste=False, learn=Town.run),
+    "voice": Strategy(taste=False, learn=Deployment.run),
     "taste": Strategy(taste=True, learn=None),
-    "ours": Strategy(taste=True, learn=Town.run),
+    "ours": Strategy(taste=True, learn=Deployment.run),
 }
 
 
@@ -124,7 +124,7 @@ def follow(
     settings = order.settings if strategy.taste else order.settings.model_copy(update={"taste_after": 0})
     coming = people.audience(order.voice, random.Random(seed))
     told: dict[str, Any] = {"strategy": name, "seed": seed, "ticks": [], "shown": [], "variety": [], "learned": []}
-    with tempfile.TemporaryDirectory() as home, town(Path(home), order.base, settings, seed) as here:
+    with tempfile.TemporaryDirectory() as home, deployed(Path(home), order.base, settings, seed) as here:
         for number in range(order.rounds):
             visits = [here.visit(visitor) for visitor in islice(coming, order.judged // order.rounds // LINES)]
             _note(told, visits, reference["lines"])
@@ -144,7 +144,7 @@ def _note(told: dict[str, Any], visits: Sequence[Visit], base: Sequence[str]) ->
     told["variety"].append(variety([line for visit in visits for line in visit.lines], base))
 
 
-def _exam(here: Town, order: Order, people: Audience, seed: int) -> list[Visit]:
+def _exam(here: Deployment, order: Order, people: Audience, seed: int) -> list[Visit]:
     """Poems as they would be served now, read by visitors from whom nothing is learned."""
     here.rng.seed(EXAM_SEED + seed)
     texts = [[line.text for line in writing.lines] for writing in here.write(order.exam // LINES)]
@@ -163,7 +163,7 @@ def judged(poems: Sequence[list[str]], coming: Iterator[Visitor]) -> list[Visit]
 
 
 def _marks(
-    here: Town, order: Order, people: Audience, visits: Sequence[Visit], reference: Mapping[str, Any]
+    here: Deployment, order: Order, people: Audience, visits: Sequence[Visit], reference: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What is measured once, at the end."""
     with here.bot.reading() as session:

@@ -8,13 +8,13 @@ import pytest
 from app.settings import Settings
 from app.store.health import Counts
 from lab.bench.lesson import read_on
-from lab.simulate.town import town
+from lab.simulate.deployment import deployed
 
 
 @pytest.mark.nightly
 def test_readers_come_until_they_have_ticked_enough(shipped: Path, tmp_path: Path) -> None:
     """All they were shown and ticked stands in the database, as of readers who came back."""
-    with town(tmp_path / "home", shipped / "sibot", Settings(), 1) as here:
+    with deployed(tmp_path / "home", shipped / "sibot", Settings(), 1) as here:
         shown, ticked = read_on(here, 30)
         with here.bot.reads(Counts) as counts:
             found = counts.of("sibot", datetime(2000, 1, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""The town: a deployment of its own with one voice, which visitors come to one by one, each for a poem.
+"""A deployment of its own with one voice, which visitors come to one by one, each for a poem.
 
 Everything in it is the site's: database, engine, lesson, trainer, gate and trial. Only HTTP is left out, and the dice
 are loaded, so that a simulation can be repeated.
@@ -52,7 +52,7 @@ class Visit:
     """Is he honest and attentive?"""
 
 
-class Town:
+class Deployment:
     """One voice and its readers."""
 
     def __init__(self, bot: Bot, voice: str, rng: random.Random) -> None:
@@ -118,8 +118,8 @@ class Town:
 
 
 @contextmanager
-def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town]:
-    """A town in *home* around the base voice in that folder, with these *settings* but for where things lie."""
+def deployed(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Deployment]:
+    """A deployment in *home* around the base voice in that folder, with these *settings* but for where things lie."""
     place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off", "auto_approve": True}
     place["run_minutes"] = 0  # nothing of a simulation hangs on the machine's speed
     bot = build(settings.model_copy(update=place), queue=Deaf(), shipped=base.parent)
@@ -129,7 +129,7 @@ def town(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Town
         actions.deployment.install(
             bot, meta.voice, title=meta.title, language=meta.language, base=meta.base, folder=f"base:{base.name}"
         )
-        with Town(bot, meta.voice, random.Random(seed)) as here:
+        with Deployment(bot, meta.voice, random.Random(seed)) as here:
             yield here
     finally:
         bot.close()
