@@ -382,7 +382,10 @@ def passages(
     rng = np.random.default_rng(seed)
     taught = _drawn(lesson.texts, max(1, most // 2), rng)
     mean = float(np.mean([text.weight for text in taught])) if taught else 1.0
-    read = [_passage(text, min(MAX_TEXT_WEIGHT, text.weight / mean)) for text in taught]
+    read = [
+        Passage(text.text, min(MAX_TEXT_WEIGHT, text.weight / mean), text.before, ends=text.kind == "poem")
+        for text in taught
+    ]
     rehearsed = min(len(verse), max(least, len(read)), max(0, most - len(read)))
     if rehearsed:
         read += [Passage(verse[i], HELD) for i in rng.choice(len(verse), rehearsed, replace=False)]
@@ -397,10 +400,6 @@ def _drawn(texts: Sequence[Text], most: int, rng: np.random.Generator) -> list[T
     weights = np.array([text.weight for text in counting])
     drawn = rng.choice(len(counting), most, replace=False, p=weights / weights.sum())
     return [counting[i] for i in sorted(drawn)]
-
-
-def _passage(text: Text, weight: float) -> Passage:
-    return Passage(text.text, weight, text.before, ends=text.kind == "poem")
 
 
 # -- Dreams -----------------------------------------------------------------------------------------------------------

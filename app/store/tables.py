@@ -66,6 +66,11 @@ metadata = Base.metadata
 """All tables."""
 
 
+def _one_a_voice(name: str, where: str) -> Index:
+    """At most one row of a voice for which that holds."""
+    return Index(name, "voice", unique=True, sqlite_where=text(where), postgresql_where=text(where))
+
+
 class VoiceRow(Base):
     """A voice, and which of its versions serves: the champion pointer is this one column."""
 
@@ -103,15 +108,7 @@ class RunRow(Base):
     """One training run: the job row that is the truth."""
 
     __tablename__ = "runs"
-    __table_args__ = (
-        Index(
-            "one_active_run_a_voice",
-            "voice",
-            unique=True,
-            sqlite_where=text("state IN ('queued', 'running')"),
-            postgresql_where=text("state IN ('queued', 'running')"),
-        ),
-    )
+    __table_args__ = (_one_a_voice("one_active_run_a_voice", "state IN ('queued', 'running')"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
     state: Mapped[str] = mapped_column(String(16), index=True)
@@ -161,15 +158,7 @@ class TrialRow(Base):
     """A version on trial, and how readers took it beside the champion."""
 
     __tablename__ = "trials"
-    __table_args__ = (
-        Index(
-            "one_running_trial_a_voice",
-            "voice",
-            unique=True,
-            sqlite_where=text("state = 'running'"),
-            postgresql_where=text("state = 'running'"),
-        ),
-    )
+    __table_args__ = (_one_a_voice("one_running_trial_a_voice", "state = 'running'"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
     challenger_id: Mapped[int] = mapped_column(ForeignKey("versions.id"))

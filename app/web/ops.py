@@ -12,7 +12,7 @@ import shutil
 import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -106,14 +106,11 @@ class EngineGauges(Collector):
         yield from self._versions()
 
     def _versions(self) -> Iterator[Metric]:
-        serving = GaugeMetricFamily("poembot_serving_version", "Number of the version that serves.", labels=["voice"])
-        broken = GaugeMetricFamily(
-            "poembot_version_broken", "1 while the wanted version would not load.", labels=["voice"]
-        )
-        for status in self._engine.status().values():
-            serving.add_metric([status.voice], -1 if status.number is None else status.number)
-            broken.add_metric([status.voice], 0 if status.error is None else 1)
-        yield from (serving, broken)
+        known = self._engine.status().values()
+        serving = [([one.voice], -1 if one.number is None else one.number) for one in known]
+        yield _gauge("poembot_serving_version", "Number of the version that serves.", ["voice"], serving)
+        broken = [([one.voice], 0 if one.error is None else 1) for one in known]
+        yield _gauge("poembot_version_broken", "1 while the wanted version would not load.", ["voice"], broken)
 
 
 class DeploymentGauges(Collector):
@@ -147,19 +144,21 @@ class DeploymentGauges(Collector):
         return self._vitals
 
     def _disk(self) -> Iterator[Metric]:
-        free = GaugeMetricFamily("poembot_disk_free_bytes", "Room left where data lives.", labels=["place"])
         places = {"home": self._bot.settings.home, "shelf": Path(self._bot.settings.shelf)}
-        for place, folder in places.items():
-            if folder.is_dir():
-                free.add_metric([place], shutil.disk_usage(folder).free)
-        yield free
+        free = [([name], shutil.disk_usage(folder).free) for name, folder in places.items() if folder.is_dir()]
+        yield _gauge("poembot_disk_free_bytes", "Room left where data lives.", ["place"], free)
+
+
+def _gauge(name: str, told: str, labels: Sequence[str], values: Iterable[tuple[Sequence[str], float]]) -> Metric:
+    """A gauge with a value for each set of labels."""
+    family = GaugeMetricFamily(name, told, labels=labels)
+    for at, value in values:
+        family.add_metric(at, value)
+    return family
 
 
 def _deployment(vitals: Vitals) -> Iterator[Metric]:
-    runs = GaugeMetricFamily("poembot_runs", "Runs so far, by state.", labels=["state"])
-    for state, count in vitals.runs.items():
-        runs.add_metric([state], count)
-    yield runs
+    yield _gauge("poembot_runs", "Runs so far, by state.", ["state"], [([s], n) for s, n in vitals.runs.items()])
     yield CounterMetricFamily(
         "poembot_lease_losses", "Times a run was taken from a worker that fell silent.", value=vitals.lease_losses
     )
@@ -169,23 +168,15 @@ def _deployment(vitals: Vitals) -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "poembot_submissions_waiting", "Poems that wait for a moderator.", value=vitals.submissions_waiting
     )
-    alive = GaugeMetricFamily("poembot_alive", "Processes that gave a sign of life.", labels=["kind"])
-    for kind in ("web", "worker", "beat"):
-        alive.add_metric([kind], vitals.alive.get(kind, 0))
-    yield alive
-    names = ["voice", "version"]
-    shown = GaugeMetricFamily(
-        "poembot_version_impressions", "Lines of a live version readers were shown.", labels=names
-    )
-    ticked = GaugeMetricFamily("poembot_version_ticks", "Lines of a live version readers ticked.", labels=names)
-    rate = GaugeMetricFamily("poembot_version_tick_rate", "Share of shown lines that were ticked.", labels=names)
-    for version in vitals.versions:
-        labels = [version.voice, str(version.number)]
-        shown.add_metric(labels, version.impressions)
-        ticked.add_metric(labels, version.ticks)
-        if version.impressions:
-            rate.add_metric(labels, version.ticks / version.impressions)
-    yield from (shown, ticked, rate)
+    alive = [([kind], vitals.alive.get(kind, 0)) for kind in ("web", "worker", "beat")]
+    yield _gauge("poembot_alive", "Processes that gave a sign of life.", ["kind"], alive)
+    names, live = ["voice", "version"], [([one.voice, str(one.number)], one) for one in vitals.versions]
+    shown = [(at, one.impressions) for at, one in live]
+    yield _gauge("poembot_version_impressions", "Lines of a live version readers were shown.", names, shown)
+    ticked = [(at, one.ticks) for at, one in live]
+    yield _gauge("poembot_version_ticks", "Lines of a live version readers ticked.", names, ticked)
+    rates = [(at, one.ticks / one.impressions) for at, one in live if one.impressions]
+    yield _gauge("poembot_version_tick_rate", "Share of shown lines that were ticked.", names, rates)
 
 
 HEARTBEAT_EVERY = 5.0

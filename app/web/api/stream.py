@@ -144,11 +144,8 @@ async def stream(
                     yield ServerSentEvent(event="done", data=poem)
     except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))
-        yield ServerSentEvent(event="error", data=_error_data(error))
-
-
-def _error_data(error: Exception) -> dict[str, object]:
-    return {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
+        told = {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
+        yield ServerSentEvent(event="error", data=told)
 
 
 def _store(bot: Bot, visitor: Visitor, wish: Wish, writing: Writing) -> PoemOut:

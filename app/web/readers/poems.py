@@ -158,11 +158,6 @@ def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLRes
     return _render(request, shown, home=True)
 
 
-def poem_page(request: Request, poem: str, visitor: Visitor) -> HTMLResponse:
-    """A poem as this visitor sees it. Raises UnknownPoem."""
-    return _render(request, _read(request, poem, visitor))
-
-
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
     """The visitor's poem with the words that he typed, and why no new one was written."""
     shown = _his_poem(request, voice, visitor, error)
@@ -346,7 +341,7 @@ def _writing(voice: str, drawn: list[Any]) -> Writing:
 def permalink(poem: PoemId, request: Request, visitor: VisitorDep) -> HTMLResponse:
     """A poem at its address."""
     show_to(request, poem, visitor)
-    return poem_page(request, poem, visitor)
+    return _render(request, _read(request, poem, visitor))
 
 
 @router.post("/poems/{poem}/ticks")
