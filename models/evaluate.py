@@ -188,7 +188,6 @@ def surprise_of_windows(
     text: str,
     *,
     batches: int = BATCHES,
-    seed: int = 0,
     watch: Watch = unwatched,
 ) -> Surprise:
     """Random windows of *text*, the state zero at the start of each. ValueError for a text shorter than a window."""
@@ -196,7 +195,7 @@ def surprise_of_windows(
     ids = np.array(vocabulary.encode(text), np.int64)
     if len(ids) <= LENGTH:
         raise ValueError(f"the text has {len(ids)} symbols; a window has {LENGTH}")
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     nats, chars, size = 0.0, 0, 0
     for batch in range(batches):
         starts = rng.integers(0, len(ids) - LENGTH, WINDOWS)
@@ -211,23 +210,17 @@ def surprise_of_windows(
 
 
 def surprise_while_learning(
-    network: CharNetwork,
-    vocabulary: Vocabulary,
-    text: str,
-    *,
-    rate: float = DYNAMIC_RATE,
-    segment: int = SEGMENT,
-    watch: Watch = unwatched,
+    network: CharNetwork, vocabulary: Vocabulary, text: str, *, watch: Watch = unwatched
 ) -> Surprise:
     """One pass over *text* by a copy of the network that takes a step of SGD after each segment it was measured on."""
     learner = deepcopy(network).eval()  # no dropout; gradients all the same
-    optimizer = torch.optim.SGD(learner.parameters(), lr=rate * segment)
+    optimizer = torch.optim.SGD(learner.parameters(), lr=DYNAMIC_RATE * SEGMENT)
     text = normalise(text)
     ids = torch.tensor([[0, *vocabulary.encode(text)]])
     state: State | None = None
     nats = 0.0
-    for start in range(0, ids.shape[1] - 1, segment):
-        part = ids[:, start : start + segment + 1]
+    for start in range(0, ids.shape[1] - 1, SEGMENT):
+        part = ids[:, start : start + SEGMENT + 1]
         logits, after = learner(part[:, :-1], state)
         loss = loss_of(logits, part[:, 1:], torch.ones_like(part[:, 1:], dtype=torch.float))
         nats += loss.item() * (part.shape[1] - 1)

@@ -8,7 +8,6 @@ stored in a transaction of its own and sent last; a reader who leaves frees his 
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Annotated
 
 import structlog
@@ -55,26 +54,6 @@ class StreamRoute(APIRoute):
 router = APIRouter(prefix="/api/v1", route_class=StreamRoute, include_in_schema=False)
 
 
-@dataclass(frozen=True, slots=True)
-class PoemStream:
-    """A poem that is being written: its events so far, and those to come."""
-
-    wish: Wish
-    first: Event
-    queue: asyncio.Queue[Event | Failed]
-
-    async def events(self) -> AsyncIterator[Event]:
-        """The events, to the last. Raises EngineFailed."""
-        yield self.first
-        while True:
-            event = await self.queue.get()
-            if isinstance(event, Failed):
-                raise event.error
-            yield event
-            if isinstance(event, Done):
-                return
-
-
 def _valid_wish(
     *,
     voice: Slug,
@@ -96,8 +75,8 @@ async def _begin(
     engine: EngineDep,
     visitor: VisitorDep,
     wish: Annotated[Wish, Depends(_valid_wish)],
-) -> AsyncIterator[PoemStream]:
-    """Wait for a place and start writing; stop when the reader has all of it or has left."""
+) -> AsyncIterator[AsyncIterator[Event]]:
+    """Wait for a place and start writing: the events; stop when the reader has all of them or has left."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
     def put(event: Event | Failed) -> None:  # called on the decode thread
@@ -109,9 +88,21 @@ async def _begin(
         first = await _first(queue, request)
         if isinstance(first, Failed):
             raise first.error
-        yield PoemStream(wish, first, queue)
+        yield _events(first, queue)
     finally:
         engine.leave(ticket)
+
+
+async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Event]:
+    """What has come, and what is to come, to the last. Raises EngineFailed."""
+    yield first
+    while True:
+        event = await queue.get()
+        if isinstance(event, Failed):
+            raise event.error
+        yield event
+        if isinstance(event, Done):
+            return
 
 
 async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
@@ -125,12 +116,18 @@ async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Even
 
 @router.post("/voices/{voice}/poems", response_class=EventSourceResponse)
 async def stream(
-    voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, poem_stream: Annotated[PoemStream, Depends(_begin)]
+    *,
+    voice: Slug,
+    request: Request,
+    bot: BotDep,
+    visitor: VisitorDep,
+    wish: Annotated[Wish, Depends(_valid_wish)],
+    events: Annotated[AsyncIterator[Event], Depends(_begin)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Have a poem written, and read along."""
     metrics: Metrics = request.app.state.metrics
     try:
-        async for event in poem_stream.events():
+        async for event in events:
             match event:
                 case Start():
                     yield ServerSentEvent(event="start", data={"version": event.number})
@@ -139,7 +136,7 @@ async def stream(
                 case LineDone():
                     yield ServerSentEvent(event="line", data={"slot": event.line.slot, "text": event.line.text})
                 case Done():
-                    poem = await run_in_threadpool(_store, bot, visitor, poem_stream.wish, event.writing)
+                    poem = await run_in_threadpool(_store, bot, visitor, wish, event.writing)
                     metrics.poem(voice)
                     yield ServerSentEvent(event="done", data=poem)
     except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
