@@ -9,8 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from models.network import Cell
-from models.reader import Reader
+from models.network import Cell, Reader
 
 N, T, D, H, K = 2, 5, 3, 7, 4
 each_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
