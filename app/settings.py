@@ -54,17 +54,14 @@ class Settings(BaseSettings):
         str, Field(description="For a DATABASE_URL that has none: the place for a password that lies in a file.")
     ] = ""
     broker_url: Annotated[
-        str,
-        Field(description="Celery broker; empty: the file system in HOME. Scaled: redis://host:6379/0."),
+        str, Field(description="Celery broker; empty: the file system in HOME. Scaled: redis://host:6379/0.")
     ] = ""
     broker_password: Annotated[str, Field(description="The same for BROKER_URL.")] = ""
     shelf_url: Annotated[
-        str,
-        Field(description="Where versions are kept, a folder or an fsspec URL; empty: HOME/shelf."),
+        str, Field(description="Where versions are kept, a folder or an fsspec URL; empty: HOME/shelf.")
     ] = ""
     secret_key: Annotated[
-        str,
-        Field(description="Signs cookies and forms; empty: made once and kept in HOME. At least 32 characters."),
+        str, Field(description="Signs cookies and forms; empty: made once and kept in HOME. At least 32 characters.")
     ] = ""
     default_voice: Annotated[str, Field(description="The voice for visitors whose language no voice speaks.")] = "sibot"
     retrain_every: Annotated[
@@ -141,8 +138,7 @@ class Settings(BaseSettings):
         Field(ge=0, description="Poems the base writes for a run, to be taught more of what readers like; 0: none."),
     ] = 2400
     run_minutes: Annotated[
-        float,
-        Field(ge=0, description="Minutes that a run may take: steps and dreams are cut to fit; 0: all it needs."),
+        float, Field(ge=0, description="Minutes that a run may take: steps and dreams are cut to fit; 0: all it needs.")
     ] = 5
     samples: Annotated[int, Field(ge=20, description="Lines an examination has the candidate write.")] = 500
 

@@ -46,11 +46,7 @@ def bench() -> None:
 
 
 def decode(
-    voice: Voice = "sibot",
-    threads: Threads = None,
-    seconds: Seconds = 1.5,
-    out: Out = None,
-    as_json: Json = False,
+    voice: Voice = "sibot", threads: Threads = None, seconds: Seconds = 1.5, out: Out = None, as_json: Json = False
 ) -> None:
     """Steps a second of the engine, sampling and all, beside eager torch."""
     from lab.bench import decode as room

@@ -183,12 +183,7 @@ DYNAMIC_CLIP = 1.0
 
 @torch.no_grad()
 def surprise_of_windows(
-    network: CharNetwork,
-    vocabulary: Vocabulary,
-    text: str,
-    *,
-    batches: int = BATCHES,
-    watch: Watch = unwatched,
+    network: CharNetwork, vocabulary: Vocabulary, text: str, *, batches: int = BATCHES, watch: Watch = unwatched
 ) -> Surprise:
     """Random windows of *text*, the state zero at the start of each. ValueError for a text shorter than a window."""
     network.eval()

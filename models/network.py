@@ -44,11 +44,7 @@ class Attention(nn.Module):
     def nothing(self, n: int) -> tuple[Tensor, ...]:
         """The memory of *n* texts that have not begun: keys and values (1, n, W D), and which are there (1, n, W)."""
         zero = self.distance.new_zeros
-        return (
-            zero(1, n, self.window * self.width),
-            zero(1, n, self.window * self.width),
-            zero(1, n, self.window),
-        )
+        return (zero(1, n, self.window * self.width), zero(1, n, self.window * self.width), zero(1, n, self.window))
 
     def forward(self, x: Tensor, memory: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """(N, T, H) states -> (N, T, H) answers, and the memory after them."""

@@ -77,13 +77,7 @@ class Lease:
             raise Stopping
 
     def report(
-        self,
-        phase: Phase,
-        step: int = 0,
-        of: int = 0,
-        *,
-        loss: float | None = None,
-        seconds_left: float | None = None,
+        self, phase: Phase, step: int = 0, of: int = 0, *, loss: float | None = None, seconds_left: float | None = None
     ) -> None:
         """Note how far the run has come. Raises what `check` raises.
 

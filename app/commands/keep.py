@@ -61,10 +61,7 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
     say(f"{count} rows to {out}")
 
 
-def backup(
-    folder: Annotated[Path, typer.Argument(help="A new folder for it.")],
-    as_json: Json = False,
-) -> None:
+def backup(folder: Annotated[Path, typer.Argument(help="A new folder for it.")], as_json: Json = False) -> None:
     """Write the whole deployment into a folder, while it runs: database, shelf, and the key that HOME keeps."""
     from app.backup import take
 

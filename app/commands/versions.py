@@ -74,11 +74,7 @@ def promote(
         tell({"champion": number})
 
 
-def rollback(
-    voice: Slug,
-    reason: Reason = "",
-    as_json: Json = False,
-) -> None:
+def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     """Have the version serve again that the present one replaced."""
     from app import actions
 

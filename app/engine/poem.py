@@ -83,15 +83,7 @@ class Poem:
     """One writing: a wish, a version, and what has come of it."""
 
     def __init__(
-        self,
-        live: LiveVersion,
-        wish: Wish,
-        hear: Hear,
-        *,
-        seed: int,
-        way: Way,
-        stream: bool,
-        trial: int | None = None,
+        self, live: LiveVersion, wish: Wish, hear: Hear, *, seed: int, way: Way, stream: bool, trial: int | None = None
     ) -> None:
         self.live = live
         self.drafts = list[Draft]()

@@ -61,11 +61,7 @@ class TastePolicy:
                 way = replace(way, choose=noting(taste.likings, way.choose))
             else:
                 chosen = with_taste(
-                    taste.likings,
-                    self.candidates,
-                    temperature=self._temperature,
-                    beside=without.score,
-                    recent=recent,
+                    taste.likings, self.candidates, temperature=self._temperature, beside=without.score, recent=recent
                 )
                 way = replace(chosen, taste=number)
         return replace(way, choose=recent.noting(way.choose))

@@ -117,13 +117,7 @@ class Runs(Queries):
         self._write(claim, heed=False, attempt=RunRow.attempt - 1, stalled=stalled, **back)
 
     def end(
-        self,
-        claim: Claim,
-        state: RunState,
-        *,
-        error: str | None = None,
-        verdict: Verdict | None = None,
-        now: datetime,
+        self, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None, now: datetime
     ) -> None:
         """The run is over; *verdict*: why there is no version. Raises LeaseLost."""
         told = verdict.as_dict() if verdict else None

@@ -92,8 +92,7 @@ class Trials(Queries):
             .join(TrialRow, TrialRow.id == PoemRow.trial_id)
             .join(LineRow, LineRow.poem_id == PoemRow.id)
             .join(
-                ImpressionRow,
-                (ImpressionRow.line_id == LineRow.id) & (ImpressionRow.visitor_id == PoemRow.visitor_id),
+                ImpressionRow, (ImpressionRow.line_id == LineRow.id) & (ImpressionRow.visitor_id == PoemRow.visitor_id)
             )
             .outerjoin(TickRow, TICK_OF_IMPRESSION)
             .where(

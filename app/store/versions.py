@@ -252,9 +252,7 @@ class Versions(Queries):
             version: (impressions, ticks or 0)
             for version, impressions, ticks in self._session.execute(
                 select(
-                    ImpressionRow.version_id,
-                    func.count(),
-                    func.sum(case((TickRow.taken_back.is_(False), 1), else_=0)),
+                    ImpressionRow.version_id, func.count(), func.sum(case((TickRow.taken_back.is_(False), 1), else_=0))
                 )
                 .outerjoin(TickRow, TICK_OF_IMPRESSION)
                 .where(ImpressionRow.version_id.in_([row.id for row in rows]), _counts())
@@ -287,8 +285,7 @@ class Versions(Queries):
         served = self._session.execute(
             select(HistoryRow.version_id, func.max(case((TrialRow.id.is_not(None), 1), else_=0)))
             .outerjoin(
-                TrialRow,
-                (TrialRow.challenger_id == HistoryRow.version_id) & (TrialRow.state == TrialState.BETTER),
+                TrialRow, (TrialRow.challenger_id == HistoryRow.version_id) & (TrialRow.state == TrialState.BETTER)
             )
             .where(HistoryRow.version_id.in_(ids))
             .group_by(HistoryRow.version_id)

@@ -41,10 +41,7 @@ POLL_EVERY = 0.5
 @router.post(
     "/voices/{voice}/runs",
     status_code=202,
-    responses={
-        200: {"description": "A run is under way already.", "model": RunStarted},
-        **unsafe_problems(401, 404),
-    },
+    responses={200: {"description": "A run is under way already.", "model": RunStarted}, **unsafe_problems(401, 404)},
 )
 def start_run(voice: Slug, admin: Admin, bot: BotDep, response: Response) -> RunStarted:
     """Start a run, or find the one under way."""

@@ -27,17 +27,7 @@ from app.web.api.schemas import (
     problems,
     unsafe_problems,
 )
-from app.web.http.deps import (
-    LARGEST_NUMBER,
-    BotDep,
-    LineId,
-    Number,
-    PoemId,
-    Reading,
-    Slug,
-    Token,
-    VisitorDep,
-)
+from app.web.http.deps import LARGEST_NUMBER, BotDep, LineId, Number, PoemId, Reading, Slug, Token, VisitorDep
 from app.web.http.limits import SUBMISSIONS, TICKS, take
 from app.web.readers.poems import compose, show_to
 
@@ -56,11 +46,7 @@ def voices(session: Reading) -> list[VoiceOut]:
     return [VoiceOut.of(voice) for voice in Voices(session).all()]
 
 
-@router.post(
-    "/voices/{voice}/poems",
-    status_code=201,
-    responses={200: STREAM, **unsafe_problems(404, 422, 429)},
-)
+@router.post("/voices/{voice}/poems", status_code=201, responses={200: STREAM, **unsafe_problems(404, 422, 429)})
 def write(
     *,
     voice: Slug,

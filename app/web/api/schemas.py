@@ -79,10 +79,7 @@ UNSAFE = (403, 413, 415)
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The error responses of a route: these, and those that any route may have."""
     return {
-        status: {
-            "description": DESCRIPTIONS[status],
-            "content": {"application/problem+json": {"schema": SCHEMA}},
-        }
+        status: {"description": DESCRIPTIONS[status], "content": {"application/problem+json": {"schema": SCHEMA}}}
         for status in sorted({*statuses, *EVERYWHERE})
     }
 

@@ -55,12 +55,7 @@ router = APIRouter(prefix="/api/v1", route_class=StreamRoute, include_in_schema=
 
 
 def _valid_wish(
-    *,
-    voice: Slug,
-    request: Request,
-    bot: BotDep,
-    visitor: VisitorDep,
-    body: Annotated[PoemWish | None, Body()] = None,
+    *, voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, body: Annotated[PoemWish | None, Body()] = None
 ) -> Wish:
     asked = body or PoemWish()
     with bot.reads(Voices) as voices:
@@ -70,11 +65,7 @@ def _valid_wish(
 
 
 async def _begin(
-    voice: Slug,
-    request: Request,
-    engine: EngineDep,
-    visitor: VisitorDep,
-    wish: Annotated[Wish, Depends(_valid_wish)],
+    voice: Slug, request: Request, engine: EngineDep, visitor: VisitorDep, wish: Annotated[Wish, Depends(_valid_wish)]
 ) -> AsyncIterator[AsyncIterator[Event]]:
     """Wait for a place and start writing: the events; stop when the reader has all of them or has left."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()

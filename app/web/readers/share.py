@@ -189,11 +189,7 @@ def _rotated_title(picture: Image.Image, title: str, middle: int) -> None:
 
 
 def _lines(
-    draw: ImageDraw.ImageDraw,
-    box: Box,
-    lines: Sequence[str],
-    sealed: Collection[int],
-    by_humans: Collection[int] = (),
+    draw: ImageDraw.ImageDraw, box: Box, lines: Sequence[str], sealed: Collection[int], by_humans: Collection[int] = ()
 ) -> None:
     """Each line on a rule of its own, as large as the longest of them allows; beside it its seal."""
     row = min(box.height // 6, 108, (box.height - FOOT) // (len(lines) + 1))
