@@ -5,7 +5,7 @@ log, the message to the workers. Pages, JSON, command line, worker and simulatio
 else opens a transaction that writes. It commits before it returns.
 """
 
-from app.actions import (
+from app.actions import (  # noqa: F401 - `from app import actions` brings them all
     admins,
     deployment,
     guesses,
@@ -19,18 +19,3 @@ from app.actions import (
     versions,
     visitors,
 )
-
-__all__ = [
-    "admins",
-    "deployment",
-    "guesses",
-    "pieces",
-    "poems",
-    "runs",
-    "submissions",
-    "tastes",
-    "ticks",
-    "trials",
-    "versions",
-    "visitors",
-]
