@@ -32,9 +32,7 @@ if (Path(__file__).parents[1] / "lab").is_dir():  # a checkout; no wheel and no 
 def main(argv: list[str] | None = None) -> None:
     """Run a command and leave with its exit status."""
     if "POEMBOT_PARENT" in os.environ:  # a child of `poembot serve`
-        from app.serve import die_with_parent
-
-        die_with_parent()
+        serve.die_with_parent()
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 

@@ -1,9 +1,24 @@
-"""`serve`, `worker`, `beat`: the processes of the site, together or one by one."""
+"""`serve`, `worker`, `beat`: the processes of the site, together or one by one.
 
+The supervisor of `serve` starts them as child processes, restarts whichever dies, with exponential back-off, and stops
+all of them on a signal. A child whose parent was killed stops too. It knows nothing of poems.
+"""
+
+import ctypes
+import http.client
 import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from typing import Annotated
 
+import structlog
 import typer
 
 from app.commands.shell import BadUse, Failed, opened, prepare, settings_of_environment
@@ -29,14 +44,13 @@ def serve(
 ) -> int:
     """Start site, worker and beat, and start again whichever dies."""
     from app.bootstrap import build
-    from app.serve import Supervisor, listen
     from app.store.admins import Admins
 
     if not host.isprintable():
         raise BadUse(f"{host!r} is not the name of a machine")
     settings = settings_of_environment(loud=True)
     try:
-        socket = listen(host, port)
+        listening = listen(host, port)
     except OSError as error:
         # The system's own words; a name that is not resolved has a number that is none of the system's.
         number = error.errno or 0
@@ -47,13 +61,11 @@ def serve(
         with bot.reads(Admins) as admins:
             orphaned = not admins.any()
     hint = "make an admin with `poembot admin create NAME`, then open /desk" if orphaned else None
-    return Supervisor(socket, webs=web_workers, worker=not no_worker, hint=hint).run()
+    return Supervisor(listening, webs=web_workers, worker=not no_worker, hint=hint).run()
 
 
 def web(fd: Annotated[int, typer.Option(help="Number of the listening socket that was handed down.")]) -> None:
     """One web process of `serve`, on a socket that its parent opened."""
-    import socket
-
     import uvicorn
 
     from app.web.http.limits import BoundedHttp, open_many_files
@@ -87,3 +99,161 @@ def beat() -> None:
 
     with opened(loud=True) as bot:
         tasks.beat(bot)
+
+
+log = structlog.get_logger(__name__)
+
+PARENT = "POEMBOT_PARENT"
+"""Environment variable with the process id of the supervisor."""
+WEB_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
+"""glibc gives each thread a heap of its own, and none of them back: the threads of a web share two."""
+PR_SET_PDEATHSIG = 1
+SHUTDOWN_SECONDS = 25.0
+"""Time for children to stop after SIGTERM: a worker puts its run back into the queue, a web in production lets its
+readers finish for 20."""
+FIRST_BACKOFF, MAX_BACKOFF = 0.5, 30.0
+"""Seconds before a dead child is started again: doubled each time it dies soon."""
+STABLE_AFTER = 30.0
+"""Seconds a child must live for its next death to count as its first."""
+POLL_SECONDS = 0.2
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that children can inherit. OSError when the port is taken or the address is not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.create_server((host, port), family=family, backlog=2048)
+    opened.set_inheritable(True)
+    return opened
+
+
+def die_with_parent() -> None:
+    """Called first by a child of the supervisor: stop, as by SIGTERM, when the parent dies for whatever reason.
+
+    On Linux the kernel sends the signal; a thread polls as well, and also ends a child that ignores it.
+    """
+    parent = int(os.environ.pop(PARENT))
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:  # it died before the kernel was told
+        os._exit(1)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(SHUTDOWN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+@dataclass
+class Child:
+    """One process that is to be kept alive."""
+
+    name: str
+    command: Sequence[str]
+    fds: Sequence[int] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to ours, where ours says nothing else."""
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
+    backoff: float = FIRST_BACKOFF
+    due: float = field(default=0.0)
+    """When to start it (again), by the monotonic clock."""
+
+    def start(self) -> int:
+        """Start the process in a group of its own, so that a Ctrl-C reaches the supervisor alone; its id."""
+        environment = {**self.environment, **os.environ, PARENT: str(os.getpid())}
+        command = [sys.executable, "-m", "app.cli", *self.command]
+        self.process = subprocess.Popen(  # noqa: S603 - our own command line
+            command, env=environment, pass_fds=self.fds, start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        self.started = time.monotonic()
+        return self.process.pid
+
+    def poll(self) -> None:
+        """Note a death, and restart what is due."""
+        now = time.monotonic()
+        if self.process is not None and (status := self.process.poll()) is not None:
+            self.backoff = FIRST_BACKOFF if now - self.started > STABLE_AFTER else min(MAX_BACKOFF, 2 * self.backoff)
+            self.due = now + self.backoff
+            log.warning("child.died", child=self.name, pid=self.process.pid, status=status, again_in_s=self.backoff)
+            self.process = None
+        if self.process is None and now >= self.due:
+            log.info("child.started", child=self.name, pid=self.start())
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it lives."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+
+class Supervisor:
+    """Keeps the children of one site alive until it gets a signal."""
+
+    def __init__(self, listening: socket.socket, *, webs: int, worker: bool, hint: str | None) -> None:
+        self._socket = listening
+        self._hint = hint
+        self._signals = 0
+        fd = listening.fileno()
+        names = ["web"] if webs == 1 else [f"web-{i}" for i in range(1, webs + 1)]
+        self._children = [Child(name, ("web", "--fd", str(fd)), (fd,), WEB_ENVIRONMENT) for name in names]
+        if worker:
+            self._children += [Child("worker", ("worker",)), Child("beat", ("beat",))]
+
+    def run(self) -> int:
+        """Start all, keep them alive, stop all; the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+        announced = False
+        while not self._signals:
+            for child in self._children:
+                child.poll()
+            announced = announced or self._announce()
+            time.sleep(POLL_SECONDS)
+        self._stop()
+        return 0
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        self._signals += 1
+        if self._signals > 1:  # the second: kill at once
+            for child in self._children:
+                child.signal(signal.SIGKILL)
+        log.info("serve.stopping", signal=signal.Signals(number).name)
+
+    def _announce(self) -> bool:
+        """Say where the site is, once it answers."""
+        host, port = self._socket.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        near = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - a name, not a bind
+        asking = http.client.HTTPConnection(near.strip("[]"), port, timeout=0.5)
+        try:
+            asking.request("GET", "/healthz")
+            if asking.getresponse().status != http.HTTPStatus.OK:
+                return False
+        except (OSError, http.client.HTTPException):  # it does not answer yet
+            return False
+        finally:
+            asking.close()
+        print(f"poembot: http://{shown}:{port}", flush=True)
+        if self._hint:
+            print(f"poembot: {self._hint}", flush=True)
+        return True
+
+    def _stop(self) -> None:
+        """SIGTERM for all, then SIGKILL for those that are left."""
+        for child in self._children:
+            child.signal(signal.SIGTERM)
+        deadline = time.monotonic() + SHUTDOWN_SECONDS
+        for child in self._children:
+            if child.process is None:
+                continue
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("child.killed", child=child.name, pid=child.process.pid)
+                child.process.kill()
+                child.process.wait()
+        self._socket.close()
+        log.info("serve.stopped")

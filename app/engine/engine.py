@@ -206,7 +206,7 @@ def return_freed_memory() -> None:
     """Return freed memory to the machine, where the C library can; who allocates meanwhile waits for milliseconds.
 
     glibc keeps what a program frees for what the program may want next. A version that was replaced leaves some ten
-    megabytes behind in this way. (`MALLOC_ARENA_MAX`, which `app/serve.py` sets, keeps it from being ten a thread.)
+    megabytes behind in this way. (`MALLOC_ARENA_MAX`, which `poembot serve` sets, keeps it from being ten a thread.)
     """
     if sys.platform == "linux":
         with suppress(AttributeError, OSError):  # a C library without it

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from app.serve import WEB_ENVIRONMENT
+from app.commands.serve import WEB_ENVIRONMENT
 
 HEAVY = """
 import psutil
