@@ -184,9 +184,9 @@ class Poems:
             for line in new
         ]
         if rows:
-            # One statement: both databases number the rows of a VALUES list in its order, though they may return them
-            # in another; `sort_by_parameter_order` would send SQLite a statement a line.
-            added = self._session.scalars(insert(self._session, LineRow.__table__).values(rows).returning(LineRow.id))
+            # One statement (SQLAlchemy's "insertmanyvalues"): both databases number the rows of a VALUES list in its
+            # order, though they may return them in another; `sort_by_parameter_order` would send SQLite one a line.
+            added = self._session.scalars(insert(self._session, LineRow.__table__).returning(LineRow.id), rows)
             ids |= dict(zip((line.slot for line in new), sorted(added), strict=True))
         return ids
 
