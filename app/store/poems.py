@@ -5,8 +5,9 @@ import secrets
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.domain.errors import UnknownLine, UnknownPoem
@@ -51,6 +52,59 @@ def new_id() -> str:
 def offset_of(cursor: str | None) -> int:
     """Where a page begins; an unreadable cursor is the first page: links age."""
     return int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 8 else 0
+
+
+def _heads() -> Select[*tuple[Any, ...]]:
+    """Poems without their lines; "poems": their ids."""
+    poem = PoemRow
+    return (
+        select(
+            poem.id, poem.voice, poem.visitor_id, poem.trial_id, poem.created, poem.seed, poem.temperature, poem.prime,
+            poem.fixed_seed, VersionRow.number,
+        )
+        .join(VersionRow, VersionRow.id == poem.version_id)
+        .where(poem.id.in_(bindparam("poems", expanding=True)))
+    )  # fmt: skip
+
+
+def _lines() -> Select[*tuple[Any, ...]]:
+    """The lines of poems as a visitor sees them; "poems": their ids, "visitor": his."""
+    visitor: BindParameter[str | None] = bindparam("visitor")
+    shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
+    ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
+    sealed = exists().where(
+        PoemRow.id == PoemLineRow.poem_id,
+        TickRow.line_id == LineRow.id,
+        TickRow.visitor_id == PoemRow.visitor_id,
+        ~TickRow.taken_back,
+    )
+    origin = aliased(PoemRow)
+    return (
+        select(
+            PoemLineRow.poem_id,
+            PoemLineRow.slot,
+            LineRow.id,
+            LineRow.text,
+            LineRow.logprob,
+            LineRow.primed,
+            LineRow.poem_id.label("written_for"),
+            VersionRow.number,
+            origin.trial_id,
+            origin.created,
+            shown.label("shown"),
+            ticked.label("ticked"),
+            sealed.label("sealed"),
+        )
+        .join(LineRow, LineRow.id == PoemLineRow.line_id)
+        .join(origin, origin.id == LineRow.poem_id)
+        .join(VersionRow, VersionRow.id == LineRow.version_id)
+        .where(PoemLineRow.poem_id.in_(bindparam("poems", expanding=True)))
+        .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
+    )
+
+
+HEADS, LINES = _heads(), _lines()
+"""Built once: every poem that is written is read again for its reader, and to build them costs as much as to ask."""
 
 
 class Poems:
@@ -130,9 +184,9 @@ class Poems:
             for line in new
         ]
         if rows:
-            # One statement: both databases number the rows of a VALUES list in its order, though they may return them
-            # in another; `sort_by_parameter_order` would send SQLite a statement a line.
-            added = self._session.scalars(insert(self._session, LineRow.__table__).values(rows).returning(LineRow.id))
+            # One statement (SQLAlchemy's "insertmanyvalues"): both databases number the rows of a VALUES list in its
+            # order, though they may return them in another; `sort_by_parameter_order` would send SQLite one a line.
+            added = self._session.scalars(insert(self._session, LineRow.__table__).returning(LineRow.id), rows)
             ids |= dict(zip((line.slot for line in new), sorted(added), strict=True))
         return ids
 
@@ -247,77 +301,39 @@ class Poems:
 
     def several(self, ids: Sequence[str], visitor: str | None) -> list[Poem]:
         """The poems in the order of *ids*; unknown ones are left out."""
-        heads = {
-            row.id: (row, number)
-            for row, number in self._session.execute(
-                select(PoemRow, VersionRow.number)
-                .join(VersionRow, VersionRow.id == PoemRow.version_id)
-                .where(PoemRow.id.in_(ids))
-            )
-        }
-        lines = self._lines(ids, visitor)
-        return [self._poem(heads[i], lines[i], visitor) for i in ids if i in heads]
-
-    def _lines(self, ids: Sequence[str], visitor: str | None) -> dict[str, list[ShownLine]]:
-        shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
-        ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
-        sealed = exists().where(
-            PoemRow.id == PoemLineRow.poem_id,
-            TickRow.line_id == LineRow.id,
-            TickRow.visitor_id == PoemRow.visitor_id,
-            ~TickRow.taken_back,
-        )
-        origin = aliased(PoemRow)
-        rows = self._session.execute(
-            select(
-                PoemLineRow,
-                LineRow,
-                VersionRow.number,
-                origin.trial_id,
-                origin.created,
-                shown.label("shown"),
-                ticked.label("ticked"),
-                sealed.label("sealed"),
-            )
-            .join(LineRow, LineRow.id == PoemLineRow.line_id)
-            .join(origin, origin.id == LineRow.poem_id)
-            .join(VersionRow, VersionRow.id == LineRow.version_id)
-            .where(PoemLineRow.poem_id.in_(ids))
-            .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
-        )
+        heads = {row.id: row for row in self._session.execute(HEADS, {"poems": ids})}
         lines: dict[str, list[ShownLine]] = defaultdict(list)
-        for place, line, number, trial, written, was_shown, is_ticked, is_sealed in rows:
-            lines[place.poem_id].append(
+        for row in self._session.execute(LINES, {"poems": ids, "visitor": visitor}):
+            lines[row.poem_id].append(
                 ShownLine(
-                    id=line.id,
-                    slot=place.slot,
-                    text=line.text,
-                    version=told(number, trial, written),
-                    logprob=line.logprob,
-                    ticked=bool(is_ticked),
-                    tickable=bool(was_shown),
-                    quoted=line.poem_id != place.poem_id,
-                    primed=line.primed,
-                    sealed=bool(is_sealed),
+                    id=row.id,
+                    slot=row.slot,
+                    text=row.text,
+                    version=told(row.number, row.trial_id, row.created),
+                    logprob=row.logprob,
+                    ticked=row.ticked,
+                    tickable=row.shown,
+                    quoted=row.written_for != row.poem_id,
+                    primed=row.primed,
+                    sealed=row.sealed,
                 )
             )
-        return lines
+        return [_poem(heads[i], lines[i], visitor) for i in ids if i in heads]
 
-    @staticmethod
-    def _poem(head: tuple[PoemRow, int], lines: list[ShownLine], visitor: str | None) -> Poem:
-        row, number = head
-        return Poem(
-            id=row.id,
-            voice=row.voice,
-            version=told(number, row.trial_id, row.created),
-            seed=row.seed,
-            temperature=row.temperature,
-            prime=row.prime,
-            created=row.created,
-            mine=row.visitor_id == visitor,
-            fixed_seed=row.fixed_seed,
-            lines=tuple(lines),
-        )
+
+def _poem(head: Any, lines: Sequence[ShownLine], visitor: str | None) -> Poem:
+    return Poem(
+        id=head.id,
+        voice=head.voice,
+        version=told(head.number, head.trial_id, head.created),
+        seed=head.seed,
+        temperature=head.temperature,
+        prime=head.prime,
+        created=head.created,
+        mine=head.visitor_id == visitor,
+        fixed_seed=head.fixed_seed,
+        lines=tuple(lines),
+    )
 
 
 class Days:

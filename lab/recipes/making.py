@@ -13,9 +13,6 @@ from models.network import CharNetwork
 from models.prefer import fit_reward
 from models.vocabulary import Vocabulary
 
-PASSES = (1, 2)
-"""Over the grades of each round: those of lines that were written before any were given, and after the first."""
-
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -41,19 +38,15 @@ def main(recipe: Recipe) -> None:
     base = BASES / recipe.voice
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
-    rounds = [grades.read(file) for file in sorted(grades.FOLDER.glob(f"{recipe.voice}-*.jsonl"))]
-    name = ""
-    for number, (graded, passes) in enumerate(zip(rounds, PASSES, strict=True), 1):
-        name = f"graded-{number}"
-        stages.grade(name, network, vocabulary, graded, verse=verse, work=args.work, passes=passes)
-        stages.examine(name, network, vocabulary, base)
-    everything = [group for graded in rounds for group in graded]
-    reward = fit_reward(network, vocabulary, everything, likely=LIKELY)
+    graded = [group for file in sorted(grades.FOLDER.glob(f"{recipe.voice}-*.jsonl")) for group in grades.read(file)]
+    stages.grade("graded", network, vocabulary, graded, verse=verse, work=args.work)
+    stages.examine("graded", network, vocabulary, base)
+    reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
         recipe.voice,
         release=args.release,
-        weights=args.work / f"{name}.safetensors",
+        weights=args.work / "graded.safetensors",
         vocabulary=args.work / "vocabulary.json",
         read=recipe.read(args.corpus),
         skimmed=recipe.skimmed(args.corpus),

@@ -1,6 +1,6 @@
 """How `sibot` was made: plain prose for the language and verse in all its kinds, by turns; last the plainest verse.
 
-    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.4
+    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.5
 
 The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -61,7 +61,7 @@ def all_prose(corpus: Path) -> list[str]:
 
 
 def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
-    """Train the ten stages; prints bits per character on the holdouts after each."""
+    """Train the twelve stages; prints bits per character on the holdouts after each."""
     texts, plain, dense = prose(corpus), stages.plain_verse(base), stages.dense_verse(base)
     verse = [*plain, *dense, *old_poets(corpus)]
     vocabulary = stages.keep(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work)
@@ -112,6 +112,17 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2e-3, seed=9)
     stages.stage("songs", network, poems, half, work, dropout=0.15)
     stages.examine("songs", network, vocabulary, base)
+
+    wide = [*tales(corpus), *texts[::2], *stages.once([*songs * 2, *simple, *plain[::2], *dense[::2]])]
+    reading = Stream(wide, vocabulary, lanes=32, steps=64)
+    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=18)
+    stages.stage("wide", network, reading, half, work, dropout=0.1)
+    stages.examine("wide", network, vocabulary, base)
+
+    poems = Poems([*songs * 2, *simple, *plain[::3], *dense[::4]], vocabulary, per_batch=32, longest=400)
+    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2e-3, seed=19)
+    stages.stage("songs-again", network, poems, half, work, dropout=0.12)
+    stages.examine("songs-again", network, vocabulary, base)
     return network, vocabulary
 
 

@@ -122,7 +122,6 @@ def grade(
     *,
     verse: Corpus,
     work: Path,
-    passes: int,
 ) -> None:
     """Learn which lines readers preferred, or load what an earlier start learned."""
     done = work / f"{name}.safetensors"
@@ -135,7 +134,7 @@ def grade(
             print(f"{name} step {step}/{of}  pairs in order {ordered:.3f}", file=sys.stderr, flush=True)
 
     aside, read = graded[::ASIDE], [group for i, group in enumerate(graded) if i % ASIDE]
-    outcome = prefer(network, vocabulary, read, verse, aside=aside, passes=passes, watch=watch)
+    outcome = prefer(network, vocabulary, read, verse, aside=aside, watch=watch)
     print(name, outcome, file=sys.stderr, flush=True)
     save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
