@@ -157,11 +157,7 @@ def simulate(
     changed = {"trial_share": trial_share, "taste_after": TASTE_AFTER, "swap": "auto", "train_threads": 1}
     order = Order(base, voice, rounds, judged, exam, probe, settings.model_copy(update=changed))
     told = run(order, people, seeds=seeds, strategies=chosen, out=out, say=say, source=source)
-    if as_json:
-        tell(told)
-        return
-    for name, figure in told["figures"].items():
-        print(f"{name:20s} {figure}")
+    tell(told, (f"{name:20s} {figure}" for name, figure in told["figures"].items()), as_json=as_json)
 
 
 def _base(voice: str) -> Path:
@@ -192,7 +188,7 @@ def _report(
         say(f"drawn in {draw(kept, folder)}")
     report.summarise(folder)
     if as_json:
-        tell(kept)
+        tell(kept, as_json=True)
     else:
         report.show(f"poembot bench {name}", rows)
 
@@ -231,11 +227,7 @@ def taste(
         say(f"written: {model}")
         return
     figures = room.foresight(known, base, few=few)
-    if as_json:
-        tell(figures)
-        return
-    for name, figure in figures.items():
-        print(f"{name:20s} {figure}")
+    tell(figures, (f"{name:20s} {figure}" for name, figure in figures.items()), as_json=as_json)
 
 
 def _audience(told: str | None, judge: Path | None, base: Path) -> "tuple[Audience, str]":

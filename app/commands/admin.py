@@ -41,8 +41,7 @@ def create(
     with opened() as bot:
         new = actions.admins.create(bot, name.strip(), secret, by=SHELL)
     say(f"admin {name.strip()}: {'made' if new else 'new password'}")
-    if as_json:
-        tell({"name": name.strip(), "new": new})
+    tell({"name": name.strip(), "new": new}, as_json=as_json)
 
 
 def _password(from_stdin: bool) -> str:
@@ -91,12 +90,9 @@ def keys(as_json: Json = False) -> None:
 
     with opened() as bot, bot.reads(Admins) as admins:
         found = admins.keys(now())
-    if as_json:
-        shapes = [{"id": k.id, "kind": k.kind, "admin": k.admin, "scope": k.scope} for k in found]
-        tell({"keys": shapes})
-        return
-    for key in found:
-        print(f"{key.id}  {key.kind:7}  {key.scope:4}  {key.created:%Y-%m-%d %H:%M}  {key.admin}")
+    shapes = [{"id": k.id, "kind": k.kind, "admin": k.admin, "scope": k.scope} for k in found]
+    rows = (f"{k.id}  {k.kind:7}  {k.scope:4}  {k.created:%Y-%m-%d %H:%M}  {k.admin}" for k in found)
+    tell({"keys": shapes}, rows, as_json=as_json)
 
 
 def revoke(ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `admin keys` names them.")]) -> None:

@@ -38,8 +38,7 @@ def upgrade(as_json: Json = False) -> None:
         upgrade(bot.database)
         actions.deployment.install_shipped(bot)
     say("the database is up to date")
-    if as_json:
-        tell({"current": True})
+    tell({"current": True}, as_json=as_json)
 
 
 def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
@@ -72,8 +71,7 @@ def backup(folder: Annotated[Path, typer.Argument(help="A new folder for it.")],
         key = (folder / "secret").is_file()
     rows = sum(manifest["tables"].values())
     say(f"{rows} rows and {len(manifest['files'])} files in {folder}" + ("" if key else "; keep the secret key too"))
-    if as_json:
-        tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")})
+    tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)
     if manifest["missing"]:
         raise Failed(f"all else is kept, but these folders are not on the shelf: {', '.join(manifest['missing'])}")
 
@@ -92,8 +90,7 @@ def restore(
         manifest = put_back(bot, folder, replace=yes)
         actions.deployment.install_shipped(bot)  # those that this release ships may be newer
     say(f"as it was on {manifest['made']}")
-    if as_json:
-        tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")})
+    tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)
 
 
 def doctor(as_json: Json = False) -> int:
@@ -104,9 +101,6 @@ def doctor(as_json: Json = False) -> int:
     with closing(build(settings_of_environment())) as bot:
         findings = examine(bot)
     well = all(finding.ok for finding in findings)
-    if as_json:
-        tell({"ok": well, "checks": [asdict(finding) for finding in findings]})
-    else:
-        for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'BAD '} {finding.name}: {finding.detail}")
+    rows = (f"{'ok  ' if finding.ok else 'BAD '} {finding.name}: {finding.detail}" for finding in findings)
+    tell({"ok": well, "checks": [asdict(finding) for finding in findings]}, rows, as_json=as_json)
     return 0 if well else 1

@@ -65,8 +65,8 @@ def hello(
     for said in lesson(cell, seed, layers):
         if not as_json:
             print(f"step {said.step:3d}  loss {said.loss:.4f}  {said.predicted}")
-    if as_json:
-        tell({"cell": cell, "layers": layers, "seed": seed, "steps": said.step, "predicted": said.predicted})
+    told = {"cell": cell, "layers": layers, "seed": seed, "steps": said.step, "predicted": said.predicted}
+    tell(told, as_json=as_json)
     if not said.learned:
         raise Failed(f"after {said.step} steps it says {said.predicted}, not {WANTED}")
 
@@ -96,10 +96,8 @@ def write(
         written += part
         if not as_json:
             print(part, end="", flush=True)
-    if as_json:
-        tell({"voice": made.meta.voice, "level": made.meta.level, "seed": seed, "text": written})
-    else:
-        print()
+    told = {"voice": made.meta.voice, "level": made.meta.level, "seed": seed, "text": written}
+    tell(told, [""], as_json=as_json)
 
 
 def _many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
@@ -111,12 +109,10 @@ def _many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
     ends = last_words(cell, seeds, layers)
     learned = sum(said.learned for said in ends)
     steps = [said.step for said in ends]
-    if as_json:
-        shown = {"seeds": len(seeds), "learned": learned, "steps": steps}
-        tell({"cell": cell, "layers": layers, "seed": seeds.start, **shown})
-    else:
-        between = f"{min(steps)} to {max(steps)} steps, half of them within {median(steps):.0f}"
-        print(f"{layers} x {cell}: {learned} of {len(seeds)} seeds say ello, after {between}")
+    counts = {"seeds": len(seeds), "learned": learned, "steps": steps}
+    between = f"{min(steps)} to {max(steps)} steps, half of them within {median(steps):.0f}"
+    said = f"{layers} x {cell}: {learned} of {len(seeds)} seeds say ello, after {between}"
+    tell({"cell": cell, "layers": layers, "seed": seeds.start, **counts}, [said], as_json=as_json)
 
 
 KINDS = ("voice", "folder", "file", "json")
@@ -201,8 +197,7 @@ def sheet(
     _keep(mixed, out, kept, {"seed": first, "each": each, "sources": origins})
     counts = {source.name: mixed.sources.count(source.name) for source in asked}
     say(f"{len(mixed.poems)} poems; for the readers: {out / 'sheet.txt'}, {out / 'BRIEF.md'}; for you alone: {kept}")
-    if as_json:
-        tell({"sheet": str(out / "sheet.txt"), "key": str(kept), "seed": first, "poems": counts})
+    tell({"sheet": str(out / "sheet.txt"), "key": str(kept), "seed": first, "poems": counts}, as_json=as_json)
 
 
 def _keep(mixed: "Sheet", out: Path, key: Path, about: Mapping[str, Any]) -> None:
@@ -291,7 +286,7 @@ def score(
     table, agreement = blind.by_source(readers, by_number), blind.agreement(readers)
     if as_json:
         sources = {name: {"n": marks.n, **marks.means, "margins": marks.margins} for name, marks in table.items()}
-        tell(_rounded({"readers": len(readers), "sources": sources, "agreement": agreement}))
+        tell(_rounded({"readers": len(readers), "sources": sources, "agreement": agreement}), as_json=True)
         return
     width = max(len("agreement"), *map(len, table)) + 2
     print(f"{'source':{width}}{'n':>5}" + "".join(f"{title:>15}" for title in TABLE.values()))

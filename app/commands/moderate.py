@@ -39,12 +39,8 @@ def list_queue(
 
     with opened() as bot, bot.reads(Submissions) as submissions:
         queue = submissions.queue(status, limit=limit)
-    if as_json:
-        tell({"submissions": [_shape(submission) for submission in queue]})
-        return
-    for submission in queue:
-        title = submission.title or submission.text.splitlines()[0]
-        print(f"{submission.id:6d}  {submission.voice}  {submission.created:%Y-%m-%d %H:%M}  {title}")
+    rows = (f"{s.id:6d}  {s.voice}  {s.created:%Y-%m-%d %H:%M}  {s.title or s.text.splitlines()[0]}" for s in queue)
+    tell({"submissions": [_shape(submission) for submission in queue]}, rows, as_json=as_json)
 
 
 def _shape(submission: Submission) -> dict[str, object]:
@@ -86,12 +82,9 @@ def screen(
     poems = read_poems(*texts)
     held = [found for poem in poems if (found := blocked(poem))]
     refused = [found for poem in poems if (found := personal_data(poem))]
-    if as_json:
-        tell({"poems": len(poems), "blocked": held, "personal_data": refused})
-        return
-    print(f"{len(poems)} poems, {len(held)} with a word of the block list, {len(refused)} with personal data")
-    for found in [*held, *refused]:
-        print(f"  {found}")
+    counts = f"{len(poems)} poems, {len(held)} with a word of the block list, {len(refused)} with personal data"
+    told = {"poems": len(poems), "blocked": held, "personal_data": refused}
+    tell(told, [counts, *(f"  {found}" for found in [*held, *refused])], as_json=as_json)
 
 
 def _decide(ids: list[int], status: SubmissionStatus, as_json: bool, reason: str = "") -> None:
@@ -100,5 +93,4 @@ def _decide(ids: list[int], status: SubmissionStatus, as_json: bool, reason: str
     with opened() as bot:
         decided = actions.submissions.decide(bot, ids, status, by=SHELL, reason=reason)
     say(f"{len(decided)} {status}")
-    if as_json:
-        tell({"submissions": [_shape(submission) for submission in decided]})
+    tell({"submissions": [_shape(submission) for submission in decided]}, as_json=as_json)

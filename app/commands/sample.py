@@ -59,8 +59,7 @@ def sample(
             written += fresh
             if not as_json:
                 print("\n".join(fresh), flush=True)
-    if as_json:
-        tell({"voice": serving.voice, "version": serving.number, "seed": first, "lines": written})
+    tell({"voice": serving.voice, "version": serving.number, "seed": first, "lines": written}, as_json=as_json)
 
 
 def first_poem(folder: Path) -> list[str]:
@@ -175,11 +174,7 @@ def evaluate(
     if dynamic:
         with counting_bar("learning") as watch:
             figures["dynamic"] = surprise_while_learning(network, vocabulary, content, watch=watch).as_dict()
-    if as_json:
-        tell(figures)
-        return
-    for name, value in figures.items():
-        print(f"{name:14s} {value}")
+    tell(figures, (f"{name:14s} {value}" for name, value in figures.items()), as_json=as_json)
 
 
 def _asked_for(voice: str | None, version: int | None, folder: Path | None) -> "Checkpoint":

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -108,9 +108,10 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def tell(value: Mapping[str, Any]) -> None:
-    """One JSON object on one line of stdout."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)
+def tell(found: Mapping[str, Any], lines: Iterable[str] = (), *, as_json: bool) -> None:
+    """What a command found, on stdout: one JSON object on one line for a program, *lines* for a person."""
+    for line in [json.dumps(found, ensure_ascii=False)] if as_json else lines:
+        print(line, flush=True)
 
 
 def settings_of_environment(*, loud: bool = False) -> "Settings":

@@ -127,10 +127,7 @@ def train(
     )
     texts, aside = read(text, val)
     figures = _train(texts, aside, order, out, device)
-    if as_json:
-        tell(figures)
-    else:
-        print("\n".join(f"{name:14s} {value}" for name, value in figures.items()))
+    tell(figures, (f"{name:14s} {value}" for name, value in figures.items()), as_json=as_json)
 
 
 def read(files: Sequence[Path], val: Path | None) -> tuple[list[str], str]:
@@ -292,8 +289,7 @@ def add(
         actions.deployment.install(bot, slug, title=title, language=language, base=names.base, folder=key)
     say("\n".join(["", *(f"    {line}" for line in poem), ""]))
     say(f"{title}: /{slug}")
-    if as_json:
-        tell({"slug": slug, "title": title, "language": language, "base": names.base})
+    tell({"slug": slug, "title": title, "language": language, "base": names.base}, as_json=as_json)
 
 
 def _adopt(source: Path, place: Path, names: Names) -> None:

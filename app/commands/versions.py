@@ -40,11 +40,8 @@ def list_versions(voice: Slug, as_json: Json = False) -> None:
 
     with opened() as bot, bot.reads(Versions) as versions:
         reports = versions.of_voice(voice)
-    if as_json:
-        tell({"voice": voice, "versions": [VersionOut.of(report).model_dump(mode="json") for report in reports]})
-        return
-    for report in reports:
-        print(_row(report))
+    told = {"voice": voice, "versions": [VersionOut.of(report).model_dump(mode="json") for report in reports]}
+    tell(told, map(_row, reports), as_json=as_json)
 
 
 def _row(report: "VersionReport") -> str:
@@ -70,8 +67,7 @@ def promote(
     with opened() as bot:
         actions.versions.promote(bot, voice, number, by=SHELL, override=override, reason=reason)
     say(f"{voice}: version {number} serves")
-    if as_json:
-        tell({"champion": number})
+    tell({"champion": number}, as_json=as_json)
 
 
 def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
@@ -81,8 +77,7 @@ def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     with opened() as bot:
         number = actions.versions.rollback(bot, voice, by=SHELL, reason=reason)
     say(f"{voice}: version {number} serves again")
-    if as_json:
-        tell({"champion": number})
+    tell({"champion": number}, as_json=as_json)
 
 
 def history(voice: Slug, as_json: Json = False) -> None:
@@ -92,12 +87,11 @@ def history(voice: Slug, as_json: Json = False) -> None:
 
     with opened() as bot, bot.reads(Versions) as versions:
         moves = versions.history(voice)
-    if as_json:
-        tell({"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]})
-        return
-    for move in moves:
-        was = "-" if move.was is None else move.was
-        print(f"{move.at:%Y-%m-%d %H:%M}  {was} -> {move.version}  by {move.by}  {move.reason}")
+    told = {"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]}
+    rows = (
+        f"{m.at:%Y-%m-%d %H:%M}  {'-' if m.was is None else m.was} -> {m.version}  by {m.by}  {m.reason}" for m in moves
+    )
+    tell(told, rows, as_json=as_json)
 
 
 LOOK_EVERY = 0.5
@@ -122,8 +116,7 @@ def retrain(
         if wait:
             run = _wait_for(bot, run)
             say(_ending(run))
-    if as_json:
-        tell(run_out(run).model_dump(mode="json"))
+    tell(run_out(run).model_dump(mode="json"), as_json=as_json)
     return 1 if run.state in (RunState.FAILED, RunState.CANCELLED) else 0
 
 
@@ -179,8 +172,7 @@ def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")]
     if not stopped:
         raise Failed(f"run {run} has ended already")
     say(f"run {run}: {report.state if report.state.ended else 'stops at its next step'}")
-    if as_json:
-        tell(run_out(report).model_dump(mode="json"))
+    tell(run_out(report).model_dump(mode="json"), as_json=as_json)
 
 
 def list_runs(
@@ -196,11 +188,8 @@ def list_runs(
     with opened() as bot, bot.reading() as session:
         Voices(session).one(voice)
         reports = Runs(session).of_voice(voice, limit)
-    if as_json:
-        tell({"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]})
-        return
-    for report in reports:
-        print(f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}")
+    told = {"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]}
+    tell(told, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
 
 
 def lesson(
@@ -223,7 +212,5 @@ def lesson(
     if out is not None:
         out.write_text(json.dumps(told | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
         say(f"{out} holds {len(built.texts)} texts and {len(built.judged)} lines that were judged")
-    if as_json:
-        tell(told)
-    elif out is None:
-        print("\n".join(f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in built.texts))
+    shown = built.texts if out is None else ()
+    tell(told, (f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in shown), as_json=as_json)
