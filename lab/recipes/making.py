@@ -10,7 +10,7 @@ from lab.recipes import grades, stages
 from lab.recipes.package import BASES, package
 from models.corpus import Poems
 from models.network import CharNetwork
-from models.prefer import fit_reward
+from models.prefer import Group, fit_reward
 from models.vocabulary import Vocabulary
 
 
@@ -38,15 +38,19 @@ def main(recipe: Recipe) -> None:
     base = BASES / recipe.voice
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
-    graded = [group for file in sorted(grades.FOLDER.glob(f"{recipe.voice}-*.jsonl")) for group in grades.read(file)]
-    stages.grade("graded", network, vocabulary, graded, verse=verse, work=args.work)
-    stages.examine("graded", network, vocabulary, base)
+    graded: list[Group] = []
+    name = ""
+    for file in sorted(grades.FOLDER.glob(f"{recipe.voice}-*.jsonl")):
+        name, of_round = f"graded-{file.stem}", grades.read(file)
+        stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
+        stages.examine(name, network, vocabulary, base)
+        graded += of_round
     reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
         recipe.voice,
         release=args.release,
-        weights=args.work / "graded.safetensors",
+        weights=args.work / f"{name}.safetensors",
         vocabulary=args.work / "vocabulary.json",
         read=recipe.read(args.corpus),
         skimmed=recipe.skimmed(args.corpus),
