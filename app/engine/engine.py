@@ -97,13 +97,13 @@ class Engine:
         return self._batcher.write(voice, wish, visitor=visitor)
 
     def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
-        """A poem for each of *wishes*, in their order, as many at once as there are rows.
+        """A poem for each of *wishes*, in their order, as a lone reader would get it: a crowd's have fewer candidates.
 
         For whoever wants many and is no reader. Closing the iterator gives up the rest; raises as `write` does.
         """
         self._current(voice)
-        at_once = min(self._rows, self._settings.queue)
-        yield from self._batcher.write_all(voice, wishes, at_once=at_once)
+        at_once = max(1, self._rows // max(self._candidates, self._taste_policy.candidates))
+        yield from self._batcher.write_all(voice, wishes, at_once=min(at_once, self._settings.queue))
 
     def submit(self, voice: str, wish: Wish, hear: Hear, *, visitor: str = "") -> Ticket:
         """A poem as it is written: *hear* is called with each event, on the decode thread, and must not wait.

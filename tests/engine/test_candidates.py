@@ -1,6 +1,7 @@
 """Several candidates a line: what readers prefer, what was read before, who is given up, and how many a crowd gets."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -173,10 +174,13 @@ def test_a_crowd_gets_fewer_candidates_and_one_reader_all(folder: Path, rewarded
 
     def of(poems: int, seed: int | None = None) -> float:
         before = counts.candidates, counts.poems
-        assert len(list(engine.write_all("sibot", [Wish(seed=seed)] * poems))) == poems
+        with ThreadPoolExecutor(poems) as readers:
+            assert len(list(readers.map(lambda wish: engine.write("sibot", wish), [Wish(seed=seed)] * poems))) == poems
         return (counts.candidates - before[0]) / (counts.poems - before[1])
 
     try:
+        assert len(list(engine.write_all("sibot", [Wish()] * 16))) == counts.poems == 16
+        assert counts.candidates == 16 * most, "who wants many poems gets them as a lone reader would"
         assert of(1) == most
         assert 2 <= of(16) < 0.75 * most
         assert of(16, seed=1) == most
