@@ -1,8 +1,10 @@
 """The taste policy: poems are written by taste, a share of them not, and a taste that will not load changes nothing."""
 
 import math
+import random
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,14 +117,16 @@ def test_poems_please_more_when_taste_chooses(tmp_path: Path) -> None:
     folder = a_version(tmp_path / "version")
 
     def written(taste_policy: TastePolicy | None) -> list[str]:
+        dice = random.Random(0)
         engine = Engine(
             champions=lambda: [Champion("sibot", 7, 3, "key")],
             fetch=lambda _key: folder,
             settings=Settings(),
             taste_policy=taste_policy,
+            dice=partial(dice.getrandbits, 31),
         )
         try:
-            writings = [engine.write("sibot", Wish(lines=5)) for _ in range(40)]
+            writings = [engine.write("sibot", Wish(lines=5)) for _ in range(80)]
         finally:
             engine.close()
         lines = [line for writing in writings for line in writing.lines]
