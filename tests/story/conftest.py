@@ -244,7 +244,7 @@ def trip(
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(gate, "judge", partial(gate.judge, limits=LIMITS))
-        small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 60, "trusted_proxies": "127.0.0.1"}
+        small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 200, "trusted_proxies": "127.0.0.1"}
         bot = bots.build(stack.enter_context(databases.settings(scale, home, **small)), shipped)
         stack.callback(bot.close)
         yield Trip(bot, stack.enter_context(bots.site(bot)), stack)
