@@ -232,6 +232,11 @@ class Batcher:
         if thread is not None:
             thread.join()
 
+    @property
+    def at_once(self) -> int:
+        """Poems that find room together with all the candidates that a lone reader's has."""
+        return max(1, self._rows // self._rows_per_poem)
+
     def load(self) -> tuple[int, int]:
         """Poems under way, and poems that wait."""
         with self._lock:
@@ -243,8 +248,7 @@ class Batcher:
 
     def _retry_after(self) -> int:
         """Seconds until all who wait now have had their turn, by what poems have lately taken."""
-        at_once = max(1, self._rows // self._rows_per_poem)
-        return max(1, math.ceil((len(self._waiting) / at_once + 1) * self._poem_s))
+        return max(1, math.ceil((len(self._waiting) / self.at_once + 1) * self._poem_s))
 
     def _run(self) -> None:
         """The decode thread. However it ends, nobody is left waiting for it."""

@@ -102,8 +102,8 @@ class Engine:
         For whoever wants many and is no reader. Closing the iterator gives up the rest; raises as `write` does.
         """
         self._current(voice)
-        at_once = max(1, self._rows // max(self._candidates, self._taste_policy.candidates))
-        yield from self._batcher.write_all(voice, wishes, at_once=min(at_once, self._settings.queue))
+        at_once = min(self._batcher.at_once, self._settings.queue)
+        yield from self._batcher.write_all(voice, wishes, at_once=at_once)
 
     def submit(self, voice: str, wish: Wish, hear: Hear, *, visitor: str = "") -> Ticket:
         """A poem as it is written: *hear* is called with each event, on the decode thread, and must not wait.

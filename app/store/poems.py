@@ -8,12 +8,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import aliased
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Day, Poem, Quotation, ShownLine, Writing
 from app.domain.trial import VISIT
-from app.store.session import insert
+from app.store.session import Queries, insert
 from app.store.tables import (
     DayRow,
     ImpressionRow,
@@ -56,15 +56,22 @@ def offset_of(cursor: str | None) -> int:
 
 def _heads() -> Select[*tuple[Any, ...]]:
     """Poems without their lines; "poems": their ids."""
-    poem = PoemRow
     return (
         select(
-            poem.id, poem.voice, poem.visitor_id, poem.trial_id, poem.created, poem.seed, poem.temperature, poem.prime,
-            poem.fixed_seed, VersionRow.number,
+            PoemRow.id,
+            PoemRow.voice,
+            PoemRow.visitor_id,
+            PoemRow.trial_id,
+            PoemRow.created,
+            PoemRow.seed,
+            PoemRow.temperature,
+            PoemRow.prime,
+            PoemRow.fixed_seed,
+            VersionRow.number,
         )
-        .join(VersionRow, VersionRow.id == poem.version_id)
-        .where(poem.id.in_(bindparam("poems", expanding=True)))
-    )  # fmt: skip
+        .join(VersionRow, VersionRow.id == PoemRow.version_id)
+        .where(PoemRow.id.in_(bindparam("poems", expanding=True)))
+    )
 
 
 def _lines() -> Select[*tuple[Any, ...]]:
@@ -107,11 +114,8 @@ HEADS, LINES = _heads(), _lines()
 """Built once: every poem that is written is read again for its reader, and to build them costs as much as to ask."""
 
 
-class Poems:
+class Poems(Queries):
     """Queries for poems and their lines."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def keep(
         self,
@@ -336,11 +340,8 @@ def _poem(head: Any, lines: Sequence[ShownLine], visitor: str | None) -> Poem:
     )
 
 
-class Days:
+class Days(Queries):
     """Queries for the poems of the days."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
     def one(self, voice: str, day: date, visitor: str | None) -> Day | None:
         """The poem of a day as *visitor* sees it; None before one was chosen."""
