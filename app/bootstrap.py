@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.domain.version import Challenger, Serving
 from app.engine.engine import Engine
 from app.engine.reader import Reader
 from app.engine.taste_policy import TastePolicy
@@ -17,8 +18,8 @@ from app.settings import Settings
 from app.store import session as units
 from app.store.shelf import SHIPPED, Shelf
 from app.store.tastes import Tastes
-from app.store.trials import OnTrial, Trials
-from app.store.voices import Serving, Voices
+from app.store.trials import Trials
+from app.store.voices import Voices
 from app.task_queue import CeleryQueue
 
 Store = TypeVar("Store")
@@ -72,7 +73,7 @@ class Bot:
         with self.reads(Voices) as voices:
             return voices.base(voice)
 
-    def challengers(self) -> list[OnTrial]:
+    def challengers(self) -> list[Challenger]:
         """What else writes a share of a voice's poems."""
         with self.reads(Trials) as trials:
             return trials.under_way()

@@ -61,6 +61,8 @@ class Style:
     """How a voice speaks unless a visitor wishes otherwise."""
 
     temperature: float = 1.0
+    opening: float = 0.0
+    """Temperature of a poem's first line, where it is higher: nearly any opens a poem, and all that follows differs."""
     nucleus: float = 0.85
     """Draw from the likeliest symbols that together have this probability; 1: from all."""
     repetition: float = 0.0
@@ -78,8 +80,10 @@ class Style:
 
     def __post_init__(self) -> None:
         """ValueError for a style nobody can write in."""
-        if not (0.05 <= self.temperature <= 5 and 0 < self.nucleus <= 1 and 0 <= self.repetition <= 20):
-            raise ValueError("temperature, nucleus or repetition out of range")
+        if not (0.05 <= self.temperature <= 5 and 0 <= self.opening <= 5):
+            raise ValueError("temperature or opening out of range")
+        if not (0 < self.nucleus <= 1 and 0 <= self.repetition <= 20):
+            raise ValueError("nucleus or repetition out of range")
         if not 1 <= self.shortest <= self.longest <= 1000:
             raise ValueError("shortest and longest do not fit together")
         if not 1 <= self.candidates <= MOST_CANDIDATES:

@@ -20,10 +20,10 @@ from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine
 from app.domain.poem import LINES, Wish
 from app.domain.submission import blocked
+from app.domain.version import Serving
 from app.engine.choose import Recent, Way, avoiding, with_taste, without_taste
 from app.engine.engine import Engine
 from app.settings import Settings
-from app.store.voices import Serving
 from models import seen
 from models.checkpoint import Checkpoint
 from models.corpus import Passage, read_poems

@@ -28,11 +28,11 @@ import torch
 from app.actions import tastes
 from app.domain.lesson import Lesson, Text
 from app.domain.poem import LINES, Wish
+from app.domain.version import Serving
 from app.engine.batcher import Batcher
 from app.engine.choose import within_band
 from app.engine.live import LiveVersion, load
 from app.settings import Settings
-from app.store.voices import Serving
 from models import checkpoint
 from models.corpus import Passage, Poems, Weighed, read_poems
 from models.network import CharNetwork

@@ -14,10 +14,9 @@ from app.commands.shell import BadUse, Json, counting_bar, opened, settings_of_e
 if TYPE_CHECKING:
     from app.bootstrap import Bot
     from app.domain.poem import Wish
-    from app.domain.version import Version
+    from app.domain.version import Serving, Version
     from app.engine.engine import Engine
     from app.settings import Settings
-    from app.store.voices import Serving
     from models.checkpoint import Checkpoint
 
 Voice = Annotated[str | None, typer.Option(help="Slug of the voice.")]
@@ -102,8 +101,8 @@ def writer(
 
 
 def _of_folder(folder: Path, settings: "Settings", dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
+    from app.domain.version import Serving
     from app.engine.engine import Engine
-    from app.store.voices import Serving
     from models import checkpoint
 
     meta = checkpoint.read(folder).meta
@@ -120,7 +119,7 @@ def _of_folder(folder: Path, settings: "Settings", dice: Callable[[], int] | Non
 
 def _of_voice(bot: "Bot", voice: str, version: int | None, dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
     from app.bootstrap import build_engine
-    from app.store.voices import Serving
+    from app.domain.version import Serving
 
     report = _version(bot, voice, version)
     serving = Serving(voice, report.id, report.number, report.folder, report.base)

@@ -244,3 +244,24 @@ def needed(champion: int | None, moves: Sequence[Move], *, now: datetime) -> set
 def doomed(shelved: Sequence[int], *, keep: int, needed: Collection[int]) -> list[int]:
     """Of the taught versions on the shelf, newest first: those past the newest *keep* (0: all stay) nobody needs."""
     return [version for version in shelved[keep:] if version not in needed] if keep else []
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """Which version writes for a voice: what an engine polls, and has in memory."""
+
+    voice: str
+    version_id: int
+    number: int
+    """0 is the base."""
+    folder: str
+    """Its key on the shelf."""
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger(Serving):
+    """Which version writes a share of a voice's poems, on trial."""
+
+    trial: int
+    share: float

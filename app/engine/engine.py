@@ -13,9 +13,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from app.domain.poem import Wish, Writing
+from app.domain.version import Challenger, Serving
 from app.engine.batcher import Batcher, Ticket
 from app.engine.choose import Chooser, Scorer
-from app.engine.live import Challenger, Challengers, Champion, LiveVersion, Roster, VoiceStatus, load
+from app.engine.live import Challengers, LiveVersion, Roster, VoiceStatus, load
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Hear
 from app.engine.taste_policy import TastePolicy
@@ -37,13 +38,13 @@ class Engine:
     def __init__(
         self,
         *,
-        champions: Callable[[], Sequence[Champion]],
+        champions: Callable[[], Sequence[Serving]],
         fetch: Callable[[str], Path],
         settings: Settings,
         candidates: int = 1,
         choose: Chooser | None = None,
         score: Scorer | None = None,
-        spare: Callable[[str], Champion | None] = lambda _voice: None,
+        spare: Callable[[str], Serving | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
@@ -181,7 +182,7 @@ class Engine:
                     self.refresh()
         return self._roster.current(voice)
 
-    def _load(self, champion: Champion, folder: Path) -> LiveVersion:
+    def _load(self, champion: Serving, folder: Path) -> LiveVersion:
         return load(
             champion,
             folder,

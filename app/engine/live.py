@@ -17,13 +17,14 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import onnxruntime as ort
 import structlog
 
 from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
 from app.domain.poem import Wish
+from app.domain.version import Challenger, Serving
 from app.engine.choose import ONE, Way, without_taste
 from app.engine.metrics import EngineMetrics
 from models import checkpoint
@@ -35,26 +36,6 @@ from models.vocabulary import Vocabulary
 log = structlog.get_logger(__name__)
 
 Precision = Literal["int8", "fp32"]
-
-
-class Champion(Protocol):
-    """What a voice ought to serve: a row of the store's `champions()`."""
-
-    @property
-    def voice(self) -> str:
-        """Slug of the voice."""
-
-    @property
-    def version_id(self) -> int:
-        """Row id of the version."""
-
-    @property
-    def number(self) -> int:
-        """Its number; 0 is the base."""
-
-    @property
-    def folder(self) -> str:
-        """Its key on the shelf."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +54,7 @@ class LiveVersion:
 
 
 def load(
-    champion: Champion, folder: Path, *, precision: Precision, rows: int, threads: int, candidates: int = 1
+    champion: Serving, folder: Path, *, precision: Precision, rows: int, threads: int, candidates: int = 1
 ) -> LiveVersion:
     """Read, verify, warm up, and compare with the fingerprint; *candidates*: as many as a line may have, whatever the
     version's style. Raises BrokenFolder.
@@ -133,18 +114,6 @@ RETRY_S = 60.0
 """Seconds before a challenger that would not load is tried again; by then the worker has probably ended its trial."""
 
 
-class Challenger(Champion, Protocol):
-    """A version on trial: a row of the store's `challengers()`."""
-
-    @property
-    def trial(self) -> int:
-        """The trial's number."""
-
-    @property
-    def share(self) -> float:
-        """Share of the poems that are its to write."""
-
-
 @dataclass(frozen=True, slots=True)
 class OnTrial:
     """A challenger in memory."""
@@ -161,7 +130,7 @@ class Challengers:
         self,
         *,
         wanted: Callable[[], Sequence[Challenger]] = tuple,
-        load: Callable[[Champion], LiveVersion] | None = None,
+        load: Callable[[Serving], LiveVersion] | None = None,
     ) -> None:
         """*wanted*: who ought to be on trial; nobody without it."""
         self.wanted = wanted
@@ -253,10 +222,10 @@ class Roster:
     def __init__(
         self,
         *,
-        champions: Callable[[], Sequence[Champion]],
+        champions: Callable[[], Sequence[Serving]],
         fetch: Callable[[str], Path],
-        load: Callable[[Champion, Path], LiveVersion],
-        spare: Callable[[str], Champion | None] = lambda _voice: None,
+        load: Callable[[Serving, Path], LiveVersion],
+        spare: Callable[[str], Serving | None] = lambda _voice: None,
         metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
     ) -> None:
@@ -268,7 +237,7 @@ class Roster:
         self._metrics = metrics or EngineMetrics()
         self._challengers = challengers or Challengers()
         self._live: dict[str, LiveVersion] = {}
-        self._wanted: dict[str, Champion] = {}
+        self._wanted: dict[str, Serving] = {}
         self._failures: dict[str, _Failure] = {}
         self._unreachable: str | None = None
         """Why we can't know what ought to serve."""
@@ -311,7 +280,7 @@ class Roster:
         """By voice."""
         return {voice: self._status_of(champion) for voice, champion in list(self._wanted.items())}
 
-    def _status_of(self, champion: Champion) -> VoiceStatus:
+    def _status_of(self, champion: Serving) -> VoiceStatus:
         live, failure = self._live.get(champion.voice), self._failures.get(champion.voice)
         return VoiceStatus(
             voice=champion.voice,
@@ -321,7 +290,7 @@ class Roster:
             error=failure.error if failure else self._unreachable,
         )
 
-    def _swap(self, champion: Champion, *, patient: bool) -> bool:
+    def _swap(self, champion: Serving, *, patient: bool) -> bool:
         """Have the champion serve; False when it does already, or would not load."""
         voice = champion.voice
         live, failure = self._live.get(voice), self._failures.get(voice)
@@ -347,7 +316,7 @@ class Roster:
         log.info("swap.done", voice=voice, champion=fresh.number, was=was, seconds=round(spent, 3))
         return True
 
-    def _fall_back(self, champion: Champion) -> bool:
+    def _fall_back(self, champion: Serving) -> bool:
         """Have the spare serve for a champion whose folder is gone or broken; the failure stays in the status."""
         try:
             spare = self._spare(champion.voice)
@@ -360,7 +329,7 @@ class Roster:
         log.warning("swap.spare_serves", voice=champion.voice, champion=champion.number, spare=spare.number)
         return True
 
-    def _note(self, champion: Champion, error: Exception, before: _Failure | None) -> None:
+    def _note(self, champion: Serving, error: Exception, before: _Failure | None) -> None:
         times = before.times + 1 if before else 1
         wait = PATIENCE_S[min(times, len(PATIENCE_S)) - 1]
         message = str(error) if isinstance(error, BrokenFolder) else repr(error)

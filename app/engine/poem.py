@@ -5,7 +5,7 @@ line may be drawn several times from one place, and one of those is gone on with
 Knows a table, not the queue or the thread.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.domain.errors import PoemBotError
@@ -17,8 +17,8 @@ from models.sample import key, uniform
 
 THINNED_AT = (3 / 16, 5 / 16)
 """Lengths of a line, as shares of the longest that the version's style allows, at which half of the candidates are
-given up: those that would be chosen least likely if they ended here. The rule is fixed beforehand and draws no
-random number, so a propensity is one among those who are left."""
+given up: those that another has begun in the same words, and those that would be chosen least likely if they ended
+here. The rule is fixed beforehand and draws no random number, so a propensity is one among those who are left."""
 LEFT = 2
 """Candidates of a line that are always left to choose from, so that a choice stays a draw."""
 WHICH_CANDIDATE = -1
@@ -77,6 +77,14 @@ class _Ended:
     symbols: list[int]
     place: Place
     """Where it ended: the line end is to be read next."""
+
+
+def _different_first(ranked: Sequence[int], field: Mapping[int, Candidate]) -> list[int]:
+    """*ranked*, but whoever has begun in the words of one before him comes after all others: the same line sixteen
+    times is no choice, and may have been said lately.
+    """
+    first = {field[i].text: i for i in reversed(ranked)}
+    return sorted(ranked, key=lambda i: first[field[i].text] != i)  # stable: else the order stays
 
 
 class Poem:
@@ -221,10 +229,12 @@ class Poem:
 
     def _line_opening(self, candidate: int, state: int) -> Opening:
         style = self.live.style
+        opens = not (self._lines or self._opening)
+        temperature = max(self._temperature, style.opening) if opens else self._temperature
         return Opening(
             # The key depends on nothing but seed, line and candidate: a line never depends on its neighbours.
             key=key(self._seed, len(self._lines), candidate),
-            inverse_temperature=1 / self._temperature,
+            inverse_temperature=1 / temperature,
             nucleus=style.nucleus,
             repetition=style.repetition,
             chars=len(self._opening),
@@ -252,7 +262,7 @@ class Poem:
         field = {i: one.candidate for i, one in self._ended.items()}
         field |= {i: self._unfinished(table, draft.row) for i, draft in drafts.items()}
         scores = dict(zip(field, self._score(list(field.values())), strict=True))
-        ranked = sorted(field, key=lambda i: (-scores[i], i))
+        ranked = _different_first(sorted(field, key=lambda i: (-scores[i], i)), field)
         self._field = max(LEFT, -(-self._field // 2))
         given_up = ranked[self._field :]
         for candidate in given_up:

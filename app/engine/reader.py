@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from app.domain.errors import UnknownVoice
-from app.engine.live import Champion, LiveVersion, load
+from app.domain.version import Serving
+from app.engine.live import LiveVersion, load
 from app.settings import Settings
 from models.step import Floats, read_along
 from models.vocabulary import END, FIRST_CHARACTER, Vocabulary
@@ -61,7 +62,7 @@ class Reader:
     """Reads with the champions. Any thread may call it; readings wait for one another."""
 
     def __init__(
-        self, *, champions: Callable[[], Sequence[Champion]], fetch: Callable[[str], Path], settings: Settings
+        self, *, champions: Callable[[], Sequence[Serving]], fetch: Callable[[str], Path], settings: Settings
     ) -> None:
         """*champions*: what each voice serves; *fetch*: the folder of a key."""
         self._champions = champions

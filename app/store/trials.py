@@ -1,7 +1,7 @@
 """Trials: versions that write a share of the poems, and how readers took them. One at a time for a voice."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
 from app.domain.trial import Arm, Evidence, Impression, TrialEnd, TrialReport, TrialState, thinned
+from app.domain.version import Challenger
 from app.store.session import Queries
 from app.store.tables import (
     TICK_OF_IMPRESSION,
@@ -21,18 +22,6 @@ from app.store.tables import (
     VersionRow,
     VoiceRow,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class OnTrial:
-    """Which version writes a share of a voice's poems: what a roster polls."""
-
-    voice: str
-    version_id: int
-    number: int
-    folder: str
-    trial: int
-    share: float
 
 
 class Trials(Queries):
@@ -57,15 +46,23 @@ class Trials(Queries):
             return None
         return row.id
 
-    def under_way(self) -> list[OnTrial]:
+    def under_way(self) -> list[Challenger]:
         """The challengers."""
         rows = self._session.execute(
-            select(TrialRow.voice, VersionRow.id, VersionRow.number, VersionRow.folder, TrialRow.id, TrialRow.share)
+            select(
+                TrialRow.voice,
+                VersionRow.id,
+                VersionRow.number,
+                VersionRow.folder,
+                VersionRow.base,
+                TrialRow.id,
+                TrialRow.share,
+            )
             .join(VersionRow, VersionRow.id == TrialRow.challenger_id)
             .where(TrialRow.state == TrialState.RUNNING)
             .order_by(TrialRow.id)
         )
-        return [OnTrial(*row) for row in rows]
+        return [Challenger(*row) for row in rows]
 
     def running(self, voice: str) -> TrialReport | None:
         """The trial of a voice that is under way."""

@@ -3,29 +3,16 @@
 Releases: what a base voice that ships with the project means for the versions there are.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import aliased
 
 from app.domain.errors import UnknownVoice
-from app.domain.version import VersionStatus, VoiceReport
+from app.domain.version import Serving, VersionStatus, VoiceReport
 from app.store.session import Queries
 from app.store.tables import HistoryRow, VersionRow, VoiceRow
 from app.store.versions import Versions
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """Which version a voice ought to serve: what a roster polls."""
-
-    voice: str
-    version_id: int
-    number: int
-    folder: str
-    base: str
-
 
 _TAUGHT = aliased(VersionRow)
 _REPORTS = select(

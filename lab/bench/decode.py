@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from app.domain.poem import Wish
+from app.domain.version import Serving
 from app.engine.engine import Engine
 from app.engine.poem import Done, Event, Failed
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
-from app.store.voices import Serving
 from lab.bench import baselines, report
 from models import checkpoint
 from models.checkpoint import Checkpoint

@@ -128,7 +128,8 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     return network, vocabulary
 
 
-RECIPE = Recipe("bard", train, read=lyrics, skimmed=all_prose)
+ROUNDS = ("graded/bard-1", "graded/bard-2")
+RECIPE = Recipe("bard", train, read=lyrics, skimmed=all_prose, rounds=ROUNDS)
 
 if __name__ == "__main__":
     main(RECIPE)

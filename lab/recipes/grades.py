@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.poem import LINES, Quotation, Wish
+from app.domain.version import Serving
 from app.engine.batcher import Batcher
 from app.engine.choose import Candidate, Choice, Context
 from app.engine.live import LiveVersion, load
-from app.store.voices import Serving
 from models.checkpoint import MOST_CANDIDATES
 from models.prefer import Group
 from models.seen import letters

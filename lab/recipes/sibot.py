@@ -126,7 +126,8 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     return network, vocabulary
 
 
-RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose)
+ROUNDS = ("graded/sibot-1", "graded/sibot-2", "graded/sibot-3", "graded/sibot-4", "finished/sibot-1")
+RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose, rounds=ROUNDS)
 
 if __name__ == "__main__":
     main(RECIPE)

@@ -17,7 +17,7 @@ from app.bootstrap import Bot, build, build_engine, now
 from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
 from app.domain.run import Cause, RunState
-from app.domain.version import Version
+from app.domain.version import Serving, Version
 from app.domain.visitor import Visitor as Reader
 from app.engine.choose import Chooser
 from app.engine.engine import Engine
@@ -25,7 +25,6 @@ from app.settings import Settings
 from app.store import migrations
 from app.store.runs import Runs
 from app.store.versions import Versions
-from app.store.voices import Serving
 from lab.simulate.people import Visitor
 from models import checkpoint
 from worker import upkeep

@@ -18,7 +18,7 @@ from app.settings import Settings
 from models import checkpoint, seen
 from models.network import CharNetwork
 from models.vocabulary import END
-from tests.engine.voices import Champion, a_version, engine_of
+from tests.engine.voices import a_version, champion, engine_of
 
 WAYS = 4
 
@@ -44,7 +44,7 @@ def served(
 ) -> Engine:
     """An engine as the site has it, which draws so many candidates at most."""
     return Engine(
-        champions=lambda: [Champion("sibot", 7, 3, "key")],
+        champions=lambda: [champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,
         settings=Settings.model_validate({"slots": slots, "precision": precision}),
         candidates=candidates,
@@ -137,7 +137,7 @@ class Likes(TastePolicy):
 def liked(folder: Path, *, slots: int = 64) -> Engine:
     """An engine that writes for `Likes`, with eight candidates."""
     return Engine(
-        champions=lambda: [Champion("sibot", 7, 3, "key")],
+        champions=lambda: [champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,
         settings=Settings.model_validate({"slots": slots}),
         taste_policy=Likes(candidates=8),
@@ -164,6 +164,54 @@ def test_half_the_field_is_given_up_in_mid_line(folder: Path, monkeypatch: pytes
     assert len(sure) > 5
     assert all(other.text.startswith("나") for _, other in sure)
     assert any(one.chance != other.chance for one, other in zip(whole, thinned, strict=True))
+
+
+def test_who_are_left_are_not_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cool voice begins most of its candidates in the same words: of those one is enough."""
+    different = list[int]()
+
+    def first(_context: Context, candidates: Sequence[Candidate], _uniform: float) -> Choice:
+        different.append(len({one.text[:5] for one in candidates}))
+        return Choice(0, 1.0)
+
+    for same in (False, True):
+        if same:
+            monkeypatch.setattr(poem, "_different_first", lambda ranked, _field: ranked)
+        engine = served(folder, 8, first)
+        try:
+            assert list(engine.write_all("sibot", [Wish(seed=seed, temperature=0.1) for seed in range(8)]))
+        finally:
+            engine.close()
+    apart, alike = different[: len(different) // 2], different[len(different) // 2 :]
+
+    assert len(apart) == len(alike) == 40
+    assert sum(apart) > 1.2 * sum(alike)
+
+
+def test_a_poem_may_open_warmer_than_it_goes_on(folder: Path, tmp_path: Path) -> None:
+    """Its style says so: first lines differ from poem to poem, and after the same one nearly all go on alike."""
+    base = checkpoint.read(folder)
+    meta = replace(base.meta, style=replace(base.meta.style, temperature=0.05, opening=1.5))
+    checkpoint.write(tmp_path / "warm", meta, base.vocabulary, base.weights)
+    seeds = range(20)
+
+    def openings(place: Path, **wish: float) -> int:
+        engine = served(place, 1)
+        try:
+            poems = engine.write_all("sibot", [Wish(seed=seed, lines=1, **wish) for seed in seeds])  # type: ignore[arg-type]
+            return len({poem.lines[0].text for poem in poems})
+        finally:
+            engine.close()
+
+    engine = served(tmp_path / "warm", 1)
+    try:
+        after = [Wish(seed=seed, lines=2, keep=(Quotation(None, "가나 다라"),)) for seed in seeds]
+        second = {poem.lines[1].text for poem in engine.write_all("sibot", after)}
+    finally:
+        engine.close()
+    assert openings(folder, temperature=0.05) <= 6
+    assert openings(tmp_path / "warm") > 15
+    assert len(second) <= 6
 
 
 @pytest.mark.parametrize("taste", [True, False])

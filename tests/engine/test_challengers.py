@@ -4,29 +4,18 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from app.domain.poem import Quotation, Wish
+from app.domain.version import Challenger, Serving
 from app.engine.engine import Engine
 from app.engine.poem import Start
 from app.settings import Settings
-from tests.engine.voices import Champion, a_version, streamed
+from tests.engine.voices import a_version, champion, streamed
 
 POEMS = 120
 ONE = Wish(lines=1)
-
-
-class OnTrial(NamedTuple):
-    """What a row of the store looks like."""
-
-    voice: str
-    version_id: int
-    number: int
-    folder: str
-    trial: int
-    share: float
 
 
 @dataclass
@@ -35,14 +24,14 @@ class Site:
 
     root: Path
     champion: int = 0
-    on_trial: list[OnTrial] = field(default_factory=list)
+    on_trial: list[Challenger] = field(default_factory=list)
     fetched: list[str] = field(default_factory=list)
 
-    def champions(self) -> list[Champion]:
+    def champions(self) -> list[Serving]:
         """What ought to serve."""
-        return [Champion("sibot", 100 + self.champion, self.champion, f"v{self.champion}")]
+        return [champion("sibot", 100 + self.champion, self.champion, f"v{self.champion}")]
 
-    def challengers(self) -> list[OnTrial]:
+    def challengers(self) -> list[Challenger]:
         """What else ought to write."""
         return self.on_trial
 
@@ -53,7 +42,7 @@ class Site:
 
     def try_out(self, share: float, trial: int = 5) -> None:
         """Put version 1 on trial."""
-        self.on_trial = [OnTrial("sibot", 101, 1, "v1", trial, share)]
+        self.on_trial = [Challenger("sibot", 101, 1, "v1", "base", trial, share)]
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The reader: what the champion expects of a text that it has not written."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +8,16 @@ import pytest
 from app.domain.errors import UnknownVoice
 from app.engine.reader import Reader
 from app.settings import Settings
-from tests.engine.voices import a_version
-
-
-@dataclass
-class Serving:
-    """What serves."""
-
-    voice: str = "sibot"
-    version_id: int = 7
-    number: int = 3
-    folder: str = "v"
+from tests.engine.voices import a_version, champion
 
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Reader:
     """A reader whose one voice is small."""
     folder = a_version(tmp_path / "v")
-    return Reader(champions=lambda: [Serving()], fetch=lambda _: folder, settings=Settings(home=tmp_path))
+    return Reader(
+        champions=lambda: [champion("sibot", 7, 3, "v")], fetch=lambda _: folder, settings=Settings(home=tmp_path)
+    )
 
 
 def test_every_character_has_its_surprise(reader: Reader) -> None:

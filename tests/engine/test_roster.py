@@ -15,13 +15,13 @@ import pytest
 
 from app.domain.errors import BrokenFolder, EngineFailed, UnknownVoice
 from app.domain.poem import Wish
+from app.domain.version import Serving
 from app.engine.engine import LOADING, Engine
-from app.engine.live import Champion as Wanted
 from app.engine.live import LiveVersion, Roster, VoiceStatus
 from app.engine.poem import Delta, Done, Start
 from app.settings import Settings
 from models.checkpoint import META, STEP, WEIGHTS, sha256
-from tests.engine.voices import Champion, a_version, engine_of, eventually, live_of, streamed
+from tests.engine.voices import a_version, champion, engine_of, eventually, live_of, streamed
 from tests.models.test_checkpoint import rewritten
 from tests.models.test_export import an_older_graph
 from tests.support.patience import PATIENCE
@@ -32,14 +32,14 @@ class Site:
     """Folders by key, and which of them ought to serve: what a database and a shelf would say."""
 
     root: Path
-    champion: dict[str, Wanted] = field(default_factory=dict)
+    champion: dict[str, Serving] = field(default_factory=dict)
     away: bool = False
 
     def promote(self, number: int, voice: str = "sibot") -> None:
         """Have that version serve."""
-        self.champion[voice] = Champion(voice, 100 + number, number, f"v{number}")
+        self.champion[voice] = champion(voice, 100 + number, number, f"v{number}")
 
-    def champions(self) -> list[Wanted]:
+    def champions(self) -> list[Serving]:
         """What ought to serve."""
         if self.away:
             raise ConnectionError("the database is away")
@@ -314,7 +314,7 @@ def test_a_broken_folder_is_not_looked_at_all_the_time(site: Site) -> None:
     """Who polls is patient, who is told to look looks, and another version is another matter."""
     looked: list[str] = []
 
-    def load(champion: Wanted, folder: Path) -> LiveVersion:
+    def load(champion: Serving, folder: Path) -> LiveVersion:
         looked.append(champion.folder)
         if champion.number == 1:
             raise BrokenFolder("torn")
@@ -341,7 +341,7 @@ def test_the_base_serves_where_the_champions_folder_has_vanished(site: Site) -> 
         champions=site.champions,
         fetch=site.fetch,
         settings=Settings(slots=4),
-        spare=lambda voice: Champion(voice, 100, 0, "v0"),
+        spare=lambda voice: champion(voice, 100, 0, "v0"),
     )
     engine.refresh()
     status = engine.status()["sibot"]
@@ -365,7 +365,7 @@ def test_without_a_base_either_nothing_serves_and_it_is_said(site: Site) -> None
         champions=site.champions,
         fetch=site.fetch,
         settings=Settings(slots=4),
-        spare=lambda voice: Champion(voice, 109, 9, "v9"),
+        spare=lambda voice: champion(voice, 109, 9, "v9"),
     )
     engine.refresh()
     status = engine.status()["sibot"]

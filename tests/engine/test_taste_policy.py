@@ -14,7 +14,7 @@ from app.engine.engine import Engine
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from models.taste import Report, Taste
-from tests.engine.voices import Champion, a_version
+from tests.engine.voices import a_version, champion
 
 REPORT = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
 PLAIN = Way(1, within_band)
@@ -119,7 +119,7 @@ def test_poems_please_more_when_taste_chooses(tmp_path: Path) -> None:
     def written(taste_policy: TastePolicy | None) -> list[str]:
         dice = random.Random(0)
         engine = Engine(
-            champions=lambda: [Champion("sibot", 7, 3, "key")],
+            champions=lambda: [champion("sibot", 7, 3, "key")],
             fetch=lambda _key: folder,
             settings=Settings(),
             taste_policy=taste_policy,
@@ -145,7 +145,7 @@ def test_the_engine_reports_the_candidates_that_poems_had(tmp_path: Path) -> Non
     """As many as taste chose from; one for a poem with a seed of the reader's, which knows no taste."""
     folder = a_version(tmp_path / "version")
     engine = Engine(
-        champions=lambda: [Champion("sibot", 7, 3, "key")],
+        champions=lambda: [champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,
         settings=Settings(),
         taste_policy=Shelf(sibot=liking("가")).taste_policy(candidates=4),

@@ -3,7 +3,6 @@
 import queue
 import threading
 import time
-from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from app.domain.poem import Wish, WrittenLine
+from app.domain.version import Serving
 from app.engine.batcher import Batcher
 from app.engine.choose import within_band
 from app.engine.engine import Engine
@@ -30,7 +30,11 @@ from tests.support.patience import PATIENCE
 
 SYMBOLS = Vocabulary(tuple("가나다라마바사아자차카타파하거너더러머버 \n"))
 STYLE = Style(temperature=1.0, nucleus=0.95, shortest=2, longest=16, spell=False)
-Champion = namedtuple("Champion", "voice version_id number folder")  # noqa: PYI024 - what a database row looks like
+
+
+def champion(voice: str, version_id: int, number: int, folder: str) -> Serving:
+    """What a row of the database says."""
+    return Serving(voice, version_id, number, folder, "base")
 
 
 def a_version(
@@ -88,7 +92,7 @@ def engine_of(
 ) -> Iterator[Engine]:
     """An engine whose one voice, `sibot`, is the version in *folder*."""
     engine = Engine(
-        champions=lambda: [Champion("sibot", 7, 3, "key")],
+        champions=lambda: [champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,
         settings=Settings.model_validate(
             {"slots": slots, "queue": queue, "precision": precision, "engine_threads": threads}
@@ -115,7 +119,7 @@ def batcher_of(lives: Sequence[LiveVersion], *, rows: int = 8, queue: int = 256)
 
 def live_of(folder: Path, voice: str = "sibot", *, rows: int = 8, step: Callable[..., Step] = Step) -> LiveVersion:
     """A live version, by another kind of step if one is given."""
-    live = load(Champion(voice, 7, 3, "key"), folder, precision="int8", rows=rows, threads=1)
+    live = load(champion(voice, 7, 3, "key"), folder, precision="int8", rows=rows, threads=1)
     model = checkpoint.read(folder).step_graph("int8")
     return replace(live, step=step(model, rules=live.rules.forbidden, rows=rows))
 

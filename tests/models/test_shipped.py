@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from app.domain.poem import Wish
+from app.domain.version import Serving
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.shelf import SHIPPED
-from app.store.voices import Serving
 from models import checkpoint, seen
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems

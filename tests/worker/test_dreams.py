@@ -8,9 +8,9 @@ import pytest
 
 from app.domain.lesson import Lesson, Text
 from app.domain.taste import Judged
+from app.domain.version import Serving
 from app.engine.live import LiveVersion, load
 from app.settings import Settings
-from app.store.voices import Serving
 from models import checkpoint
 from models.taste import Report, Taste
 from worker.trainer import (

@@ -9,9 +9,9 @@ import torch
 from app.bootstrap import now as moment
 from app.domain.lesson import Lesson, Text
 from app.domain.taste import Judged
+from app.domain.version import Serving
 from app.engine.live import load
 from app.settings import Settings
-from app.store.voices import Serving
 from models import checkpoint
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
