@@ -263,7 +263,16 @@ def test_weights_of_another_architecture_are_broken(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"temperature": 0.0}, {"nucleus": 0.0}, {"nucleus": 1.1}, {"shortest": 9, "longest": 8}, {"shortest": 0}]
+    "wrong",
+    [
+        {"temperature": 0.0},
+        {"opening": -0.1},
+        {"opening": 5.1},
+        {"nucleus": 0.0},
+        {"nucleus": 1.1},
+        {"shortest": 9, "longest": 8},
+        {"shortest": 0},
+    ],
 )
 def test_a_style_nobody_can_write_in(wrong: dict[str, Any]) -> None:
     """It is refused where it is made."""

@@ -1,7 +1,9 @@
 """Training: it learns, it can be stopped and taken up, and it says so when it has gone wrong."""
 
 import math
+import time
 from dataclasses import replace
+from itertools import accumulate, cycle
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 from models.corpus import Poems, Stream
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
-from models.train import Diverged, Plan, Progress, Training, loss_of
+from models.train import Diverged, Plan, Progress, Training, bf16_pays, loss_of
 from models.vocabulary import Vocabulary
 
 POEMS = ["봄비가 온다\n창을 닫는다", "봄비가 온다\n불을 끈다", "눈이 온다\n창을 연다", "눈이 온다\n불을 켠다"] * 4
@@ -204,3 +206,21 @@ def test_a_plan_has_one_length(lengths: dict[str, float]) -> None:
     """Passes or minutes; what would both mean?"""
     with pytest.raises(ValueError, match="one of them"):
         Plan(**lengths)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("instructions", "seconds", "pays"), [(True, (2, 1), True), (True, (1, 2), False), (False, (2, 1), False)]
+)
+def test_bfloat16_is_used_where_it_is_quicker(
+    monkeypatch: pytest.MonkeyPatch, instructions: bool, seconds: tuple[int, int], pays: bool
+) -> None:
+    """A processor with the instructions may be slower by them. *seconds*: of a product in float32 and bfloat16."""
+    between = (0, seconds[0], 0, seconds[1])  # begun, done, begun, done
+    clock = accumulate(cycle(between))
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: instructions)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    bf16_pays.cache_clear()
+
+    assert bf16_pays("cpu") is pays
+    bf16_pays.cache_clear()
