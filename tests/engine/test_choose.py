@@ -131,6 +131,15 @@ def test_what_stands_in_the_verse_it_has_read_comes_last() -> None:
     assert by_score(plausibility())(HERE, [copied, own], 0.5).index == 0
 
 
+def test_a_poem_does_not_say_the_same_again() -> None:
+    """A line whose pairs of words stand in the poem already loses to another, though it is likelier."""
+    again, other = Candidate("내 손이 조금 따뜻했어요", -0.9, 1), Candidate("장갑 한 짝이 없어졌어요", -1.0, 1)
+    choose = by_score(plausibility())
+
+    assert choose(Context(("네 손이 조금 따뜻했어요",)), [again, other], 0.5).index == 1
+    assert choose(Context(("눈이 온다",)), [again, other], 0.5).index == 0
+
+
 def test_taste_adds_to_plausibility() -> None:
     """Of lines as plausible, the liked one; of lines liked alike, the one that readers prefer anyway."""
     reward = {"가": 3.0, "나": 0.0, "다": 0.0}
