@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.engine.choose import LIKELY
-from lab.recipes import finish, grades, stages
+from lab.recipes import grades, stages
 from lab.recipes.package import BASES, package
-from models.corpus import Passage, Poems
+from models.corpus import Poems
 from models.network import CharNetwork
 from models.prefer import Group, fit_reward
 from models.vocabulary import Vocabulary
-
-HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +25,6 @@ class Recipe:
     """Verse of the corpus folder that was read: any run of it counts as copied. Our own lies beside the base."""
     skimmed: Callable[[Path], Sequence[str]]
     """Prose that was read: some of its runs count, to save room."""
-    rounds: Sequence[str]
-    """What people said of what the voice wrote, in the order in which it learned that: files of `graded/` and
-    `finished/`, without their ending."""
 
 
 def main(recipe: Recipe) -> None:
@@ -44,19 +39,12 @@ def main(recipe: Recipe) -> None:
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
     graded: list[Group] = []
-    finished: list[Passage] = []
     name = ""
-    for told in recipe.rounds:
-        name, file = told.replace("/", "-"), HERE / f"{told}.jsonl"
-        if file.parent == finish.FOLDER:
-            endings = finish.read(file)
-            stages.finish(name, network, vocabulary, endings, base=base, work=args.work)
-            finished += endings
-        else:
-            of_round = grades.read(file)
-            stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
-            graded += of_round
+    for file in sorted(grades.FOLDER.glob(f"{recipe.voice}-*.jsonl")):
+        name, of_round = f"graded-{file.stem}", grades.read(file)
+        stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
         stages.examine(name, network, vocabulary, base)
+        graded += of_round
     reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
@@ -64,7 +52,7 @@ def main(recipe: Recipe) -> None:
         release=args.release,
         weights=args.work / f"{name}.safetensors",
         vocabulary=args.work / "vocabulary.json",
-        read=[*recipe.read(args.corpus), *(ending.text for ending in finished)],
+        read=recipe.read(args.corpus),
         skimmed=recipe.skimmed(args.corpus),
         reward=reward.weights,
     )

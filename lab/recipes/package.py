@@ -51,7 +51,10 @@ def _english(character: str) -> bool:
 
 VOICES = {
     "sibot": Voice(
-        "시봇", "ko", _korean, Style(temperature=0.8, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=16)
+        "시봇",
+        "ko",
+        _korean,
+        Style(temperature=0.65, opening=1.0, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=16),
     ),
     "bard": Voice(
         "Bard", "en", _english, Style(temperature=0.75, nucleus=0.9, shortest=8, longest=64, spell=False, candidates=16)

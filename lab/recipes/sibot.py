@@ -1,6 +1,6 @@
 """How `sibot` was made: plain prose for the language and verse in all its kinds, by turns; last the plainest verse.
 
-    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.5
+    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.6
 
 The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -126,8 +126,7 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     return network, vocabulary
 
 
-ROUNDS = ("graded/sibot-1", "graded/sibot-2", "graded/sibot-3", "graded/sibot-4", "finished/sibot-1")
-RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose, rounds=ROUNDS)
+RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose)
 
 if __name__ == "__main__":
     main(RECIPE)

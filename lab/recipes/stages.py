@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.corpus import Corpus, Passage, Poems, read_poems
+from models.corpus import Corpus, read_poems
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
 from models.prefer import Group, prefer
@@ -137,15 +137,6 @@ def grade(
     outcome = prefer(network, vocabulary, read, verse, aside=aside, watch=watch)
     print(name, outcome, file=sys.stderr, flush=True)
     save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
-
-
-def finish(
-    name: str, network: CharNetwork, vocabulary: Vocabulary, finished: Sequence[Passage], *, base: Path, work: Path
-) -> None:
-    """Learn how poets ended what the voice had begun, among songs and a little of our other verse."""
-    others = [*songs(base), *simple_verse(base)[::8], *plain_verse(base)[::12]]
-    poems = Poems([*finished, *finished, *others], vocabulary, per_batch=32, longest=400)
-    stage(name, network, poems, plan(minutes=HALF_AN_HOUR, rate=1.2e-3, seed=29), work, dropout=0.1)
 
 
 def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path) -> Mapping[str, float]:
