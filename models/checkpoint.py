@@ -33,10 +33,8 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from models.corpus import ReadingMode
-from models.export import step_graph
-from models.graph import width
 from models.seen import Hashes
-from models.shapes import weight_shapes
+from models.shapes import weight_shapes, width
 from models.step import Step, fingerprint, unrestricted
 from models.vocabulary import Vocabulary
 
@@ -194,7 +192,7 @@ class Checkpoint:
 
     def build_graph(self, precision: str) -> bytes:
         """The ONNX model, built from the weights. Raises Broken."""
-        return step_graph(self.meta.architecture, self.weights, precision=precision, reward=self.reward)
+        return _step_graph(self.meta.architecture, self.weights, precision, reward=self.reward)
 
     def bytes(self, name: str) -> bytes:
         """The content of a sealed file. Raises Broken when it is not what it was."""
@@ -245,7 +243,7 @@ def write(
     architecture, OSError (disk full, …) with nothing left behind.
     """
     half = _halved(meta.architecture, weights)
-    step_onnx = step_onnx or step_graph(meta.architecture, half, precision="int8", reward=reward)
+    step_onnx = step_onnx or _step_graph(meta.architecture, half, "int8", reward=reward)
     with appearing(folder) as fresh:
         if extras is not None:
             _bring(extras, fresh)
@@ -272,9 +270,18 @@ def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDAr
     return half
 
 
+def _step_graph(
+    architecture: Mapping[str, Any], weights: Weights, precision: str, *, reward: NDArray[Any] | None = None
+) -> bytes:
+    """A graph is built where versions are written; who only reads them does without what builds graphs."""
+    from models.export import step_graph
+
+    return step_graph(architecture, weights, precision=precision, reward=reward)
+
+
 def _fingerprints(architecture: Mapping[str, Any], weights: Weights, int8: bytes) -> dict[str, list[float]]:
     symbols = int(architecture["symbols"])
-    graphs = {"int8": int8, "fp32": step_graph(architecture, weights, precision="fp32")}
+    graphs = {"int8": int8, "fp32": _step_graph(architecture, weights, "fp32")}
     rules = unrestricted(symbols, width(symbols))
     return {precision: fingerprint(Step(graph, rules=rules), symbols) for precision, graph in graphs.items()}
 

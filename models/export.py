@@ -32,19 +32,14 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto
 
-from models.graph import LANE, Floats, Fp32, Graph, Int8, width
-from models.shapes import state_widths
+from models.graph import Floats, Fp32, Graph, Int8
+from models.shapes import FORBIDDEN, LANE, LEAST, state_widths, width
 
 Weights = Mapping[str, NDArray[Any]]
 
-FORBIDDEN = np.float32(-1e9)
-"""Added to the logit of what may not be drawn; finite, so that a row without any choice is a row of equals, not of
-NaN."""
 DEPTH = np.float32(75)
 """Nats below the likeliest at which probabilities end: e to the -88 and less is no normal number, and costs a processor
 a hundred times as much."""
-LEAST = np.float32(1e-20)
-"""What has a smaller probability is not drawn: it may be forbidden."""
 
 
 def step_graph(
@@ -132,7 +127,7 @@ def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tup
     placed = graph.one("Add", scaled, graph.constant(distance[::-1]))
     one = graph.constant(np.float32(1))
     missing = graph.one("Sub", there, one)
-    scores = graph.one("Sub", placed, graph.one("Mul", missing, graph.constant(FORBIDDEN)))
+    scores = graph.one("Sub", placed, graph.one("Mul", missing, graph.constant(np.float32(FORBIDDEN))))
     one_more = graph.constant(np.array([0, 0, 0, 1], np.int64))  # the silent place, with a score of 0
     attention, _ = graph.split(graph.one("Softmax", graph.one("Pad", scores, one_more), axis=-1), [window, 1])
 
@@ -255,7 +250,7 @@ def _draw(graph: Graph) -> None:
     mine = graph.one("GatherElements", "probabilities", drawn, axis=1)
     likelier = graph.one("Cast", graph.one("Greater", "probabilities", mine), to=TensorProto.FLOAT)
     before = graph.one("ReduceSum", graph.one("Mul", likelier, "probabilities"), graph.constant(np.array([1])))
-    may_come = graph.one("Greater", mine, graph.constant(LEAST))
+    may_come = graph.one("Greater", mine, graph.constant(np.float32(LEAST)))
     graph.one("And", graph.one("Less", before, "nucleus"), may_come, name="in_nucleus")
 
 

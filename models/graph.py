@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from models.shapes import width
+
 Floats = NDArray[np.float32]
 
-LANE = 32
-"""Symbols to a lane: a draw finds the lane first, then the symbol in it, and so sums W / 32 + 32 numbers, not W."""
 LEVELS = 127
 """Steps of int8 on each side of zero. Hidden states lie in [-1, 1]: one step is 1/127."""
 MIDDLE = 128
@@ -28,11 +28,6 @@ PADDING_BIAS = -50.0
 """Logit of the symbols that only fill a lane: none has a chance, and none is so unlikely that it underflows."""
 OPSET, CONTRIB, IR = 17, 1, 8
 """Versions of ONNX's operators, of Microsoft's, and of the file format: old ones, which every runtime reads."""
-
-
-def width(symbols: int) -> int:
-    """W: *symbols* rounded up to whole lanes."""
-    return -(-symbols // LANE) * LANE
 
 
 class Graph(ABC):
@@ -224,3 +219,16 @@ class Int8(Graph):
         bias = table @ self.weights["project.bias"] + self.weights["bias"]  # (V,)
         reaches = [(folded.shape[1], reach)]
         return self.times(x, self._padded(folded), self._padded(bias, PADDING_BIAS), reaches=reaches)
+
+
+def product(weight: NDArray[np.int8]) -> bytes:
+    """A graph that multiplies uint8 `x` (B, K) by *weight* (K, N) and says the `sums` in int32."""
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["x", "weight"], ["sums"])],
+        "product",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, (None, weight.shape[0]))],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, (None, weight.shape[1]))],
+        [numpy_helper.from_array(weight, "weight")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    return bytes(model.SerializeToString())

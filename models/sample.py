@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint
-from models.export import FORBIDDEN, LEAST
-from models.graph import LANE, width
+from models.shapes import FORBIDDEN, LANE, LEAST, width
 from models.step import Step
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, FIRST_CHARACTER, SPELLING, Vocabulary
 

@@ -1,6 +1,6 @@
-"""What an architecture comes to in numbers: its weights' shapes, and what a text's state takes.
+"""What an architecture comes to in numbers: its weights' shapes, a text's state, how its symbols are laid out.
 
-Plain arithmetic that the torch side and the ONNX side share.
+Plain arithmetic that the torch side, the ONNX side and whoever runs a graph share.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,18 @@ from typing import Any
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 """Sums that a cell takes for each of its units."""
 MOST_LAYERS = 64
+LANE = 32
+"""Symbols to a lane: a draw finds the lane first, then the symbol in it, and so sums W / 32 + 32 numbers, not W."""
+FORBIDDEN = -1e9
+"""Added to the logit of what may not be drawn; finite, so that a row without any choice is a row of equals, not of
+NaN."""
+LEAST = 1e-20
+"""What has a smaller probability is not drawn: it may be forbidden."""
+
+
+def width(symbols: int) -> int:
+    """W: *symbols* rounded up to whole lanes."""
+    return -(-symbols // LANE) * LANE
 
 
 def head_width(size: int) -> int:

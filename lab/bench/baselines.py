@@ -31,10 +31,10 @@ from torch import Tensor, nn
 from app.domain.poem import LINES
 from lab.bench.site import HOST
 from models import checkpoint
-from models.graph import IR, OPSET, width
+from models.graph import IR, OPSET
 from models.network import CharNetwork, State
 from models.sample import BETWEEN, Rules
-from models.shapes import GATES
+from models.shapes import GATES, width
 from models.step import exact_options
 from worker.trainer import network_of
 

@@ -29,8 +29,8 @@ from lab.bench import baselines, report
 from models import checkpoint
 from models.checkpoint import Checkpoint
 from models.corpus import read_poems
-from models.graph import width
 from models.sample import Rules
+from models.shapes import width
 from models.step import Step, unrestricted
 from models.taste import JudgedLine, Taste, learn
 from models.vocabulary import END

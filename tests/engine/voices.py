@@ -22,8 +22,8 @@ from app.engine.poem import Done, Event, Failed
 from app.settings import Settings
 from models import checkpoint
 from models.checkpoint import Meta, Style
-from models.graph import width
 from models.network import Architecture, CharNetwork
+from models.shapes import width
 from models.step import Step, read_along, unrestricted
 from models.vocabulary import END, Vocabulary
 from tests.support.patience import PATIENCE

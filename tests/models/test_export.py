@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto, helper
 
 from models.corpus import Poems
-from models.export import FORBIDDEN, LEAST, step_graph
-from models.graph import LANE, width
+from models.export import step_graph
 from models.network import Architecture, Cell, CharNetwork
 from models.sample import DRAWS, draw
-from models.shapes import state_widths
+from models.shapes import FORBIDDEN, LANE, LEAST, state_widths, width
 from models.step import OLD_NAMES, OldGraph, Step, alike, fingerprint, read_along, unrestricted
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary

@@ -4,17 +4,22 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from models import step
+from models import graph, step
 
 
 def test_sums_are_exact_as_we_use_them() -> None:
     """With the options that sessions get, the loudest numbers add up right."""
     step.sums_are_exact.cache_clear()
     x, weight = step.LOUDEST
-    session = ort.InferenceSession(step.probe(), step.exact_options(1), providers=["CPUExecutionProvider"])
+    session = ort.InferenceSession(step.PRODUCT.read_bytes(), step.exact_options(1), providers=["CPUExecutionProvider"])
     (sums,) = session.run(None, {"x": x})
 
     assert np.array_equal(sums, x.astype(np.int64) @ weight.astype(np.int64))
+
+
+def test_the_product_that_is_kept_is_the_one_that_is_built() -> None:
+    """Byte for byte; `models.graph.product` writes it anew."""
+    assert step.PRODUCT.read_bytes() == graph.product(step.LOUDEST[1])
 
 
 @pytest.mark.parametrize("exact", [True, False])

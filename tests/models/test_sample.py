@@ -6,9 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from models.export import FORBIDDEN
-from models.graph import LANE, width
 from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, Rules, draw, key, uniform, uniforms
+from models.shapes import FORBIDDEN, LANE, width
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, SPELLING, Vocabulary
 
 KOREAN = Vocabulary(tuple("가나다라 \n.#\t"))

@@ -12,8 +12,8 @@ from app.store.shelf import SHIPPED
 from models import checkpoint, seen
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
-from models.graph import width
 from models.network import CharNetwork
+from models.shapes import width
 from models.step import Step, alike, fingerprint, unrestricted
 
 VOICES = sorted(file.parent.name for file in SHIPPED.glob("*/meta.json"))
