@@ -104,6 +104,10 @@ class VersionRow(Base):
     created: Mapped[datetime]
 
 
+SERVING = (VersionRow.voice, VersionRow.id, VersionRow.number, VersionRow.folder, VersionRow.base)
+"""What an engine knows a version by: the fields of `Serving`, in their order."""
+
+
 class RunRow(Base):
     """One training run: the job row that is the truth."""
 

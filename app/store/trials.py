@@ -13,6 +13,7 @@ from app.domain.trial import Arm, Evidence, Impression, TrialEnd, TrialReport, T
 from app.domain.version import Challenger
 from app.store.session import Queries
 from app.store.tables import (
+    SERVING,
     TICK_OF_IMPRESSION,
     ImpressionRow,
     LineRow,
@@ -49,15 +50,7 @@ class Trials(Queries):
     def under_way(self) -> list[Challenger]:
         """The challengers."""
         rows = self._session.execute(
-            select(
-                TrialRow.voice,
-                VersionRow.id,
-                VersionRow.number,
-                VersionRow.folder,
-                VersionRow.base,
-                TrialRow.id,
-                TrialRow.share,
-            )
+            select(*SERVING, TrialRow.id, TrialRow.share)
             .join(VersionRow, VersionRow.id == TrialRow.challenger_id)
             .where(TrialRow.state == TrialState.RUNNING)
             .order_by(TrialRow.id)

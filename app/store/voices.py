@@ -11,7 +11,7 @@ from sqlalchemy.orm import aliased
 from app.domain.errors import UnknownVoice
 from app.domain.version import Serving, VersionStatus, VoiceReport
 from app.store.session import Queries
-from app.store.tables import HistoryRow, VersionRow, VoiceRow
+from app.store.tables import SERVING, HistoryRow, VersionRow, VoiceRow
 from app.store.versions import Versions
 
 _TAUGHT = aliased(VersionRow)
@@ -64,8 +64,8 @@ class Voices(Queries):
     def base(self, slug: str) -> Serving | None:
         """The version 0 of a voice's present base; None where there is no such voice."""
         row = self._session.execute(
-            select(VoiceRow.slug, VersionRow.id, VersionRow.number, VersionRow.folder, VersionRow.base)
-            .join(VersionRow, (VersionRow.voice == VoiceRow.slug) & (VersionRow.base == VoiceRow.base))
+            select(*SERVING)
+            .join(VoiceRow, (VersionRow.voice == VoiceRow.slug) & (VersionRow.base == VoiceRow.base))
             .where(VoiceRow.slug == slug, VersionRow.number == 0)
         ).one_or_none()
         return Serving(*row) if row else None
@@ -73,8 +73,8 @@ class Voices(Queries):
     def champions(self) -> list[Serving]:
         """What each voice ought to serve now."""
         rows = self._session.execute(
-            select(VoiceRow.slug, VersionRow.id, VersionRow.number, VersionRow.folder, VersionRow.base)
-            .join(VersionRow, VersionRow.id == VoiceRow.champion_id)
+            select(*SERVING)
+            .join(VoiceRow, VersionRow.id == VoiceRow.champion_id)
             .order_by(VoiceRow.created, VoiceRow.slug)
         )
         return [Serving(*row) for row in rows]

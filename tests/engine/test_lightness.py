@@ -11,13 +11,13 @@ from tests.engine.voices import a_version
 ROOT = Path(__file__).parents[2]
 WRITES = """
 import sys
-from collections import namedtuple
 from pathlib import Path
 from app.domain.poem import Wish
+from app.domain.version import Serving
 from app.engine.engine import Engine
 from app.settings import Settings
 
-champion = namedtuple("Champion", "voice version_id number folder")("sibot", 1, 0, "key")
+champion = Serving("sibot", 1, 0, "key", "base")
 engine = Engine(champions=lambda: [champion], fetch=lambda key: Path({folder!r}), settings=Settings())
 engine.start()
 assert len(engine.write("sibot", Wish()).lines) == 5
