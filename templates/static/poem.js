@@ -39,10 +39,7 @@ async function send() {
       memory[line].late = late = true;
       continue;
     }
-    if (memory[line].on !== on) {
-      late = true; // changed its mind meanwhile
-      continue;
-    }
+    if (memory[line].on !== on) continue; // changed its mind meanwhile
     if (!answer.ok) {
       if (boxOf(line)) boxOf(line).checked = was;
       tell(say.refused);
@@ -52,9 +49,10 @@ async function send() {
   keep(STORE, memory);
   sending = false;
   if (late) {
-    if (Object.values(memory).some((tick) => tick.late)) tell(say.offline);
+    tell(say.offline);
     setTimeout(send, 4000);
-  } else if (told) look();
+  } else if (Object.keys(memory).length) send(); // what was ticked meanwhile
+  else if (told) look();
 }
 
 async function look() {

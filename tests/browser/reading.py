@@ -1,5 +1,7 @@
 """What is on the page with a poem, by the names that a reader finds it under."""
 
+import time
+
 from playwright.sync_api import Locator, Page, expect
 
 from tests.support.patience import PATIENCE
@@ -44,7 +46,8 @@ def write_another(page: Page, button: str = "다시쓰기") -> None:
 
 def saved(page: Page) -> None:
     """Wait until the server has heard of all ticks; the site's policy lets nobody wait with a script."""
-    for _ in range(int(MILLISECONDS) // 50):
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
         if page.evaluate("localStorage.getItem('poembot.ticks') ?? '{}'") == "{}":
             return
         page.wait_for_timeout(50)

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from app.bootstrap import Bot
 from app.store.health import Counts
@@ -169,6 +169,23 @@ def test_kept_lines_stay(page: Page) -> None:
         press(page, "모두 새로 쓰기")
     expect(page.locator(".writing")).to_have_count(0)
     assert set(lines(page)).isdisjoint(after)
+
+
+def test_ticks_made_while_one_is_being_saved_are_saved_too(page: Page) -> None:
+    """Whoever ticks faster than the server answers loses nothing."""
+    page.goto("/sibot")
+    held: list[Route] = []
+    page.route("**/api/v1/lines/*/tick", lambda route: route.continue_() if held else held.append(route))
+    line(page, 0).click()
+    while not held:
+        page.wait_for_timeout(50)
+    for slot in (1, 2):
+        line(page, slot).click()
+    held[0].continue_()
+
+    saved(page)
+    page.reload()
+    assert ticks(page) == [True, True, True, False, False]
 
 
 def test_a_tick_survives_a_lost_connection(page: Page) -> None:
