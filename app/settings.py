@@ -94,8 +94,8 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="How freely taste chooses: of two lines 1 apart in log-odds, e^(1/T) to 1.")
     ] = 0.4
     candidates: Annotated[
-        int, Field(ge=1, le=64, description="Most ways a line is drawn; without a taste a voice may ask for fewer.")
-    ] = 16
+        int, Field(ge=1, le=64, description="Most ways a line is drawn, by a lone reader; a voice may ask for fewer.")
+    ] = 64
     auto_approve: Annotated[
         bool, Field(description="Take submissions that pass the automatic checks without a moderator.")
     ] = False

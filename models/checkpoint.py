@@ -75,6 +75,8 @@ class Style:
     """May it write characters that have no symbol of their own, byte by byte?"""
     candidates: int = 1
     """Ways each line is drawn, of which the likeliest and best is taken."""
+    takes: int = 1
+    """Ways the poem goes on after its first line, of which the best is told; they share the candidates."""
 
     def __post_init__(self) -> None:
         """ValueError for a style nobody can write in."""
@@ -86,6 +88,8 @@ class Style:
             raise ValueError("shortest and longest do not fit together")
         if not 1 <= self.candidates <= MOST_CANDIDATES:
             raise ValueError(f"a line has 1 to {MOST_CANDIDATES} candidates")
+        if not 1 <= self.takes <= self.candidates:
+            raise ValueError("a take has one candidate at least")
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Group:
     ends: bool
     """Is it the poem's last line?"""
     lines: tuple[str, ...]
+    """Or all that follows, whose lines `\\n` parts: with nothing before it, whole poems."""
     grades: tuple[float, ...]
     """How good readers found each line in this place; only the order counts."""
 
@@ -225,11 +226,15 @@ class Reward:
 
 def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group], *, likely: float) -> Reward:
     """Log-odds that one line is preferred to another, beside *likely* times its nats a symbol (Bradley and Terry 1952).
+    What has several lines, a whole poem, is worth as many times that: where lines are chosen, their log-odds add up.
+    Grades of poems and of single lines have the same say, however many there are of either.
 
     ValueError for groups in which no line is better than another.
     """
     rows = [row for group in groups for row in _rows_of(group, vocabulary)]
     states, means = _read(network.eval(), rows)
+    count = np.array([line.count("\n") + 1 for group in groups for line in group.lines], np.float32)
+    states, means = states * count[:, None], means * count
     pairs, whose, at = [], [], 0
     for number, group in enumerate(groups):
         found = _ordered(group)
@@ -241,8 +246,15 @@ def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Gr
     better, worse = np.array(pairs).T
     apart, likelier = states[better] - states[worse], likely * (means[better] - means[worse])  # (P, H), (P,)
     aside = np.array(whose) == 0
-    tried = likelier[aside] + apart[aside] @ _logistic(apart[~aside], likelier[~aside])
-    return Reward(_logistic(apart, likelier), float((likelier[aside] > 0).mean()), float((tried > 0).mean()))
+    say = _same_say(count[better] > 1)
+    tried = likelier[aside] + apart[aside] @ _logistic(apart[~aside], likelier[~aside], say[~aside])
+    return Reward(_logistic(apart, likelier, say), float((likelier[aside] > 0).mean()), float((tried > 0).mean()))
+
+
+def _same_say(whole: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weights whose sum is the same over the pairs of whole poems and over the others: (P,)."""
+    counts = np.bincount(whole.astype(np.int64), minlength=2)
+    return np.asarray(1 / counts[whole.astype(np.int64)], np.float32)
 
 
 def _rows_of(group: Group, vocabulary: Vocabulary) -> list[Row]:
@@ -250,16 +262,16 @@ def _rows_of(group: Group, vocabulary: Vocabulary) -> list[Row]:
     return [Passage(line, before=before, ends=group.ends).symbols(vocabulary) for line in group.lines]
 
 
-def _logistic(apart: NDArray[np.float32], offset: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Ridge logistic regression of pairs whose first is the better: (P, H), (P,) -> (H,)."""
-    x, known = torch.from_numpy(apart), torch.from_numpy(offset)
+def _logistic(apart: NDArray[np.float32], offset: NDArray[np.float32], say: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Ridge logistic regression of pairs whose first is the better, each with its say: (P, H), (P,), (P,) -> (H,)."""
+    x, known, weight = torch.from_numpy(apart), torch.from_numpy(offset), torch.from_numpy(say / say.sum())
     weights = torch.zeros(x.shape[1], requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
-    penalty = RIDGE * float(x.var(0).mean()) / len(x)
+    penalty = RIDGE * float(x.var(0).mean()) * float(weight.square().sum())  # over the pairs that so many are worth
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value: Tensor = -nn.functional.logsigmoid(known + x @ weights).mean() + penalty * weights.square().sum()
+        value: Tensor = -weight @ nn.functional.logsigmoid(known + x @ weights) + penalty * weights.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

@@ -240,8 +240,7 @@ def sample(
         fetch=lambda _key: version.folder,
         settings=settings,
         candidates=way.candidates,
-        choose=way.choose,
-        score=way.score,
+        way=way,
     )
     wishes = [Wish(lines=LINES, seed=seed) for seed in range(-(-wanted // LINES))]
     poems: list[list[str]] = []
@@ -261,11 +260,12 @@ def sample(
 
 def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
     """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
-    own = without_taste(min(version.meta.style.candidates, settings.candidates), said=version.said)
+    style = version.meta.style
+    own = without_taste(min(style.candidates, settings.candidates), takes=style.takes, said=version.said)
     if taste is None:
         return avoiding(own, recent)
     return with_taste(
-        taste.likings, settings.candidates, temperature=settings.taste_temperature, beside=own.score, recent=recent
+        taste.likings, settings.candidates, temperature=settings.taste_temperature, without=own, recent=recent
     )
 
 

@@ -30,7 +30,7 @@ from app.domain.lesson import Lesson, Text
 from app.domain.poem import LINES, Wish
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
-from app.engine.choose import within_band
+from app.engine.choose import ONE
 from app.engine.live import LiveVersion, load
 from app.settings import Settings
 from models import checkpoint
@@ -430,7 +430,7 @@ def live_base(base: checkpoint.Checkpoint, settings: Settings) -> LiveVersion:
 def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
     """So many poems, as the site would write them, each as soon as it and those before it are written."""
     rows, encode = live.step.rows, live.vocabulary.encode
-    batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, choose=within_band)
+    batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, way=ONE)
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
     try:
         for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):

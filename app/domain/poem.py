@@ -68,7 +68,7 @@ class WrittenLine:
     logprob: float
     """Nats, summed over the line's symbols up to its line end; 0 for a quotation."""
     chance: float
-    """Chance with which it was chosen among its candidates; 1 without candidates."""
+    """Chance with which it was chosen among its candidates, times its take's among the takes; 1 without any."""
     primed: bool = False
     """Are some of its words, or all, a human's?"""
     quoted: int | None = None

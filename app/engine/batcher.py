@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -20,10 +20,10 @@ import structlog
 
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
-from app.engine.choose import Chooser, Scorer, Way
+from app.engine.choose import FEWEST, Way
 from app.engine.live import Challengers, LiveVersion
 from app.engine.metrics import EngineMetrics
-from app.engine.poem import Done, Event, Failed, Hear, Poem
+from app.engine.poem import Done, Event, Failed, Hear, Poem, Take
 from app.engine.table import Draft, Outcome, Table
 from app.engine.taste_policy import TastePolicy
 
@@ -34,8 +34,6 @@ FLUSH_S = 0.05
 SEED_BITS = 31
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of what a poem takes."""
-FEWEST = 2
-"""Candidates of a line, however many readers there are, where its way draws several."""
 FIRST_GUESS_S = 0.5
 """Seconds a poem is thought to take before one has been written."""
 
@@ -118,19 +116,18 @@ class Batcher:
         rows: int,
         queue: int,
         candidates: int,
-        choose: Chooser | None = None,
-        score: Scorer | None = None,
+        way: Way | None = None,
         metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*current*: the version that serves a voice; *rows*: lines written at once; *queue*: poems that may wait;
-        *candidates*: the most ways a line is drawn without a taste; *choose*: which of so many a poem takes, by *score*
-        (None: each version's own way); *taste_policy*: how the others are written; *dice*: seeds.
+        *candidates*: the most ways a line is drawn without a taste; *way*: how lines are chosen without one (None: each
+        version's own); *taste_policy*: how the others are written; *dice*: seeds.
         """
         self._current = current
-        self._without_taste = None if choose is None else Way(candidates, choose, score=score)
+        self._way = way
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
         self._challengers = challengers or Challengers()
         self._metrics = metrics or EngineMetrics()
@@ -248,7 +245,8 @@ class Batcher:
 
     def _retry_after(self) -> int:
         """Seconds until all who wait now have had their turn, by what poems have lately taken."""
-        return max(1, math.ceil((len(self._waiting) / self.at_once + 1) * self._poem_s))
+        at_once = max(1, len(self._under_way))  # a crowd has fewer rows each than a lone reader
+        return max(1, math.ceil((len(self._waiting) / at_once + 1) * self._poem_s))
 
     def _run(self) -> None:
         """The decode thread. However it ends, nobody is left waiting for it."""
@@ -290,7 +288,7 @@ class Batcher:
         A crowd shares the rows: the more readers, the fewer candidates, and nobody waits for more rows than he will
         get. A seed's poem must come again the same, in a crowd too, and waits until there is room for all of it.
         """
-        free = self._rows - sum(poem.candidates for poem in self._under_way)
+        free = self._rows - sum(poem.way.candidates for poem in self._under_way)
         share = self._rows // max(1, len(self._under_way) + len(self._waiting))
         found: list[tuple[Ticket, int]] = []
         while self._waiting:
@@ -311,8 +309,8 @@ class Batcher:
             return
         wish = ticket.wish
         seed = self._dice() if wish.seed is None else wish.seed
-        way = self._taste_policy.way(ticket.voice, wish, seed, without=self._without_taste or live.way)
-        way = replace(way, candidates=min(way.candidates, most))
+        way = self._taste_policy.way(ticket.voice, wish, seed, without=self._way or live.way)
+        way = way.within(most)
         poem = Poem(live, wish, ticket.hear, seed=seed, way=way, stream=ticket.stream, trial=trial)
         ticket.poem, ticket.since = poem, time.monotonic()
         table = self._tables.get(live) or self._tables.setdefault(live, Table(live))
@@ -341,19 +339,20 @@ class Batcher:
             return
         for draft in drafts:
             self._attend(table, draft)
-        for poem, slot in table.woken():
-            if poem in self._under_way:
-                self._guarded(poem, partial(poem.thin, table, slot))
+        for take, slot in table.woken():
+            if take.poem in self._under_way:
+                self._guarded(take.poem, partial(take.thin, table, slot))
 
     def _attend(self, table: Table, draft: Draft) -> None:
-        poem: Poem = draft.owner
+        take: Take = draft.owner
+        poem = take.poem
         if draft.row < 0:  # its poem has ended since, by another of its rows
             return
         if draft.outcome is Outcome.BROKEN:
             log.error("engine.not_a_number", voice=poem.live.voice, version=poem.live.number)
             self._fail(poem, EngineFailed("the network gave no number"))
         else:
-            self._guarded(poem, lambda: poem.attend(table, draft))
+            self._guarded(poem, lambda: take.attend(table, draft))
 
     def _flush(self) -> None:
         """Tell streaming readers what is new: at once when they have heard nothing yet, else now and then."""
@@ -376,7 +375,7 @@ class Batcher:
             log.exception("engine.poem_failed", voice=poem.live.voice, version=poem.live.number)
             self._fail(poem, EngineFailed(f"the poem could not be written: {error!r}"))
             return
-        if not poem.drafts:
+        if poem.done:
             spent = time.monotonic() - self._end(poem).since
             self._written += 1
             # The mean of the first ten poems, then a moving average.

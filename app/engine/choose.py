@@ -14,8 +14,10 @@ LIKELY = 8.0
 """Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
 """How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
-OPENING_TEMPERATURE = 2.0
-"""The same of a poem's first line: nearly any will do, and all that follows differs with it."""
+FEWEST = 2
+"""Candidates of a line, however many readers and takes there are, where its way draws several."""
+TASTED = 16
+"""Candidates of a line where a taste chooses, of a version that asks for fewer without one."""
 REMEMBERED = 4096
 """Lines of a voice that a process remembers to have served: as many as forty readers see in a day."""
 SAID_LINE = 30.0
@@ -68,6 +70,8 @@ class Choice:
     index: int
     propensity: float
     """Probability with which it was chosen among them, 0 to 1."""
+    score: float = 0.0
+    """Log-odds that it was chosen for, up to the constant of its chooser."""
     liking: float | None = None
     """Log-odds of a tick, where a taste was asked."""
 
@@ -91,6 +95,15 @@ class Way:
     """Id of the taste that chooses."""
     score: Scorer | None = None
     """By what it chooses, and by what candidates are given up in mid-line; None: by likelihood."""
+    takes: int = 1
+    """Ways the poem goes on after its first line, which share its candidates; the best by score is told."""
+    note: Callable[[str], None] = lambda _line: None
+    """Hears each line that the poem is told with."""
+
+    def within(self, most: int) -> "Way":
+        """The same with so many candidates at most, and as many takes as those suffice for."""
+        candidates = min(self.candidates, most)
+        return replace(self, candidates=candidates, takes=max(1, min(self.takes, candidates // FEWEST)))
 
 
 def within_band(_context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
@@ -106,11 +119,10 @@ def plausibility(said: Hashes | None = None) -> Scorer:
     """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        temperature = PLAUSIBILITY_TEMPERATURE if context.before else OPENING_TEMPERATURE
         lines = {_letters(line) for line in context.before}
         pairs = {pair for line in context.before for pair in _pairs(line)}
         return [
-            (LIKELY * one.mean_logprob + one.mean_reward) / temperature
+            (LIKELY * one.mean_logprob + one.mean_reward) / PLAUSIBILITY_TEMPERATURE
             - SAID_LINE * (_letters(one.text) in lines or (said is not None and shares_a_run(one.text, said)))
             - SAID_HERE * _share_of(_pairs(one.text), pairs)
             for one in candidates
@@ -162,24 +174,19 @@ class Recent:
 
         return scored
 
-    def noting(self, choose: Chooser) -> Chooser:
-        """As *choose* chooses, remembering what it took."""
-
-        def noted(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
-            choice = choose(context, candidates, uniform)
-            self.note(candidates[choice.index].text)
-            return choice
-
-        return noted
-
 
 def _letters(line: str) -> str:
     return "".join(c for c in line.casefold() if c.isalnum())
 
 
 def _pairs(line: str) -> tuple[str, ...]:
-    words = line.casefold().split()
+    words = [_stem(word) for word in line.casefold().split()]
     return tuple(f"{one} {other}" for one, other in pairwise(words))
+
+
+def _stem(word: str) -> str:
+    """Of a Korean word its first two syllables: what comes after them is mostly its ending."""
+    return word[:2] if "가" <= word[0] <= "힣" else word
 
 
 def _take_away(counts: Counter[str], keys: Iterable[str]) -> None:
@@ -199,7 +206,7 @@ def by_score(score: Scorer) -> Chooser:
     """A candidate's propensity is proportional to exp(score)."""
 
     def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
-        return _draw(score(context, candidates), uniform)
+        return weighted(score(context, candidates), uniform)
 
     return choose
 
@@ -213,7 +220,7 @@ def by_taste(likings: Likings, temperature: float, beside: Scorer = alike) -> Ch
     def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
         liked = _liked(likings, candidates)
         scores = [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
-        choice = _draw(scores, uniform)
+        choice = weighted(scores, uniform)
         return replace(choice, liking=liked[choice.index])
 
     return choose
@@ -244,7 +251,7 @@ def _liked(likings: Likings, candidates: Sequence[Candidate]) -> Sequence[float]
     return likings([one.text for one in candidates], [one.mean_logprob for one in candidates])
 
 
-def _draw(scores: Sequence[float], uniform: float) -> Choice:
+def weighted(scores: Sequence[float], uniform: float) -> Choice:
     """One of them, with a propensity proportional to exp(score)."""
     best = max(scores)
     weights = [math.exp(score - best) for score in scores]  # less the best: exp of 900 is no number
@@ -254,19 +261,19 @@ def _draw(scores: Sequence[float], uniform: float) -> Choice:
     while cumulative <= uniform and index < len(propensities) - 1:
         index += 1
         cumulative += propensities[index]
-    return Choice(index, propensities[index])
+    return Choice(index, propensities[index], scores[index])
 
 
 ONE = Way(1, within_band)
 """The first line that comes."""
 
 
-def without_taste(candidates: int, *, said: Hashes | None = None) -> Way:
+def without_taste(candidates: int, *, takes: int = 1, said: Hashes | None = None) -> Way:
     """How a version writes for readers without a taste; what it has read is avoided."""
     if candidates == 1:
         return ONE
     score = plausibility(said)
-    return Way(candidates, by_score(score), score=score)
+    return Way(candidates, by_score(score), score=score, takes=takes)
 
 
 def avoiding(way: Way, recent: Recent) -> Way:
@@ -274,8 +281,9 @@ def avoiding(way: Way, recent: Recent) -> Way:
     return way if way.score is None else replace(way, choose=by_score(recent.avoided(way.score)))
 
 
-def with_taste(likings: Likings, candidates: int, *, temperature: float, beside: Scorer | None, recent: Recent) -> Way:
-    """How lines are chosen by taste, and *beside* it by what the version has without one."""
-    beside = beside or alike
+def with_taste(likings: Likings, most: int, *, temperature: float, without: Way, recent: Recent) -> Way:
+    """How lines are chosen by taste, and beside it by what the version has *without* one; *most*: of the candidates."""
+    candidates = min(most, max(without.candidates, TASTED))
+    beside = without.score or alike
     choose = by_taste(likings, temperature, recent.avoided(beside))
-    return Way(candidates, choose, score=tasted(likings, temperature, beside))
+    return Way(candidates, choose, score=tasted(likings, temperature, beside), takes=without.takes)

@@ -15,7 +15,7 @@ from pathlib import Path
 from app.domain.poem import Wish, Writing
 from app.domain.version import Challenger, Serving
 from app.engine.batcher import Batcher, Ticket
-from app.engine.choose import Chooser, Scorer
+from app.engine.choose import Way
 from app.engine.live import Challengers, LiveVersion, Roster, VoiceStatus, load
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Hear
@@ -42,8 +42,7 @@ class Engine:
         fetch: Callable[[str], Path],
         settings: Settings,
         candidates: int = 1,
-        choose: Chooser | None = None,
-        score: Scorer | None = None,
+        way: Way | None = None,
         spare: Callable[[str], Serving | None] = lambda _voice: None,
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         taste_policy: TastePolicy | None = None,
@@ -51,8 +50,8 @@ class Engine:
     ) -> None:
         """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
         *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
-        most ways a line is drawn, one of which *choose* takes by *score* (None: the version's own way), where
-        *taste_policy* has no taste that does;
+        most ways a line is drawn; *way*: how lines are chosen (None: the version's own), where *taste_policy* has no
+        taste that does;
         *dice*: seeds for poems whose reader names none.
         """
         self.metrics = EngineMetrics()
@@ -76,8 +75,7 @@ class Engine:
             rows=self._rows,
             queue=settings.queue,
             candidates=candidates,
-            choose=choose,
-            score=score,
+            way=way,
             metrics=self.metrics,
             challengers=self._challengers,
             taste_policy=self._taste_policy,

@@ -2,15 +2,18 @@
 
 Lines are written one after the other, each from where the one before ended; a
 line may be drawn several times from one place, and one of those is gone on with.
+The first line that is written is told at once; how the poem goes on from there may
+be written in several takes, the best of which is told (best-of-n sampling, as in
+Stiennon et al. 2020). So a reader has a line to read while the takes are written.
 Knows a table, not the queue or the thread.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain.errors import PoemBotError
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
-from app.engine.choose import Candidate, Choice, Context, Way
+from app.engine.choose import Candidate, Context, Way, weighted
 from app.engine.live import LiveVersion
 from app.engine.table import Draft, Opening, Outcome, Place, Table
 from models.sample import key, uniform
@@ -21,8 +24,9 @@ given up: those that another has begun in the same words, and those that would b
 here. The rule is fixed beforehand and draws no random number, so a propensity is one among those who are left."""
 LEFT = 2
 """Candidates of a line that are always left to choose from, so that a choice stays a draw."""
-WHICH_CANDIDATE = -1
-"""Stream id of the random number that chooses among candidates, whose own ids count from 0."""
+WHICH = -1
+"""Stream id of the random number that chooses among a take's candidates, and among takes; those of the next take count
+down from there, as the candidates' own count up from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,43 +92,153 @@ def _different_first(ranked: Sequence[int], field: Mapping[int, Candidate]) -> l
 
 
 class Poem:
-    """One writing: a wish, a version, and what has come of it."""
+    """One writing, as its reader hears of it: a wish, a version, and the takes of which one is told."""
 
     def __init__(
         self, live: LiveVersion, wish: Wish, hear: Hear, *, seed: int, way: Way, stream: bool, trial: int | None = None
     ) -> None:
         self.live = live
-        self.drafts = list[Draft]()
+        self.wish = wish
+        self.seed = seed
+        self.way = way
         self.silent = stream
         """Does its reader wait for a first character?"""
-        self.candidates = way.candidates
-        self._wish = wish
+        self.temperature = live.style.temperature if wish.temperature is None else wish.temperature
+        self.takes = [Take(self)]
+        """One until the first line is written, then as many as the way has."""
         self._hear = hear
-        self._seed = seed
-        self._way = way
         self._stream = stream
+        self._parted = False
         self._trial = trial
-        self._temperature = live.style.temperature if wish.temperature is None else wish.temperature
-        self._lines: list[WrittenLine] = []
-        self._prime = " ".join(wish.prime.split())
-        self._primed = False
-        self._symbols: list[int] = []
-        """All symbols of the poem so far: the candidates that were not chosen left out."""
-        self._ended: dict[int, _Ended] = {}
-        self._field = self.candidates
-        """Candidates of the line under way that have not been given up."""
-        self._opening = ""
-        """What the visitor wrote of the line under way."""
+        self._told: list[WrittenLine] = []
         self._sent = ""
         """What the reader has been sent of the line under way, and how many of its drawn symbols."""
         self._sent_symbols = 0
 
+    @property
+    def done(self) -> bool:
+        """Is no row left that writes it?"""
+        return not any(take.drafts for take in self.takes)
+
     def open(self, table: Table) -> None:
         """Take a row and begin."""
         self._hear(Start(self.live.id, self.live.number if self._trial is None else None))
+        self.takes[0].open(table)
+
+    def close(self, table: Table) -> None:
+        """Give up all rows."""
+        for take in self.takes:
+            take.close(table)
+
+    def flush(self, table: Table) -> None:
+        """Send the reader what was drawn since the last time. Of several candidates none is sure before the end."""
+        if self.way.candidates > 1:
+            return
+        row = self.takes[0].drafts[0].row
+        if not table.writing[row]:
+            return
+        settled = table.settled(row)
+        if settled > self._sent_symbols:
+            fresh = table.symbols(row, self._sent_symbols, settled)
+            self._sent_symbols = settled
+            self.send(self.live.vocabulary.decode(fresh))
+
+    def send(self, text: str) -> None:
+        """Send the reader more of the line under way, where he reads along; of several takes none is sure."""
+        if not self._parted:
+            self._say(text)
+
+    def _say(self, text: str) -> None:
+        if text and self._stream:
+            self._hear(Delta(len(self._told), text))
+            self._sent += text
+            self.silent = False
+
+    def line_ended(self, take: "Take", table: Table, draft: Draft | None) -> None:
+        """A take has one line more, and of the only one it is told. After the first that was written, where a *draft*'s
+        row stands, the takes part; not for the sake of a single line, which has candidates.
+        """
+        if self._parted:
+            return
+        self._tell(take.lines[-1])
+        if draft is not None and self.way.takes > 1 and take.to_write > 1:
+            self._parted = True
+            self.takes += [take.fork(table, draft, number) for number in range(1, self.way.takes)]
+
+    @property
+    def candidates(self) -> int:
+        """Ways that a take's next line is drawn: takes share them."""
+        return self.way.candidates // self.way.takes if self._parted else self.way.candidates
+
+    def take_ended(self) -> None:
+        """When all takes have: tell the one that is chosen, and be done."""
+        if not self.done:
+            return
+        if self._parted:
+            choice = weighted([take.score for take in self.takes], uniform(self.seed, self.wish.lines, WHICH))
+            for line in self.takes[choice.index].lines[len(self._told) :]:
+                written = line.logprob < 0  # a quotation costs nothing
+                self._tell(replace(line, chance=line.chance * choice.propensity) if written else line)
+        writing = Writing(
+            voice=self.live.voice,
+            version=self.live.id,
+            seed=self.seed,
+            temperature=self.temperature,
+            lines=tuple(self._told),
+            trial=self._trial,
+            taste=self.way.taste,
+        )
+        self._hear(Done(writing))
+
+    def _tell(self, line: WrittenLine) -> None:
+        self._say(line.text[len(self._sent) :])
+        self._told.append(line)
+        self._sent = ""
+        self._sent_symbols = 0
+        self._hear(LineDone(line))
+        if line.quoted is None:
+            self.way.note(line.text)
+
+
+class Take:
+    """One way that a poem goes: its lines so far, and the rows that write the next one."""
+
+    def __init__(self, poem: Poem, number: int = 0) -> None:
+        self.poem = poem
+        self.drafts: list[Draft] = []
+        self.lines: list[WrittenLine] = []
+        self.score = 0.0
+        """Log-odds that it is chosen among the takes: of its lines, summed since they parted."""
+        self._number = number
+        self._symbols: list[int] = []
+        """All symbols of the poem so far: the candidates that were not chosen left out."""
+        self._prime = " ".join(poem.wish.prime.split())
+        self._primed = False
+        self._ended: dict[int, _Ended] = {}
+        self._field = 0
+        """Candidates of the line under way that have not been given up."""
+        self._opening = ""
+        """What the visitor wrote of the line under way."""
+
+    def open(self, table: Table) -> None:
+        """Take a row at the beginning of the poem."""
         draft = self._draft(0)
         table.add(draft)
         self._next(table, draft)
+
+    def fork(self, table: Table, draft: Draft, number: int) -> "Take":
+        """Another take that goes on from where the *draft* of this one stands."""
+        take = Take(self.poem, number)
+        take.lines, take._symbols, take._prime = [*self.lines], [*self._symbols], ""
+        other = take._draft(0)
+        table.fork(draft.row, other)
+        take._next(table, other)
+        return take
+
+    @property
+    def to_write(self) -> int:
+        """Lines that are still to be written; quotations are not."""
+        return sum(self._quotation(slot) is None for slot in range(len(self.lines), self.poem.wish.lines))
 
     def attend(self, table: Table, draft: Draft) -> None:
         """Go on after a row's outcome (READ or LINE)."""
@@ -139,23 +253,6 @@ class Poem:
             table.remove(draft)
         self.drafts.clear()
 
-    def flush(self, table: Table) -> None:
-        """Send the reader what was drawn since the last time. Of several candidates none is sure before the end."""
-        row = self.drafts[0].row
-        if self.candidates > 1 or not table.writing[row]:
-            return
-        settled = table.settled(row)
-        if settled > self._sent_symbols:
-            fresh = table.symbols(row, self._sent_symbols, settled)
-            self._sent_symbols = settled
-            self._send(self.live.vocabulary.decode(fresh))
-
-    def _send(self, text: str) -> None:
-        if text and self._stream:
-            self._hear(Delta(len(self._lines), text))
-            self._sent += text
-            self.silent = False
-
     def _draft(self, candidate: int) -> Draft:
         draft = Draft(self, candidate)
         self.drafts.append(draft)
@@ -168,72 +265,60 @@ class Poem:
     def _next(self, table: Table, draft: Draft) -> None:
         """The draft's row stands at the begin of a line: pass the quotations, then write one, or be done."""
         given: list[int] = []
-        while quotation := self._quotation():
+        while quotation := self._quotation(len(self.lines)):
             line = WrittenLine(
-                slot=len(self._lines),
+                slot=len(self.lines),
                 text=quotation.text,
                 logprob=0.0,
                 chance=1.0,
                 primed=quotation.line is None,  # the visitor's own words
                 quoted=quotation.line,
             )
-            given += [*self.live.vocabulary.encode(quotation.text), self.live.rules.newline]
-            self._send(line.text)
-            self._finish(line)
-        if len(self._lines) >= self._wish.lines:
+            given += [*self.poem.live.vocabulary.encode(quotation.text), self.poem.live.rules.newline]
+            self._finish(line, table)
+        if len(self.lines) >= self.poem.wish.lines:
             self._drop(table, draft)
-            self._hear(Done(self._writing()))
+            self.poem.take_ended()
             return
         prime, self._prime = self._prime, ""  # it begins the first line that is written
         self._primed = bool(prime)
         self._opening = prime
-        given += self.live.vocabulary.encode(prime)
-        self._send(prime)
+        given += self.poem.live.vocabulary.encode(prime)
+        self.poem.send(prime)
         if given:
             self._symbols += given
             table.read(draft.row, given)
         else:
             self._write(table, draft)
 
-    def _writing(self) -> Writing:
-        """The finished poem."""
-        return Writing(
-            voice=self.live.voice,
-            version=self.live.id,
-            seed=self._seed,
-            temperature=self._temperature,
-            lines=tuple(self._lines),
-            trial=self._trial,
-            taste=self._way.taste,
-        )
-
-    def _quotation(self) -> Quotation | None:
-        """The quotation that stands in the next slot, if one does."""
-        slot = len(self._lines)
-        return self._wish.keep[slot] if slot < min(len(self._wish.keep), self._wish.lines) else None
+    def _quotation(self, slot: int) -> Quotation | None:
+        """The quotation that stands in a slot, if one does."""
+        wish = self.poem.wish
+        return wish.keep[slot] if slot < min(len(wish.keep), wish.lines) else None
 
     def _write(self, table: Table, draft: Draft) -> None:
         """Begin all candidates of a line from where the draft's row stands."""
-        state = self.live.rules.after(self.live.vocabulary.encode(self._opening))
-        self._field = self.candidates
-        if self.candidates > 1 and not self._opening:
+        state = self.poem.live.rules.after(self.poem.live.vocabulary.encode(self._opening))
+        self._field = self.poem.candidates
+        if self._field > 1 and not self._opening:
             for share in THINNED_AT:
-                table.wake(self, len(self._lines), after=max(1, int(self.live.style.longest * share)))
-        for candidate in range(self.candidates):
+                table.wake(self, len(self.lines), after=max(1, int(self.poem.live.style.longest * share)))
+        first = self._number * self._field
+        for candidate in range(first, first + self._field):
             one = draft
-            if candidate:
+            if candidate > first:
                 one = self._draft(candidate)
                 table.fork(draft.row, one)
             one.candidate = candidate
             table.write(one.row, self._line_opening(candidate, state))
 
     def _line_opening(self, candidate: int, state: int) -> Opening:
-        style = self.live.style
-        opens = not (self._lines or self._opening)
-        temperature = max(self._temperature, style.opening) if opens else self._temperature
+        poem, style = self.poem, self.poem.live.style
+        opens = not (self.lines or self._opening)
+        temperature = max(poem.temperature, style.opening) if opens else poem.temperature
         return Opening(
             # The key depends on nothing but seed, line and candidate: a line never depends on its neighbours.
-            key=key(self._seed, len(self._lines), candidate),
+            key=key(poem.seed, len(self.lines), candidate),
             inverse_temperature=1 / temperature,
             nucleus=style.nucleus,
             repetition=style.repetition,
@@ -245,7 +330,7 @@ class Poem:
     def _line_ended(self, table: Table, draft: Draft) -> None:
         """Keep what the draft has written; when all candidates are there, go on with one of them."""
         symbols = table.symbols(draft.row)
-        text = self._opening + self.live.vocabulary.decode(symbols)
+        text = self._opening + self.poem.live.vocabulary.decode(symbols)
         nats, reward = float(table.logprob[draft.row]), float(table.reward[draft.row])
         candidate = Candidate(text, logprob=nats, symbols=len(symbols) + 1, reward=reward)
         self._ended[draft.candidate] = _Ended(candidate, symbols, table.place(draft.row))
@@ -256,7 +341,7 @@ class Poem:
 
     def thin(self, table: Table, slot: int) -> None:
         """Give up the worse half of a line's candidates; those that have ended already compete."""
-        if slot != len(self._lines) or self._field <= LEFT:  # that line is chosen already, or has few enough
+        if slot != len(self.lines) or self._field <= LEFT:  # that line is chosen already, or has few enough
             return
         drafts = {draft.candidate: draft for draft in self.drafts}
         field = {i: one.candidate for i, one in self._ended.items()}
@@ -268,7 +353,7 @@ class Poem:
         for candidate in given_up:
             self._ended.pop(candidate, None)
         losers = [drafts[candidate] for candidate in given_up if candidate in drafts]
-        # A poem never leaves the table: where all who are left have ended, a loser's row goes on with one of them.
+        # A take never leaves the table: where all who are left have ended, a loser's row goes on with one of them.
         row = losers.pop() if len(losers) == len(self.drafts) else None
         for draft in losers:
             self._drop(table, draft)
@@ -278,45 +363,40 @@ class Poem:
     def _unfinished(self, table: Table, row: int) -> Candidate:
         """What a row has drawn so far."""
         symbols = table.symbols(row)
-        text = self._opening + self.live.vocabulary.decode(symbols)
+        text = self._opening + self.poem.live.vocabulary.decode(symbols)
         return Candidate(text, float(table.logprob[row]), len(symbols), reward=float(table.reward[row]))
 
     def _score(self, candidates: Sequence[Candidate]) -> Sequence[float]:
-        if self._way.score is None:
+        if self.poem.way.score is None:
             return [one.mean_logprob for one in candidates]
-        return self._way.score(self._context(), candidates)
+        return self.poem.way.score(self._context(), candidates)
 
     def _context(self) -> Context:
         """Where the line under way is to stand."""
-        return Context(tuple(line.text for line in self._lines), ends=len(self._lines) == self._wish.lines - 1)
+        return Context(tuple(line.text for line in self.lines), ends=len(self.lines) == self.poem.wish.lines - 1)
 
     def _choose(self, table: Table, draft: Draft) -> None:
         """All candidates are there: go on with one of them, in the draft's row."""
-        chosen, choice = self._pick()
+        ended = [self._ended[i] for i in sorted(self._ended)]
+        self._ended.clear()
+        number = uniform(self.poem.seed, len(self.lines), WHICH - self._number)
+        choice = self.poem.way.choose(self._context(), [one.candidate for one in ended], number)
+        chosen = ended[choice.index]
+        if len(self.poem.takes) > 1:
+            self.score += choice.score
         table.go(draft.row, chosen.place)
-        self._symbols += [*chosen.symbols, self.live.rules.newline]
+        self._symbols += [*chosen.symbols, self.poem.live.rules.newline]
         line = WrittenLine(
-            slot=len(self._lines),
+            slot=len(self.lines),
             text=chosen.candidate.text,
             logprob=chosen.candidate.logprob,
             chance=choice.propensity,
             primed=self._primed,
             liking=choice.liking,
         )
-        self._send(line.text[len(self._sent) :])
-        self._finish(line)
+        self._finish(line, table, draft)
         self._next(table, draft)
 
-    def _pick(self) -> tuple[_Ended, Choice]:
-        """One of the candidates, and how it was chosen."""
-        ended = [self._ended[i] for i in sorted(self._ended)]
-        self._ended.clear()
-        number = uniform(self._seed, len(self._lines), WHICH_CANDIDATE)
-        choice = self._way.choose(self._context(), [one.candidate for one in ended], number)
-        return ended[choice.index], choice
-
-    def _finish(self, line: WrittenLine) -> None:
-        self._lines.append(line)
-        self._sent = ""
-        self._sent_symbols = 0
-        self._hear(LineDone(line))
+    def _finish(self, line: WrittenLine, table: Table, draft: Draft | None = None) -> None:
+        self.lines.append(line)
+        self.poem.line_ended(self, table, draft)

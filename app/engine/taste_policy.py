@@ -61,10 +61,10 @@ class TastePolicy:
                 way = replace(way, choose=noting(taste.likings, way.choose))
             else:
                 chosen = with_taste(
-                    taste.likings, self.candidates, temperature=self._temperature, beside=without.score, recent=recent
+                    taste.likings, self.candidates, temperature=self._temperature, without=without, recent=recent
                 )
                 way = replace(chosen, taste=number)
-        return replace(way, choose=recent.noting(way.choose))
+        return replace(way, note=recent.note)
 
     def refresh(self) -> None:
         """Take up tastes that are newer."""

@@ -3,7 +3,8 @@
     python -m lab.recipes.grades ask --folder models/base/bard --groups 600 --sheets 4 --seed 1 --out FOLDER
     python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard-2.jsonl
 
-`ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them.
+`ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them;
+`whole` reads what a reader said of whole poems, on a sheet of `poembot lab read sheet`.
 From the grades the network learns to write what is preferred, and the version to choose it (`models/prefer.py`).
 """
 
@@ -16,10 +17,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from app.domain import blind
 from app.domain.poem import LINES, Quotation, Wish
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
-from app.engine.choose import Candidate, Choice, Context
+from app.engine.choose import Candidate, Choice, Context, Way
 from app.engine.live import LiveVersion, load
 from models.checkpoint import MOST_CANDIDATES
 from models.prefer import Group
@@ -31,6 +35,12 @@ CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"
 ROWS = 64
+STEP = 0.8
+"""Standard deviations between two grades of whole poems."""
+TOGETHER = 3
+"""Whole poems of a sheet that are compared with each other."""
+TINY = 1e-9
+"""Of a mark that is the same for all poems: it says nothing of any."""
 
 
 def read(file: Path) -> list[Group]:
@@ -106,6 +116,30 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
     return len(kept), odd
 
 
+def whole(sheet: Path, answers: Path, into: Path) -> int:
+    """Add to the file *into* what one reader said of a sheet's poems; how many were graded.
+
+    A poem's grade is the mean of its marks (sense, together, liking, ticks), each in standard deviations of this sheet
+    by this reader, in steps of `STEP`: smaller differences are chance. Raises blind.Unreadable for wrong rows.
+    """
+    poems = [tuple(poem[1:]) for poem in blind.poems_in(sheet.read_text(encoding="utf-8"))]  # less their numbers
+    key = {str(number): "" for number in range(1, len(poems) + 1)}
+    told = blind.answers(answers.read_text(encoding="utf-8"), key, partial=True)
+    marks = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
+    deviations = (marks - marks.mean(0)) / np.maximum(marks.std(0), TINY)
+    worth = np.rint(deviations.mean(1) / STEP).tolist()
+    graded = [("\n".join(poems[int(number) - 1]), grade) for number, grade in zip(told, worth, strict=True)]
+    groups = [graded[at : at + TOGETHER] for at in range(0, len(graded) - TOGETHER + 1, TOGETHER)]
+    rows = [
+        {"before": [], "ends": True, "lines": [poem for poem, _ in group], "grades": [grade for _, grade in group]}
+        for group in groups
+    ]
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with into.open("a", encoding="utf-8") as file:
+        file.write(_rows(rows))
+    return TOGETHER * len(groups)
+
+
 def voice(folder: Path) -> LiveVersion:
     """The version in *folder*, ready to write as the site has it."""
     served = Serving("grades", 0, 0, "base", "base")
@@ -126,7 +160,7 @@ def written(live: LiveVersion, wishes: Iterable[Wish], *, alone: bool = False) -
 
     candidates = 1 if alone else live.style.candidates
     batcher = Batcher(
-        lambda _voice: live, rows=ROWS, queue=2 * ROWS, candidates=candidates, choose=first if alone else None
+        lambda _voice: live, rows=ROWS, queue=2 * ROWS, candidates=candidates, way=Way(1, first) if alone else None
     )
     try:
         for done, writing in enumerate(batcher.write_all(live.voice, wishes, at_once=ROWS), 1):
@@ -150,8 +184,14 @@ def main() -> None:
     collecting = what.add_parser("collect")
     collecting.add_argument("--out", type=Path, required=True)
     collecting.add_argument("--into", type=Path, required=True)
+    reading = what.add_parser("whole")
+    reading.add_argument("--sheet", type=Path, required=True)
+    reading.add_argument("--answers", type=Path, required=True)
+    reading.add_argument("--into", type=Path, required=True)
     told = parser.parse_args()
-    if told.what == "ask":
+    if told.what == "whole":
+        print(f"{whole(told.sheet, told.answers, told.into)} poems")
+    elif told.what == "ask":
         ask(told.folder, groups=told.groups, sheets=told.sheets, seed=told.seed, out=told.out)
     else:
         kept, odd = collect(told.out, told.into)

@@ -1,6 +1,6 @@
 """Make a base voice of what a recipe has trained, or write one anew from what is in it.
 
-    python -m lab.recipes.package --voice sibot
+    python -m lab.recipes.package --voice sibot --release sibot-2026.12.7
 
 The recipes package by themselves; the command is for another style, or a better graph. Writes `models/base/{voice}`
 whole, with the holdouts and the verse that lie there kept; what was there before goes when the new one is complete.
@@ -54,10 +54,13 @@ VOICES = {
         "시봇",
         "ko",
         _korean,
-        Style(temperature=0.65, opening=1.0, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=16),
+        Style(temperature=0.65, opening=1.0, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=64, takes=4),
     ),
     "bard": Voice(
-        "Bard", "en", _english, Style(temperature=0.75, nucleus=0.9, shortest=8, longest=64, spell=False, candidates=16)
+        "Bard",
+        "en",
+        _english,
+        Style(temperature=0.75, nucleus=0.9, shortest=8, longest=64, spell=False, candidates=64, takes=4),
     ),
 }
 
@@ -104,11 +107,14 @@ def package(
     return whole
 
 
-def renew(voice: str, *, bases: Path = BASES) -> Meta:
-    """Write the base of *voice* once more, from what is in it: for a better graph, or another style."""
+def renew(voice: str, *, release: str = "", bases: Path = BASES) -> Meta:
+    """Write the base of *voice* once more, from what is in it: for a better graph, or another style.
+
+    *release*: its new name, which whatever changes how it writes deserves; else it keeps its own.
+    """
     place, fresh = bases / voice, bases / f".{voice}.new"
     old = checkpoint.read(place)
-    meta = replace(old.meta, style=_with_bans(VOICES[voice], old.vocabulary))
+    meta = replace(old.meta, base=release or old.meta.base, style=_with_bans(VOICES[voice], old.vocabulary))
     whole = checkpoint.write(fresh, meta, old.vocabulary, old.weights, extras=place, reward=old.reward, said=old.said)
     take_place(place, fresh)
     return whole
@@ -140,7 +146,9 @@ def main() -> None:
     """Write one voice's graph and style anew."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voice", choices=sorted(VOICES), required=True)
-    meta = renew(parser.parse_args().voice)
+    parser.add_argument("--release", default="", help="its new name; else it keeps its own")
+    told = parser.parse_args()
+    meta = renew(told.voice, release=told.release)
     print(f"{meta.voice}: {meta.base}, {len(meta.files)} files sealed")
 
 

@@ -19,7 +19,7 @@ from app.domain.poem import Wish, Writing
 from app.domain.run import Cause, RunState
 from app.domain.version import Serving, Version
 from app.domain.visitor import Visitor as Reader
-from app.engine.choose import Chooser
+from app.engine.choose import Chooser, Way
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store import migrations
@@ -142,6 +142,6 @@ def alone(base: Path, settings: Settings, choose: Chooser, *, candidates: int, s
         fetch=lambda _key: base,
         settings=settings,
         candidates=candidates,
-        choose=choose,
+        way=Way(candidates, choose),
         dice=partial(random.Random(seed).getrandbits, 31),
     )

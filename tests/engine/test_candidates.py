@@ -48,7 +48,7 @@ def served(
         fetch=lambda _key: folder,
         settings=Settings.model_validate({"slots": slots, "precision": precision}),
         candidates=candidates,
-        choose=choose,
+        way=choose and Way(candidates, choose),
     )
 
 

@@ -75,7 +75,6 @@ def test_taste_is_told_how_likely_each_line_is() -> None:
 def test_what_was_just_said_is_not_said_again() -> None:
     """Word for word hardly ever, whatever its marks; a pair of its words the less, the oftener it was said."""
     recent = Recent()
-    choose = recent.noting(by_score(recent.avoided(alike)))
 
     def chances(*lines: str) -> list[float]:
         return [
@@ -84,7 +83,7 @@ def test_what_was_just_said_is_not_said_again() -> None:
         ]
 
     assert chances("밤이 온다", "눈이 온다") == [0.5, 0.5]
-    choose(HERE, [Candidate("밤이 온다", -1.0, 1)], 0.0)
+    recent.note("밤이 온다")
     assert chances("밤이 온다.", "눈이 온다")[0] < 1e-9
     assert chances("다시 밤이 온다", "다시 눈이 온다")[0] == pytest.approx(1 / (1 + math.exp(SAID_PAIR / 2)))
     recent.note("밤이 온다")

@@ -92,12 +92,14 @@ def test_what_was_said_is_remembered_by_voice() -> None:
     scored = Way(2, by_score(alike), score=alike)
     lines = [Candidate("밤이 온다", -1.0, 1), Candidate("눈이 온다", -1.0, 1)]
 
+    def next_said(voice: str, seed: int) -> int:
+        way = taste_policy.way(voice, Wish(), seed, without=scored)
+        index = way.choose(Context(), lines, 0.1).index
+        way.note(lines[index].text)
+        return index
+
     for voice in ("bard", "sibot"):
-        said = [
-            taste_policy.way(voice, Wish(), seed, without=scored).choose(Context(), lines, 0.1).index
-            for seed in range(2)
-        ]
-        assert said == [0, 1]
+        assert [next_said(voice, seed) for seed in range(2)] == [0, 1]
     assert taste_policy.way("bard", Wish(seed=1), 1, without=scored) is scored
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.domain.poem import Wish, WrittenLine
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
-from app.engine.choose import within_band
+from app.engine.choose import ONE, Way, within_band
 from app.engine.engine import Engine
 from app.engine.live import LiveVersion, load
 from app.engine.poem import Done, Event, Failed
@@ -98,7 +98,7 @@ def engine_of(
             {"slots": slots, "queue": queue, "precision": precision, "engine_threads": threads}
         ),
         candidates=candidates,
-        choose=within_band,
+        way=Way(candidates, within_band),
     )
     try:
         yield engine
@@ -110,7 +110,7 @@ def engine_of(
 def batcher_of(lives: Sequence[LiveVersion], *, rows: int = 8, queue: int = 256) -> Iterator[Batcher]:
     """A batcher over those versions, each under its voice's name."""
     voices = {live.voice: live for live in lives}
-    batcher = Batcher(voices.__getitem__, rows=rows, queue=queue, candidates=1, choose=within_band)
+    batcher = Batcher(voices.__getitem__, rows=rows, queue=queue, candidates=1, way=ONE)
     try:
         yield batcher
     finally:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.domain import blind
 from lab.recipes import grades
 from tests.engine.voices import a_version
 
@@ -46,6 +47,29 @@ def test_answers_become_groups(asked: Path, tmp_path: Path) -> None:
     assert found[0].grades[:2] == (0.0, 1.0)
     assert all(f"  a {one.lines[0]}" in sheet(asked, 0) for one in found)
     assert all(one.ends == (len(one.before) == 4) for one in found)
+
+
+def test_marks_of_whole_poems_become_groups(tmp_path: Path) -> None:
+    """Three poems of a sheet at a time; who was marked above the sheet's mean by a step has a higher grade."""
+    poems = [tuple(f"{n}번째 시의 {slot}행" for slot in range(5)) for n in range(8)]
+    sheet = blind.Sheet(tuple(poems), ("",) * len(poems))
+    (tmp_path / "sheet.txt").write_text(sheet.text, encoding="utf-8")
+    rows = [f"{n}\t5\t{1 + n % 3}\t{1 + n % 3}\t{1 + n % 3}\t{'1' if n % 3 == 2 else '-'}" for n in range(1, 9)]
+    (tmp_path / "A.tsv").write_text("\n".join(rows), encoding="utf-8")
+
+    assert grades.whole(tmp_path / "sheet.txt", tmp_path / "A.tsv", tmp_path / "kept.jsonl") == 6
+    groups = grades.read(tmp_path / "kept.jsonl")
+    assert [group.lines for group in groups] == [
+        tuple("\n".join(poem) for poem in poems[:3]),
+        tuple("\n".join(poem) for poem in poems[3:6]),
+    ]
+    assert all(group.before == () and group.ends for group in groups)
+    assert groups[0].grades[0] < groups[0].grades[1]
+    assert groups[0].grades[2] < groups[0].grades[0]
+
+    (tmp_path / "A.tsv").write_text("1\t9\t1\t1\t1\t-", encoding="utf-8")
+    with pytest.raises(blind.Unreadable, match="line 1"):
+        grades.whole(tmp_path / "sheet.txt", tmp_path / "A.tsv", tmp_path / "kept.jsonl")
 
 
 @pytest.mark.parametrize(

@@ -86,3 +86,17 @@ def test_a_reward_puts_what_readers_preferred_in_order() -> None:
         assert reward.before == float(grades[0] > grades[1])
     with pytest.raises(ValueError, match="no line is preferred"):
         fit_reward(network, SYMBOLS, places((2.0, 2.0)), likely=1.0)
+
+
+def test_whole_poems_have_the_same_say_as_single_lines() -> None:
+    """Forty grades of poems hold their own beside four hundred of lines; a poem is worth the sum of its lines."""
+    network = taught()
+    poems = tuple(f"{line}\n{line}" for line in ("가나 다라", "자차 카타"))
+    few = [Group((), ends=True, lines=poems, grades=(0.0, 1.0)) for _ in range(40)]
+    many = [Group((), ends=False, lines=("가나 다라", "자차 카타"), grades=(1.0, 0.0)) for _ in range(400)]
+    one_line = [Group((), ends=True, lines=("가나 다라", "자차 카타"), grades=(0.0, 1.0)) for _ in range(40)]
+
+    both = fit_reward(network, SYMBOLS, [*many, *few], likely=1.0)
+    drowned = fit_reward(network, SYMBOLS, [*many, *one_line], likely=1.0)
+
+    assert drowned.found > 0.5 > both.found, "a poem's two lines outweigh one, and forty grades are not drowned"

@@ -35,7 +35,9 @@ router = APIRouter(prefix="/api/v1", tags=["readers"])
 STREAM: dict[str, Any] = {
     "description": "With `Accept: text/event-stream`: events start, text, line, done (the poem) or error. "
     "A line is known when it is chosen: where several candidates are drawn, which is the rule, its text comes in one "
-    "piece; where one is, as it is drawn. What the visitor gave (kept lines, a beginning) comes at once.",
+    "piece; where one is, as it is drawn. What follows the first line is written in several takes while few readers "
+    "are here, and the lines of the best come together. What the visitor gave before it (kept lines, a beginning) "
+    "comes at once.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 

@@ -1,6 +1,7 @@
 """A poem as it is written: server-sent events, read by `fetch`, since writing a poem takes a POST.
 
 A line of several candidates is known when one is chosen, and comes whole; only a lone candidate comes as it is drawn.
+Of a poem in several takes the first line comes at once, the others when the best take is known.
 
 Refusals come before the first byte, as problems with their status; what fails later is an `error` event. The poem is
 stored in a transaction of its own and sent last; a reader who leaves frees his place, and nothing is stored as read.
