@@ -14,6 +14,8 @@ LIKELY = 8.0
 """Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
 """How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
+OPENING_TEMPERATURE = 0.8
+"""The same of a poem's first line, chosen more freely: all that follows differs with it."""
 FEWEST = 2
 """Candidates of a line, however many readers and takes there are, where its way draws several."""
 TASTED = 16
@@ -119,10 +121,11 @@ def plausibility(said: Hashes | None = None) -> Scorer:
     """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
+        temperature = PLAUSIBILITY_TEMPERATURE if context.before else OPENING_TEMPERATURE
         lines = {_letters(line) for line in context.before}
         pairs = {pair for line in context.before for pair in _pairs(line)}
         return [
-            (LIKELY * one.mean_logprob + one.mean_reward) / PLAUSIBILITY_TEMPERATURE
+            (LIKELY * one.mean_logprob + one.mean_reward) / temperature
             - SAID_LINE * (_letters(one.text) in lines or (said is not None and shares_a_run(one.text, said)))
             - SAID_HERE * _share_of(_pairs(one.text), pairs)
             for one in candidates

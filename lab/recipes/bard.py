@@ -1,6 +1,6 @@
 """How `bard` was made: plain stories for the language and verse in all its kinds, by turns; last the smallest songs.
 
-    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.4
+    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.5
 
 The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.

@@ -98,14 +98,14 @@ def test_it_remembers_so_much_and_no_more() -> None:
 
     assert [recent.cost(line) for line in ("밤이 온다", "눈이 온다")] == [0.0, SAID_LINE + SAID_PAIR]
     again = [Candidate("눈이 온다", -1.0, 1), Candidate("비가 온다", -1.0, 1)]
-    assert by_score(recent.avoided(alike))(HERE, again, 0.7) == Choice(1, 0.5)
+    assert by_score(recent.avoided(alike))(HERE, again, 0.7) == Choice(1, 0.5, score=-SAID_LINE - SAID_PAIR)
 
 
 def test_great_likings_do_not_overflow() -> None:
     """However far apart they are, the chances are numbers."""
     choose = by_taste(lambda _lines, _logprobs: [-900.0, 900.0], 0.01)
 
-    assert choose(HERE, [of_mean(-1.0)] * 2, 0.5) == Choice(1, 1.0, 900.0)
+    assert choose(HERE, [of_mean(-1.0)] * 2, 0.5) == Choice(1, 1.0, score=90_000.0, liking=900.0)
 
 
 def test_the_line_that_is_likely_and_preferred_is_chosen() -> None:
@@ -159,4 +159,4 @@ def test_who_ignores_taste_still_notes_it() -> None:
     """Chosen as without a taste, with what taste would have said beside it."""
     choose = noting(lambda lines, logprobs: [len(lines[0]) + logprobs[0]], within_band)
 
-    assert choose(HERE, [Candidate("석 자", -1.0, 4)], 0.3) == Choice(0, 1.0, 2.75)
+    assert choose(HERE, [Candidate("석 자", -1.0, 4)], 0.3) == Choice(0, 1.0, liking=2.75)

@@ -143,15 +143,18 @@ class GatedStep(Step):
 
 
 class FailingStep(Step):
-    """Runs a few times, then raises once, then runs again."""
+    """Runs a few times for two rows, then raises once, then runs again."""
 
     left = 20
 
     def run(self, n: int) -> None:
-        """As any step, but for one time."""
-        self.left -= 1
+        """As any step, but for one time; before it, a row that is alone waits for another."""
+        self.left -= n == 2
         if self.left == 0:
+            self.left = -1
             raise RuntimeError("the processor caught fire")
+        if self.left > 0 and n == 1:
+            time.sleep(0.01)
         super().run(n)
 
 
