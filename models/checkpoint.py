@@ -60,7 +60,7 @@ class Style:
 
     temperature: float = 1.0
     opening: float = 0.0
-    """Temperature of a poem's first line, where it is higher: nearly any opens a poem, and all that follows differs."""
+    """Temperature of a poem's first line, where it is higher: all that follows differs with it."""
     nucleus: float = 0.85
     """Draw from the likeliest symbols that together have this probability; 1: from all."""
     repetition: float = 0.0

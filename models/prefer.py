@@ -226,7 +226,7 @@ class Reward:
 
 def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group], *, likely: float) -> Reward:
     """Log-odds that one line is preferred to another, beside *likely* times its nats a symbol (Bradley and Terry 1952).
-    What has several lines, a whole poem, is worth as many times that: where lines are chosen, their log-odds add up.
+    What has several lines, a whole poem, is worth as many times that: where takes are chosen, lines' log-odds add up.
     Grades of poems and of single lines have the same say, however many there are of either.
 
     ValueError for groups in which no line is better than another.

@@ -100,6 +100,8 @@ class Ticket:
     wish: Wish
     hear: Hear
     stream: bool
+    alone: bool = False
+    """Is it written as for a lone reader, however many there are?"""
     poem: Poem | None = None
     since: float = 0.0
     """When the poem was begun, by the monotonic clock."""
@@ -170,7 +172,7 @@ class Batcher:
         under_way: deque[tuple[Ticket, Future[Writing]]] = deque()
         try:
             for wish in wishes:
-                under_way.append(self._promise(voice, wish))
+                under_way.append(self._promise(voice, wish, alone=True))
                 if len(under_way) == at_once:
                     yield under_way.popleft()[1].result()
             while under_way:
@@ -179,7 +181,9 @@ class Batcher:
             for ticket, _ in under_way:
                 self.leave(ticket)
 
-    def _promise(self, voice: str, wish: Wish, visitor: str = "") -> tuple[Ticket, Future[Writing]]:
+    def _promise(
+        self, voice: str, wish: Wish, visitor: str = "", *, alone: bool = False
+    ) -> tuple[Ticket, Future[Writing]]:
         """Submit a wish whose reader wants the whole poem."""
         written: Future[Writing] = Future()
 
@@ -190,11 +194,13 @@ class Batcher:
                 case Failed():
                     written.set_exception(event.error)
 
-        return self.submit(voice, wish, hear, visitor=visitor), written
+        return self.submit(voice, wish, hear, visitor=visitor, alone=alone), written
 
-    def submit(self, voice: str, wish: Wish, hear: Hear, *, stream: bool = False, visitor: str = "") -> Ticket:
+    def submit(
+        self, voice: str, wish: Wish, hear: Hear, *, stream: bool = False, visitor: str = "", alone: bool = False
+    ) -> Ticket:
         """Wait for a place; *hear* is told everything from then on. Raises EngineFull, EngineFailed when closing."""
-        ticket = Ticket(voice, wish, hear, stream)
+        ticket = Ticket(voice, wish, hear, stream, alone=alone or wish.seed is not None)
         with self._wake:
             if self._closing:
                 raise EngineFailed("the engine is closing")
@@ -286,14 +292,15 @@ class Batcher:
         """Those who wait and find a place now, each with the most candidates a line that there are rows for.
 
         A crowd shares the rows: the more readers, the fewer candidates, and nobody waits for more rows than he will
-        get. A seed's poem must come again the same, in a crowd too, and waits until there is room for all of it.
+        get. A seed's poem must come again the same, in a crowd too, and waits until there is room for all of it; so do
+        the many poems that one asks for.
         """
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
         share = self._rows // max(1, len(self._under_way) + len(self._waiting))
         found: list[tuple[Ticket, int]] = []
         while self._waiting:
-            seeded = self._waiting.first().wish.seed is not None
-            most = self._rows_per_poem if seeded else min(self._rows_per_poem, max(FEWEST, share))
+            fair = max(FEWEST, min(share, free // 2))  # whoever comes next finds room, too
+            most = self._rows_per_poem if self._waiting.first().alone else min(self._rows_per_poem, fair)
             if most > free:
                 break
             found.append((self._waiting.take(), most))

@@ -17,7 +17,9 @@ PLAUSIBILITY_TEMPERATURE = 0.25
 OPENING_TEMPERATURE = 0.8
 """The same of a poem's first line, chosen more freely: all that follows differs with it."""
 FEWEST = 2
-"""Candidates of a line, however many readers and takes there are, where its way draws several."""
+"""Candidates of a line, however many readers there are, where its way draws several."""
+OF_A_TAKE = 4
+"""Candidates that a take has at least: two takes of two are chosen from worse than one of four, and cost more."""
 TASTED = 16
 """Candidates of a line where a taste chooses, of a version that asks for fewer without one."""
 REMEMBERED = 4096
@@ -99,13 +101,13 @@ class Way:
     """By what it chooses, and by what candidates are given up in mid-line; None: by likelihood."""
     takes: int = 1
     """Ways the poem goes on after its first line, which share its candidates; the best by score is told."""
-    note: Callable[[str], None] = lambda _line: None
-    """Hears each line that the poem is told with."""
+    told: Callable[[str], None] = lambda _line: None
+    """Hears each line that was written and told."""
 
     def within(self, most: int) -> "Way":
         """The same with so many candidates at most, and as many takes as those suffice for."""
         candidates = min(self.candidates, most)
-        return replace(self, candidates=candidates, takes=max(1, min(self.takes, candidates // FEWEST)))
+        return replace(self, candidates=candidates, takes=max(1, min(self.takes, candidates // OF_A_TAKE)))
 
 
 def within_band(_context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:

@@ -10,6 +10,7 @@ Knows a table, not the queue or the thread.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from app.domain.errors import PoemBotError
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
@@ -105,15 +106,28 @@ class Poem:
         """Does its reader wait for a first character?"""
         self.temperature = live.style.temperature if wish.temperature is None else wish.temperature
         self.takes = [Take(self)]
-        """One until the first line is written, then as many as the way has."""
+        """One until the first line is written; then as many as the way has."""
         self._hear = hear
         self._stream = stream
-        self._parted = False
         self._trial = trial
         self._told: list[WrittenLine] = []
         self._sent = ""
         """What the reader has been sent of the line under way, and how many of its drawn symbols."""
         self._sent_symbols = 0
+
+    @property
+    def parted(self) -> bool:
+        """Are there several takes?"""
+        return len(self.takes) > 1
+
+    @property
+    def per_take(self) -> int:
+        """Candidates of a take's next line: takes share them."""
+        return self.way.candidates // len(self.takes)
+
+    def quotation(self, slot: int) -> Quotation | None:
+        """The quotation that stands in a slot, if one does."""
+        return self.wish.keep[slot] if slot < min(len(self.wish.keep), self.wish.lines) else None
 
     @property
     def done(self) -> bool:
@@ -145,7 +159,7 @@ class Poem:
 
     def send(self, text: str) -> None:
         """Send the reader more of the line under way, where he reads along; of several takes none is sure."""
-        if not self._parted:
+        if not self.parted:
             self._say(text)
 
     def _say(self, text: str) -> None:
@@ -154,31 +168,20 @@ class Poem:
             self._sent += text
             self.silent = False
 
-    def line_ended(self, take: "Take", table: Table, draft: Draft | None) -> None:
-        """A take has one line more, and of the only one it is told. After the first that was written, where a *draft*'s
-        row stands, the takes part; not for the sake of a single line, which has candidates.
-        """
-        if self._parted:
-            return
-        self._tell(take.lines[-1])
-        if draft is not None and self.way.takes > 1 and take.to_write > 1:
-            self._parted = True
-            self.takes += [take.fork(table, draft, number) for number in range(1, self.way.takes)]
-
-    @property
-    def candidates(self) -> int:
-        """Ways that a take's next line is drawn: takes share them."""
-        return self.way.candidates // self.way.takes if self._parted else self.way.candidates
+    def line_ended(self, line: WrittenLine) -> None:
+        """A take has one line more: of the only one it is told."""
+        if not self.parted:
+            self._tell(line)
 
     def take_ended(self) -> None:
         """When all takes have: tell the one that is chosen, and be done."""
         if not self.done:
             return
-        if self._parted:
+        if self.parted:
             choice = weighted([take.score for take in self.takes], uniform(self.seed, self.wish.lines, WHICH))
             for line in self.takes[choice.index].lines[len(self._told) :]:
-                written = line.logprob < 0  # a quotation costs nothing
-                self._tell(replace(line, chance=line.chance * choice.propensity) if written else line)
+                given = self.quotation(line.slot) is not None
+                self._tell(line if given else replace(line, chance=line.chance * choice.propensity))
         writing = Writing(
             voice=self.live.voice,
             version=self.live.id,
@@ -196,24 +199,29 @@ class Poem:
         self._sent = ""
         self._sent_symbols = 0
         self._hear(LineDone(line))
-        if line.quoted is None:
-            self.way.note(line.text)
+        if self.quotation(line.slot) is None:
+            self.way.told(line.text)
 
 
 class Take:
     """One way that a poem goes: its lines so far, and the rows that write the next one."""
 
-    def __init__(self, poem: Poem, number: int = 0) -> None:
+    def __init__(
+        self, poem: Poem, number: int = 0, *, lines: Sequence[WrittenLine] = (), read: Sequence[int] = ()
+    ) -> None:
+        """*read*: the symbols of those lines."""
         self.poem = poem
         self.drafts: list[Draft] = []
-        self.lines: list[WrittenLine] = []
+        self.lines = list(lines)
         self.score = 0.0
         """Log-odds that it is chosen among the takes: of its lines, summed since they parted."""
         self._number = number
-        self._symbols: list[int] = []
+        self._symbols = list(read)
         """All symbols of the poem so far: the candidates that were not chosen left out."""
-        self._prime = " ".join(poem.wish.prime.split())
+        self._prime = "" if number else " ".join(poem.wish.prime.split())
         self._primed = False
+        self._chosen = False
+        """Has it written a line?"""
         self._ended: dict[int, _Ended] = {}
         self._field = 0
         """Candidates of the line under way that have not been given up."""
@@ -225,20 +233,6 @@ class Take:
         draft = self._draft(0)
         table.add(draft)
         self._next(table, draft)
-
-    def fork(self, table: Table, draft: Draft, number: int) -> "Take":
-        """Another take that goes on from where the *draft* of this one stands."""
-        take = Take(self.poem, number)
-        take.lines, take._symbols, take._prime = [*self.lines], [*self._symbols], ""
-        other = take._draft(0)
-        table.fork(draft.row, other)
-        take._next(table, other)
-        return take
-
-    @property
-    def to_write(self) -> int:
-        """Lines that are still to be written; quotations are not."""
-        return sum(self._quotation(slot) is None for slot in range(len(self.lines), self.poem.wish.lines))
 
     def attend(self, table: Table, draft: Draft) -> None:
         """Go on after a row's outcome (READ or LINE)."""
@@ -265,7 +259,7 @@ class Take:
     def _next(self, table: Table, draft: Draft) -> None:
         """The draft's row stands at the begin of a line: pass the quotations, then write one, or be done."""
         given: list[int] = []
-        while quotation := self._quotation(len(self.lines)):
+        while quotation := self.poem.quotation(len(self.lines)):
             line = WrittenLine(
                 slot=len(self.lines),
                 text=quotation.text,
@@ -275,7 +269,7 @@ class Take:
                 quoted=quotation.line,
             )
             given += [*self.poem.live.vocabulary.encode(quotation.text), self.poem.live.rules.newline]
-            self._finish(line, table)
+            self._finish(line)
         if len(self.lines) >= self.poem.wish.lines:
             self._drop(table, draft)
             self.poem.take_ended()
@@ -291,15 +285,33 @@ class Take:
         else:
             self._write(table, draft)
 
-    def _quotation(self, slot: int) -> Quotation | None:
-        """The quotation that stands in a slot, if one does."""
-        wish = self.poem.wish
-        return wish.keep[slot] if slot < min(len(wish.keep), wish.lines) else None
-
     def _write(self, table: Table, draft: Draft) -> None:
+        """Write the next line from where the draft's row stands; where the takes part, each of them does.
+
+        They part after the first line that was written, unless one line alone is left: that has candidates.
+        """
+        if self._chosen and not self.poem.parted and self._to_write() > 1:
+            common = partial(Take, self.poem, lines=self.lines, read=self._symbols)
+            others = [common(number) for number in range(1, self.poem.way.takes)]
+            self.poem.takes += others
+            for take in others:
+                take.go_on(table, draft.row)
+        self._begin(table, draft)
+
+    def go_on(self, table: Table, row: int) -> None:
+        """Write the next line from where the *row* of another take stands."""
+        draft = self._draft(0)
+        table.fork(row, draft)
+        self._begin(table, draft)
+
+    def _to_write(self) -> int:
+        """Lines that are still to be written; quotations are not."""
+        return sum(self.poem.quotation(slot) is None for slot in range(len(self.lines), self.poem.wish.lines))
+
+    def _begin(self, table: Table, draft: Draft) -> None:
         """Begin all candidates of a line from where the draft's row stands."""
         state = self.poem.live.rules.after(self.poem.live.vocabulary.encode(self._opening))
-        self._field = self.poem.candidates
+        self._field = self.poem.per_take
         if self._field > 1 and not self._opening:
             for share in THINNED_AT:
                 table.wake(self, len(self.lines), after=max(1, int(self.poem.live.style.longest * share)))
@@ -382,7 +394,8 @@ class Take:
         number = uniform(self.poem.seed, len(self.lines), WHICH - self._number)
         choice = self.poem.way.choose(self._context(), [one.candidate for one in ended], number)
         chosen = ended[choice.index]
-        if len(self.poem.takes) > 1:
+        self._chosen = True
+        if self.poem.parted:
             self.score += choice.score
         table.go(draft.row, chosen.place)
         self._symbols += [*chosen.symbols, self.poem.live.rules.newline]
@@ -394,9 +407,9 @@ class Take:
             primed=self._primed,
             liking=choice.liking,
         )
-        self._finish(line, table, draft)
+        self._finish(line)
         self._next(table, draft)
 
-    def _finish(self, line: WrittenLine, table: Table, draft: Draft | None = None) -> None:
+    def _finish(self, line: WrittenLine) -> None:
         self.lines.append(line)
-        self.poem.line_ended(self, table, draft)
+        self.poem.line_ended(line)

@@ -34,8 +34,8 @@ class TastePolicy:
         share: float = 1.0,
         temperature: float = 1.0,
     ) -> None:
-        """*newest*: the id of each voice's taste; *fetch*: what is kept of it; *candidates*: ways a line is drawn for
-        taste to choose from; *share*: of the poems, for which it does; *temperature*: of `by_taste`.
+        """*newest*: the id of each voice's taste; *fetch*: what is kept of it; *candidates*: the most ways a line
+        is drawn for taste to choose from; *share*: of the poems, for which it does; *temperature*: of `by_taste`.
         """
         self._newest = newest
         self._fetch = fetch
@@ -64,7 +64,7 @@ class TastePolicy:
                     taste.likings, self.candidates, temperature=self._temperature, without=without, recent=recent
                 )
                 way = replace(chosen, taste=number)
-        return replace(way, note=recent.note)
+        return replace(way, told=recent.note)
 
     def refresh(self) -> None:
         """Take up tastes that are newer."""

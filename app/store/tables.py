@@ -285,7 +285,7 @@ class ImpressionRow(Base):
     slot: Mapped[int]
     logprob: Mapped[float]
     chance: Mapped[float]
-    """With which it was chosen among its candidates."""
+    """With which it was chosen among its candidates, times its take's among the takes."""
     liking: Mapped[float | None]
     """Log-odds of a tick as the taste of that day foretold them."""
     counted: Mapped[bool] = mapped_column(default=False, server_default=false())

@@ -34,11 +34,11 @@ FOLDER = Path(__file__).parent / "graded"
 CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"
-ROWS = 64
+ROWS = 192
 STEP = 0.8
 """Standard deviations between two grades of whole poems."""
 TOGETHER = 3
-"""Whole poems of a sheet that are compared with each other."""
+"""Whole poems, one after the other on a sheet, that are compared with each other."""
 TINY = 1e-9
 """Of a mark that is the same for all poems: it says nothing of any."""
 
@@ -127,7 +127,7 @@ def whole(sheet: Path, answers: Path, into: Path) -> int:
     told = blind.answers(answers.read_text(encoding="utf-8"), key, partial=True)
     marks = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
     deviations = (marks - marks.mean(0)) / np.maximum(marks.std(0), TINY)
-    worth = np.rint(deviations.mean(1) / STEP).tolist()
+    worth = np.rint(deviations.mean(1) / STEP).astype(int).tolist()
     graded = [("\n".join(poems[int(number) - 1]), grade) for number, grade in zip(told, worth, strict=True)]
     groups = [graded[at : at + TOGETHER] for at in range(0, len(graded) - TOGETHER + 1, TOGETHER)]
     rows = [

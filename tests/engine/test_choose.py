@@ -11,15 +11,18 @@ from app.engine.choose import (
     PLAUSIBILITY_TEMPERATURE,
     SAID_LINE,
     SAID_PAIR,
+    TASTED,
     Candidate,
     Choice,
     Context,
     Recent,
+    Way,
     alike,
     by_score,
     by_taste,
     noting,
     plausibility,
+    with_taste,
     within_band,
 )
 from models.seen import said
@@ -88,6 +91,26 @@ def test_what_was_just_said_is_not_said_again() -> None:
     assert chances("다시 밤이 온다", "다시 눈이 온다")[0] == pytest.approx(1 / (1 + math.exp(SAID_PAIR / 2)))
     recent.note("밤이 온다")
     assert chances("다시 밤이 온다", "다시 눈이 온다")[0] == pytest.approx(1 / (1 + math.exp(SAID_PAIR)))
+
+
+def test_endings_do_not_make_a_korean_word_another() -> None:
+    """What was said with one ending costs as much with another; of an English word every letter counts."""
+    recent = Recent()
+    recent.note("조금 따뜻했다")
+    recent.note("the old house")
+
+    assert recent.cost("조금 따뜻해진다") == SAID_PAIR
+    assert recent.cost("조용히 따뜻해진다") == 0.0
+    assert recent.cost("the older houses") == 0.0
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [(1, TASTED), (16, 16), (64, 32)])
+def test_a_taste_has_as_many_candidates_and_takes_as_the_version_has_without(asked: int, drawn: int) -> None:
+    """At least as many as a taste needs to choose, at most as the site draws."""
+    without = Way(asked, by_score(alike), score=alike, takes=4)
+    way = with_taste(lambda lines, _: [0.0] * len(lines), 32, temperature=0.4, without=without, recent=Recent())
+
+    assert (way.candidates, way.takes) == (drawn, 4)
 
 
 def test_it_remembers_so_much_and_no_more() -> None:

@@ -50,9 +50,16 @@ class Fixed(TastePolicy):
         return self._fixed
 
 
-def engine_with(folder: Path, takes: int, *, scored: Scorer = score, said: list[str] | None = None) -> Engine:
+def engine_with(
+    folder: Path,
+    takes: int,
+    *,
+    candidates: int = CANDIDATES,
+    scored: Scorer = score,
+    said: list[str] | None = None,
+) -> Engine:
     """An engine that writes so many takes of a poem."""
-    way = Way(CANDIDATES, by_score(scored), score=scored, takes=takes, note=(said if said is not None else []).append)
+    way = Way(candidates, by_score(scored), score=scored, takes=takes, told=(said if said is not None else []).append)
     return Engine(
         champions=lambda: [champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,
@@ -64,10 +71,16 @@ def engine_with(folder: Path, takes: int, *, scored: Scorer = score, said: list[
 
 @pytest.fixture
 def engine(folder: Path) -> Iterator[Engine]:
-    """With four takes."""
-    engine = engine_with(folder, 4)
+    """With two takes, of four candidates each."""
+    engine = engine_with(folder, 2)
     yield engine
     engine.close()
+
+
+def rows(engine: Engine) -> float:
+    """Rows that the network has been run for, summed over its steps."""
+    samples = [one for metric in engine.metrics.batch_size.collect() for one in metric.samples]
+    return next(one.value for one in samples if one.name.endswith("_sum"))
 
 
 def heard(engine: Engine, wish: Wish) -> list[tuple[Event, float]]:
@@ -89,17 +102,17 @@ def heard(engine: Engine, wish: Wish) -> list[tuple[Event, float]]:
 
 
 def test_the_best_of_several_takes_is_told(folder: Path) -> None:
-    """With as many rows, a poem is worth more than one whose lines alone were chosen."""
+    """It is worth more than a single one with as many candidates as each take has."""
     found = {}
-    for takes in (1, 4):
-        engine = engine_with(folder, takes)
+    for takes in (1, 2):
+        engine = engine_with(folder, takes, candidates=CANDIDATES // 2 * takes)
         try:
             poems = list(engine.write_all("sibot", [Wish() for _ in range(100)]))
         finally:
             engine.close()
         found[takes] = sum(worth(line.text) for poem in poems for line in poem.lines) / len(poems)
         assert all(len(poem.lines) == 5 and all(0 < line.chance <= 1 for line in poem.lines) for poem in poems)
-    assert found[4] > found[1]
+    assert found[2] > found[1]
 
 
 def test_the_same_seed_writes_the_same_poem(engine: Engine) -> None:
@@ -112,14 +125,14 @@ def test_the_same_seed_writes_the_same_poem(engine: Engine) -> None:
 
 
 def test_a_lines_chance_is_its_candidates_times_its_takes(folder: Path) -> None:
-    """Of two candidates in each of four takes that are all as good, one in eight."""
-    engine = engine_with(folder, 4, scored=alike)
+    """Of two candidates that are left in each of two takes, all as good, one in four."""
+    engine = engine_with(folder, 2, scored=alike)
     try:
         poem = engine.write("sibot", Wish(seed=3, keep=(None, Quotation(4, "가나 다라"))))
     finally:
         engine.close()
 
-    assert [line.chance for line in poem.lines[1:]] == [1.0, 0.125, 0.125, 0.125]
+    assert [line.chance for line in poem.lines[1:]] == [1.0, 0.25, 0.25, 0.25]
 
 
 def test_a_reader_hears_of_the_take_that_was_chosen_alone(engine: Engine) -> None:
@@ -155,12 +168,15 @@ def test_what_the_visitor_gave_stands_in_every_take(engine: Engine) -> None:
     assert sum(isinstance(event, Done) for event in events) == 1
 
 
-def test_takes_begin_with_the_line_that_was_told(engine: Engine, folder: Path) -> None:
-    """The first has all candidates, and so has the second where it is the last: takes of it would be no more."""
+def test_takes_have_the_first_line_in_common_and_a_last_line_has_none(engine: Engine, folder: Path) -> None:
+    """All candidates are the first line's, and those of the only one that is left after it."""
     wish = Wish(seed=4, lines=3, keep=(Quotation(4, "가나 다라"),))
     plain = engine_with(folder, 1)
     try:
         assert engine.write("sibot", wish).lines == plain.write("sibot", wish).lines
+        poems = [one.write("sibot", Wish(seed=4)).lines for one in (engine, plain)]
+        assert poems[0][0] == poems[1][0]
+        assert poems[0][1:] != poems[1][1:]
     finally:
         plain.close()
 
@@ -168,27 +184,39 @@ def test_takes_begin_with_the_line_that_was_told(engine: Engine, folder: Path) -
 def test_only_what_is_told_counts_as_said(folder: Path) -> None:
     """What the other takes would have said may be said tomorrow."""
     said: list[str] = []
-    engine = engine_with(folder, 4, said=said)
+    engine = engine_with(folder, 2, said=said)
     try:
-        poem = engine.write("sibot", Wish(keep=(Quotation(9, "가나 다라"),)))
+        keep = (Quotation(9, "가나 다라"), None, Quotation(None, "내 말이다"))
+        poem = engine.write("sibot", Wish(keep=keep))
     finally:
         engine.close()
 
-    assert said == [line.text for line in poem.lines[1:]]
+    assert said == [poem.lines[slot].text for slot in (1, 3, 4)]
 
 
 def test_a_reader_who_leaves_frees_the_rows_of_all_takes(engine: Engine) -> None:
     """And the next one has room for his."""
-    tickets = [engine.submit("sibot", Wish(lines=16), lambda _event: None) for _ in range(8)]
-    for ticket in tickets:
-        engine.leave(ticket)
-    assert len(engine.write("sibot", Wish(seed=1)).lines) == 5
+    parted = threading.Event()
+
+    def hear(event: Event | Failed) -> None:
+        if isinstance(event, LineDone):
+            parted.set()
+
+    ticket = engine.submit("sibot", Wish(lines=16), hear)
+    assert parted.wait(PATIENCE)
+    engine.leave(ticket)
+    before = rows(engine)
+    engine.write("sibot", Wish(seed=1))
+    others = rows(engine) - before
+    engine.write("sibot", Wish(seed=1))
+
+    assert rows(engine) - before - others == others
     assert engine.load() == (0, 0)
 
 
-@pytest.mark.parametrize(("most", "candidates", "takes"), [(64, 16, 4), (16, 16, 4), (7, 7, 3), (3, 3, 1), (1, 1, 1)])
+@pytest.mark.parametrize(("most", "candidates", "takes"), [(64, 16, 4), (12, 12, 3), (7, 7, 1), (1, 1, 1)])
 def test_a_crowd_gets_fewer_takes_as_it_gets_fewer_candidates(most: int, candidates: int, takes: int) -> None:
-    """A take has two candidates a line at least, else there are fewer takes."""
+    """A take has four candidates a line at least, else there are fewer takes."""
     way = Way(16, by_score(score), score=score, takes=4).within(most)
 
     assert (way.candidates, way.takes) == (candidates, takes)
