@@ -122,8 +122,8 @@ class Poem:
 
     @property
     def per_take(self) -> int:
-        """Candidates of a take's next line: takes share them."""
-        return self.way.candidates // len(self.takes)
+        """Candidates of a take's next line: takes share them; before they part, one draws no more than it will have."""
+        return self.way.candidates // self.way.takes
 
     def quotation(self, slot: int) -> Quotation | None:
         """The quotation that stands in a slot, if one does."""
@@ -290,7 +290,7 @@ class Take:
 
         They part after the first line that was written, unless one line alone is left: that has candidates.
         """
-        if self._chosen and not self.poem.parted and self._to_write() > 1:
+        if self.poem.way.takes > 1 and self._chosen and not self.poem.parted and self._to_write() > 1:
             common = partial(Take, self.poem, lines=self.lines, read=self._symbols)
             others = [common(number) for number in range(1, self.poem.way.takes)]
             self.poem.takes += others
@@ -306,7 +306,8 @@ class Take:
 
     def _to_write(self) -> int:
         """Lines that are still to be written; quotations are not."""
-        return sum(self.poem.quotation(slot) is None for slot in range(len(self.lines), self.poem.wish.lines))
+        wish, at = self.poem.wish, len(self.lines)
+        return wish.lines - at - sum(one is not None for one in wish.keep[at : wish.lines])
 
     def _begin(self, table: Table, draft: Draft) -> None:
         """Begin all candidates of a line from where the draft's row stands."""

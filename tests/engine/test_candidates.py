@@ -74,13 +74,13 @@ def test_its_style_says_how_many_takes_there_are(rewarded: Path, tmp_path: Path)
     base = checkpoint.read(rewarded)
     meta = replace(base.meta, style=replace(base.meta.style, candidates=8, takes=2))
     checkpoint.write(tmp_path / "takes", meta, base.vocabulary, base.weights, reward=base.reward)
-    meta = replace(meta, style=replace(meta.style, takes=1))
+    meta = replace(meta, style=replace(meta.style, candidates=4, takes=1))
     checkpoint.write(tmp_path / "one", meta, base.vocabulary, base.weights, reward=base.reward)
     two, one = lines(served(tmp_path / "takes", 8)), lines(served(tmp_path / "one", 8))
 
     assert two[0::5] == one[0::5]
     assert two != one
-    assert lines(served(tmp_path / "takes", 7)) == lines(served(tmp_path / "one", 7))
+    assert lines(served(tmp_path / "takes", 4)) == one
 
 
 def test_a_deployment_may_draw_fewer(rewarded: Path, folder: Path) -> None:
