@@ -260,8 +260,7 @@ def sample(
 
 def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
     """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
-    style = version.meta.style
-    own = without_taste(min(style.candidates, settings.candidates), takes=style.takes, said=version.said)
+    own = without_taste(version.meta.style, settings.candidates, said=version.said)
     if taste is None:
         return avoiding(own, recent)
     return with_taste(

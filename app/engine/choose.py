@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from models.checkpoint import Style
 from models.seen import Hashes, shares_a_run
 
 BAND = 0.35
@@ -15,7 +16,7 @@ LIKELY = 8.0
 PLAUSIBILITY_TEMPERATURE = 0.25
 """How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
 OPENING_TEMPERATURE = 0.8
-"""The same of a poem's first line, chosen more freely: all that follows differs with it."""
+"""The same of the first line of a voice that opens warm (`Style.opening`): all that follows differs with it."""
 FEWEST = 2
 """Candidates of a line, however many readers there are, where its way draws several."""
 OF_A_TAKE = 4
@@ -117,13 +118,13 @@ def within_band(_context: Context, candidates: Sequence[Candidate], uniform: flo
     return Choice(good[int(uniform * len(good))], propensity=1 / len(good))
 
 
-def plausibility(said: Hashes | None = None) -> Scorer:
+def plausibility(said: Hashes | None = None, *, warm: bool = False) -> Scorer:
     """How likely the network finds a line, and what readers prefer, in log-odds; less for what stands in *said*, or in
     the poem already: nothing is likelier than to say the same again.
     """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        temperature = PLAUSIBILITY_TEMPERATURE if context.before else OPENING_TEMPERATURE
+        temperature = OPENING_TEMPERATURE if warm and not context.before else PLAUSIBILITY_TEMPERATURE
         lines = {_letters(line) for line in context.before}
         pairs = {pair for line in context.before for pair in _pairs(line)}
         return [
@@ -273,12 +274,15 @@ ONE = Way(1, within_band)
 """The first line that comes."""
 
 
-def without_taste(candidates: int, *, takes: int = 1, said: Hashes | None = None) -> Way:
-    """How a version writes for readers without a taste; what it has read is avoided."""
+def without_taste(style: Style, most: int, *, said: Hashes | None = None) -> Way:
+    """How a version of that style writes for readers without a taste, with so many candidates at most; what it has read
+    is avoided.
+    """
+    candidates = min(style.candidates, most)
     if candidates == 1:
         return ONE
-    score = plausibility(said)
-    return Way(candidates, by_score(score), score=score, takes=takes)
+    score = plausibility(said, warm=style.opening > style.temperature)
+    return Way(candidates, by_score(score), score=score, takes=style.takes)
 
 
 def avoiding(way: Way, recent: Recent) -> Way:

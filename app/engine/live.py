@@ -82,7 +82,7 @@ def load(
         vocabulary=found.vocabulary,
         rules=rules,
         step=step,
-        way=without_taste(min(style.candidates, candidates), takes=style.takes, said=said),
+        way=without_taste(style, candidates, said=said),
     )
 
 

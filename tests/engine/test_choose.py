@@ -16,6 +16,7 @@ from app.engine.choose import (
     Choice,
     Context,
     Recent,
+    Scorer,
     Way,
     alike,
     by_score,
@@ -183,3 +184,14 @@ def test_who_ignores_taste_still_notes_it() -> None:
     choose = noting(lambda lines, logprobs: [len(lines[0]) + logprobs[0]], within_band)
 
     assert choose(HERE, [Candidate("석 자", -1.0, 4)], 0.3) == Choice(0, 1.0, liking=2.75)
+
+
+def test_a_voice_that_opens_warm_chooses_its_first_line_more_freely() -> None:
+    """And no other line; a voice that does not chooses all of them alike."""
+    field = [of_mean(-1.0), of_mean(-1.2)]
+
+    def best(scorer: Scorer, context: Context) -> float:
+        return by_score(scorer)(context, field, 0.0).propensity
+
+    assert best(plausibility(warm=True), Context()) < best(plausibility(), Context()) == best(plausibility(), HERE)
+    assert best(plausibility(warm=True), HERE) == best(plausibility(), HERE)
