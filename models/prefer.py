@@ -253,8 +253,8 @@ def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Gr
 
 def _same_say(whole: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Weights whose sum is the same over the pairs of whole poems and over the others: (P,)."""
-    counts = np.bincount(whole.astype(np.int64), minlength=2)
-    return np.asarray(1 / counts[whole.astype(np.int64)], np.float32)
+    kind = whole.astype(np.int64)
+    return np.asarray(1 / np.bincount(kind)[kind], np.float32)
 
 
 def _rows_of(group: Group, vocabulary: Vocabulary) -> list[Row]:

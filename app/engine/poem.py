@@ -10,7 +10,6 @@ Knows a table, not the queue or the thread.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from app.domain.errors import PoemBotError
 from app.domain.poem import Quotation, Wish, Writing, WrittenLine
@@ -220,8 +219,6 @@ class Take:
         """All symbols of the poem so far: the candidates that were not chosen left out."""
         self._prime = "" if number else " ".join(poem.wish.prime.split())
         self._primed = False
-        self._chosen = False
-        """Has it written a line?"""
         self._ended: dict[int, _Ended] = {}
         self._field = 0
         """Candidates of the line under way that have not been given up."""
@@ -290,9 +287,8 @@ class Take:
 
         They part after the first line that was written, unless one line alone is left: that has candidates.
         """
-        if self.poem.way.takes > 1 and self._chosen and not self.poem.parted and self._to_write() > 1:
-            common = partial(Take, self.poem, lines=self.lines, read=self._symbols)
-            others = [common(number) for number in range(1, self.poem.way.takes)]
+        if self.poem.way.takes > 1 and self._written() and not self.poem.parted and self._to_write() > 1:
+            others = [Take(self.poem, n, lines=self.lines, read=self._symbols) for n in range(1, self.poem.way.takes)]
             self.poem.takes += others
             for take in others:
                 take.go_on(table, draft.row)
@@ -303,6 +299,10 @@ class Take:
         draft = self._draft(0)
         table.fork(row, draft)
         self._begin(table, draft)
+
+    def _written(self) -> bool:
+        """Is one of its lines no quotation?"""
+        return any(self.poem.quotation(line.slot) is None for line in self.lines)
 
     def _to_write(self) -> int:
         """Lines that are still to be written; quotations are not."""
@@ -395,7 +395,6 @@ class Take:
         number = uniform(self.poem.seed, len(self.lines), WHICH - self._number)
         choice = self.poem.way.choose(self._context(), [one.candidate for one in ended], number)
         chosen = ended[choice.index]
-        self._chosen = True
         if self.poem.parted:
             self.score += choice.score
         table.go(draft.row, chosen.place)

@@ -93,6 +93,12 @@ def _rows(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
+def _add(rows: Iterable[Mapping[str, Any]], into: Path) -> None:
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with into.open("a", encoding="utf-8") as file:
+        file.write(_rows(rows))
+
+
 def collect(out: Path, into: Path) -> tuple[int, int]:
     """Add the answers in *out* to the file *into*; how many were kept, and how many rows were none."""
     kept, odd = [], 0
@@ -110,9 +116,7 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
                 odd += 1
             else:
                 kept.append(places[int(number)] | {"grades": [int(digit) for digit in digits]})
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with into.open("a", encoding="utf-8") as file:
-        file.write(_rows(kept))
+    _add(kept, into)
     return len(kept), odd
 
 
@@ -134,9 +138,7 @@ def whole(sheet: Path, answers: Path, into: Path) -> int:
         {"before": [], "ends": True, "lines": [poem for poem, _ in group], "grades": [grade for _, grade in group]}
         for group in groups
     ]
-    into.parent.mkdir(parents=True, exist_ok=True)
-    with into.open("a", encoding="utf-8") as file:
-        file.write(_rows(rows))
+    _add(rows, into)
     return TOGETHER * len(groups)
 
 
