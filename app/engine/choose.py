@@ -186,11 +186,11 @@ def _letters(line: str) -> str:
 
 
 def _pairs(line: str) -> tuple[str, ...]:
-    words = [_stem(word) for word in line.casefold().split()]
+    words = [stem(word) for word in line.casefold().split()]
     return tuple(f"{one} {other}" for one, other in pairwise(words))
 
 
-def _stem(word: str) -> str:
+def stem(word: str) -> str:
     """Of a Korean word its first two syllables: what comes after them is mostly its ending."""
     return word[:2] if "가" <= word[0] <= "힣" else word
 

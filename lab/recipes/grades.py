@@ -4,26 +4,30 @@
     python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard-2.jsonl
 
 `ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them;
-`whole` reads what a reader said of whole poems, on a sheet of `poembot lab read sheet`.
+`whole` reads what readers said of whole poems, on sheets as `poembot lab read sheet` writes them.
 From the grades the network learns to write what is preferred, and the version to choose it (`models/prefer.py`).
 """
 
 import argparse
 import json
+import math
 import random
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.domain import blind
 from app.domain.poem import LINES, Quotation, Wish
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
-from app.engine.choose import Candidate, Choice, Context, Way
+from app.engine.choose import Candidate, Choice, Context, Way, stem
 from app.engine.live import LiveVersion, load
 from models.checkpoint import MOST_CANDIDATES
 from models.prefer import Group
@@ -35,10 +39,6 @@ CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"
 ROWS = 192
-STEP = 0.8
-"""Standard deviations between two grades of whole poems."""
-TOGETHER = 3
-"""Whole poems, one after the other on a sheet, that are compared with each other."""
 TINY = 1e-9
 """Of a mark that is the same for all poems: it says nothing of any."""
 
@@ -120,26 +120,62 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
     return len(kept), odd
 
 
-def whole(sheet: Path, answers: Path, into: Path) -> int:
-    """Add to the file *into* what one reader said of a sheet's poems; how many were graded.
+def whole(out: Path, into: Path) -> int:
+    """Add to the file *into* what readers said of the sheets in *out*, in pairs; how many poems were graded.
 
-    A poem's grade is the mean of its marks (sense, together, liking, ticks), each in standard deviations of this sheet
-    by this reader, in steps of `STEP`: smaller differences are chance. Raises blind.Unreadable for wrong rows.
+    A poem's mark is the mean of what it got (sense, together, liking, ticks), each in standard deviations of its sheet,
+    less what of it is explained by how common its words are. The first of a sheet's better half is compared with the
+    first of the other half, and so on: each poem once, and all pairs as many ranks apart, so that little is chance.
+    Raises blind.Unreadable for wrong rows.
     """
-    poems = [tuple(poem[1:]) for poem in blind.poems_in(sheet.read_text(encoding="utf-8"))]  # less their numbers
-    key = {str(number): "" for number in range(1, len(poems) + 1)}
-    told = blind.answers(answers.read_text(encoding="utf-8"), key, partial=True)
-    marks = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
-    deviations = (marks - marks.mean(0)) / np.maximum(marks.std(0), TINY)
-    worth = np.rint(deviations.mean(1) / STEP).astype(int).tolist()
-    graded = [("\n".join(poems[int(number) - 1]), grade) for number, grade in zip(told, worth, strict=True)]
-    groups = [graded[at : at + TOGETHER] for at in range(0, len(graded) - TOGETHER + 1, TOGETHER)]
-    rows = [
-        {"before": [], "ends": True, "lines": [poem for poem, _ in group], "grades": [grade for _, grade in group]}
-        for group in groups
-    ]
+    read: list[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]] = []  # poems, marks, commonness; by sheet
+    sheets = {sheet: [poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in _sheets(out)}
+    common = iter(commonness([poem for poems in sheets.values() for poem in poems]))
+    for sheet, poems in sheets.items():
+        of_poems = np.array([next(common) for _ in poems])
+        answers = sheet.with_name(sheet.name.replace("sheet", "answers")).with_suffix(".tsv")
+        if answers.exists():
+            key = {str(number): "" for number in range(1, len(poems) + 1)}
+            told = blind.answers(answers.read_text("utf-8"), key, partial=True)
+            which = [int(number) - 1 for number in told]
+            marks = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
+            read.append((["\n".join(poems[i]) for i in which], _deviations(marks).mean(1), of_poems[which]))
+    marks, of_words = (np.concatenate([_deviations(sheet[which]) for sheet in read]) for which in (1, 2))
+    explained = float(marks @ of_words / max(TINY, of_words @ of_words))
+    rows = []
+    for texts, worth, of_sheet in read:
+        left = _deviations(worth) - explained * _deviations(of_sheet)
+        best_first = [texts[i] for i in np.argsort(-left, kind="stable")]
+        half = len(best_first) // 2
+        pairs = zip(best_first[:half], best_first[-half:], strict=True)
+        rows += [{"before": [], "ends": True, "lines": pair, "grades": [1, 0]} for pair in pairs]
     _add(rows, into)
-    return TOGETHER * len(groups)
+    return 2 * len(rows)
+
+
+def _sheets(out: Path) -> list[Path]:
+    return sorted(out.glob("sheet-*.txt"))
+
+
+def commonness(poems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
+    """How many of the *poems* have a poem's words, and its pairs of words: the mean of the logarithms of their shares.
+
+    Readers see a poem at a time, and like what all say a little better; who learns that says nothing else in the end.
+    """
+    said = [{part for line in poem for part in _parts(line)} for poem in poems]
+    counts = Counter(part for parts in said for part in parts)
+    return np.array([np.mean([math.log(counts[part] / len(poems)) for part in parts]) for parts in said])
+
+
+def _parts(line: str) -> list[str]:
+    words = ["", *(stem(word) for word in line.casefold().split())]
+    return [*words[1:], *(f"{one} {other}" for one, other in pairwise(words))]
+
+
+def _deviations(marks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each in standard deviations from the mean of its column."""
+    found: NDArray[np.float64] = (marks - marks.mean(0)) / np.maximum(marks.std(0), TINY)
+    return found
 
 
 def voice(folder: Path) -> LiveVersion:
@@ -187,12 +223,11 @@ def main() -> None:
     collecting.add_argument("--out", type=Path, required=True)
     collecting.add_argument("--into", type=Path, required=True)
     reading = what.add_parser("whole")
-    reading.add_argument("--sheet", type=Path, required=True)
-    reading.add_argument("--answers", type=Path, required=True)
+    reading.add_argument("--out", type=Path, required=True, help="sheet-*.txt, and answers-*.tsv beside them")
     reading.add_argument("--into", type=Path, required=True)
     told = parser.parse_args()
     if told.what == "whole":
-        print(f"{whole(told.sheet, told.answers, told.into)} poems")
+        print(f"{whole(told.out, told.into)} poems")
     elif told.what == "ask":
         ask(told.folder, groups=told.groups, sheets=told.sheets, seed=told.seed, out=told.out)
     else:

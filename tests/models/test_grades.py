@@ -49,27 +49,44 @@ def test_answers_become_groups(asked: Path, tmp_path: Path) -> None:
     assert all(one.ends == (len(one.before) == 4) for one in found)
 
 
-def test_marks_of_whole_poems_become_groups(tmp_path: Path) -> None:
-    """Three poems of a sheet at a time; who was marked above the sheet's mean by a step has a higher grade."""
-    poems = [tuple(f"{n}번째 시의 {slot}행" for slot in range(5)) for n in range(8)]
+def test_marks_of_whole_poems_become_pairs(tmp_path: Path) -> None:
+    """The better half of a sheet's poems with the other half, as many ranks apart; one left over is in no pair."""
+    poems = [tuple(f"{n}번째 시의 {slot}행" for slot in range(5)) for n in range(5)]
     sheet = blind.Sheet(tuple(poems), ("",) * len(poems))
-    (tmp_path / "sheet.txt").write_text(sheet.text, encoding="utf-8")
-    rows = [f"{n}\t5\t{1 + n % 3}\t{1 + n % 3}\t{1 + n % 3}\t{'1' if n % 3 == 2 else '-'}" for n in range(1, 9)]
-    (tmp_path / "A.tsv").write_text("\n".join(rows), encoding="utf-8")
+    (tmp_path / "sheet-00.txt").write_text(sheet.text, encoding="utf-8")
+    (tmp_path / "sheet-01.txt").write_text(sheet.text, encoding="utf-8")  # which nobody has read
+    sense = (3, 1, 5, 2, 4)
+    rows = [f"{n}\t5\t{mark}\t3\t{mark}\t-" for n, mark in enumerate(sense, 1)]
+    (tmp_path / "answers-00.tsv").write_text("\n".join(rows), encoding="utf-8")
 
-    assert grades.whole(tmp_path / "sheet.txt", tmp_path / "A.tsv", tmp_path / "kept.jsonl") == 6
+    assert grades.whole(tmp_path, tmp_path / "kept.jsonl") == 4
     groups = grades.read(tmp_path / "kept.jsonl")
     assert [group.lines for group in groups] == [
-        tuple("\n".join(poem) for poem in poems[:3]),
-        tuple("\n".join(poem) for poem in poems[3:6]),
+        ("\n".join(poems[2]), "\n".join(poems[3])),
+        ("\n".join(poems[4]), "\n".join(poems[1])),
     ]
-    assert all(group.before == () and group.ends for group in groups)
-    assert groups[0].grades[0] < groups[0].grades[1]
-    assert groups[0].grades[2] < groups[0].grades[0]
+    assert all(group.before == () and group.ends and group.grades == (1.0, 0.0) for group in groups)
 
-    (tmp_path / "A.tsv").write_text("1\t9\t1\t1\t1\t-", encoding="utf-8")
+    (tmp_path / "answers-00.tsv").write_text("1\t9\t1\t1\t1\t-", encoding="utf-8")
     with pytest.raises(blind.Unreadable, match="line 1"):
-        grades.whole(tmp_path / "sheet.txt", tmp_path / "A.tsv", tmp_path / "kept.jsonl")
+        grades.whole(tmp_path, tmp_path / "kept.jsonl")
+
+
+def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path) -> None:
+    """Two poems of common words are marked above two of rare ones: compared is what each has beyond that."""
+    common = [("달이 뜬다", "별이 뜬다"), ("별이 뜬다", "달이 뜬다")]
+    rare = [("소가 웃는다", "말이 운다"), ("닭이 존다", "개가 짖는다")]
+    sheet = blind.Sheet((*common, *rare), ("",) * 4)
+    (tmp_path / "sheet-00.txt").write_text(sheet.text, encoding="utf-8")
+    rows = [f"{n}\t5\t{mark}\t{mark}\t{mark}\t-" for n, mark in enumerate((4, 5, 2, 3), 1)]
+    (tmp_path / "answers-00.tsv").write_text("\n".join(rows), encoding="utf-8")
+
+    grades.whole(tmp_path, tmp_path / "kept.jsonl")
+
+    better = {group.lines[0] for group in grades.read(tmp_path / "kept.jsonl")}
+    assert better == {"\n".join(common[1]), "\n".join(rare[1])}
+    shares = grades.commonness([*common, *rare])
+    assert min(shares[:2]) > max(shares[2:])
 
 
 @pytest.mark.parametrize(
