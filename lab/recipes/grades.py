@@ -138,9 +138,10 @@ def whole(out: Path, into: Path) -> int:
             key = {str(number): "" for number in range(1, len(poems) + 1)}
             told = blind.answers(answers.read_text("utf-8"), key, partial=True)
             which = [int(number) - 1 for number in told]
-            marks = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
-            read.append((["\n".join(poems[i]) for i in which], _deviations(marks).mean(1), of_poems[which]))
-    marks, of_words = (np.concatenate([_deviations(sheet[which]) for sheet in read]) for which in (1, 2))
+            given = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
+            read.append((["\n".join(poems[i]) for i in which], _deviations(given).mean(1), of_poems[which]))
+    marks = np.concatenate([_deviations(of_sheet) for _, of_sheet, _ in read])
+    of_words = np.concatenate([_deviations(of_sheet) for _, _, of_sheet in read])
     explained = float(marks @ of_words / max(TINY, of_words @ of_words))
     rows = []
     for texts, worth, of_sheet in read:
