@@ -63,8 +63,6 @@ class Style:
     """Temperature of a poem's first line, where it is higher: all that follows differs with it."""
     nucleus: float = 0.85
     """Draw from the likeliest symbols that together have this probability; 1: from all."""
-    repetition: float = 0.0
-    """Nats taken from a symbol that would repeat four symbols of the same poem."""
     shortest: int = 2
     """Characters of a line, at least."""
     longest: int = 40
@@ -82,8 +80,8 @@ class Style:
         """ValueError for a style nobody can write in."""
         if not (0.05 <= self.temperature <= 5 and 0 <= self.opening <= 5):
             raise ValueError("temperature or opening out of range")
-        if not (0 < self.nucleus <= 1 and 0 <= self.repetition <= 20):
-            raise ValueError("nucleus or repetition out of range")
+        if not 0 < self.nucleus <= 1:
+            raise ValueError("nucleus out of range")
         if not 1 <= self.shortest <= self.longest <= 1000:
             raise ValueError("shortest and longest do not fit together")
         if not 1 <= self.candidates <= MOST_CANDIDATES:
@@ -137,7 +135,9 @@ class Meta:
         try:
             raw = {"reads": "poems"} | raw  # as all voices did before there was a word for it
             known = {name: raw[name] for name in cls.__dataclass_fields__}
-            meta = cls(**known | {"style": Style(**raw["style"])})
+            style = dict(raw["style"])
+            style.pop("repetition", None)  # older folders are sealed with it; nobody asks for it any more
+            meta = cls(**known | {"style": Style(**style)})
             weight_shapes(meta.architecture)
         except (KeyError, TypeError, ValueError) as error:
             raise Broken(f"{META} is not whole: {error}") from error

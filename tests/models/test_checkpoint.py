@@ -211,6 +211,14 @@ def test_an_older_meta_reads_poems(folder: Path) -> None:
     assert read(folder).meta.reads == "poems"
 
 
+def test_an_older_style_is_read(folder: Path) -> None:
+    """A penalty for repetition that nobody asks for any more is passed over."""
+    style = json.loads((folder / META).read_text(encoding="utf-8"))["style"]
+    rewritten(folder, style=style | {"repetition": 0.0})
+
+    assert read(folder).meta.style == meta_of().style
+
+
 def test_an_altered_meta_is_found(folder: Path) -> None:
     """The style and the figures are sealed with the rest."""
     raw = json.loads((folder / META).read_text(encoding="utf-8"))
@@ -239,6 +247,7 @@ def test_names_do_not_lead_out(folder: Path, name: str) -> None:
         {"files": []},
         {"style": {"temperature": 0}},
         {"style": {"unheard": 1}},
+        {"style": 3},
         {"architecture": {"cell": "gru"}},
         {"architecture": {"symbols": 9, "cell": "gru", "layers": 2, "size": 5, "embedding": 4}},
         {"architecture": {"symbols": 262, "cell": "peephole", "layers": 2, "size": 5, "embedding": 4}},
