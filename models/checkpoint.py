@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from models.corpus import ReadingMode
 from models.seen import Hashes
 from models.shapes import weight_shapes, width
-from models.step import Step, fingerprint, unrestricted
+from models.step import Floats, OldGraph, Step, fingerprint, unrestricted
 from models.vocabulary import Vocabulary
 
 Weights = Mapping[str, NDArray[Any]]
@@ -168,6 +168,13 @@ class Checkpoint:
         if {name: value.shape for name, value in loaded.items()} != expected:
             raise Broken(f"{self.folder}: {WEIGHTS} is not of this architecture")
         return {name: value.astype(np.float32) for name, value in loaded.items()}
+
+    def step(self, precision: str, *, rules: Floats, rows: int = 1, threads: int = 1) -> Step:
+        """Its network, ready to run; where an older release wrote the graph, from one built anew. Raises Broken."""
+        try:
+            return Step(self.step_graph(precision), rules=rules, rows=rows, threads=threads)
+        except OldGraph:
+            return Step(self.build_graph(precision), rules=rules, rows=rows, threads=threads)
 
     def step_graph(self, precision: str) -> bytes:
         """The ONNX model: the stored one for `int8`, one built from the weights for `fp32`. Raises Broken."""
