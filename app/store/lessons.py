@@ -8,13 +8,12 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, exists, func, select
 
 from app.domain.lesson import Feedback, ReadLine, TaughtPoem, TickedLine
-from app.domain.run import credible
 from app.domain.submission import SubmissionStatus
 from app.store.session import Queries, parts
 from app.store.tables import (
@@ -80,6 +79,9 @@ class Readings(Queries):
         return above
 
 
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class FeedbackStore(Queries):
     """Queries for what a lesson is built from."""
 
@@ -118,7 +120,9 @@ class FeedbackStore(Queries):
 
         All there are, when that lies in the future: the clock was wrong then, and only the next version can tell.
         """
-        newest = credible(Versions(self._session).newest_made(voice), now)
+        newest = Versions(self._session).newest_made(voice)
+        if newest > now:
+            newest = EVER
         ticks = self._session.scalar(
             select(func.count())
             .select_from(TickRow)
