@@ -211,7 +211,7 @@ def taste(
 
     from lab.simulate import people as room
     from models import checkpoint
-    from models.corpus import read_poems
+    from models.corpus import HOLDOUTS, read_poems
 
     base = checkpoint.read(_base(voice))
     try:
@@ -221,7 +221,7 @@ def taste(
     if model is not None:
         if judge is None:
             raise BadUse("--model needs a --judge")
-        texts = read_poems(*sorted(base.folder.glob("holdout*.txt")))
+        texts = read_poems(*sorted(base.folder.glob(HOLDOUTS)))
         told = room.model(known, checkpoint.read(judge), texts).as_dict()
         model.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
         say(f"written: {model}")

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from models.corpus import ReadingMode
 from models.seen import Hashes
 from models.shapes import weight_shapes, width
-from models.step import Step, fingerprint, unrestricted
+from models.step import Floats, OldGraph, Step, fingerprint, unrestricted
 from models.vocabulary import Vocabulary
 
 Weights = Mapping[str, NDArray[Any]]
@@ -63,8 +63,6 @@ class Style:
     """Temperature of a poem's first line, where it is higher: all that follows differs with it."""
     nucleus: float = 0.85
     """Draw from the likeliest symbols that together have this probability; 1: from all."""
-    repetition: float = 0.0
-    """Nats taken from a symbol that would repeat four symbols of the same poem."""
     shortest: int = 2
     """Characters of a line, at least."""
     longest: int = 40
@@ -82,8 +80,8 @@ class Style:
         """ValueError for a style nobody can write in."""
         if not (0.05 <= self.temperature <= 5 and 0 <= self.opening <= 5):
             raise ValueError("temperature or opening out of range")
-        if not (0 < self.nucleus <= 1 and 0 <= self.repetition <= 20):
-            raise ValueError("nucleus or repetition out of range")
+        if not 0 < self.nucleus <= 1:
+            raise ValueError("nucleus out of range")
         if not 1 <= self.shortest <= self.longest <= 1000:
             raise ValueError("shortest and longest do not fit together")
         if not 1 <= self.candidates <= MOST_CANDIDATES:
@@ -137,7 +135,9 @@ class Meta:
         try:
             raw = {"reads": "poems"} | raw  # as all voices did before there was a word for it
             known = {name: raw[name] for name in cls.__dataclass_fields__}
-            meta = cls(**known | {"style": Style(**raw["style"])})
+            style = dict(raw["style"])
+            style.pop("repetition", None)  # older folders are sealed with it; nobody asks for it any more
+            meta = cls(**known | {"style": Style(**style)})
             weight_shapes(meta.architecture)
         except (KeyError, TypeError, ValueError) as error:
             raise Broken(f"{META} is not whole: {error}") from error
@@ -168,6 +168,13 @@ class Checkpoint:
         if {name: value.shape for name, value in loaded.items()} != expected:
             raise Broken(f"{self.folder}: {WEIGHTS} is not of this architecture")
         return {name: value.astype(np.float32) for name, value in loaded.items()}
+
+    def step(self, precision: str, *, rules: Floats, rows: int = 1, threads: int = 1) -> Step:
+        """Its network, ready to run; where an older release wrote the graph, from one built anew. Raises Broken."""
+        try:
+            return Step(self.step_graph(precision), rules=rules, rows=rows, threads=threads)
+        except OldGraph:
+            return Step(self.build_graph(precision), rules=rules, rows=rows, threads=threads)
 
     def step_graph(self, precision: str) -> bytes:
         """The ONNX model: the stored one for `int8`, one built from the weights for `fp32`. Raises Broken."""

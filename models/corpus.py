@@ -17,6 +17,8 @@ from models.vocabulary import END, Vocabulary, normalise
 
 Ids = NDArray[np.int64]
 ReadingMode = Literal["poems", "stream"]
+HOLDOUTS = "holdout*.txt"
+"""What was kept aside, in a base's folder: its networks have read none of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ never depends on who is in the batch with it. Knows numpy and ONNX, not torch.
              drawn_logprob (B, 1) float        its log-probability, in nats
              in_nucleus (B, 1) bool            does it lie in the nucleus? Where not, draw again (`models.sample`)
 
-W is V rounded up to a whole number of `LANE`s; the padding has no chance. H is the size of a layer, D of attention's
-head. Graphs that are stored already have other names for five of these: `models.step.OLD_NAMES`.
+W is V rounded up to a whole number of `LANE`s; the padding has no chance. H is the size of a layer, and D of
+attention's head.
 """
 
 from collections.abc import Mapping, Sequence

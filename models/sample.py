@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint
 from models.shapes import FORBIDDEN, LANE, LEAST, width
-from models.step import Step
 from models.vocabulary import AFTER_WORD, END, FIRST_BYTE, FIRST_CHARACTER, SPELLING, Vocabulary
 
 Floats = NDArray[np.float32]
@@ -217,7 +216,7 @@ def write_on(
     """The beginning, then what follows it, a few characters at a time and without end."""
     vocabulary = version.vocabulary
     grammar = vocabulary.grammar
-    step = Step(version.step_graph("int8"), rules=_rules(vocabulary))
+    step = version.step("int8", rules=_rules(vocabulary))
     step.inverse_temperature[:] = 1 / temperature
     keys, share = np.array([key(seed)], np.uint64), np.array([nucleus], np.float32)
     given, state, part, at = vocabulary.encode(beginning), 0, list[int](), 0

@@ -67,15 +67,6 @@ PROBE = 24
 ABSOLUTE, RELATIVE = 0.05, 0.01
 """Nats, and share, by which a fingerprint may be off: other processors round otherwise, wrong kernels are off by whole
 nats."""
-OLD_NAMES = {
-    "inverse_temperature": "heat",
-    "uniform": "luck",
-    "probabilities": "odds",
-    "drawn_logprob": "told",
-    "in_nucleus": "fits",
-}
-"""What graphs call their inputs and outputs that were stored before 2026-11-25: those of the shipped bases, and of
-versions on deployments' shelves. Nothing else about them differs."""
 
 
 class OldGraph(ValueError):
@@ -93,9 +84,7 @@ class Step:
         """*rules*: (rules, W), the last input, the same at every step."""
         self._session = ort.InferenceSession(model, exact_options(threads), providers=["CPUExecutionProvider"])
         widths = {port.name: port.shape[-1] for port in [*self._session.get_inputs(), *self._session.get_outputs()]}
-        old = OLD_NAMES["uniform"] in widths
-        self._names = OLD_NAMES if old else {}
-        if not {"state0", self._name("uniform"), "drawn"} <= set(widths):
+        if not {"state0", "uniform", "drawn"} <= set(widths):
             raise OldGraph("the graph is one of an older release")
         if rules.shape[1] != widths["rules"]:
             raise ValueError(f"rules for {rules.shape[1]} symbols, but the graph has {widths['rules']}")
@@ -170,13 +159,9 @@ class Step:
         binding = self._session.io_binding()
         for arrays, bind in ((inputs, binding.bind_input), (outputs, binding.bind_output)):
             for name, array in arrays.items():
-                bind(self._name(name), "cpu", 0, array.dtype.type, (n, *array.shape[1:]), array.ctypes.data)
+                bind(name, "cpu", 0, array.dtype.type, (n, *array.shape[1:]), array.ctypes.data)
         binding.bind_input("rules", "cpu", 0, np.float32, self._rules.shape, self._rules.ctypes.data)
         return binding
-
-    def _name(self, name: str) -> str:
-        """What this graph calls an input or output."""
-        return self._names.get(name, name)
 
 
 def unrestricted(symbols: int, width: int) -> Floats:

@@ -21,7 +21,6 @@ END = 0
 """The symbol between two poems: what a network reads first and writes last."""
 FIRST_BYTE = 1
 FIRST_CHARACTER = FIRST_BYTE + 256
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 LETTER = regex.compile(r"[\p{L}\p{M}\p{N}_'’]")
 """What words are made of; the apostrophe and the underscore belong to them, as in `don't` and `vm_area`."""
 WORD = regex.compile(rf" ?{LETTER.pattern}+")

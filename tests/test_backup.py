@@ -29,7 +29,7 @@ from app.store.versions import Versions
 from app.store.visitors import Visitors
 from models.checkpoint import files
 from tests.support import bots, versions
-from tests.support.databases import Databases, Scale
+from tests.support.databases import Databases, Scale, drift
 from tests.support.deployment import until
 from tests.support.world import World
 
@@ -101,7 +101,7 @@ def test_what_is_put_back_is_the_same_to_the_byte(
             again = engine.write("sibot", Wish(seed=7))
             status = engine.status()["sibot"]
         live_on(bot)
-        assert migrations.drift(bot.database) == []
+        assert drift(bot.database) == []
 
     assert content(first) == content(second)
     assert told["tables"]["ticks"] == 2
@@ -356,10 +356,10 @@ def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databas
         backup.put_back(new, tmp_path / "backup", replace=False)
         with new.reading() as session:
             titles = list(session.execute(text("SELECT title FROM voices")).scalars())
-        current, drift = migrations.is_current(new.database), migrations.drift(new.database)
+        current, differences = migrations.is_current(new.database), drift(new.database)
         new.close()
 
     assert told["schema"] == "0001"
     assert titles == ["하이쿠"]
     assert current
-    assert drift == []
+    assert differences == []

@@ -26,14 +26,13 @@ from app.engine.engine import Engine
 from app.settings import Settings
 from models import seen
 from models.checkpoint import Checkpoint
-from models.corpus import Passage, read_poems
+from models.corpus import HOLDOUTS, Passage, read_poems
 from models.evaluate import nats_of, nats_of_lines, surprise_of_poems, unheard
 from models.network import CharNetwork
 from models.taste import Taste
 from models.vocabulary import Vocabulary
 from worker.trainer import network_of
 
-HOLDOUTS = "holdout*.txt"
 HOLDOUT_CHUNK = 64
 """Poems of the holdout that are read between two looks at whether to stop."""
 DECILES = (0.1, 0.5, 0.9)

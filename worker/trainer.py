@@ -75,8 +75,8 @@ SAVE_EVERY = 30.0
 """Seconds of training that a kill may cost."""
 RECITALS = 6
 """Times in a training that the network recites a poem for the desk."""
-RECITED, RECITED_SYMBOLS = 7, 80
-"""Seed of that poem, and the most symbols of it."""
+RECITED, RECITED_SYMBOLS, RECITED_AT = 7, 80, 0.5
+"""Seed of that poem, the most symbols of it, and its temperature."""
 RECITAL_SHARE = 0.03
 """Of the training's time so far that recitals may take; on a machine that has no time for them there are fewer."""
 NICENESS = 10
@@ -210,7 +210,7 @@ def train(
     return Taught(network.cpu(), schedule.summary())
 
 
-def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int, temperature: float = 0.5) -> list[str]:
+def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int) -> list[str]:
     """A short poem of the network alone, in its present state, always with the same dice, for the desk."""
     dice = torch.Generator().manual_seed(seed)
     allowed = torch.tensor(vocabulary.grammar.allowed)
@@ -218,7 +218,7 @@ def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int, temperatu
     with torch.no_grad():
         for _ in range(RECITED_SYMBOLS):
             logits, state = network(torch.tensor([said[-1:]]), state)  # (1, 1) -> (1, 1, V)
-            scores = (logits[0, 0] / temperature).masked_fill(~allowed[grammar], -torch.inf)
+            scores = (logits[0, 0] / RECITED_AT).masked_fill(~allowed[grammar], -torch.inf)
             if scores.isnan().any():  # it has diverged: the gate says so
                 break
             symbol = int(torch.multinomial(torch.softmax(scores, 0), 1, generator=dice))

@@ -20,11 +20,10 @@ from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.store.guesses import ROUND, Guesses, Riddle, fits
 from app.store.voices import Voices
+from models.corpus import HOLDOUTS
 
 FEWEST = 20
 """Lines of readers below which others stand in for them."""
-HOLDOUTS = "holdout*.txt"
-"""What was kept aside, in a base's folder."""
 POOL = 6
 """Poems that the bot writes for the game alone, where a reader has seen all others: on a new site they are his own."""
 

@@ -6,7 +6,7 @@ from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.poem import FEWEST, MOST, Piece
-from app.domain.submission import SubmissionStatus, blocked, one_line, reason_for, screened
+from app.domain.submission import SubmissionStatus, blocked, first_status, one_line, reason_for, screened
 from app.domain.visitor import Visitor
 from app.store.admins import Audit
 from app.store.pieces import Pieces
@@ -26,7 +26,7 @@ def weave(bot: Bot, voice: str, lines: Sequence[int], *, by: Visitor, title: str
         named, signed = one_line(title), one_line(author)
         if not named:
             raise Unfit("no_title", "a piece has a title")
-        trusted = blocked(screened("", named, signed)) is None and bot.settings.auto_approve
+        flagged = blocked(screened("", named, signed)) is not None
         greet(session, bot, by)
         return Pieces(session).add(
             voice,
@@ -34,7 +34,7 @@ def weave(bot: Bot, voice: str, lines: Sequence[int], *, by: Visitor, title: str
             title=named,
             author=signed or None,
             lines=once,
-            status=SubmissionStatus.APPROVED if trusted else SubmissionStatus.WAITING,
+            status=first_status(flagged=flagged, auto_approve=bot.settings.auto_approve),
             now=bot.clock(),
         )
 

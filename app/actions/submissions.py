@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from app.actions.visitors import greet
 from app.bootstrap import Bot
-from app.domain.submission import NEAR, Flag, Submission, SubmissionStatus, examine, reason_for
+from app.domain.submission import NEAR, Flag, Submission, SubmissionStatus, examine, first_status, reason_for
 from app.domain.visitor import Visitor
 from app.store.admins import Audit
 from app.store.guesses import Guesses
@@ -38,7 +38,7 @@ def teach(
         submissions = Submissions(session)
         twin = submissions.has_twin(offer.sketch, voice, share=NEAR)
         flags = [flag for flag, up in ((Flag.BLOCKED, offer.blocked), (Flag.TWIN, twin)) if up]
-        status = SubmissionStatus.APPROVED if bot.settings.auto_approve and not flags else SubmissionStatus.WAITING
+        status = first_status(flagged=bool(flags), auto_approve=bot.settings.auto_approve)
         given, new = submissions.add(
             offer, voice, by.id, address=by.address, status=status, now=bot.clock(), flags=flags
         )

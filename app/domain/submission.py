@@ -279,6 +279,11 @@ def one_line(words: str) -> str:
     return " ".join(checked(words).split())
 
 
+def first_status(*, flagged: bool, auto_approve: bool) -> SubmissionStatus:
+    """Where it stands at first: it waits, unless the deployment trusts its checks and they found nothing."""
+    return SubmissionStatus.APPROVED if auto_approve and not flagged else SubmissionStatus.WAITING
+
+
 def reason_for(status: SubmissionStatus, typed: str) -> str | None:
     """Why something is declined, for its author; None for other decisions. Raises Unfit for what is not text."""
     said = one_line(typed)[:LONGEST_REASON].strip()

@@ -35,6 +35,8 @@ VISIT = timedelta(hours=1)
 """So long after his first poem a reader's ticks count. Until then nobody is told who wrote a poem of the trial."""
 FIRST_GUESS = (1.0, 6.0)
 """Ticks and lines that the rate is guessed from before there are any."""
+POINTS = 120
+"""Most points of a path that are stored."""
 
 
 class TrialState(StrEnum):
@@ -297,7 +299,7 @@ def verdict(
     return None
 
 
-def thinned(path: Sequence[tuple[float, float]], most: int = 120) -> list[tuple[float, float]]:
-    """At most so many points of a path, its last among them."""
-    step = math.ceil(len(path) / most) if path else 1
+def thinned(path: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most `POINTS` of a path, its last among them."""
+    step = math.ceil(len(path) / POINTS) if path else 1
     return list(path[::-1][::step])[::-1]

@@ -41,13 +41,17 @@ class Rate:
     high: float
 
 
-def wilson(ticks: int, impressions: int, z: float = 1.96) -> Rate | None:
+Z = 1.96
+"""Standard deviations that hold 95 % of a normal distribution, to either side."""
+
+
+def wilson(ticks: int, impressions: int) -> Rate | None:
     """A share with its 95 % interval (Wilson 1927); None without impressions."""
     if impressions == 0:
         return None
-    share, squared = ticks / impressions, z * z / impressions
+    share, squared = ticks / impressions, Z * Z / impressions
     middle = (share + squared / 2) / (1 + squared)
-    half = z * math.sqrt(share * (1 - share) / impressions + squared / (4 * impressions)) / (1 + squared)
+    half = Z * math.sqrt(share * (1 - share) / impressions + squared / (4 * impressions)) / (1 + squared)
     return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
 
 
@@ -78,7 +82,7 @@ class Reception:
         return spread * self.readers / (self.readers - 1) / self.ticks**2
 
 
-def times_as_often(one: Reception, other: Reception, z: float = 1.96) -> Rate | None:
+def times_as_often(one: Reception, other: Reception) -> Rate | None:
     """How many times as often lines of *one* are ticked as lines of *other*, with its 95 % interval (delta method).
 
     None where either has fewer than `FEWEST_READERS`, or no ticks at all.
@@ -86,7 +90,7 @@ def times_as_often(one: Reception, other: Reception, z: float = 1.96) -> Rate | 
     if min(one.readers, other.readers) < FEWEST_READERS or not (one.ticks and other.ticks):
         return None
     times = one.rate / other.rate
-    factor = math.exp(z * math.sqrt(max(0.0, one.relative_variance + other.relative_variance)))
+    factor = math.exp(Z * math.sqrt(max(0.0, one.relative_variance + other.relative_variance)))
     return Rate(times, times / factor, times * factor)
 
 

@@ -9,8 +9,6 @@ from itertools import pairwise
 from models.checkpoint import Style
 from models.seen import Hashes, shares_a_run
 
-BAND = 0.35
-"""Nats a symbol by which a candidate may be less likely than the likeliest and still be as good."""
 LIKELY = 8.0
 """Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
@@ -111,11 +109,9 @@ class Way:
         return replace(self, candidates=candidates, takes=max(1, min(self.takes, candidates // OF_A_TAKE)))
 
 
-def within_band(_context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
-    """Any of those whose mean log-probability is near the best, with equal probability."""
-    means = [candidate.mean_logprob for candidate in candidates]
-    good = [i for i, mean in enumerate(means) if mean >= max(means) - BAND]
-    return Choice(good[int(uniform * len(good))], propensity=1 / len(good))
+def first(_context: Context, _candidates: Sequence[Candidate], _uniform: float) -> Choice:
+    """The first of them, and the only one."""
+    return Choice(0, propensity=1.0)
 
 
 def plausibility(said: Hashes | None = None, *, warm: bool = False) -> Scorer:
@@ -217,23 +213,10 @@ def by_score(score: Scorer) -> Chooser:
     return choose
 
 
-def by_taste(likings: Likings, temperature: float, beside: Scorer = alike) -> Chooser:
-    """The better liked the likelier; of lines liked alike, those that are the better *beside*.
-
-    A candidate's propensity is proportional to exp(liking / temperature + beside).
-    """
-
-    def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
-        liked = _liked(likings, candidates)
-        scores = [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
-        choice = weighted(scores, uniform)
-        return replace(choice, liking=liked[choice.index])
-
-    return choose
-
-
 def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scorer:
-    """What `by_taste` chooses by."""
+    """The better liked the better; of lines liked alike, those that are the better *beside*: liking / temperature +
+    beside.
+    """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
         liked = _liked(likings, candidates)
@@ -243,7 +226,7 @@ def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scor
 
 
 def noting(likings: Likings, choose: Chooser) -> Chooser:
-    """As *choose* chooses, with a note of what taste would have said of it."""
+    """As *choose* chooses, with a note of what taste says of it."""
 
     def noted(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
         choice = choose(context, candidates, uniform)
@@ -270,7 +253,7 @@ def weighted(scores: Sequence[float], uniform: float) -> Choice:
     return Choice(index, propensities[index], scores[index])
 
 
-ONE = Way(1, within_band)
+ONE = Way(1, first)
 """The first line that comes."""
 
 
@@ -294,5 +277,5 @@ def with_taste(likings: Likings, most: int, *, temperature: float, without: Way,
     """How lines are chosen by taste, and beside it by what the version has *without* one; *most*: of the candidates."""
     candidates = min(most, max(without.candidates, TASTED))
     beside = without.score or alike
-    choose = by_taste(likings, temperature, recent.avoided(beside))
+    choose = noting(likings, by_score(tasted(likings, temperature, recent.avoided(beside))))
     return Way(candidates, choose, score=tasted(likings, temperature, beside), takes=without.takes)

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import onnxruntime as ort
 import structlog
@@ -30,7 +30,7 @@ from app.engine.metrics import EngineMetrics
 from models import checkpoint
 from models.checkpoint import Style
 from models.sample import Rules
-from models.step import OldGraph, Step, alike, fingerprint
+from models.step import Step, alike, fingerprint
 from models.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
@@ -65,7 +65,7 @@ def load(
         # A word longer than that could leave a line no place to end.
         longest_word = style.longest - style.shortest
         rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=longest_word)
-        step = _step(found, precision, rules=rules.forbidden, rows=rows, threads=threads)
+        step = found.step(precision, rules=rules.forbidden, rows=rows, threads=threads)
         measured, said = fingerprint(step, len(found.vocabulary)), found.said
     except (checkpoint.Broken, ValueError) as error:
         raise BrokenFolder(str(error)) from error
@@ -84,14 +84,6 @@ def load(
         step=step,
         way=without_taste(style, candidates, said=said),
     )
-
-
-def _step(found: checkpoint.Checkpoint, precision: Precision, **shape: Any) -> Step:
-    """Its step; of a version that an older release has written it is built from the weights once more."""
-    try:
-        return Step(found.step_graph(precision), **shape)
-    except OldGraph:
-        return Step(found.build_graph(precision), **shape)
 
 
 # ONNX Runtime's exceptions have no common base of its own.

@@ -78,7 +78,6 @@ class _Ended:
     """A candidate that is written to its end."""
 
     candidate: Candidate
-    symbols: list[int]
     place: Place
     """Where it ended: the line end is to be read next."""
 
@@ -205,18 +204,13 @@ class Poem:
 class Take:
     """One way that a poem goes: its lines so far, and the rows that write the next one."""
 
-    def __init__(
-        self, poem: Poem, number: int = 0, *, lines: Sequence[WrittenLine] = (), read: Sequence[int] = ()
-    ) -> None:
-        """*read*: the symbols of those lines."""
+    def __init__(self, poem: Poem, number: int = 0, *, lines: Sequence[WrittenLine] = ()) -> None:
         self.poem = poem
         self.drafts: list[Draft] = []
         self.lines = list(lines)
         self.score = 0.0
         """Log-odds that it is chosen among the takes: of its lines, summed since they parted."""
         self._number = number
-        self._symbols = list(read)
-        """All symbols of the poem so far: the candidates that were not chosen left out."""
         self._prime = "" if number else " ".join(poem.wish.prime.split())
         self._primed = False
         self._ended: dict[int, _Ended] = {}
@@ -277,7 +271,6 @@ class Take:
         given += self.poem.live.vocabulary.encode(prime)
         self.poem.send(prime)
         if given:
-            self._symbols += given
             table.read(draft.row, given)
         else:
             self._write(table, draft)
@@ -288,7 +281,7 @@ class Take:
         They part after the first line that was written, unless one line alone is left: that has candidates.
         """
         if self.poem.way.takes > 1 and self._written() and not self.poem.parted and self._to_write() > 1:
-            others = [Take(self.poem, n, lines=self.lines, read=self._symbols) for n in range(1, self.poem.way.takes)]
+            others = [Take(self.poem, n, lines=self.lines) for n in range(1, self.poem.way.takes)]
             self.poem.takes += others
             for take in others:
                 take.go_on(table, draft.row)
@@ -334,10 +327,8 @@ class Take:
             key=key(poem.seed, len(self.lines), candidate),
             inverse_temperature=1 / temperature,
             nucleus=style.nucleus,
-            repetition=style.repetition,
             chars=len(self._opening),
             state=state,
-            before=self._symbols,
         )
 
     def _line_ended(self, table: Table, draft: Draft) -> None:
@@ -346,7 +337,7 @@ class Take:
         text = self._opening + self.poem.live.vocabulary.decode(symbols)
         nats, reward = float(table.logprob[draft.row]), float(table.reward[draft.row])
         candidate = Candidate(text, logprob=nats, symbols=len(symbols) + 1, reward=reward)
-        self._ended[draft.candidate] = _Ended(candidate, symbols, table.place(draft.row))
+        self._ended[draft.candidate] = _Ended(candidate, table.place(draft.row))
         if len(self._ended) < self._field:
             self._drop(table, draft)
         else:
@@ -398,7 +389,6 @@ class Take:
         if self.poem.parted:
             self.score += choice.score
         table.go(draft.row, chosen.place)
-        self._symbols += [*chosen.symbols, self.poem.live.rules.newline]
         line = WrittenLine(
             slot=len(self.lines),
             text=chosen.candidate.text,

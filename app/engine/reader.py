@@ -18,8 +18,8 @@ from app.settings import Settings
 from models.step import Floats, read_along
 from models.vocabulary import END, FIRST_CHARACTER, Vocabulary
 
-EXPECTED = 3
-"""Guesses that are told for each piece."""
+EXPECTED, NEXT = 3, 8
+"""Guesses that are told for each piece, and for what comes next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Reader:
         self._live: dict[str, LiveVersion] = {}
         self._reading = threading.Lock()
 
-    def read(self, voice: str, text: str, *, most: int = 8) -> TextReading:
+    def read(self, voice: str, text: str) -> TextReading:
         """What the champion of *voice* thinks of *text*. Raises UnknownVoice, BrokenFolder."""
         with self._reading:
             live = self._current(voice)
@@ -82,11 +82,11 @@ class Reader:
             Read(
                 vocabulary.decode(ids[start:end]),
                 _bits(probabilities, ids, start, end),
-                _guesses(probabilities[start], vocabulary),
+                _guesses(probabilities[start], vocabulary, EXPECTED),
             )
             for start, end in _pieces(ids, vocabulary)
         ]
-        return TextReading(live.number, tuple(read), _guesses(probabilities[-1], vocabulary, most))
+        return TextReading(live.number, tuple(read), _guesses(probabilities[-1], vocabulary, NEXT))
 
     def _current(self, voice: str) -> LiveVersion:
         champion = next((one for one in self._champions() if one.voice == voice), None)
@@ -122,7 +122,7 @@ def _bits(probabilities: Floats, ids: Sequence[int], start: int, end: int) -> fl
     return float(-np.log2(np.maximum(each, 1e-12)).sum())
 
 
-def _guesses(probabilities: Floats, vocabulary: Vocabulary, most: int = EXPECTED) -> tuple[Guess, ...]:
+def _guesses(probabilities: Floats, vocabulary: Vocabulary, most: int) -> tuple[Guess, ...]:
     """The likeliest pieces (V,) that can be shown: no lone bytes."""
     shown = probabilities.copy()
     shown[1:FIRST_CHARACTER] = 0

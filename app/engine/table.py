@@ -8,7 +8,7 @@ falls outside the nucleus.
 Letters of shapes: R rows, W symbols (the vocabulary, padded), G symbols given, L symbols of the longest line.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
@@ -19,10 +19,6 @@ from app.engine.live import LiveVersion
 from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, draw, uniforms
 from models.vocabulary import END
 
-TAIL = 96
-"""Symbols of the poem before this line that the repetition penalty looks back on."""
-RUN = 3
-"""Symbols that must be equal for the next one to count as a repetition."""
 REFILL = 32
 """Random numbers that a row is given at once, one a symbol; a power of two, so that `&` finds the next."""
 REDRAW = np.uint64(0x5851F42D4C957F2D)
@@ -69,14 +65,10 @@ class Opening:
     """1 / temperature."""
     nucleus: float
     """Probability, 0 to 1: draw from the likeliest symbols that have it together."""
-    repetition: float
-    """Nats taken from a symbol that would repeat the poem."""
     chars: int = 0
     """Characters it has already: the visitor's beginning."""
     state: int = AFTER_SPACE
     """Of the rules, after that beginning."""
-    before: list[int] = field(default_factory=list)
-    """The poem's symbols up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +107,11 @@ class Table:
         self.check_at = np.full(rows, NEVER)  # characters at which it is no longer short, or too long
         self.logprob = np.zeros(rows, np.float64)  # nats, summed over the line
         self.reward = np.zeros(rows, np.float64)  # log-odds, summed over the line
-        self.repetition = np.zeros(rows, np.float32)  # nats
         self.keys = np.zeros(rows, np.uint64)  # of its random numbers
         self.uniforms = np.zeros((rows, REFILL), np.float32)  # its random numbers, in [0, 1)
-        # The poem's last symbols, then this line's; -1 for none. A symbol is at least a quarter of a character (a
-        # byte of UTF-8), and a visitor's beginning adds to the room for characters, not to the symbols drawn.
-        self.text = np.full((rows, TAIL + 4 * (style.longest + 8) + 8), -1, np.int32)  # (R, TAIL + L)
+        # The line's symbols. A symbol is at least a quarter of a character (a byte of UTF-8), and a visitor's beginning
+        # adds to the room for characters, not to the symbols drawn.
+        self.text = np.zeros((rows, 4 * (style.longest + 8) + 8), np.int32)  # (R, L)
         self.given = np.zeros((rows, FIRST_ROOM), np.int32)  # (R, G) symbols to read
         self.given_size = np.zeros(rows, np.int64)
         # Where a line would be cut that grows too long: at its last word's end so far.
@@ -138,7 +129,6 @@ class Table:
         self._changed = True
         self._steps_left = 0  # until a row has used up its random numbers
         self._reading: Rows = _NONE
-        self._repeating: Rows = _NONE  # rows with a repetition penalty
 
     def _columns(self) -> tuple[NDArray[Any], ...]:
         """Every array that has a row for each row: what moves when a row does."""
@@ -151,7 +141,6 @@ class Table:
             self.check_at,
             self.logprob,
             self.reward,
-            self.repetition,
             self.keys,
             self.uniforms,
             self.text,
@@ -236,15 +225,10 @@ class Table:
         self.max_chars[row] = max(style.longest, opening.chars + 8)  # a long beginning still gets a word or two
         self.check_at[row] = style.shortest if short else self.max_chars[row] + 1
         self.keys[row] = opening.key
-        self.repetition[row] = opening.repetition
         step.rule[row] = opening.state + STATES * short
         step.inverse_temperature[row, 0] = opening.inverse_temperature
         step.nucleus[row, 0] = opening.nucleus
         self._changed = True
-        if opening.repetition:
-            before = opening.before[-TAIL:]
-            self.text[row, :TAIL] = -1
-            self.text[row, TAIL - len(before) : TAIL] = before
 
     def wake(self, owner: Any, slot: int, *, after: int) -> None:
         """Name *owner* and *slot* in `woken` once so many steps more are done."""
@@ -257,7 +241,7 @@ class Table:
     def symbols(self, row: int, start: int = 0, stop: int | None = None) -> list[int]:
         """What a row has drawn in this line, without the line end."""
         stop = int(self.position[row]) if stop is None else stop
-        drawn: list[int] = self.text[row, TAIL + start : TAIL + stop].tolist()
+        drawn: list[int] = self.text[row, start:stop].tolist()
         return drawn
 
     def settled(self, row: int) -> int:
@@ -279,8 +263,7 @@ class Table:
 
         # What was drawn, and what it costs: (n,) views of the step's output, which the next two lines may correct.
         drawn, logprob = step.drawn[:n, 0], step.drawn_logprob[:n, 0]
-        redraw = self._repeating.size or not step.in_nucleus[:n].all()
-        broken = self._draw_again(n) if redraw else _NONE
+        broken = _NONE if step.in_nucleus[:n].all() else self._draw_again(n)
         effects = self._read_on(drawn) if self._reading.size else self._effects[drawn]
 
         ended = _NONE
@@ -291,7 +274,7 @@ class Table:
         self.reward[:n] += step.reward[:n, 0]
         self.chars[:n] += self._sizes[drawn]
         # A row that reads has drawn nothing: what it reads overwrites the line's first symbol, which is not there yet.
-        self.text[rows, TAIL + (position * self.writing[:n] if self._reading.size else position)] = drawn
+        self.text[rows, position * self.writing[:n] if self._reading.size else position] = drawn
         position += 1
         position[ended] -= 1  # the line end is not of the line
 
@@ -308,14 +291,13 @@ class Table:
         """Find what stays as it is until rows change, or one has used up its random numbers."""
         self._changed = False
         self._reading = np.flatnonzero(~self.writing[:n])
-        self._repeating = np.flatnonzero((self.repetition[:n] > 0) & self.writing[:n])
         used = self.position[:n] & (REFILL - 1)
         empty = np.flatnonzero(used == 0)
         self.uniforms[empty] = uniforms(self.keys[empty], self.position[empty], REFILL)
         self._steps_left = int(REFILL - used.max(initial=0))
 
     def _draw_again(self, n: int) -> Rows:
-        """Draw again outside the nucleus, and where repetition is penalised; returns the rows with NaN.
+        """Draw again outside the nucleus; returns the rows with NaN.
 
         The graph's symbols and their log-probabilities are overwritten.
         """
@@ -323,11 +305,7 @@ class Table:
         outside = np.flatnonzero(~step.in_nucleus[:n, 0])
         nan = np.isnan(step.drawn_logprob[outside, 0])
         broken: Rows = outside[nan]
-        again = outside[~nan]
-        if self._repeating.size:
-            self._penalise_repetition(self._repeating)
-            again = np.union1d(again, self._repeating)
-        again = again[self.writing[again]]
+        again = outside[~nan & self.writing[outside]]
         if again.size:
             # Other numbers than the first draw's, which the graph has used: as many a symbol as `draw` may need.
             numbers = uniforms(self.keys[again] ^ REDRAW, self.position[again] * DRAWS, DRAWS)  # (N, DRAWS)
@@ -335,21 +313,6 @@ class Table:
             step.drawn[again, 0] = drawn
             step.drawn_logprob[again, 0] = step.logprobs[again, drawn]
         return broken
-
-    def _penalise_repetition(self, rows: Rows) -> None:
-        """Lower the probabilities of what followed the last `RUN` symbols before in this poem."""
-        text, end = self.text[rows], TAIL + self.position[rows]  # (N, TAIL + L), (N,)
-        last = text[np.arange(len(rows))[:, None], end[:, None] + np.arange(-RUN, 0)]  # (N, RUN)
-        starts = text.shape[1] - RUN
-        # (N, starts): do RUN symbols that begin here equal the last ones? Only those with a successor in the text,
-        # and none for a text too short to have RUN symbols.
-        same = (np.arange(starts) + RUN < end[:, None]) & (last >= 0).all(axis=1, keepdims=True)
-        for i in range(RUN):
-            same &= text[:, i : i + starts] == last[:, i : i + 1]
-        which, start = np.nonzero(same)
-        again = rows[which]
-        # An indexed `*=` counts a pair once: a symbol that has followed twice is penalised once.
-        self.live.step.probabilities[again, text[which, start + RUN]] *= np.exp(-self.repetition[again])
 
     def _read_on(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
         """Replace what reading rows have drawn by what they were given; returns each row's effect, none for those."""
@@ -390,7 +353,7 @@ class Table:
             part[back] = cut[back]
         here = rows[self.cut_at[rows] < 0]
         self.position[here] -= 1  # the symbol just drawn was one too many
-        last = self.text[here, TAIL + self.position[here]]
+        last = self.text[here, self.position[here]]
         # Not that symbol but a line end in its place: the line costs what the network says of that.
         self.logprob[here] += step.logprobs[here, self._newline] - step.logprobs[here, last]
         step.ids[rows] = self._newline

@@ -35,7 +35,7 @@ class TastePolicy:
         temperature: float = 1.0,
     ) -> None:
         """*newest*: the id of each voice's taste; *fetch*: what is kept of it; *candidates*: the most ways a line
-        is drawn for taste to choose from; *share*: of the poems, for which it does; *temperature*: of `by_taste`.
+        is drawn for taste to choose from; *share*: of the poems, for which it does; *temperature*: of `tasted`.
         """
         self._newest = newest
         self._fetch = fetch

@@ -3,13 +3,10 @@
 from pathlib import Path
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
-
-from app.store.tables import metadata
 
 STEPS = Path(__file__).parents[2] / "migrations"
 
@@ -55,9 +52,3 @@ def is_current(engine: Engine) -> bool:
         last = revision(connection)
     behind = {None, *(step.revision for step in steps.walk_revisions())} - {steps.get_current_head()}
     return last not in behind
-
-
-def drift(engine: Engine) -> list[object]:
-    """What the tables in the code have that the database has not, or the other way round."""
-    with engine.connect() as connection:
-        return list(compare_metadata(MigrationContext.configure(connection), metadata))

@@ -102,7 +102,6 @@ class Submissions(Queries):
     def queue(
         self,
         status: SubmissionStatus | None = SubmissionStatus.WAITING,
-        voice: str | None = None,
         *,
         limit: int = 50,
         after_id: int = 0,
@@ -111,8 +110,6 @@ class Submissions(Queries):
         rows = select(SubmissionRow).where(SubmissionRow.id > after_id)
         if status is not None:
             rows = rows.where(SubmissionRow.status == status)
-        if voice is not None:
-            rows = rows.where(SubmissionRow.voice == voice)
         return self._submissions(self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit)).all())
 
     def count(self, status: SubmissionStatus = SubmissionStatus.WAITING, *, up_to: int | None = None) -> int:

@@ -115,6 +115,8 @@ class Ticks(Queries):
 
 MOST_RANKED = 1000
 """Poems that are put in order; who reads on for so long has seen what is loved."""
+BEST, AMONG = 5, 50
+"""Poems that most surely are liked, and among how many of the ranked ones they are found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +200,10 @@ class Loved(Queries):
         """The poems of which most readers ticked a line, of those ticked after *since*."""
         return self._loved(self._ranked(voice, since=since)[:limit], visitor)
 
-    def best(self, voice: str, visitor: str | None, *, limit: int = 5, among: int = 50) -> list[LovedPoem]:
+    def best(self, voice: str, visitor: str | None) -> list[LovedPoem]:
         """The poems that most surely are liked: by the lower end of what share of their readers ticked a line."""
-        rated = self._loved(self._ranked(voice)[:among], visitor)
-        return sorted(rated, key=lambda one: one.rate.low if one.rate else 0.0, reverse=True)[:limit]
+        rated = self._loved(self._ranked(voice)[:AMONG], visitor)
+        return sorted(rated, key=lambda one: one.rate.low if one.rate else 0.0, reverse=True)[:BEST]
 
     def page(
         self, voice: str, *, version: int | None = None, cursor: str | None = None, limit: int = 20, visitor: str

@@ -1,6 +1,5 @@
 """Stages of a recipe: train one after the other, each kept when it is done, each resumed where it was stopped."""
 
-import hashlib
 import json
 import random
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from models.corpus import Corpus, read_poems
+from models.corpus import HOLDOUTS, Corpus, read_poems
 from models.evaluate import surprise_of_poems
 from models.network import Architecture, CharNetwork
 from models.prefer import Group, prefer
@@ -23,7 +22,7 @@ HALF_AN_HOUR = 30
 """Minutes of the later stages, whatever the machine reads in them."""
 REPORT_EVERY = 50
 ASIDE = 50
-"""Of the plain verse one poem in so many is never read, and measures what ships."""
+"""Of the graded groups one in so many is not learned from, and tells how well the others were."""
 PLAIN, SIMPLE, SONGS = "plain-*.txt", "simple-*.txt", "songs-*.txt"
 """Our plain verse, what we wrote later in the commonest words, and last in short lines that keep to one thing, among
 the files of a base's `verse/`; the others are the dense verse."""
@@ -50,11 +49,6 @@ def dense_verse(base: Path) -> list[str]:
     return read_poems(
         *sorted({*folder.glob("*.txt")} - {*folder.glob(PLAIN), *folder.glob(SIMPLE), *folder.glob(SONGS)})
     )
-
-
-def kept_aside(poem: str) -> bool:
-    """Is this plain poem one that is never read? Its own hash says so, whatever is written beside it later."""
-    return int(hashlib.sha256(poem.encode()).hexdigest(), 16) % ASIDE == 0
 
 
 def passages(file: Path, *, most: int | None = None, skip: int = 0) -> list[str]:
@@ -141,7 +135,7 @@ def grade(
 
 def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path) -> Mapping[str, float]:
     """Print and return the surprise at each of the base's holdouts, in bits a character."""
-    holdouts = {file.stem: read_poems(file) for file in sorted(base.glob("holdout*.txt"))}
+    holdouts = {file.stem: read_poems(file) for file in sorted(base.glob(HOLDOUTS))}
     found = {what: surprise_of_poems(network, vocabulary, poems).bits_per_char for what, poems in holdouts.items()}
     print(name, found, file=sys.stderr, flush=True)
     return found

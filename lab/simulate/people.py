@@ -25,7 +25,7 @@ from app.domain.taste import Judged
 from lab.simulate import audience as ours
 from models import seen
 from models.checkpoint import Checkpoint
-from models.corpus import read_poems
+from models.corpus import HOLDOUTS, read_poems
 from models.evaluate import nats_of_lines
 from models.sparse import sigmoid
 from models.taste import Taste, Tasteless, auc
@@ -242,7 +242,7 @@ class Readers:
             raise ValueError("the judge is a base of its own, at least as wide as the voice it judges")
         self._taste = Taste.from_dict(json.loads(model.read_text(encoding="utf-8")))
         self._judge, self._network = judge, network_of(judge)
-        self._mean, self._spread = scale(judge, read_poems(*sorted(base.folder.glob("holdout*.txt"))))
+        self._mean, self._spread = scale(judge, read_poems(*sorted(base.folder.glob(HOLDOUTS))))
         self._built = seen.known_parts(read_poems(*sorted((base.folder / "verse").glob("*.txt"))))
 
     def audience(self, voice: str, rng: random.Random) -> Iterator[Visitor]:

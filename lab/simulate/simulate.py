@@ -29,7 +29,7 @@ from app.domain import lesson as lessons
 from app.domain.errors import PoemBotError
 from app.domain.lesson import LessonItem
 from app.domain.poem import LINES, Wish
-from app.engine.choose import Candidate, Choice, Context, within_band
+from app.engine.choose import Candidate, Choice, Context, first
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.lessons import FeedbackStore
@@ -202,7 +202,7 @@ def refer(order: Order, people: Audience, seed: int, say: Say) -> dict[str, Any]
         return Choice(int(np.argmax(liked)), 1.0)
 
     most = order.settings.candidates
-    plain = alone(order.base, order.settings, within_band, candidates=1, seed=EXAM_SEED + seed)
+    plain = alone(order.base, order.settings, first, candidates=1, seed=EXAM_SEED + seed)
     best = alone(order.base, order.settings, oracle, candidates=most, seed=EXAM_SEED + seed)
     (visits, logprobs), (chosen, _) = (_served(engine, order, people, seed) for engine in (plain, best))
     say(f"reference {seed}: base {_ticks(visits)}, oracle {_ticks(chosen)} of {order.exam // LINES * LINES}")

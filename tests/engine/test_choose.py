@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from app.engine.choose import (
-    BAND,
     LIKELY,
+    ONE,
     PLAUSIBILITY_TEMPERATURE,
     SAID_LINE,
     SAID_PAIR,
@@ -20,11 +20,10 @@ from app.engine.choose import (
     Way,
     alike,
     by_score,
-    by_taste,
     noting,
     plausibility,
+    tasted,
     with_taste,
-    within_band,
 )
 from models.seen import said
 
@@ -36,26 +35,16 @@ def of_mean(mean: float, symbols: int = 10) -> Candidate:
     return Candidate("줄", mean * symbols, symbols)
 
 
-@pytest.mark.parametrize(("number", "chosen"), [(0.0, 0), (0.49, 0), (0.5, 2), (0.999, 2)])
-def test_near_equals_have_equal_chances(number: float, chosen: int) -> None:
-    """The length of a line does not count, the far-off has no chance."""
-    candidates = [of_mean(-2.0), of_mean(-2.0 - BAND - 0.01), of_mean(-2.0 - BAND + 0.01, symbols=3)]
-
-    assert within_band(HERE, candidates, number) == Choice(chosen, 0.5)
-
-
-def test_one_alone_is_chosen() -> None:
-    """With certainty."""
-    assert within_band(HERE, [of_mean(-9.0)], 0.7) == Choice(0, 1.0)
-
-
 @pytest.mark.parametrize(("number", "chosen"), [(0.0, 0), (0.19, 0), (0.21, 1), (0.999, 1)])
 def test_the_better_liked_is_the_likelier(number: float, chosen: int) -> None:
     """At temperature 0.5, a line liked by log 2 more is four times as likely; its liking is told."""
     liked = {"작은": 0.0, "좋은": math.log(2)}
-    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5)
 
-    choice = choose(HERE, [Candidate(line, -1.0, 1) for line in liked], number)
+    def likings(lines: Sequence[str], _logprobs: Sequence[float]) -> list[float]:
+        return [liked[line] for line in lines]
+
+    way = with_taste(likings, 2, temperature=0.5, without=ONE, recent=Recent())
+    choice = way.choose(HERE, [Candidate(line, -1.0, 1) for line in liked], number)
 
     assert choice.index == chosen
     assert choice.propensity == pytest.approx((0.2, 0.8)[chosen])
@@ -70,7 +59,7 @@ def test_taste_is_told_how_likely_each_line_is() -> None:
         asked.append((list(lines), list(logprobs)))
         return [0.0] * len(lines)
 
-    choice = by_taste(likings, 0.5)(HERE, [of_mean(-2.0), of_mean(-4.0, symbols=3)], 0.0)
+    choice = by_score(tasted(likings, 0.5))(HERE, [of_mean(-2.0), of_mean(-4.0, symbols=3)], 0.0)
 
     assert asked == [(["줄", "줄"], [-2.0, -4.0])]
     assert choice.propensity == 0.5
@@ -127,9 +116,9 @@ def test_it_remembers_so_much_and_no_more() -> None:
 
 def test_great_likings_do_not_overflow() -> None:
     """However far apart they are, the chances are numbers."""
-    choose = by_taste(lambda _lines, _logprobs: [-900.0, 900.0], 0.01)
+    choose = by_score(tasted(lambda _lines, _logprobs: [-900.0, 900.0], 0.01))
 
-    assert choose(HERE, [of_mean(-1.0)] * 2, 0.5) == Choice(1, 1.0, score=90_000.0, liking=900.0)
+    assert choose(HERE, [of_mean(-1.0)] * 2, 0.5) == Choice(1, 1.0, score=90_000.0)
 
 
 def test_the_line_that_is_likely_and_preferred_is_chosen() -> None:
@@ -167,7 +156,7 @@ def test_taste_adds_to_plausibility() -> None:
     """Of lines as plausible, the liked one; of lines liked alike, the one that readers prefer anyway."""
     reward = {"가": 3.0, "나": 0.0, "다": 0.0}
     liked = {"가": 0.0, "나": 0.0, "다": 4.0}
-    choose = by_taste(lambda lines, _: [liked[line] for line in lines], 0.5, beside=plausibility())
+    choose = by_score(tasted(lambda lines, _: [liked[line] for line in lines], 0.5, beside=plausibility()))
 
     def wins(*lines: str) -> str:
         field = [Candidate(line, -1.0, 1, reward=reward[line]) for line in lines]
@@ -181,7 +170,7 @@ def test_taste_adds_to_plausibility() -> None:
 
 def test_who_ignores_taste_still_notes_it() -> None:
     """Chosen as without a taste, with what taste would have said beside it."""
-    choose = noting(lambda lines, logprobs: [len(lines[0]) + logprobs[0]], within_band)
+    choose = noting(lambda lines, logprobs: [len(lines[0]) + logprobs[0]], by_score(alike))
 
     assert choose(HERE, [Candidate("석 자", -1.0, 4)], 0.3) == Choice(0, 1.0, liking=2.75)
 

@@ -21,7 +21,7 @@ def live(tmp_path: Path) -> LiveVersion:
 
 def opening(key: int) -> Opening:
     """A line by that key."""
-    return Opening(key, inverse_temperature=1.0, nucleus=1.0, repetition=0.0)
+    return Opening(key, inverse_temperature=1.0, nucleus=1.0)
 
 
 def test_no_number_is_used_twice(live: LiveVersion) -> None:

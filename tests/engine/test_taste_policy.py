@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.poem import Wish
-from app.engine.choose import Candidate, Context, Way, alike, by_score, within_band
+from app.engine.choose import ONE, Candidate, Context, Way, alike, by_score
 from app.engine.engine import Engine
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
@@ -17,7 +17,6 @@ from models.taste import Report, Taste
 from tests.engine.voices import a_version, champion
 
 REPORT = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
-PLAIN = Way(1, within_band)
 
 
 def liking(letter: str, weight: float = 3.0) -> Taste:
@@ -53,16 +52,16 @@ def test_a_voice_without_taste_writes_as_ever() -> None:
     """So does one whose taste will not load, and a poem with a seed of the reader's."""
     taste_policy = Shelf(sibot=liking("가"), broken=None).taste_policy()
 
-    assert taste_policy.way("bard", Wish(), 1, without=PLAIN) is PLAIN
-    assert taste_policy.way("broken", Wish(), 1, without=PLAIN) is PLAIN
-    assert taste_policy.way("sibot", Wish(seed=1), 1, without=PLAIN) is PLAIN
-    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 1
+    assert taste_policy.way("bard", Wish(), 1, without=ONE) is ONE
+    assert taste_policy.way("broken", Wish(), 1, without=ONE) is ONE
+    assert taste_policy.way("sibot", Wish(seed=1), 1, without=ONE) is ONE
+    assert taste_policy.way("sibot", Wish(), 1, without=ONE).taste == 1
 
 
 def test_a_share_of_the_poems_ignores_taste() -> None:
     """Drawn by the poem's seed; those have one candidate, and what taste thinks of it is noted all the same."""
     taste_policy = Shelf(sibot=liking("가")).taste_policy(share=0.7)
-    ways = [taste_policy.way("sibot", Wish(), seed, without=PLAIN) for seed in range(500)]
+    ways = [taste_policy.way("sibot", Wish(), seed, without=ONE) for seed in range(500)]
     ignoring = [way for way in ways if way.taste is None]
 
     assert 100 < len(ignoring) < 200
@@ -77,13 +76,13 @@ def test_a_newer_taste_takes_over_and_a_broken_one_does_not() -> None:
     shelf.newest = {"sibot": 2}
 
     taste_policy.refresh()
-    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 1
+    assert taste_policy.way("sibot", Wish(), 1, without=ONE).taste == 1
     shelf.kept[3], shelf.newest = liking("나"), {"sibot": 3}
     taste_policy.refresh()
-    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 3
+    assert taste_policy.way("sibot", Wish(), 1, without=ONE).taste == 3
     shelf.newest = {}
     taste_policy.refresh()
-    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN) is PLAIN
+    assert taste_policy.way("sibot", Wish(), 1, without=ONE) is ONE
 
 
 def test_what_was_said_is_remembered_by_voice() -> None:
@@ -111,7 +110,7 @@ def test_a_database_away_leaves_the_taste_as_it_is() -> None:
 
     taste_policy.refresh()
 
-    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 1
+    assert taste_policy.way("sibot", Wish(), 1, without=ONE).taste == 1
 
 
 def test_poems_please_more_when_taste_chooses(tmp_path: Path) -> None:
@@ -170,10 +169,10 @@ def test_each_poem_has_one_taste() -> None:
     """The way is fixed when a poem begins: a swap in its middle changes nothing for it."""
     shelf = Shelf(sibot=liking("가"))
     taste_policy = shelf.taste_policy()
-    way = taste_policy.way("sibot", Wish(), 1, without=PLAIN)
+    way = taste_policy.way("sibot", Wish(), 1, without=ONE)
     shelf.kept[2], shelf.newest = replace(liking("나")), {"sibot": 2}
 
     taste_policy.refresh()
 
     assert way.taste == 1
-    assert taste_policy.way("sibot", Wish(), 1, without=PLAIN).taste == 2
+    assert taste_policy.way("sibot", Wish(), 1, without=ONE).taste == 2

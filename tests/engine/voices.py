@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.domain.poem import Wish, WrittenLine
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
-from app.engine.choose import ONE, Way, within_band
+from app.engine.choose import ONE, Way, alike, by_score
 from app.engine.engine import Engine
 from app.engine.live import LiveVersion, load
 from app.engine.poem import Done, Event, Failed
@@ -98,7 +98,7 @@ def engine_of(
             {"slots": slots, "queue": queue, "precision": precision, "engine_threads": threads}
         ),
         candidates=candidates,
-        way=Way(candidates, within_band),
+        way=Way(candidates, by_score(alike)),
     )
     try:
         yield engine

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from onnx import ModelProto
 
 from models import checkpoint
 from models.checkpoint import META, STEP, VOCABULARY, WEIGHTS, Broken, Meta, Style, read, sha256, write
@@ -211,6 +212,30 @@ def test_an_older_meta_reads_poems(folder: Path) -> None:
     assert read(folder).meta.reads == "poems"
 
 
+def test_an_older_style_is_read(folder: Path) -> None:
+    """A penalty for repetition that nobody asks for any more is passed over."""
+    style = json.loads((folder / META).read_text(encoding="utf-8"))["style"]
+    rewritten(folder, style=style | {"repetition": 0.0})
+
+    assert read(folder).meta.style == meta_of().style
+
+
+def test_an_older_graph_is_built_once_more(folder: Path) -> None:
+    """A version that was stored when the graph's inputs had other names says what it said."""
+    model = ModelProto.FromString((folder / STEP).read_bytes())
+    for port in model.graph.input:
+        port.name = {"uniform": "luck"}.get(port.name, port.name)
+    for node in model.graph.node:
+        node.input[:] = ["luck" if name == "uniform" else name for name in node.input]
+    (folder / STEP).write_bytes(model.SerializeToString())
+    files = json.loads((folder / META).read_text(encoding="utf-8"))["files"]
+    rewritten(folder, files=files | {STEP: sha256(folder / STEP)})
+    found = read(folder)
+
+    step = found.step("int8", rules=unrestricted(len(SYMBOLS), 288))
+    assert alike(fingerprint(step, len(SYMBOLS)), found.meta.fingerprint["int8"])
+
+
 def test_an_altered_meta_is_found(folder: Path) -> None:
     """The style and the figures are sealed with the rest."""
     raw = json.loads((folder / META).read_text(encoding="utf-8"))
@@ -239,6 +264,7 @@ def test_names_do_not_lead_out(folder: Path, name: str) -> None:
         {"files": []},
         {"style": {"temperature": 0}},
         {"style": {"unheard": 1}},
+        {"style": 3},
         {"architecture": {"cell": "gru"}},
         {"architecture": {"symbols": 9, "cell": "gru", "layers": 2, "size": 5, "embedding": 4}},
         {"architecture": {"symbols": 262, "cell": "peephole", "layers": 2, "size": 5, "embedding": 4}},

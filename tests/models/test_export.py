@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from onnx import ModelProto, TensorProto, helper
+from onnx import TensorProto, helper
 
 from models.corpus import Poems
 from models.export import step_graph
 from models.network import Architecture, Cell, CharNetwork
 from models.sample import DRAWS, draw
 from models.shapes import FORBIDDEN, LANE, LEAST, state_widths, width
-from models.step import OLD_NAMES, OldGraph, Step, alike, fingerprint, read_along, unrestricted
+from models.step import OldGraph, Step, alike, fingerprint, read_along, unrestricted
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary
 
@@ -239,29 +239,6 @@ def test_an_older_graph_is_known_as_one() -> None:
     """Whoever has the weights can build another."""
     with pytest.raises(OldGraph):
         Step(an_older_graph(), rules=unrestricted(1, 32))
-
-
-@pytest.mark.parametrize("precision", ["int8", "fp32"])
-def test_a_stored_graph_with_the_old_names_says_the_same(precision: str) -> None:
-    """Versions that were published before the names changed write on, bit for bit."""
-    net = network("lstm")
-    graph = step_graph(net.architecture.as_dict(), net.arrays(), precision=precision)
-    model = ModelProto.FromString(graph)
-    for port in [*model.graph.input, *model.graph.output]:
-        port.name = OLD_NAMES.get(port.name, port.name)
-    for node in model.graph.node:
-        node.input[:] = [OLD_NAMES.get(name, name) for name in node.input]
-        node.output[:] = [OLD_NAMES.get(name, name) for name in node.output]
-    steps = [Step(model, rules=unrestricted(V, width(V)), rows=N) for model in (graph, model.SerializeToString())]
-    for step in steps:
-        step.ids[:] = [1, 2, 3]
-        step.inverse_temperature[:, 0] = [0.5, 1.0, 2.0]
-        step.uniform[:, 0] = [0.1, 0.5, 0.9]
-        step.nucleus[:] = 0.7
-        step.run(N)
-    new, old = steps
-
-    assert all(np.array_equal(a, b) for a, b in zip(said_by(new), said_by(old), strict=True))
 
 
 def test_the_width_is_whole_lanes() -> None:

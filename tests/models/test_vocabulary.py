@@ -14,13 +14,13 @@ from models.vocabulary import (
     FIRST_BYTE,
     FIRST_CHARACTER,
     LETTER,
-    REPLACEMENT,
     SPELLING,
     Vocabulary,
     normalise,
 )
 
 BETWEEN = {0, SPELLING, AFTER_WORD}
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 KOREAN = Vocabulary.of(["봄비가 온다\n창을 닫는다\n봄비가 온다"], at_least=1)
 ASCII_AND_KOREAN = Vocabulary.of(["봄비 spring rain, é — \n"], at_least=1)
 VERSE = "The sea, the sea! I don't know\nthe  sea_side’s 12 winds—봄비가 온다\nof The sea"

@@ -11,7 +11,7 @@ from models import checkpoint
 from models.checkpoint import Checkpoint, Meta
 from models.network import Architecture, CharNetwork
 from models.sample import write_on
-from models.vocabulary import REPLACEMENT, Vocabulary
+from models.vocabulary import Vocabulary
 
 LEVELS = {
     "char": Vocabulary(tuple("if (x)\n\t{}봄비")),
@@ -48,7 +48,7 @@ def test_a_beginning_is_gone_on_with(version: Checkpoint, beginning: str) -> Non
 
     assert text.startswith(beginning)
     assert len(text) > len(beginning)
-    assert REPLACEMENT not in text
+    assert "\N{REPLACEMENT CHARACTER}" not in text
     assert text.encode("utf-8").decode("utf-8") == text
     assert {c for c in text if unicodedata.category(c) == "Cc" and c < "\x80"} <= {"\n", "\t"}
 

@@ -11,7 +11,7 @@ from app.store.lessons import FeedbackStore, Readings
 from app.store.session import open_database
 from app.store.tables import LineRow, metadata
 from app.store.ticks import Ticks
-from tests.support.databases import Databases, Scale
+from tests.support.databases import Databases, Scale, drift
 from tests.support.world import World
 
 LAST = 2**31 - 1
@@ -52,7 +52,7 @@ def test_autogenerate_finds_nothing(empty: Engine) -> None:
     """The steps together make exactly the tables of the code."""
     migrations.upgrade(empty)
 
-    assert migrations.drift(empty) == []
+    assert drift(empty) == []
 
 
 def test_autogenerate_would_find_something(empty: Engine) -> None:
@@ -61,7 +61,7 @@ def test_autogenerate_would_find_something(empty: Engine) -> None:
     with empty.begin() as connection:
         connection.execute(text("CREATE TABLE stray (id INTEGER)"))
 
-    assert migrations.drift(empty) != []
+    assert drift(empty) != []
 
 
 def test_upgrading_twice_is_upgrading_once(empty: Engine) -> None:

@@ -7,9 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine
+
 from app.settings import Settings
 from app.store import migrations
 from app.store.session import open_database
+from app.store.tables import metadata
 from tests.support.servers import Servers
 
 Scale = Literal["embedded", "scaled"]
@@ -20,6 +25,12 @@ QUIET: dict[str, Any] = {
     "trial_share": 0,
 }
 """No run and no trial starts but those that a test asks for."""
+
+
+def drift(engine: Engine) -> list[object]:
+    """What the tables in the code have that the database has not, or the other way round."""
+    with engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
 
 class Databases:

@@ -309,7 +309,7 @@ class RunOut(Out):
 
 
 def run_out(run: RunReport) -> RunOut:
-    """A run's report, from the domain."""
+    """From the domain; not `RunOut.of`, which is a field."""
     return RunOut.model_validate(run)
 
 

@@ -27,14 +27,11 @@ from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
 from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
 from app.store.session import TRANSIENT_DB_ERRORS
-from app.store.voices import Voices
 from app.web.api.readers import wish_of
 from app.web.api.schemas import PoemOut, PoemWish
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.errors import code_of, retry_after_of, status_of
-from app.web.http.limits import POEMS, take
-from app.web.http.visitors import visit_of
-from app.web.ops import Metrics
+from app.web.readers.poems import admit, count
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "text/event-stream"
@@ -59,9 +56,7 @@ def _valid_wish(
     *, voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, body: Annotated[PoemWish | None, Body()] = None
 ) -> Wish:
     asked = body or PoemWish()
-    with bot.reads(Voices) as voices:
-        voices.check(voice)
-    take(request, POEMS, visitor)
+    admit(request, voice, visitor)
     return actions.poems.wished(bot, wish_of(asked), by=visitor, keep=asked.keep)
 
 
@@ -74,7 +69,6 @@ async def _begin(
     def put(event: Event | Failed) -> None:  # called on the decode thread
         loop.call_soon_threadsafe(queue.put_nowait, event)
 
-    visit_of(request).leave()
     ticket = engine.submit(voice, wish, put, visitor=visitor.turn)
     try:
         first = await _first(queue, request)
@@ -117,7 +111,6 @@ async def stream(
     events: Annotated[AsyncIterator[Event], Depends(_begin)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Have a poem written, and read along."""
-    metrics: Metrics = request.app.state.metrics
     try:
         async for event in events:
             match event:
@@ -129,7 +122,7 @@ async def stream(
                     yield ServerSentEvent(event="line", data={"slot": event.line.slot, "text": event.line.text})
                 case Done():
                     poem = await run_in_threadpool(_store, bot, visitor, wish, event.writing)
-                    metrics.poem(voice)
+                    count(request, voice)
                     yield ServerSentEvent(event="done", data=poem)
     except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))

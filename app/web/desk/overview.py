@@ -3,14 +3,13 @@
 The check of the password is `actions/admins.py`'s.
 """
 
-from datetime import UTC, datetime
-
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app import actions
 from app.bootstrap import Bot, now
 from app.domain.errors import Crowded
+from app.domain.run import EVER
 from app.domain.version import VersionStatus
 from app.store.admins import Audit
 from app.store.health import Counts, Pulses
@@ -30,7 +29,6 @@ from app.web.ops import statuses
 from app.web.readers.versions import side_by_side
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
-EVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @router.get("/login")

@@ -67,13 +67,24 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
 
     Raises Limited, Unfit, UnknownLine, UnknownVoice, EngineFull, EngineFailed.
     """
-    bot, engine, metrics = request.app.state.bot, request.app.state.engine, request.app.state.metrics
+    admit(request, voice, visitor)
+    bot, engine = request.app.state.bot, request.app.state.engine
+    poem: Poem = actions.poems.write(bot, engine, voice, wish, by=visitor, keep=keep)
+    count(request, voice)
+    return poem
+
+
+def admit(request: Request, voice: str, visitor: Visitor) -> None:
+    """Let *visitor* have a poem written: the engine has places of its own. Raises UnknownVoice, Limited."""
     frame_of(request).voice(voice)
     take(request, POEMS, visitor)
     visit_of(request).leave()
-    poem: Poem = actions.poems.write(bot, engine, voice, wish, by=visitor, keep=keep)
+
+
+def count(request: Request, voice: str) -> None:
+    """A poem was written and stored."""
+    metrics: Metrics = request.app.state.metrics
     metrics.poem(voice)
-    return poem
 
 
 def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem | None:
@@ -270,9 +281,8 @@ def propose(
     now = next((line.text for line in found.lines[slot : slot + 1]), None)
     try:
         form.must_be_genuine()
-        take(request, POEMS, visitor)
         bold = temperature_of(form.text("temperature"))
-        visit_of(request).leave()
+        admit(request, found.voice, visitor)
         found_lines = actions.poems.propose(bot, engine, found.voice, before, by=visitor, temperature=bold, instead=now)
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
         return line_page(request, found, slot, error=error)
@@ -292,8 +302,7 @@ def pick(voice: Slug, request: Request, form: GenuineForm, bot: BotDep, visitor:
         poem = actions.poems.pick(bot, before, _writing(voice, drawn), by=visitor, after=after)
     except IntegrityError as error:  # the database was put back from before its version was made
         raise FormExpired from error
-    metrics: Metrics = request.app.state.metrics
-    metrics.poem(voice)
+    count(request, voice)
     return see_other(f"/poems/{poem}")
 
 
