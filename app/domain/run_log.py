@@ -5,6 +5,7 @@ the API; `read` finds the facts in it again, numbers as they were rounded. The w
 the logs of earlier runs are read with them.
 """
 
+import math
 import re
 from contextlib import suppress
 from dataclasses import dataclass, fields
@@ -181,19 +182,24 @@ KINDS: tuple[type[Entry], ...] = (
 
 
 def read(text: str) -> Entry | None:
-    """The entry that says so, or None where there is no such kind."""
+    """The entry that says so; None where there is no such kind, or a word (a NaN, too) where a number should be."""
     for kind, pattern in _PATTERNS.items():
         if found := pattern.fullmatch(text):
             formats = {name: spec for _, name, spec, _ in Formatter().parse(kind.SENTENCE)}
-            with suppress(ValueError):  # a word where a number should be
+            with suppress(ValueError):
                 return kind(**{one.name: _fact(found[one.name], one.type, formats[one.name]) for one in fields(kind)})
     return None
 
 
 def _fact(text: str, kind: Any, spec: str | None) -> object:
-    if kind in (int, float):
-        return kind(text.replace(",", ""))
-    return text if kind is str else tuple(text.split(spec)) if text else ()
+    if kind is str:
+        return text
+    if kind not in (int, float):
+        return tuple(text.split(spec)) if text else ()
+    digits = text.replace(",", "")
+    if not math.isfinite(float(digits)):
+        raise ValueError(text)
+    return kind(digits)
 
 
 def _pattern(kind: type[Entry]) -> re.Pattern[str]:
