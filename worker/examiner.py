@@ -14,7 +14,7 @@ from statistics import fmean
 
 import numpy as np
 
-from app.domain import gate
+from app.domain import gate, run_log
 from app.domain.errors import EngineFailed
 from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine
@@ -73,18 +73,19 @@ class Assessment:
     base_poems: list[list[str]]
     gains: Mapping[tuple[str, int], float]
 
-    def report(self) -> Iterator[str]:
-        """Lines for the run's log."""
-        for name, card in (("base", self.base), ("candidate", self.candidate)):
-            yield f"{name}: {figures(card)}"
+    def report(self) -> Iterator[run_log.Entry]:
+        """For the run's log."""
+        base, candidate = self.base, self.candidate
+        yield run_log.BaseMeasured(base.bits_per_char, base.distinct, more_of(base))
+        yield run_log.CandidateMeasured(candidate.bits_per_char, candidate.distinct, more_of(candidate))
         if self.readers:
-            yield f"liking of {self.readers} held-out readers: {self.candidate.liking:+.4f} bits/char"
+            yield run_log.LikingMeasured(self.readers, candidate.liking)
         if self.verdict.admitted:
-            yield "admitted"
+            yield run_log.Admitted()
         elif self.verdict.undecided:
-            yield f"undecided: {', '.join(self.verdict.unmeasured)}"
+            yield run_log.Undecided(self.verdict.unmeasured)
         else:
-            yield f"turned away: {', '.join(self.verdict.reasons)}"
+            yield run_log.Rejected(self.verdict.reasons)
 
 
 def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Callable[[float], None]) -> Assessment:
@@ -124,11 +125,11 @@ def _as_varied(base: Scorecard, subject: Subject, settings: Settings) -> Scoreca
     return replace(base, distinct=distinct(lines), distinct2=distinct(_pairs(lines)))
 
 
-def figures(card: Scorecard) -> str:
-    """A scorecard as a line of a log."""
+def more_of(card: Scorecard) -> str:
+    """The figures of a scorecard that have no field of their own in the log."""
     return (
-        f"{card.bits_per_char:.4f} bits/char, distinct {card.distinct:.3f}, pairs {card.distinct2:.3f}, "
-        f"copied {card.copied:.3f}, blocked {card.blocked:.3f}, strange words {card.strange:.4f}, "
+        f"pairs {card.distinct2:.3f}, copied {card.copied:.3f}, blocked {card.blocked:.3f}, "
+        f"strange words {card.strange:.4f}, "
         f"{card.plausible:+.3f} nats/symbol, repeated {card.repeated:.3f}, "
         f"{card.short:.0f}-{card.usual:.0f}-{card.long:.0f} letters, {'finite' if card.finite else 'not finite'}"
     )

@@ -24,6 +24,7 @@ from app import actions
 from app.actions.versions import Candidate
 from app.bootstrap import Bot, now
 from app.domain import lesson as lessons
+from app.domain import run_log
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
 from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine, choosers, split
@@ -96,9 +97,9 @@ class Lease:
         except SQLAlchemyError as error:  # the database is away; the next save says it again
             log.warning("lease.unwritten", error=str(error).splitlines()[0])
 
-    def log(self, text: str) -> None:
+    def log(self, entry: run_log.Entry) -> None:
         """Add a line to the run's log."""
-        actions.runs.say(self._bot, self.claim.run, text)
+        actions.runs.say(self._bot, self.claim.run, entry)
 
     def _keep(self) -> None:
         renewed = time.monotonic()
@@ -267,10 +268,7 @@ class Runner:
         from models.train import Diverged  # torch: only once there is something to teach
         from worker import trainer
 
-        lease.log(
-            f"lesson {lesson.hash[:12]}: {lesson.ticks} ticks, {lesson.submissions} poems, {lesson.visitors} readers"
-        )
-
+        lease.log(run_log.LessonMade(lesson.hash[:12], lesson.ticks, lesson.submissions, lesson.visitors))
         last: Trained | None = None
 
         def watch(at: "Trained") -> None:
@@ -278,7 +276,7 @@ class Runner:
             last = at
             left = at.seconds_left if math.isfinite(at.seconds_left) else None
             if at.step % max(1, at.of // LOSSES) == 0:
-                lease.log(f"step {at.step} of {at.of}: loss {at.loss:.4f}")
+                lease.log(run_log.StepTaken(at.step, at.of, at.loss))
             lease.report(Phase.TRAINING, at.step, at.of, loss=at.loss, seconds_left=left)
 
         try:
@@ -289,7 +287,6 @@ class Runner:
                 watch=watch,
                 check=lambda done: lease.report(Phase.LESSON, round(100 * done), 100),
                 log=lease.log,
-                recited=lambda step, poem: lease.log(f"writes after {step} steps: {' / '.join(poem)}"),
                 kept=trainer.Kept(self._kept(lease.claim), lease.advanced),
             )
         except Diverged as error:
@@ -297,7 +294,7 @@ class Runner:
         if not trainer.is_finite(taught.network):
             raise NotFinite
         if last is not None:
-            lease.log(f"taught in {last.step} steps, loss {last.loss:.3f}, {last.chars_per_s:,.0f} char/s")
+            lease.log(run_log.Taught(last.step, last.loss, last.chars_per_s))
         lease.report(Phase.WRITING)
         trainer.save(folder, taught, base, lesson, now=now)
 
@@ -316,8 +313,8 @@ class Runner:
             self._bot.settings,
             watch=lambda done: lease.report(Phase.EXAMINING, round(done * 100), 100),
         )
-        for line in found.report():
-            lease.log(line)
+        for entry in found.report():
+            lease.log(entry)
         if not task.base.metrics:  # a base is measured once; its figures are shown beside those of what it was taught
             actions.versions.note_base(self._bot, task.base.id, numbers(found.base), found.base_poems)
         return Candidate(
@@ -337,7 +334,7 @@ class Runner:
             try:
                 return self._read(task.champion), task.champion.metrics
             except (BrokenFolder, Broken) as error:
-                lease.log(f"compared with the base: version {task.champion.number} can't be read, {error}")
+                lease.log(run_log.ChampionLost(task.champion.number, str(error)))
         return base, task.base.metrics
 
     def _kept(self, claim: Claim) -> Path:

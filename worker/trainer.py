@@ -28,6 +28,7 @@ import torch
 from app.actions import tastes
 from app.domain.lesson import Lesson, Text
 from app.domain.poem import LINES, Wish
+from app.domain.run_log import DreamsCut, Entry, Recited, StepsCut
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
 from app.engine.choose import ONE
@@ -162,16 +163,14 @@ def train(
     settings: Settings,
     watch: Watch,
     check: Callable[[float], None] = lambda _done: None,
-    log: Callable[[str], None] = lambda _text: None,
-    recited: Callable[[int, Sequence[str]], None] | None = None,
+    log: Callable[[Entry], None] = lambda _entry: None,
     kept: Kept | None = None,
 ) -> Taught:
     """The base's network after the lesson; *watch* is called after every step, *check* while the dreams are written.
 
-    What either raises ends the training. *log* is told what was cut for lack of time,
-    *recited* what the network writes meanwhile, and after how many steps. With *kept* the training goes on
-    where an earlier attempt was cut off. Raises models.train.Diverged, ValueError for a lesson without texts or a
-    device that isn't there.
+    What either raises ends the training. *log* is told what was cut for lack of time, and what the network writes
+    meanwhile. With *kept* the training goes on where an earlier attempt was cut off. Raises models.train.Diverged,
+    ValueError for a lesson without texts or a device that isn't there.
     """
     device = choose_device(settings.device)
     lower_priority(settings.train_threads)
@@ -182,8 +181,8 @@ def train(
     if schedule is None:
         dreaming = taste is not None and settings.dreams > 0
         schedule = make_schedule(base, lesson, verse, settings, dreaming=dreaming, device=device, check=check)
-        for line in cuts(schedule, settings):
-            log(line)
+        for cut in cuts(schedule, settings):
+            log(cut)
         if kept:
             kept.keep(schedule)
     dreamt = weigh(schedule.dreams, taste, temperature=DREAM_TEMPERATURE) if taste and schedule.dreams else []
@@ -201,9 +200,9 @@ def train(
         nonlocal spent
         watch(at)
         due = at.step % max(1, at.of // RECITALS) == 0 and spent <= RECITAL_SHARE * (time.monotonic() - began)
-        if recited is not None and due:
+        if due:
             start = time.monotonic()
-            recited(at.step, recite(training.averaged(), base.vocabulary, seed=RECITED))
+            log(Recited(at.step, tuple(recite(training.averaged(), base.vocabulary, seed=RECITED))))
             spent += time.monotonic() - start
 
     network = _run(training, watch_and_recite, kept) if kept else training.run(watch_and_recite)
@@ -326,13 +325,12 @@ def make_schedule(
     return replace(schedule, dreams=tuple(dreams))
 
 
-def cuts(schedule: Schedule, settings: Settings) -> Iterator[str]:
-    """Lines for the run's log: what was left out for lack of time."""
-    told = f"cut to fit {settings.run_minutes:g} minutes on this machine"
+def cuts(schedule: Schedule, settings: Settings) -> Iterator[Entry]:
+    """For the run's log: what was left out for lack of time."""
     if schedule.steps < settings.lesson_steps:
-        yield f"{told}: {schedule.steps} of at most {settings.lesson_steps} steps of lesson and rehearsal"
+        yield StepsCut(settings.run_minutes, schedule.steps, settings.lesson_steps)
     if len(schedule.dreams) < schedule.wanted:
-        yield f"{told}: {len(schedule.dreams)} of {schedule.wanted} dreams"
+        yield DreamsCut(settings.run_minutes, len(schedule.dreams), schedule.wanted)
 
 
 def _budget(base: checkpoint.Checkpoint, verse: Sequence[str], settings: Settings, device: str) -> Budget:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from app.bootstrap import Bot
 from app.domain.gate import Verdict
 from app.domain.run import Cause, Claim, Outlook, Progress, RunReport, RunState
+from app.domain.run_log import Entry, GivenBack
 from app.store import session as units
 from app.store.admins import Audit
 from app.store.lessons import FeedbackStore
@@ -77,10 +78,10 @@ def advanced(bot: Bot, claim: Claim) -> None:
         Runs(session).advanced(claim)
 
 
-def say(bot: Bot, run: int, text: str) -> None:
+def say(bot: Bot, run: int, entry: Entry) -> None:
     """Add a line to a run's log."""
     with bot.transaction() as session:
-        Runs(session).log(run, text, bot.clock())
+        Runs(session).log(run, str(entry), bot.clock())
 
 
 def end(bot: Bot, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None) -> None:
@@ -94,7 +95,7 @@ def give_back(bot: Bot, claim: Claim) -> None:
     with bot.transaction() as session:
         runs = Runs(session)
         runs.release(claim)
-        runs.log(claim.run, "the worker is shutting down; back in the queue", bot.clock())
+        runs.log(claim.run, str(GivenBack()), bot.clock())
 
 
 def start_due(bot: Bot, *, at: datetime | None = None) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from app.domain.run_log import Said
+
 
 class RunState(StrEnum):
     """Where a run stands."""
@@ -72,18 +74,6 @@ class Progress:
     of: int = 0
     loss: float | None = None
     seconds_left: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A line of a run's log."""
-
-    at: datetime
-    text: str
-
-    def __str__(self) -> str:
-        """For programs and the shell: the time in UTC."""
-        return f"{self.at:%H:%M:%S} {self.text}"
 
 
 @dataclass(frozen=True, slots=True)

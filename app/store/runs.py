@@ -10,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.gate import Verdict
-from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState, Said
+from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState
+from app.domain.run_log import Said
 from app.store.session import Queries
 from app.store.tables import RunLogRow, RunRow, VersionRow
 

@@ -3,7 +3,7 @@
 import ast
 import json
 import re
-from collections import defaultdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from fontTools.ttLib import TTFont
 from app.domain import errors
 from app.domain.lesson import Life
 from app.domain.run import Cause, Phase, RunState
+from app.domain.run_log import KINDS, Recited, Said, StepTaken
 from app.domain.submission import Decline, SubmissionStatus
 from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
 from app.store.shelf import SHIPPED
-from app.web.desk.versions import SENTENCES, LogLine
 from app.web.http.errors import CODES, FormExpired
 from app.web.http.limits import Limited
 from app.web.http.page import TEMPLATES, Assets, Pages
@@ -137,10 +137,10 @@ def test_every_line_of_the_log_has_its_sentence() -> None:
     """What the worker writes into a run's log is read in the page's language; what has no sentence, as it stands."""
     source = '{% from "partials/words.html" import run_said with context %}{{ run_said(one) }}'
     moment = datetime(2026, 11, 24, tzinfo=UTC)
-    facts: dict[str, str] = defaultdict(lambda: "1")
-    for kind in SENTENCES.keys() - {"step", "writes"}:  # drawn as a curve, and shown as poems
-        assert HANGUL.search(said(source, one=LogLine(moment, "plain", kind, facts))), kind
-    assert "plain" in said(source, one=LogLine(moment, "plain", "", {}))
+    for kind in set(KINDS) - {StepTaken, Recited}:  # drawn as a curve, and shown as poems
+        zeros = {fact.name: fact.type() for fact in fields(kind) if callable(fact.type)}
+        assert HANGUL.search(said(source, one=Said(moment, str(kind(**zeros))))), kind
+    assert "plain" in said(source, one=Said(moment, "plain"))
 
 
 @pytest.mark.parametrize("state", list(Life))

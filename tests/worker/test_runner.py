@@ -14,7 +14,7 @@ import torch
 
 from app import actions
 from app.bootstrap import Bot, now
-from app.domain import gate
+from app.domain import gate, run_log
 from app.domain.gate import Scorecard, Verdict
 from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
@@ -26,7 +26,7 @@ from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.desk.versions import log_line, losses
+from app.web.desk.versions import losses
 from models import checkpoint
 from tests.support.deployment import until
 from tests.support.world import World
@@ -182,11 +182,25 @@ def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot) -> None:
         made = versions.one("sibot", 1)
     assert (made.lesson["visitors"], made.lesson["ticks"]) == (22, 66)
     assert "liking" in made.metrics
-    assert any(line.split(" ", 1)[1].startswith("liking of 8 held-out readers") for line in ended.log)
-    told = [log_line(one) for one in ended.said]
-    assert [one.text for one in told if not one.kind] == []
-    assert {"lesson", "step", "writes", "taught", "base", "candidate", "liking"} <= {one.kind for one in told}
-    assert len(losses(told)) == len([one for one in told if one.kind == "step"]) > 1
+    told = [one.entry for one in ended.said]
+    assert [one.text for one in ended.said if one.entry is None] == []
+    verdict = run_log.Admitted if ended.state is RunState.ADMITTED else run_log.Rejected
+    assert {one.kind for one in told if one} == {
+        kind.__name__
+        for kind in (
+            run_log.LessonMade,
+            run_log.StepTaken,
+            run_log.Recited,
+            run_log.Taught,
+            run_log.BaseMeasured,
+            run_log.CandidateMeasured,
+            run_log.LikingMeasured,
+            verdict,
+        )
+    }
+    liking = next(one for one in told if isinstance(one, run_log.LikingMeasured))
+    assert (liking.readers, liking.bits) == (8, round(made.metrics["liking"], 4))
+    assert len(losses(ended.said)) == len([one for one in told if isinstance(one, run_log.StepTaken)]) > 1
 
 
 def test_whom_the_champion_was_taught_is_not_asked(bot: Bot) -> None:
@@ -206,6 +220,24 @@ def test_whom_the_champion_was_taught_is_not_asked(bot: Bot) -> None:
     assert len({line.visitor for line in untaught.held_out}) == 8
     assert taught.held_out == ()
     assert (untaught.lesson.visitors, taught.lesson.visitors) == (22, 30)
+
+
+def test_a_champion_whose_folder_is_lost_is_told_of(bot: Bot, feedback: list[int]) -> None:
+    """The candidate is compared with the base instead, and the log says so."""
+    World(bot.sessions).version(folder="sibot/1")
+    actions.versions.promote(bot, "sibot", 1, by="test")
+    run = ask(bot)
+    claim = actions.runs.claim(bot)
+    assert claim is not None
+    runner = Runner(bot)
+    task = runner._prepare(claim)
+    base = runner._read(task.base)
+
+    compared, _ = runner._champion(task, base, Lease(bot, claim, runner.stopping))
+
+    assert compared is base
+    (said,) = report(bot, run).said
+    assert said.entry == run_log.ChampionLost(1, "the folder sibot/1 is not on the shelf")
 
 
 def test_a_training_that_diverges_is_turned_away(
@@ -318,6 +350,7 @@ def test_a_worker_told_to_go_puts_its_run_back(endless: Bot) -> None:
 
     waiting = report(endless, run)
     assert (waiting.state, waiting.attempt, waiting.phase) == (RunState.QUEUED, 0, None)
+    assert waiting.said[-1].entry == run_log.GivenBack()
 
 
 def test_who_lost_the_lease_publishes_nothing(endless: Bot) -> None:
@@ -424,9 +457,9 @@ def test_what_was_cut_for_time_is_in_the_log_and_in_the_version(
     Runner(with_settings(bot, run_minutes=20.0, lesson_steps=240)).work()
 
     ended = report(bot, run)
-    assert any("cut to fit 20 minutes on this machine" in line for line in ended.log), ended.log
     (folder,) = folders(bot)
     schedule = checkpoint.read(folder).meta.lesson["schedule"]
+    assert run_log.StepsCut(20, schedule["steps"], 240) in [one.entry for one in ended.said]
     assert 0 < schedule["steps"] < 240
     assert (schedule["passes"], schedule["dreams"]) == (1, 0)
 

@@ -8,6 +8,7 @@ import torch
 
 from app.bootstrap import now as moment
 from app.domain.lesson import Lesson, Text
+from app.domain.run_log import DreamsCut, Entry, Recited, StepsCut
 from app.domain.taste import Judged
 from app.domain.version import Serving
 from app.engine.live import load
@@ -94,18 +95,18 @@ HOUR = {"dreams": 300, "device": "cpu", "run_minutes": 60}
 def test_a_slow_machine_dreams_less_and_says_so(base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """At two characters a second an hour is enough for some of it; what was cut is in the log and in the summary."""
     monkeypatch.setattr(trainer, "chars_per_second", lambda *_: 2.0)
-    told: list[str] = []
+    told: list[Entry] = []
 
     taught = trainer.train(base, lesson_of(base, 60), settings=Settings(**HOUR), watch=lambda _: None, log=told.append)
 
     assert 0 < taught.schedule["dreams"] < taught.schedule["dreams_wanted"] == 300
-    assert told[-1] == f"cut to fit 60 minutes on this machine: {taught.schedule['dreams']} of 300 dreams"
+    assert DreamsCut(60, taught.schedule["dreams"], 300) in told
 
 
 def test_a_slow_machine_rehearses_less(base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a taste there are no dreams to cut, but steps and passes."""
     monkeypatch.setattr(trainer, "chars_per_second", lambda *_: 2.0)
-    told: list[str] = []
+    told: list[Entry] = []
     steps: list[Progress] = []
     lesson = Lesson(tuple(Text(f"줄 {i}이 길게 이어진다", 1.0, "line") for i in range(900)), 900, 0, 9)
 
@@ -114,16 +115,17 @@ def test_a_slow_machine_rehearses_less(base: checkpoint.Checkpoint, monkeypatch:
     assert taught.schedule["passes"] == 1
     assert taught.schedule["steps"] < 240
     assert len(steps) <= taught.schedule["steps"]
-    left = f"{taught.schedule['steps']} of at most 240 steps of lesson and rehearsal"
-    assert told == [f"cut to fit 60 minutes on this machine: {left}"]
+    assert [one for one in told if not isinstance(one, Recited)] == [StepsCut(60, taught.schedule["steps"], 240)]
 
 
 def test_a_quick_machine_cuts_nothing(base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """And without a limit the machine is not even measured."""
-    told: list[str] = []
+    told: list[Entry] = []
+    measurements = 0
 
     def measured(*_: object) -> float:
-        told.append("measured")
+        nonlocal measurements
+        measurements += 1
         return 1e12
 
     monkeypatch.setattr(trainer, "chars_per_second", measured)
@@ -133,7 +135,8 @@ def test_a_quick_machine_cuts_nothing(base: checkpoint.Checkpoint, monkeypatch: 
         taught = trainer.train(base, lesson, settings=settings, watch=lambda _: None, log=told.append)
         assert taught.schedule["dreams"] == taught.schedule["dreams_wanted"] == 20
 
-    assert told == ["measured"]
+    assert measurements == 1
+    assert [one for one in told if not isinstance(one, Recited)] == []
 
 
 def test_the_machine_is_measured_in_characters(base: checkpoint.Checkpoint) -> None:

@@ -5,10 +5,8 @@ of a challenger.
 """
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -16,7 +14,8 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import NothingToUndo, TurnedAway, Unfit
-from app.domain.run import Cause, Said
+from app.domain.run import Cause
+from app.domain.run_log import Recited, Said, StepTaken
 from app.domain.trial import Arm, TrialReport, TrialRules
 from app.domain.version import Rate, wilson
 from app.store.runs import Runs
@@ -33,48 +32,12 @@ from app.web.readers.versions import side_by_side
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
 LONGEST_REASON = 500
-SENTENCES = {
-    "lesson": r"lesson \w+: (?P<ticks>\d+) ticks, (?P<poems>\d+) poems, (?P<readers>\d+) readers",
-    "cut_steps": r"cut to fit (?P<minutes>\S+) minutes on this machine: (?P<done>\d+) of at most (?P<all>\d+) steps .*",
-    "cut_dreams": r"cut to fit (?P<minutes>\S+) minutes on this machine: (?P<done>\d+) of (?P<all>\d+) dreams",
-    "step": r"step (?P<step>\d+) of (?P<of>\d+): loss (?P<loss>[\d.]+)",
-    "writes": r"writes after (?P<step>\d+) steps: (?P<poem>.*)",
-    "taught": r"taught in (?P<steps>\d+) steps, loss (?P<loss>[\d.]+), (?P<rate>[\d,]+) char/s",
-    "base": r"base: (?P<bits>[\d.]+) bits/char, distinct (?P<distinct>[\d.]+), .*",
-    "candidate": r"candidate: (?P<bits>[\d.]+) bits/char, distinct (?P<distinct>[\d.]+), .*",
-    "liking": r"liking of (?P<readers>\d+) held-out readers: (?P<bits>[+-][\d.]+) bits/char",
-    "admitted": r"admitted",
-    "undecided": r"undecided: .*",
-    "turned_away": r"turned away: .*",
-    "lost_champion": r"compared with the base: version (?P<version>\d+) can't be read, .*",
-    "given_back": r"the worker is shutting down; back in the queue",
-}
-"""What the worker writes into a run's log, by name: the page has a sentence for each. Others are shown as they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """A line of the log, taken apart."""
-
-    at: datetime
-    text: str
-    kind: str
-    """Its name in `SENTENCES`; "" for one that has no sentence."""
-    facts: dict[str, str]
-
-
-def log_line(said: Said) -> LogLine:
-    """What a line of the log says."""
-    for kind, pattern in SENTENCES.items():
-        if found := re.fullmatch(pattern, said.text):
-            return LogLine(said.at, said.text, kind, found.groupdict())
-    return LogLine(said.at, said.text, "", {})
-
-
-def losses(said: Sequence[LogLine]) -> list[tuple[int, float]]:
+def losses(said: Sequence[Said]) -> list[tuple[int, float]]:
     """The loss after so many steps; a run that was taken up again goes on from its last attempt."""
-    points = {int(one.facts["step"]): float(one.facts["loss"]) for one in said if one.kind == "step"}
-    return sorted(points.items())
+    entries = (one.entry for one in said)
+    return sorted({one.step: one.loss for one in entries if isinstance(one, StepTaken)}.items())
 
 
 @router.post("/{voice}/runs")
@@ -93,7 +56,6 @@ def run(run: RunId, request: Request, bot: BotDep, seed: str = "") -> HTMLRespon
         voice, store = Voices(session).one(report.voice), Versions(session)
         made = next((one for one in store.of_voice(report.voice) if one.number == report.version), None)
         samples, on_trial = store.samples(report.voice) if made else {}, Trials(session).running(report.voice)
-    said = [log_line(one) for one in report.said]
     return page(
         request,
         "desk/run.html",
@@ -102,9 +64,9 @@ def run(run: RunId, request: Request, bot: BotDep, seed: str = "") -> HTMLRespon
         shown=voice,
         made=made,
         on_trial=on_trial,
-        said=[one for one in said if one.kind not in ("step", "writes")],
-        recited=[one for one in said if one.kind == "writes"][-3:],
-        losses=losses(said),
+        said=[one for one in report.said if not isinstance(one.entry, StepTaken | Recited)],
+        recited=[entry for one in report.said if isinstance(entry := one.entry, Recited)][-3:],
+        losses=losses(report.said),
         beside=side_by_side(samples, {voice.champion, made.number} if made else (), seed),
     )
 
@@ -114,7 +76,7 @@ def loss_curve(run: RunId, request: Request, bot: BotDep, narrow: str = "") -> R
     """Its loss so far, drawn."""
     with bot.reads(Runs) as runs:
         said = runs.one(run).said
-    return charts.loss(request, losses([log_line(one) for one in said]), narrow=bool(narrow), headers=NO_STORE)
+    return charts.loss(request, losses(said), narrow=bool(narrow), headers=NO_STORE)
 
 
 @router.post("/runs/{run}/cancel")
