@@ -281,7 +281,7 @@ class Learnings(Queries):
         if not versions:
             return []
         moves = select(HistoryRow.was_id, HistoryRow.version_id, HistoryRow.at).where(HistoryRow.was_id.in_(versions))
-        return list(self._session.execute(moves).tuples())
+        return [(was, to, at) for was, to, at in self._session.execute(moves)]
 
 
 def _learned(found: Sequence[tuple[VersionRow, float | None]], champion: int | None, moves: Sequence[Move]) -> Learned:
