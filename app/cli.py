@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import admin, keep, lab, moderate, sample, serve, train, versions
+from app.commands import admin, keep, lab, moderate, sample, serve, train, versions, voice
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sample, train, versions, moderate, lab, admin, keep):
+for room in (serve, sample, train, voice, versions, moderate, lab, admin, keep):
     room.add_to(app)
 if (Path(__file__).parents[1] / "lab").is_dir():  # a checkout; no wheel and no image has the laboratory
     importlib.import_module("lab.commands").add_to(app)

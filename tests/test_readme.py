@@ -1,5 +1,6 @@
 """The README is true: what it names is there, and what is there it names."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -79,3 +80,35 @@ def test_its_make_targets_exist() -> None:
 
     assert phony == targets
     assert set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE)) <= targets
+
+
+PLACE = re.compile(r"`([\w./]+\.py)(?::([\w.]+))?`")
+
+
+@pytest.mark.parametrize("document", ["tour.md", "glossary.md"])
+def test_the_places_it_names_exist(document: str) -> None:
+    """Every `file.py` and `file.py:name`, so that what was renamed is renamed there too."""
+    named = PLACE.findall((ROOT / "docs" / document).read_text(encoding="utf-8"))
+    missing = [file for file, _ in named if not (ROOT / file).is_file()]
+    gone = [f"{file}:{name}" for file, name in named if file not in missing and name and name not in names(file)]
+
+    assert named
+    assert missing + gone == []
+
+
+def names(file: str) -> set[str]:
+    """What a module defines, and what its classes do, with the name of the class before it."""
+    found = set[str]()
+    for node in ast.parse((ROOT / file).read_text(encoding="utf-8")).body:
+        found |= defined(node)
+        if isinstance(node, ast.ClassDef):
+            found |= {f"{node.name}.{name}" for inner in node.body for name in defined(inner)}
+    return found
+
+
+def defined(node: ast.stmt) -> set[str]:
+    """The names that a statement gives to something."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return {target.id for target in targets if isinstance(target, ast.Name)}

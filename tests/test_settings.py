@@ -4,12 +4,15 @@ import re
 import resource
 import signal
 import stat
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from app.domain.run import Schedule
+from app.domain.trial import TrialRules
 from app.settings import Settings, example
 
 ROOT = Path(__file__).parents[1]
@@ -102,6 +105,15 @@ def test_a_full_disk_leaves_no_empty_secret(tmp_path: Path) -> None:
 
     assert list(tmp_path.iterdir()) == []
     assert len(settings(tmp_path).secret()) >= 32
+
+
+def test_rules_are_made_of_the_settings(tmp_path: Path) -> None:
+    """When a trial is over, and when a run starts by itself; 0 hours are never."""
+    chosen = settings(tmp_path, trial_days=3, trial_impressions=500, retrain_every=6, retrain_after=7)
+
+    assert chosen.trial_rules == TrialRules(longest=timedelta(days=3), impressions=500)
+    assert chosen.schedule == Schedule(every=timedelta(hours=6), after=7)
+    assert settings(tmp_path, retrain_every=0).schedule.every is None
 
 
 def test_every_setting_is_explained() -> None:

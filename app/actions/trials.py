@@ -1,8 +1,8 @@
 """The trial: a challenger writes a share of the poems until readers, or the admin, have decided.
 
-`versions.publish` starts one. What counts as decided is in `app/domain/trial.py`. Looking is safe to repeat, and safe
-to be killed in the midst of: it reads, weighs, and writes in one transaction that changes nothing once the trial is
-over.
+`versions.publish` starts one, and `versions.serve` ends it when another version is promoted, or the challenger by the
+admin. What counts as decided is in `app/domain/trial.py`. Looking is safe to repeat, and safe to be killed in the midst
+of: it reads, weighs, and writes in one transaction that changes nothing once the trial is over.
 """
 
 from datetime import datetime

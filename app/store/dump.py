@@ -198,24 +198,18 @@ def _versions(session: Session) -> Iterator[Row]:
 def _poems(session: Session) -> Iterator[Row]:
     numbers = {row.id: row.number for row in session.execute(select(VersionRow.id, VersionRow.number))}
     poems = select(PoemRow).order_by(PoemRow.created, PoemRow.id).execution_options(yield_per=AT_ONCE)
-    for poem in session.scalars(poems):
-        lines = session.execute(
-            select(PoemLineRow.slot, LineRow)
-            .join(LineRow, LineRow.id == PoemLineRow.line_id)
-            .where(PoemLineRow.poem_id == poem.id)
-            .order_by(PoemLineRow.slot)
-        )
-        yield {
-            "kind": "poem",
-            "id": poem.id,
-            "voice": poem.voice,
-            "version": numbers[poem.version_id],
-            "seed": poem.seed,
-            "temperature": poem.temperature,
-            "at": poem.created.isoformat(),
-            "lines": [
-                {"id": line.id, "slot": slot, "text": line.text, "version": numbers[line.version_id]}
-                for slot, line in lines
-                if not line.primed
-            ],
-        }
+    places = select(PoemLineRow.poem_id, PoemLineRow.slot, LineRow).join(LineRow, LineRow.id == PoemLineRow.line_id)
+    places = places.where(~LineRow.primed).order_by(PoemLineRow.poem_id, PoemLineRow.slot)
+    for part in session.scalars(poems).partitions():
+        lines: dict[str, list[Row]] = {poem.id: [] for poem in part}
+        for poem, slot, line in session.execute(places.where(PoemLineRow.poem_id.in_(lines))):
+            lines[poem].append({"id": line.id, "slot": slot, "text": line.text, "version": numbers[line.version_id]})
+        for head in part:
+            yield {
+                "kind": "poem",
+                **picked(head, "id", "voice"),
+                "version": numbers[head.version_id],
+                **picked(head, "seed", "temperature"),
+                "at": head.created.isoformat(),
+                "lines": lines[head.id],
+            }

@@ -198,6 +198,10 @@ class News:
     poems: int
 
 
+Move = tuple[int | None, int, datetime]
+"""Row ids of the version that was replaced, and of the one that serves instead; and when."""
+
+
 class Learnings(Queries):
     """Queries for what was learned."""
 
@@ -215,7 +219,9 @@ class Learnings(Queries):
         for source, gain, version, champion in rows:
             taught.setdefault(source, []).append((version, gain))
             champions[source] = champion
-        return {source: self._learned(found, champions[source]) for source, found in taught.items()}
+        left = [found for source, found in taught.items() if champions[source] not in {one.id for one, _ in found}]
+        moves = self._moves({version.id for found in left for version, _ in found})
+        return {source: _learned(found, champions[source], moves) for source, found in taught.items()}
 
     def news(self, voice: str, visitor: str) -> News | None:
         """What the version that serves was taught of a visitor's, and the one before was not.
@@ -270,15 +276,23 @@ class Learnings(Queries):
         )
         return [LearnedLine(text, poem, _times(gain)) for text, poem, gain in rows]
 
-    def _learned(self, found: list[tuple[VersionRow, float | None]], champion: int | None) -> Learned:
-        newest, gain = found[-1]
-        ids = [version.id for version, _ in found]
-        serves = champion in ids
-        left = select(func.max(HistoryRow.at)).where(HistoryRow.was_id.in_(ids), HistoryRow.version_id.not_in(ids))
-        return Learned(
-            versions=tuple(version.number for version, _ in found),
-            last=newest.created,
-            gain=gain,
-            serves=serves,
-            gone=None if serves else self._session.scalar(left),
-        )
+    def _moves(self, versions: Collection[int]) -> list[Move]:
+        """When one of those versions (row ids) was replaced, and by which."""
+        if not versions:
+            return []
+        moves = select(HistoryRow.was_id, HistoryRow.version_id, HistoryRow.at).where(HistoryRow.was_id.in_(versions))
+        return [(was, to, at) for was, to, at in self._session.execute(moves)]
+
+
+def _learned(found: Sequence[tuple[VersionRow, float | None]], champion: int | None, moves: Sequence[Move]) -> Learned:
+    newest, gain = found[-1]
+    ids = {version.id for version, _ in found}
+    serves = champion in ids
+    left = [at for was, to, at in moves if was in ids and to not in ids]
+    return Learned(
+        versions=tuple(version.number for version, _ in found),
+        last=newest.created,
+        gain=gain,
+        serves=serves,
+        gone=None if serves else max(left, default=None),
+    )

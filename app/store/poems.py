@@ -366,5 +366,6 @@ class Days(Queries):
         self._session.execute(new.on_conflict_do_nothing())
 
     def _days(self, rows: Sequence[DayRow], visitor: str | None) -> list[Day]:
-        poems = Poems(self._session)
-        return [Day(date.fromisoformat(row.day), poems.one(row.poem_id, visitor), row.readers) for row in rows]
+        found = Poems(self._session).several([row.poem_id for row in rows], visitor)
+        poems = {poem.id: poem for poem in found}
+        return [Day(date.fromisoformat(row.day), poems[row.poem_id], row.readers) for row in rows]

@@ -18,7 +18,7 @@ from app.domain.trial import TrialState
 from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
-from app.store.poems import told
+from app.store.poems import Poems
 from app.store.session import AT_ONCE, Queries, insert, parts, picked
 from app.store.submissions import Submissions
 from app.store.tables import (
@@ -35,7 +35,6 @@ from app.store.tables import (
     SubmissionRow,
     TickRow,
     TrialRow,
-    VersionRow,
     VisitorRow,
 )
 
@@ -153,18 +152,17 @@ class Privacy(Queries):
         }
 
     def _poems(self, visitor: str) -> Iterator[dict[str, Any]]:
-        mine = select(PoemRow, VersionRow.number).join(VersionRow, VersionRow.id == PoemRow.version_id)
-        for poem, number in self._session.execute(mine.where(PoemRow.visitor_id == visitor).order_by(PoemRow.created)):
-            lines = select(LineRow.text, LineRow.primed).join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
-            found = self._session.execute(lines.where(PoemLineRow.poem_id == poem.id).order_by(PoemLineRow.slot))
-            yield {
-                "id": poem.id,
-                "voice": poem.voice,
-                "version": told(number, poem.trial_id, poem.created),
-                "created": poem.created.isoformat(),
-                "prime": poem.prime,
-                "lines": [{"text": text, "your_words": primed} for text, primed in found],
-            }
+        mine = select(PoemRow.id).where(PoemRow.visitor_id == visitor).order_by(PoemRow.created)
+        for part in parts(self._session.scalars(mine).all()):
+            for poem in Poems(self._session).several(part, visitor):
+                yield {
+                    "id": poem.id,
+                    "voice": poem.voice,
+                    "version": poem.version,
+                    "created": poem.created.isoformat(),
+                    "prime": poem.prime,
+                    "lines": [{"text": line.text, "your_words": line.primed} for line in poem.lines],
+                }
 
     def _ticks(self, visitor: str) -> Iterator[dict[str, Any]]:
         mine = select(TickRow, LineRow.text).join(LineRow, LineRow.id == TickRow.line_id)

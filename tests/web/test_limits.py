@@ -285,6 +285,7 @@ def test_logins_go_on_without_redis(settings: Settings) -> None:
 
 LIMITED = {
     "POST /{voice}/poems": POEMS,
+    "POST /{voice}/poems with ticks": TICKS,
     "POST /poems/{poem}/next": POEMS,
     "POST /{voice}/next": POEMS,
     "POST /api/v1/voices/{voice}/poems": POEMS,
@@ -299,7 +300,8 @@ LIMITED = {
     "POST /{voice}/guess": GUESSES,
     "GET /learn?text=x": READINGS,
     "GET /poems/{poem}.png": READINGS,
-    "GET /pieces/{poem}.png": READINGS,
+    "GET /pieces/{piece}.png": READINGS,
+    "GET /{voice}/versions/{number}.png": READINGS,
     "POST /desk/login": LOGINS,
 }
 """Every limited route, and its limit."""
@@ -336,12 +338,13 @@ def test_each_route_takes_from_its_limit(reader: Reader, bot: Bot, monkeypatch: 
     monkeypatch.setattr(Limits, "take_login", lambda limits, _account, **_of: refuse(limits, LOGINS))
     answers = {}
     for route in LIMITED:
-        method, path, *stream = route.split(" ", 2)
-        body = {"json": {"text": POEM, "consent": True}} if path.startswith("/api/") else {"data": filled}
+        method, path, *more = route.split(" ", 2)
+        form_data = filled | ({"poem": poem, "lines": line} if more == ["with ticks"] else {})
+        body = {"json": {"text": POEM, "consent": True}} if path.startswith("/api/") else {"data": form_data}
         answer = reader.client.request(
             method,
-            path.format(voice="sibot", poem=poem, line=line),
-            headers={"accept": "text/event-stream"} if stream else {},
+            path.format(voice="sibot", poem=poem, piece=poem, line=line, number=1),
+            headers={"accept": "text/event-stream"} if more == ["as a stream"] else {},
             **(body if method == "POST" else {}),
         )
         answers[route] = (answer.status_code, answer.headers.get("retry-after"), taken.copy())
@@ -352,17 +355,28 @@ def test_each_route_takes_from_its_limit(reader: Reader, bot: Bot, monkeypatch: 
 
 def test_no_route_that_adds_something_is_without_a_limit() -> None:
     """A new one stands in either list; what needs an admin is his to do as often as he likes."""
-    unsafe = {
+    listed = {" ".join(route.split()[:2]) for route in LIMITED if not route.startswith("GET")}
+
+    assert {route for route in _open_to_all() if not route.startswith("GET")} == listed | UNLIMITED
+
+
+def test_no_picture_is_without_a_limit() -> None:
+    """To draw one takes as long as to write ten poems."""
+    pictures = {route for route in _open_to_all() if route.endswith(".png")}
+
+    assert pictures == {route for route in LIMITED if route.endswith(".png")}
+
+
+def _open_to_all() -> set[str]:
+    """Method and path of every route that needs no admin."""
+    return {
         f"{method} {route.path}"
         for module in ROUTES
         for route in module.router.routes
         if isinstance(route, APIRoute)
-        for method in (route.methods or set()) - {"GET"}
+        for method in route.methods or set()
         if must_be_admin not in [needed.call for needed in _dependencies(route.dependant)]
     }
-    listed = {" ".join(route.split()[:2]) for route in LIMITED if not route.startswith("GET")}
-
-    assert unsafe == listed | UNLIMITED
 
 
 def _dependencies(of: Dependant) -> list[Dependant]:

@@ -10,7 +10,8 @@ from app.domain import lesson as lessons
 from app.settings import Settings
 from app.store.lessons import FeedbackStore
 from app.store.visitors import Privacy
-from app.web.http.visitors import COOKIE
+from app.web.http.language import LANGUAGE_COOKIE, VOICE_COOKIE
+from app.web.http.visitors import VISITOR_COOKIE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
 from worker import upkeep
@@ -76,16 +77,27 @@ def test_erasing_asks_first(reader: Reader, bot: Bot) -> None:
 def test_erasing_forgets_the_visitor(reader: Reader, bot: Bot) -> None:
     """His gifts leave the lesson, his cookie leaves the browser, and he is somebody new."""
     give(reader)
-    before = reader.client.cookies[COOKIE]
+    before = reader.client.cookies[VISITOR_COOKIE]
 
     page = reader.send(form(reader.open("/privacy"), "/me/erase"), confirm="yes")
 
     assert page.url.path == "/me"
     assert "지웠습니다" in page.text
     assert lesson(bot) == 0
-    assert reader.client.cookies[COOKIE] != before
+    assert reader.client.cookies[VISITOR_COOKIE] != before
     assert reader.client.get("/me/export").json()["poems"] == []
     assert reader.open("/sibot").status_code == 200
+
+
+def test_erasing_forgets_what_was_read_last(reader: Reader) -> None:
+    """The browser is told to drop id and voice, and nothing else: the language tells nobody apart, so it stays."""
+    reader.send(form(reader.open("/sibot"), "/language"), lang="en")
+
+    answer = reader.send_only(form(reader.open("/privacy"), "/me/erase"), confirm="yes")
+
+    told = [cookie.partition("=")[0] for cookie in answer.headers.get_list("set-cookie") if "Max-Age=0" in cookie]
+    assert sorted(told) == [VISITOR_COOKIE, VOICE_COOKIE]
+    assert reader.client.cookies[LANGUAGE_COOKIE] == "en"
 
 
 def test_time_erases_too(reader: Reader, bot: Bot) -> None:

@@ -19,7 +19,7 @@ from app.store.submissions import Submissions
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
-from app.web.http.admins import COOKIE, NO_STORE, ONLY_ADMINS, close_desk, device_of, open_desk
+from app.web.http.admins import DESK_COOKIE, NO_STORE, ONLY_ADMINS, close_desk, device_of, open_desk
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.errors import FormExpired, code_of, retry_after_of, status_of
 from app.web.http.forms import AnyForm, GenuineForm
@@ -59,7 +59,7 @@ def login(request: Request, form: AnyForm, visitor: VisitorDep, bot: BotDep) -> 
 @router.post("/logout")
 def logout(request: Request, _form: GenuineForm, bot: BotDep) -> Response:
     """Close the desk: the session opens nothing any more, wherever a copy of it may be."""
-    actions.admins.log_out(bot, request.cookies.get(COOKIE, ""))
+    actions.admins.log_out(bot, request.cookies.get(DESK_COOKIE, ""))
     close_desk(request)
     set_flash(request, "logged_out")
     return see_other("/desk/login")

@@ -11,13 +11,13 @@ from app.store.admins import Admins, Key
 from app.web.http.edge import SAFE
 from app.web.http.visitors import keys_of, set_cookie
 
-COOKIE = "desk"
+DESK_COOKIE = "desk"
 DEVICE_COOKIE = "desk_device"
 """Opens nothing: who brings it has tries of his own at logging in (`limits.py:Limits.take_login`)."""
 NO_STORE = {"Cache-Control": "no-store"}
 """For answers to admins: nobody keeps a copy."""
 SESSION_LIFE = 14 * 24 * 3600
-_cookie = APIKeyCookie(name=COOKIE, auto_error=False, description="The desk's session.")
+_cookie = APIKeyCookie(name=DESK_COOKIE, auto_error=False, description="The desk's session.")
 _bearer = HTTPBearer(auto_error=False, description="A token from `poembot admin token`.")
 
 
@@ -44,7 +44,7 @@ def key_of(request: Request, session: Session) -> Key | None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return Admins(session).key(token.strip(), "token", now())
-    secret = request.cookies.get(COOKIE)
+    secret = request.cookies.get(DESK_COOKIE)
     return Admins(session).key(secret, "session", now()) if secret else None
 
 
@@ -71,7 +71,7 @@ ONLY_ADMINS = [Depends(must_be_admin)]
 
 def open_desk(request: Request, secret: str, account: str) -> None:
     """Give the admin's browser his session, and have it known as a device that has logged in to *account*."""
-    set_cookie(request, COOKIE, secret, life=SESSION_LIFE)
+    set_cookie(request, DESK_COOKIE, secret, life=SESSION_LIFE)
     set_cookie(request, DEVICE_COOKIE, keys_of(request).sign_device(account), path="/desk")
 
 
@@ -82,4 +82,4 @@ def device_of(request: Request, account: str) -> str | None:
 
 def close_desk(request: Request) -> None:
     """Take it back."""
-    set_cookie(request, COOKIE, "", life=0)
+    set_cookie(request, DESK_COOKIE, "", life=0)

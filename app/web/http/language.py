@@ -25,7 +25,7 @@ from app.web.http.visitors import settings_of
 Lang = Literal["ko", "en"]
 LANGS: tuple[Lang, ...] = get_args(Lang)
 SOURCE: Lang = "ko"
-COOKIE = "lang"
+LANGUAGE_COOKIE = "lang"
 VOICE_COOKIE = "voice"
 """The voice that a visitor read last."""
 
@@ -53,7 +53,7 @@ def language_of(request: Request, voice: VoiceReport | None = None) -> Lang:
 
     A client that names no language (link previews, crawlers) gets the language of the *voice*, else Korean.
     """
-    chosen = request.cookies.get(COOKIE)
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGS:
         return chosen
     wanted = accepted(request.headers.get("accept-language", ""))

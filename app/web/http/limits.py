@@ -48,8 +48,7 @@ from app.domain.visitor import Visitor
 from app.engine.batcher import FairQueue
 from app.settings import Settings
 from app.web.http.edge import FOR_MACHINES
-from app.web.http.visitors import COOKIE as VISITOR_COOKIE
-from app.web.http.visitors import client_of, keys_of, visit_of
+from app.web.http.visitors import VISITOR_COOKIE, client_of, keys_of, visit_of
 
 log = structlog.get_logger(__name__)
 REDIS_TIMEOUT = 0.5

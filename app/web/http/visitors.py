@@ -113,7 +113,7 @@ def _opened(serializer: URLSafeSerializer | URLSafeTimedSerializer, token: str, 
         return None
 
 
-COOKIE = "visitor"
+VISITOR_COOKIE = "visitor"
 COOKIE_LIFE = 400 * 24 * 3600
 """Seconds; browsers keep no cookie longer."""
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -176,13 +176,13 @@ def visitor_of(request: Request) -> Visitor:
     if visit.visitor is None:
         visit.visitor = _recognise(request)
         if not visit.visitor.returned and not is_quiet(request):
-            set_cookie(request, COOKIE, keys_of(request).sign_visitor(visit.visitor.id))
+            set_cookie(request, VISITOR_COOKIE, keys_of(request).sign_visitor(visit.visitor.id))
     return visit.visitor
 
 
 def _recognise(request: Request) -> Visitor:
     keys = keys_of(request)
-    known = keys.read_visitor(request.cookies.get(COOKIE, ""))
+    known = keys.read_visitor(request.cookies.get(VISITOR_COOKIE, ""))
     returned = known is not None and _ID.fullmatch(known) is not None
     client = client_of(request)
     address, network = keys.hash_address(client, datetime.now(UTC)), keys.hash_network(_network_of(client))

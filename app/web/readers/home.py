@@ -6,7 +6,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from app.store.voices import Voices
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.forms import GenuineForm
-from app.web.http.language import COOKIE, LANGS, SOURCE, voice_for
+from app.web.http.language import LANGS, LANGUAGE_COOKIE, SOURCE, voice_for
 from app.web.http.page import Pages, local_path, page, see_other
 from app.web.http.visitors import set_cookie
 from app.web.readers.poems import voice_page
@@ -66,5 +66,5 @@ def robots() -> PlainTextResponse:
 def speak(request: Request, form: GenuineForm) -> Response:
     """Remember the language of the pages."""
     if form.text("lang") in LANGS:
-        set_cookie(request, COOKIE, form.text("lang"))
+        set_cookie(request, LANGUAGE_COOKIE, form.text("lang"))
     return see_other(local_path(form.text("next")))

@@ -19,9 +19,9 @@ from app.store.ticks import Ticks
 from app.store.visitors import Privacy
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.forms import GenuineForm
-from app.web.http.language import COOKIE as VOICE_COOKIE
+from app.web.http.language import VOICE_COOKIE
 from app.web.http.page import page, see_other, set_flash
-from app.web.http.visitors import COOKIE, set_cookie
+from app.web.http.visitors import VISITOR_COOKIE, set_cookie
 
 router = APIRouter(include_in_schema=False)
 
@@ -86,11 +86,11 @@ def export(bot: BotDep, visitor: VisitorDep) -> Response:
 
 @router.post("/me/erase")
 def erase(request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Forget this visitor, cookie and all."""
+    """Forget this visitor, cookie and all, and what he read last. The language stays: it tells nobody apart."""
     if form.text("confirm") != "yes":
         raise Unfit("unconfirmed", "erasing must be confirmed")
     actions.visitors.erase(bot, visitor.id)
-    for cookie in (COOKIE, VOICE_COOKIE):
+    for cookie in (VISITOR_COOKIE, VOICE_COOKIE):
         set_cookie(request, cookie, "", life=0)
     set_flash(request, "erased")
     return see_other("/me")
