@@ -43,6 +43,11 @@ TINY = 1e-9
 """Of a mark that is the same for all poems: it says nothing of any."""
 
 
+def rounds(voice: str) -> list[Path]:
+    """The files of a voice in the order in which it learned from them, the tenth after the ninth."""
+    return sorted(FOLDER.glob(f"{voice}-*.jsonl"), key=lambda file: int(file.stem.rpartition("-")[2]))
+
+
 def read(file: Path) -> list[Group]:
     """What readers said, from a file with a group a row. ValueError for a row that is none."""
     found = []

@@ -40,7 +40,7 @@ def main(recipe: Recipe) -> None:
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
     graded: list[Group] = []
     name = ""
-    for file in sorted(grades.FOLDER.glob(f"{recipe.voice}-*.jsonl")):
+    for file in grades.rounds(recipe.voice):
         name, of_round = f"graded-{file.stem}", grades.read(file)
         stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
         stages.examine(name, network, vocabulary, base)

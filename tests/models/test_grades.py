@@ -89,6 +89,15 @@ def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path) -> N
     assert min(shares[:2]) > max(shares[2:])
 
 
+def test_rounds_come_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By number, of one voice; what waits for a later release is in none."""
+    for name in ("a-2", "a-10", "a-1", "b-3", "next-a"):
+        (tmp_path / f"{name}.jsonl").touch()
+    monkeypatch.setattr(grades, "FOLDER", tmp_path)
+
+    assert [file.stem for file in grades.rounds("a")] == ["a-1", "a-2", "a-10"]
+
+
 @pytest.mark.parametrize(
     "row", ["no json", '{"before": [], "ends": false}', '{"before": [], "ends": false, "lines": ["a"], "grades": []}']
 )
