@@ -54,7 +54,7 @@ VOICES = {
         "시봇",
         "ko",
         _korean,
-        Style(temperature=0.65, opening=1.15, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=64, takes=4),
+        Style(temperature=0.65, opening=1.07, nucleus=0.9, shortest=4, longest=32, spell=False, candidates=64, takes=4),
     ),
     "bard": Voice(
         "Bard",
