@@ -9,10 +9,10 @@ from tests.story.conftest import LIMITS, Trip
 
 def test_the_run_has_ended_with_a_verdict(trip: Trip) -> None:
     """Nothing speaks against the candidate; but eight readers are too few to be asked, and the verdict says so."""
+    assert trip.run["verdict"] == {"admitted": False, "reasons": [], "unmeasured": ["too_few_readers"]}
     assert trip.run["state"] == "undecided"
     assert trip.run["version"] == 1
     assert trip.run["progress"] == 1.0
-    assert trip.run["verdict"] == {"admitted": False, "reasons": [], "unmeasured": ["too_few_readers"]}
 
 
 def test_the_verdict_follows_from_the_figures(trip: Trip) -> None:
