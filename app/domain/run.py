@@ -147,8 +147,8 @@ class Schedule:
         """
         if new == 0:
             return None
-        last_version = _credible(last_version, now)
-        last_run = _credible(last_run, now) if last_run else None
+        last_version = credible(last_version, now)
+        last_run = credible(last_run, now) if last_run else None
         in_vain = last_run is not None and last_run > last_version
         rested = last_run is None or not in_vain or now - last_run >= RETRY_AFTER
         if self.after and new >= self.after and rested:
@@ -160,8 +160,8 @@ class Schedule:
 
     def outlook(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Outlook:
         """What `due` will say later, of the same facts."""
-        last_version = _credible(last_version, now)
-        last_run = _credible(last_run, now) if last_run else None
+        last_version = credible(last_version, now)
+        last_run = credible(last_run, now) if last_run else None
         missing = max(0, self.after - new) if self.after else None
         ends = [max(last_version, last_run or EVER) + self.every] if self.every is not None else []
         if missing == 0:
@@ -170,5 +170,6 @@ class Schedule:
         return Outlook(new, missing, self.after, max(now, min(ends)) if ends else None)
 
 
-def _credible(moment: datetime, now: datetime) -> datetime:
+def credible(moment: datetime, now: datetime) -> datetime:
+    """The moment; `EVER` for one that lies in the future: the clock was wrong then."""
     return moment if moment <= now else EVER

@@ -8,12 +8,13 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import Select, exists, func, select
 
 from app.domain.lesson import Feedback, ReadLine, TaughtPoem, TickedLine
+from app.domain.run import credible
 from app.domain.submission import SubmissionStatus
 from app.store.session import Queries, parts
 from app.store.tables import (
@@ -79,9 +80,6 @@ class Readings(Queries):
         return above
 
 
-EVER = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 class FeedbackStore(Queries):
     """Queries for what a lesson is built from."""
 
@@ -120,9 +118,7 @@ class FeedbackStore(Queries):
 
         All there are, when that lies in the future: the clock was wrong then, and only the next version can tell.
         """
-        newest = Versions(self._session).newest_made(voice)
-        if newest > now:
-            newest = EVER
+        newest = credible(Versions(self._session).newest_made(voice), now)
         ticks = self._session.scalar(
             select(func.count())
             .select_from(TickRow)
