@@ -10,6 +10,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from string import Formatter
 from typing import Any, ClassVar
 
@@ -181,6 +182,7 @@ KINDS: tuple[type[Entry], ...] = (
 )
 
 
+@lru_cache(maxsize=2048)  # a page asks several times of a line, and the desk looks again every few seconds
 def read(text: str) -> Entry | None:
     """The entry that says so; None where there is no such kind, or a word (a NaN, too) where a number should be."""
     for kind, pattern in _PATTERNS.items():
