@@ -2,9 +2,10 @@
 
     python -m lab.recipes.grades ask --folder models/base/bard --groups 600 --sheets 4 --seed 1 --out FOLDER
     python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard-2.jsonl
+    python -m lab.recipes.grades whole --out FOLDER --into lab/recipes/graded/sibot-12.jsonl
 
 `ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them;
-`whole` reads what readers said of whole poems, on sheets as `poembot lab read sheet` writes them.
+`whole` reads `answers-*.tsv` of `sheet-*.txt` with whole poems, written as `poembot lab read sheet` does.
 From the grades the network learns to write what is preferred, and the version to choose it (`models/prefer.py`).
 """
 
@@ -27,7 +28,7 @@ from app.domain import blind
 from app.domain.poem import LINES, Quotation, Wish
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
-from app.engine.choose import Candidate, Choice, Context, Way, stem
+from app.engine.choose import ONE, stem
 from app.engine.live import LiveVersion, load
 from models.checkpoint import MOST_CANDIDATES
 from models.prefer import Group
@@ -133,34 +134,32 @@ def whole(out: Path, into: Path) -> int:
     first of the other half, and so on: each poem once, and all pairs as many ranks apart, so that little is chance.
     Raises blind.Unreadable for wrong rows.
     """
-    read: list[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]] = []  # poems, marks, commonness; by sheet
-    sheets = {sheet: [poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in _sheets(out)}
-    common = iter(commonness([poem for poems in sheets.values() for poem in poems]))
-    for sheet, poems in sheets.items():
-        of_poems = np.array([next(common) for _ in poems])
+    sheets = sorted(out.glob("sheet-*.txt"))
+    poems = [[poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in sheets]  # less their numbers
+    common = iter(commonness([poem for of_sheet in poems for poem in of_sheet]))
+    # By sheet: texts, and their marks and commonness in deviations of that sheet.
+    marked: list[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]] = []
+    for sheet, of_sheet in zip(sheets, poems, strict=True):
+        of_words = np.array([next(common) for _ in of_sheet])
         answers = sheet.with_name(sheet.name.replace("sheet", "answers")).with_suffix(".tsv")
         if answers.exists():
-            key = {str(number): "" for number in range(1, len(poems) + 1)}
+            key = {str(number): "" for number in range(1, len(of_sheet) + 1)}
             told = blind.answers(answers.read_text("utf-8"), key, partial=True)
             which = [int(number) - 1 for number in told]
             given = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
-            read.append((["\n".join(poems[i]) for i in which], _deviations(given).mean(1), of_poems[which]))
-    marks = np.concatenate([_deviations(of_sheet) for _, of_sheet, _ in read])
-    of_words = np.concatenate([_deviations(of_sheet) for _, _, of_sheet in read])
-    explained = float(marks @ of_words / max(TINY, of_words @ of_words))
+            worth = _deviations(_deviations(given).mean(1))
+            marked.append((["\n".join(of_sheet[i]) for i in which], worth, _deviations(of_words[which])))
+    marks = np.concatenate([worth for _, worth, _ in marked])
+    words = np.concatenate([of_words for _, _, of_words in marked])
+    explained = float(marks @ words / max(TINY, words @ words))
     rows = []
-    for texts, worth, of_sheet in read:
-        left = _deviations(worth) - explained * _deviations(of_sheet)
-        best_first = [texts[i] for i in np.argsort(-left, kind="stable")]
+    for texts, worth, of_words in marked:
+        best_first = [texts[i] for i in np.argsort(explained * of_words - worth, kind="stable")]
         half = len(best_first) // 2
         pairs = zip(best_first[:half], best_first[-half:], strict=True)
         rows += [{"before": [], "ends": True, "lines": pair, "grades": [1, 0]} for pair in pairs]
     _add(rows, into)
     return 2 * len(rows)
-
-
-def _sheets(out: Path) -> list[Path]:
-    return sorted(out.glob("sheet-*.txt"))
 
 
 def commonness(poems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
@@ -198,14 +197,8 @@ def next_line(before: Sequence[str], rng: random.Random) -> Wish:
 
 def written(live: LiveVersion, wishes: Iterable[Wish], *, alone: bool = False) -> Iterator[tuple[str, ...]]:
     """The lines that the voice writes, as it serves readers without a taste; *alone*: each the first that comes."""
-
-    def first(_context: Context, _candidates: Sequence[Candidate], _number: float) -> Choice:
-        return Choice(0, 1.0)
-
     candidates = 1 if alone else live.style.candidates
-    batcher = Batcher(
-        lambda _voice: live, rows=ROWS, queue=2 * ROWS, candidates=candidates, way=Way(1, first) if alone else None
-    )
+    batcher = Batcher(lambda _voice: live, rows=ROWS, queue=2 * ROWS, candidates=candidates, way=ONE if alone else None)
     try:
         for done, writing in enumerate(batcher.write_all(live.voice, wishes, at_once=ROWS), 1):
             yield tuple(line.text for line in writing.lines)
