@@ -188,7 +188,6 @@ def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot, judged: Cal
     assert "liking" in made.metrics
     told = [one.entry for one in ended.said]
     assert [one.text for one in ended.said if one.entry is None] == []
-    verdict = run_log.Admitted if ended.state is RunState.ADMITTED else run_log.Rejected
     assert {one.kind for one in told if one} == {
         kind.__name__
         for kind in (
@@ -199,7 +198,7 @@ def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot, judged: Cal
             run_log.BaseMeasured,
             run_log.CandidateMeasured,
             run_log.LikingMeasured,
-            verdict,
+            run_log.Admitted,
         )
     }
     liking = next(one for one in told if isinstance(one, run_log.LikingMeasured))
