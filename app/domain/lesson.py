@@ -178,7 +178,7 @@ def _key(given: Given) -> tuple[str, str]:
 
 def _worth_in(feedback: Feedback) -> Worth:
     """What each gift is worth before the caps."""
-    of_tick, of_text = surprise(feedback.judged), candour(feedback.submissions)
+    of_tick, of_text = unforeseen(feedback.judged), candour(feedback.submissions)
 
     def worth_of(given: Given) -> float:
         return of_tick(given) if isinstance(given, TickedLine) else POEM_WEIGHT * of_text[given.text]
@@ -220,7 +220,7 @@ def weights(feedback: Feedback) -> dict[str, float]:
     return dict(found)
 
 
-def surprise(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
+def unforeseen(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
     """A tick's worth: near 1 in the mean, less where readers tick anyway, more where nobody was expected to.
 
     What was to be expected is told by the slot's own tick-rate, and by what a taste foretold of the line. Without

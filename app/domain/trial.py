@@ -103,7 +103,7 @@ class Impression:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ShownPoem:
     """One poem that one reader was shown."""
 
     challenger: bool
@@ -116,7 +116,7 @@ class Visit:
     """What one reader was shown in his first hour, and whence he came."""
 
     network: str
-    poems: tuple[Reading, ...]
+    poems: tuple[ShownPoem, ...]
 
 
 @dataclass(slots=True)
@@ -197,12 +197,12 @@ def visits(impressions: Iterable[Impression], *, rules: TrialRules, now: datetim
     return counted
 
 
-def _read(seen: Sequence[Impression], end: datetime, most: int) -> tuple[Reading, ...]:
+def _read(seen: Sequence[Impression], end: datetime, most: int) -> tuple[ShownPoem, ...]:
     poems: dict[tuple[datetime, str], list[Impression]] = defaultdict(list)
     for one in seen:
         poems[one.at, one.poem].append(one)
     return tuple(
-        Reading(lines[0].challenger, len(lines), sum(one.ticked is not None and one.ticked <= end for one in lines))
+        ShownPoem(lines[0].challenger, len(lines), sum(one.ticked is not None and one.ticked <= end for one in lines))
         for _, lines in sorted(poems.items())[:most]
     )
 
@@ -263,13 +263,13 @@ def weigh(visits: Iterable[Visit], *, share: float, doubted: int = DOUBTED) -> E
     return evidence
 
 
-def _score(one: Reading, guess: float, share: float) -> float:
+def _score(one: ShownPoem, guess: float, share: float) -> float:
     """How much a poem speaks for the challenger: 0 on average where the version makes no difference.
 
     Horvitz and Thompson's weights, around what was to be expected before this reader came, which lowers the variance.
     """
-    surprise = one.ticks / one.lines - guess
-    return surprise / share if one.challenger else -surprise / (1 - share)
+    excess = one.ticks / one.lines - guess
+    return excess / share if one.challenger else -excess / (1 - share)
 
 
 def decide(evidence: Evidence, *, rules: TrialRules) -> TrialState | None:

@@ -14,7 +14,7 @@ from app.domain.trial import (
     BOLDEST,
     Evidence,
     Impression,
-    Reading,
+    ShownPoem,
     TrialEnd,
     TrialRules,
     TrialState,
@@ -32,7 +32,7 @@ START = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 SHARE = 0.3
 READERS = 500
 TRIALS = 200
-POEMS = st.lists(st.builds(lambda c, t: Reading(c, 5, t), st.booleans(), st.integers(0, 5)), min_size=1, max_size=10)
+POEMS = st.lists(st.builds(lambda c, t: ShownPoem(c, 5, t), st.booleans(), st.integers(0, 5)), min_size=1, max_size=10)
 VISITS = st.lists(
     st.builds(lambda n, poems: Visit(f"n{n}", tuple(poems)), st.integers(0, 40), POEMS),
     max_size=60,
@@ -112,7 +112,7 @@ def test_the_draw_is_a_fair_game(trial: list[Visit], share: float) -> None:
     """
     before = weigh(trial, share=share, doubted=0)
     for ticks in range(6):
-        one_more = [[*trial, Visit("new", (Reading(c, 5, ticks),))] for c in (True, False)]
+        one_more = [[*trial, Visit("new", (ShownPoem(c, 5, ticks),))] for c in (True, False)]
         drawn = [weigh(visits, share=share, doubted=0).path[-1] for visits in one_more]
         for side, was in enumerate((before.better, before.worse)):
             fair = share * drawn[0][side] + (1 - share) * drawn[1][side]
@@ -174,7 +174,7 @@ def test_a_visit_counts_when_it_is_over() -> None:
     """Ticks may still come for an hour; nothing is counted twice, or too soon."""
     assert counted(lambda i: i.poem("a", ticks=2), hours=0.9) == []
     (visit,) = counted(lambda i: i.poem("a", ticks=2), hours=1.1)
-    assert visit.poems == (Reading(challenger=True, lines=5, ticks=2),)
+    assert visit.poems == (ShownPoem(challenger=True, lines=5, ticks=2),)
 
 
 def test_what_comes_after_the_visit_does_not_count() -> None:
@@ -186,8 +186,8 @@ def test_what_comes_after_the_visit_does_not_count() -> None:
         i.poem("b", ticks=3, late=90)
 
     assert [visit.poems for visit in counted(late)] == [
-        (Reading(challenger=True, lines=5, ticks=1),),
-        (Reading(challenger=True, lines=5, ticks=0),),
+        (ShownPoem(challenger=True, lines=5, ticks=1),),
+        (ShownPoem(challenger=True, lines=5, ticks=0),),
     ]
 
 
@@ -240,7 +240,7 @@ def test_a_trial_ends_in_time() -> None:
 
 def test_a_stake_grows_with_the_poems_of_a_visit() -> None:
     """Who read four poems and liked all says more than who read one: he has bet four times as much, up to the cap."""
-    one, four = (Visit("n", (Reading(challenger=True, lines=5, ticks=5),) * poems) for poems in (1, 4))
+    one, four = (Visit("n", (ShownPoem(challenger=True, lines=5, ticks=5),) * poems) for poems in (1, 4))
     score = (1 - 1 / 6) / 0.5  # what a poem of nothing but ticks says, where a sixth was to be expected
     worst = max((1 / 6) / 0.5, (5 / 6) / 0.5)
 
@@ -275,7 +275,7 @@ def test_readers_must_come_from_many_networks() -> None:
 def eager(networks: int, *, of: str = "n") -> list[Visit]:
     """Two readers of each network, who tick all that one of the two writes and nothing of the other's."""
     return [
-        Visit(f"{of}{n // 2}", (Reading(n % 2 == 0, 5, 5 * (n % 2 == 0)),) * RULES.poems) for n in range(2 * networks)
+        Visit(f"{of}{n // 2}", (ShownPoem(n % 2 == 0, 5, 5 * (n % 2 == 0)),) * RULES.poems) for n in range(2 * networks)
     ]
 
 
@@ -289,7 +289,9 @@ def test_ten_networks_decide_nothing() -> None:
 
 
 @given(honest=VISITS, liars=st.lists(st.tuples(st.integers(0, 60), st.integers(0, 9), POEMS), max_size=30))
-def test_what_decides_is_what_the_honest_said(honest: list[Visit], liars: list[tuple[int, int, list[Reading]]]) -> None:
+def test_what_decides_is_what_the_honest_said(
+    honest: list[Visit], liars: list[tuple[int, int, list[ShownPoem]]]
+) -> None:
     """With ten networks of liars anywhere, no bettor has more than the bets of the others alone have won.
 
     Those are a fair game, so that the bound of one in twenty holds whatever the ten do and know.

@@ -30,7 +30,7 @@ from app.web.api.schemas import (
     unsafe_problems,
 )
 from app.web.http.admins import Admin, must_be_admin
-from app.web.http.deps import LARGEST_ID, BotDep, Reading, RunId, Slug, SubmissionId
+from app.web.http.deps import LARGEST_ID, BotDep, ReadSession, RunId, Slug, SubmissionId
 from app.web.http.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])
@@ -51,14 +51,14 @@ def start_run(voice: Slug, admin: Admin, bot: BotDep, response: Response) -> Run
 
 
 @router.get("/voices/{voice}/runs", responses=problems(401, 404, 422))
-def runs(voice: Slug, session: Reading, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[RunOut]:
+def runs(voice: Slug, session: ReadSession, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[RunOut]:
     """The newest runs of a voice."""
     Voices(session).one(voice)
     return [run_out(run) for run in Runs(session).of_voice(voice, limit)]
 
 
 @router.get("/runs/{run}", responses=problems(401, 404))
-def run(run: RunId, session: Reading) -> RunOut:
+def run(run: RunId, session: ReadSession) -> RunOut:
     """One run."""
     return run_out(Runs(session).one(run))
 
@@ -114,14 +114,14 @@ def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
 
 
 @router.get("/voices/{voice}/history", responses=problems(401, 404))
-def history(voice: Slug, session: Reading) -> list[HistoryOut]:
+def history(voice: Slug, session: ReadSession) -> list[HistoryOut]:
     """Which version was live from when, newest first."""
     return [HistoryOut.of(entry) for entry in Versions(session).history(voice)]
 
 
 @router.get("/submissions", responses=problems(401, 422))
 def submissions(
-    session: Reading,
+    session: ReadSession,
     status: SubmissionStatus | None = None,
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,

@@ -27,7 +27,7 @@ from app.web.api.schemas import (
     problems,
     unsafe_problems,
 )
-from app.web.http.deps import LARGEST_NUMBER, BotDep, LineId, Number, PoemId, Reading, Slug, Token, VisitorDep
+from app.web.http.deps import LARGEST_NUMBER, BotDep, LineId, Number, PoemId, ReadSession, Slug, Token, VisitorDep
 from app.web.http.limits import SUBMISSIONS, TICKS, take
 from app.web.readers.poems import compose, show_to
 
@@ -43,7 +43,7 @@ STREAM: dict[str, Any] = {
 
 
 @router.get("/voices", responses=problems())
-def voices(session: Reading) -> list[VoiceOut]:
+def voices(session: ReadSession) -> list[VoiceOut]:
     """Every voice of this site."""
     return [VoiceOut.of(voice) for voice in Voices(session).all()]
 
@@ -68,7 +68,7 @@ def write(
 def browse(
     *,
     voice: Slug,
-    session: Reading,
+    session: ReadSession,
     visitor: VisitorDep,
     sort: Literal["new", "loved"] = "new",
     version: Annotated[int | None, Query(ge=0, le=LARGEST_NUMBER)] = None,
@@ -121,7 +121,7 @@ def submit(
 
 
 @router.get("/submissions/{token}", responses=problems(404))
-def submission(token: Token, session: Reading) -> SubmissionOut:
+def submission(token: Token, session: ReadSession) -> SubmissionOut:
     """What became of a submission. One that its author took back stays here with the status `withdrawn`."""
     return SubmissionOut.of(Submissions(session).by_token(token))
 
@@ -133,19 +133,19 @@ def withdraw(token: Token, bot: BotDep) -> SubmissionOut:
 
 
 @router.get("/voices/{voice}/versions", responses=problems(404))
-def versions(voice: Slug, session: Reading) -> list[VersionOut]:
+def versions(voice: Slug, session: ReadSession) -> list[VersionOut]:
     """The versions of a voice's present base, newest first."""
     return [VersionOut.of(version) for version in Versions(session).of_voice(voice)]
 
 
 @router.get("/voices/{voice}/versions/{number}", responses=problems(404))
-def version(voice: Slug, number: Number, session: Reading) -> VersionOut:
+def version(voice: Slug, number: Number, session: ReadSession) -> VersionOut:
     """One version."""
     return VersionOut.of(Versions(session).report(voice, number))
 
 
 @router.get("/voices/{voice}/trials", responses=problems(404))
-def trials(voice: Slug, session: Reading) -> list[TrialOut]:
+def trials(voice: Slug, session: ReadSession) -> list[TrialOut]:
     """The trials of a voice, newest first."""
     Versions(session).history(voice)
     return [TrialOut.of(one) for one in Trials(session).of_voice(voice)]

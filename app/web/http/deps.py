@@ -56,7 +56,7 @@ def _reading(bot: BotDep) -> Iterator[Session]:
 
 # scope="function": the session is closed before the response is sent. By FastAPI's default a slow client would hold
 # its connection to the database.
-Reading = Annotated[Session, Depends(_reading, scope="function")]
+ReadSession = Annotated[Session, Depends(_reading, scope="function")]
 
 Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
 PoemId = Annotated[str, Path(pattern=r"^[a-z2-7]+$", max_length=16, description="A poem.")]
