@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from itertools import product
 from statistics import median
 
-from app.domain.trial import DOUBTED, Reading, TrialRules, TrialState, Visit, decide, weigh
+from app.domain.trial import DOUBTED, ShownPoem, TrialRules, TrialState, Visit, decide, weigh
 
 RULES = TrialRules()
 LIFTS = (1.0, 1.2, 1.5, 2.0, 3.0)
@@ -38,7 +38,7 @@ def readers(
         for _ in range(min(most, 300, int(rng.paretovariate(1.1)))):
             challenger = rng.random() < share
             chance = min(0.95, ready * (own if challenger else 1))
-            poems.append(Reading(challenger, 5, sum(rng.random() < chance for _ in range(5))))
+            poems.append(ShownPoem(challenger, 5, sum(rng.random() < chance for _ in range(5))))
         found.append(Visit(f"honest {n}", tuple(poems)))
     return found
 
@@ -54,7 +54,7 @@ def attacked(seed: int, *, share: float, honest: int, networks: int, knowing: bo
     for n in range(networks * RULES.readers_per_network):
         draws = [rng.random() < share for _ in range(RULES.poems)]
         ticks = [5 * (drawn if knowing else rng.random() < 0.5) for drawn in draws]
-        poems = tuple(Reading(drawn, 5, ticked) for drawn, ticked in zip(draws, ticks, strict=True))
+        poems = tuple(ShownPoem(drawn, 5, ticked) for drawn, ticked in zip(draws, ticks, strict=True))
         trial.insert(rng.randrange(len(trial) + 1), Visit(f"attacker {n % networks}", poems))
     return trial
 
