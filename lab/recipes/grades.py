@@ -132,7 +132,7 @@ def whole(out: Path, into: Path) -> int:
     A poem's mark is the mean of what it got (sense, together, liking, ticks), each in standard deviations of its sheet,
     less what of it is explained by how common its words are. The first of a sheet's better half is compared with the
     first of the other half, and so on: each poem once, and all pairs as many ranks apart, so that little is chance.
-    Raises blind.Unreadable for wrong rows.
+    Raises blind.Unreadable for wrong rows, and where nobody has answered.
     """
     sheets = sorted(out.glob("sheet-*.txt"))
     poems = [[poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in sheets]  # less their numbers
@@ -149,6 +149,8 @@ def whole(out: Path, into: Path) -> int:
             given = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
             worth = _deviations(_deviations(given).mean(1))
             marked.append((["\n".join(of_sheet[i]) for i in which], worth, _deviations(of_words[which])))
+    if not marked:
+        raise blind.Unreadable(f"{out} has no sheet-*.txt with answers-*.tsv beside it")
     marks = np.concatenate([worth for _, worth, _ in marked])
     words = np.concatenate([of_words for _, _, of_words in marked])
     explained = float(marks @ words / max(TINY, words @ words))

@@ -70,6 +70,9 @@ def test_marks_of_whole_poems_become_pairs(tmp_path: Path) -> None:
     (tmp_path / "answers-00.tsv").write_text("1\t9\t1\t1\t1\t-", encoding="utf-8")
     with pytest.raises(blind.Unreadable, match="line 1"):
         grades.whole(tmp_path, tmp_path / "kept.jsonl")
+    (tmp_path / "answers-00.tsv").unlink()
+    with pytest.raises(blind.Unreadable, match="no sheet"):
+        grades.whole(tmp_path, tmp_path / "kept.jsonl")
 
 
 def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path) -> None:
