@@ -130,17 +130,18 @@ def whole(out: Path, into: Path) -> int:
     """Add to the file *into* what readers said of the sheets in *out*, in pairs; how many poems were graded.
 
     A poem's mark is the mean of what it got (sense, together, liking, ticks), each in standard deviations of its sheet,
-    less what of it is explained by how common its words are. The first of a sheet's better half is compared with the
-    first of the other half, and so on: each poem once, and all pairs as many ranks apart, so that little is chance.
+    less what of it is explained by how common its words and its lines are. The first of a sheet's better half is
+    compared with the first of the other half, and so on: each poem once, and all pairs as many ranks apart, so that
+    little is chance.
     Raises blind.Unreadable for wrong rows, and where nobody has answered.
     """
     sheets = sorted(out.glob("sheet-*.txt"))
     poems = [[poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in sheets]  # less their numbers
     common = iter(commonness([poem for of_sheet in poems for poem in of_sheet]))
-    # By sheet: texts, and their marks and commonness in deviations of that sheet.
+    # By sheet: texts, and their marks (n,) and commonness (n, 2) in deviations of that sheet.
     marked: list[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]] = []
     for sheet, of_sheet in zip(sheets, poems, strict=True):
-        of_words = np.array([next(common) for _ in of_sheet])
+        shares = np.array([next(common) for _ in of_sheet])
         answers = sheet.with_name(sheet.name.replace("sheet", "answers")).with_suffix(".tsv")
         if answers.exists():
             key = {str(number): "" for number in range(1, len(of_sheet) + 1)}
@@ -148,15 +149,14 @@ def whole(out: Path, into: Path) -> int:
             which = [int(number) - 1 for number in told]
             given = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
             worth = _deviations(_deviations(given).mean(1))
-            marked.append((["\n".join(of_sheet[i]) for i in which], worth, _deviations(of_words[which])))
+            marked.append((["\n".join(of_sheet[i]) for i in which], worth, _deviations(shares[which])))
     if not marked:
         raise blind.Unreadable(f"{out} has no sheet-*.txt with answers-*.tsv beside it")
     marks = np.concatenate([worth for _, worth, _ in marked])
-    words = np.concatenate([of_words for _, _, of_words in marked])
-    explained = float(marks @ words / max(TINY, words @ words))
+    explained = np.linalg.lstsq(np.concatenate([shares for _, _, shares in marked]), marks)[0]  # (2,)
     rows = []
-    for texts, worth, of_words in marked:
-        best_first = [texts[i] for i in np.argsort(explained * of_words - worth, kind="stable")]
+    for texts, worth, shares in marked:
+        best_first = [texts[i] for i in np.argsort(shares @ explained - worth, kind="stable")]
         half = len(best_first) // 2
         pairs = zip(best_first[:half], best_first[-half:], strict=True)
         rows += [{"before": [], "ends": True, "lines": pair, "grades": [1, 0]} for pair in pairs]
@@ -165,17 +165,28 @@ def whole(out: Path, into: Path) -> int:
 
 
 def commonness(poems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """How many of the *poems* have a poem's words, and its pairs of words: the mean of the logarithms of their shares.
+    """How many of the *poems* have a poem's words and pairs of words, and how many its lines: (N, 2), the mean of the
+    logarithms of their shares.
 
     Readers see a poem at a time, and like what all say a little better; who learns that says nothing else in the end.
     """
-    said = [{part for line in poem for part in _parts(line)} for poem in poems]
+    words = [{part for line in poem for part in _parts(line)} for poem in poems]
+    lines = [{_line(line) for line in poem} for poem in poems]
+    return np.stack([_shares(words), _shares(lines)], axis=1)
+
+
+def _shares(said: Sequence[Iterable[str]]) -> NDArray[np.float64]:
+    """For each poem: the mean logarithm of how many of all poems say what it says (N,)."""
     counts = Counter(part for parts in said for part in parts)
-    return np.array([np.mean([math.log(counts[part] / len(poems)) for part in parts]) for parts in said])
+    return np.array([np.mean([math.log(counts[part] / len(said)) for part in parts]) for parts in said])
+
+
+def _line(line: str) -> str:
+    return " ".join(stem(word) for word in line.casefold().split())
 
 
 def _parts(line: str) -> list[str]:
-    words = ["", *(stem(word) for word in line.casefold().split())]
+    words = ["", *_line(line).split()]
     return [*words[1:], *(f"{one} {other}" for one, other in pairwise(words))]
 
 

@@ -1,5 +1,6 @@
 """Grades: sheets that readers can read, and answers that become comparisons."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -88,8 +89,9 @@ def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path) -> N
 
     better = {group.lines[0] for group in grades.read(tmp_path / "kept.jsonl")}
     assert better == {"\n".join(common[1]), "\n".join(rare[1])}
-    shares = grades.commonness([*common, *rare])
-    assert min(shares[:2]) > max(shares[2:])
+    words, lines = grades.commonness([*common, *rare]).T
+    assert min(words[:2]) > max(words[2:])
+    assert min(lines[:2]) > max(lines[2:])
 
 
 def test_rounds_come_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,3 +113,25 @@ def test_a_torn_file_is_named(tmp_path: Path, row: str) -> None:
 
     with pytest.raises(ValueError, match="row 1"):
         grades.read(file)
+
+
+def test_nor_what_is_liked_for_lines_that_many_poems_have(tmp_path: Path) -> None:
+    """Of poems of the same words those with a stock line are marked higher: among the better they are no more."""
+    dice = random.Random(0)
+    words = [f"{one}{other}" for one in "가나다" for other in "바사아자"]
+    stock = " ".join(words[:3])
+
+    def line() -> str:
+        return " ".join(dice.choices(words, k=3))
+
+    poems = [(line(), line(), stock if n % 2 else line()) for n in range(400)]
+    marks = [[dice.randint(2, 4) + n % 2 for _ in range(3)] for n in range(400)]
+    (tmp_path / "sheet-00.txt").write_text(blind.Sheet(tuple(poems), ("",) * 400).text, encoding="utf-8")
+    rows = ["\t".join(map(str, (n, 5, *mark, "-"))) for n, mark in enumerate(marks, 1)]
+    (tmp_path / "answers-00.tsv").write_text("\n".join(rows), encoding="utf-8")
+
+    grades.whole(tmp_path, tmp_path / "kept.jsonl")
+
+    groups = grades.read(tmp_path / "kept.jsonl")
+    better, worse = (sum(stock in group.lines[which] for group in groups) for which in (0, 1))
+    assert abs(better - worse) < 20
