@@ -13,6 +13,9 @@ from models.network import CharNetwork
 from models.prefer import Group, fit_reward
 from models.vocabulary import Vocabulary
 
+LAST_ROUNDS = 3
+"""Rounds whose networks ship, averaged: each goes too far where the one before did not go far enough (docs/log.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -39,18 +42,21 @@ def main(recipe: Recipe) -> None:
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
     graded: list[Group] = []
-    name = ""
+    names: list[str] = []
     for file in grades.rounds(recipe.voice):
         name, of_round = f"graded-{file.stem}", grades.read(file)
         stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
         stages.examine(name, network, vocabulary, base)
+        names.append(name)
         graded += of_round
+    stages.average("averaged", network, names[-LAST_ROUNDS:], work=args.work)
+    stages.examine("averaged", network, vocabulary, base)
     reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
         recipe.voice,
         release=args.release,
-        weights=args.work / f"{name}.safetensors",
+        weights=args.work / "averaged.safetensors",
         vocabulary=args.work / "vocabulary.json",
         read=recipe.read(args.corpus),
         skimmed=recipe.skimmed(args.corpus),

@@ -133,6 +133,14 @@ def grade(
     save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
 
+def average(name: str, network: CharNetwork, names: Sequence[str], *, work: Path) -> None:
+    """The mean of the weights of those stages (as in Wortsman et al. 2022), into *network* and the work folder."""
+    of_stages = [load_file(work / f"{stage}.safetensors") for stage in names]
+    mean = {key: torch.stack([weights[key] for weights in of_stages]).mean(0) for key in of_stages[0]}
+    network.load_state_dict(mean)
+    save_file(mean, work / f"{name}.safetensors", metadata={"architecture": json.dumps(network.architecture.as_dict())})
+
+
 def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path) -> Mapping[str, float]:
     """Print and return the surprise at each of the base's holdouts, in bits a character."""
     holdouts = {file.stem: read_poems(file) for file in sorted(base.glob(HOLDOUTS))}

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import safetensors.numpy
 import torch
+from safetensors.torch import load_file, save_file
 
-from lab.recipes.package import VOICES, package, renew
+from lab.recipes import stages
+from lab.recipes.package import VOICES, architecture_of, package, renew
 from models import checkpoint, seen
 from models.network import Architecture, CharNetwork
 from models.vocabulary import Vocabulary
@@ -117,3 +119,18 @@ def test_what_it_has_read_is_kept_as_hashes(work: Path) -> None:
 def test_a_base_knows_what_it_is_made_of(work: Path) -> None:
     """The architecture, which the recipe noted beside the weights."""
     assert packaged(work, "sibot-1").meta.architecture == MADE.as_dict()
+
+
+def test_the_last_rounds_are_averaged(work: Path) -> None:
+    """What ships is the mean of the networks of the last rounds, noted as each of them is."""
+    networks = [CharNetwork(MADE) for _ in range(3)]
+    for number, network in enumerate(networks):
+        save_file(network.state_dict(), work / f"graded-{number}.safetensors")
+
+    stages.average("averaged", networks[0], ["graded-1", "graded-2"], work=work)
+
+    mean = load_file(work / "averaged.safetensors")
+    for name, weights in mean.items():
+        torch.testing.assert_close(weights, (networks[1].state_dict()[name] + networks[2].state_dict()[name]) / 2)
+        torch.testing.assert_close(weights, networks[0].state_dict()[name])
+    assert architecture_of(work / "averaged.safetensors") == MADE.as_dict()
