@@ -40,6 +40,8 @@ CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"
 ROWS = 192
+PRICE = np.array([1.0, 2.0])
+"""At 1 a common word, or a line that many poems have, is neither gain nor loss; what repeats whole is to grow rarer."""
 TINY = 1e-9
 """Of a mark that is the same for all poems: it says nothing of any."""
 
@@ -130,9 +132,9 @@ def whole(out: Path, into: Path) -> int:
     """Add to the file *into* what readers said of the sheets in *out*, in pairs; how many poems were graded.
 
     A poem's mark is the mean of what it got (sense, together, liking, ticks), each in standard deviations of its sheet,
-    less what of it is explained by how common its words and its lines are. The first of a sheet's better half is
-    compared with the first of the other half, and so on: each poem once, and all pairs as many ranks apart, so that
-    little is chance.
+    less what of it is explained by how common its words and its lines are, times `PRICE`. The first of a sheet's
+    better half is compared with the first of the other half, and so on: each poem once, and all pairs as many ranks
+    apart, so that little is chance.
     Raises blind.Unreadable for wrong rows, and where nobody has answered.
     """
     sheets = sorted(out.glob("sheet-*.txt"))
@@ -156,7 +158,7 @@ def whole(out: Path, into: Path) -> int:
     explained = np.linalg.lstsq(np.concatenate([shares for _, _, shares in marked]), marks)[0]  # (2,)
     rows = []
     for texts, worth, shares in marked:
-        best_first = [texts[i] for i in np.argsort(shares @ explained - worth, kind="stable")]
+        best_first = [texts[i] for i in np.argsort(shares @ (PRICE * explained) - worth, kind="stable")]
         half = len(best_first) // 2
         pairs = zip(best_first[:half], best_first[-half:], strict=True)
         rows += [{"before": [], "ends": True, "lines": pair, "grades": [1, 0]} for pair in pairs]

@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from app.domain import blind
@@ -76,8 +77,9 @@ def test_marks_of_whole_poems_become_pairs(tmp_path: Path) -> None:
         grades.whole(tmp_path, tmp_path / "kept.jsonl")
 
 
-def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path) -> None:
+def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two poems of common words are marked above two of rare ones: compared is what each has beyond that."""
+    monkeypatch.setattr(grades, "PRICE", np.ones(2))
     common = [("달이 뜬다", "별이 뜬다"), ("별이 뜬다", "달이 뜬다")]
     rare = [("소가 웃는다", "말이 운다"), ("닭이 존다", "개가 짖는다")]
     sheet = blind.Sheet((*common, *rare), ("",) * 4)
@@ -115,8 +117,14 @@ def test_a_torn_file_is_named(tmp_path: Path, row: str) -> None:
         grades.read(file)
 
 
-def test_nor_what_is_liked_for_lines_that_many_poems_have(tmp_path: Path) -> None:
-    """Of poems of the same words those with a stock line are marked higher: among the better they are no more."""
+@pytest.mark.parametrize(("price", "among_the_better"), [(1.0, (-20, 20)), (2.0, (-200, -20))])
+def test_nor_what_is_liked_for_lines_that_many_poems_have(
+    price: float, among_the_better: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of poems of the same words those with a stock line are marked higher: among the better they are no more, or at
+    twice that price fewer.
+    """
+    monkeypatch.setattr(grades, "PRICE", np.array([1.0, price]))
     dice = random.Random(0)
     words = [f"{one}{other}" for one in "가나다" for other in "바사아자"]
     stock = " ".join(words[:3])
@@ -134,4 +142,4 @@ def test_nor_what_is_liked_for_lines_that_many_poems_have(tmp_path: Path) -> Non
 
     groups = grades.read(tmp_path / "kept.jsonl")
     better, worse = (sum(stock in group.lines[which] for group in groups) for which in (0, 1))
-    assert abs(better - worse) < 20
+    assert among_the_better[0] < better - worse < among_the_better[1]
