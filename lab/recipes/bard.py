@@ -1,6 +1,6 @@
 """How `bard` was made: plain stories for the language and verse in all its kinds, by turns; last the smallest songs.
 
-    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.5
+    python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.6
 
 The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
@@ -128,7 +128,7 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     return network, vocabulary
 
 
-RECIPE = Recipe("bard", train, read=lyrics, skimmed=all_prose)
+RECIPE = Recipe("bard", train, read=lyrics, skimmed=all_prose, averaged=(10, 12))
 
 if __name__ == "__main__":
     main(RECIPE)

@@ -48,7 +48,12 @@ TINY = 1e-9
 
 def rounds(voice: str) -> list[Path]:
     """The files of a voice in the order in which it learned from them, the tenth after the ninth."""
-    return sorted(FOLDER.glob(f"{voice}-*.jsonl"), key=lambda file: int(file.stem.rpartition("-")[2]))
+    return sorted(FOLDER.glob(f"{voice}-*.jsonl"), key=number)
+
+
+def number(file: Path) -> int:
+    """Which round of its voice *file* is."""
+    return int(file.stem.rpartition("-")[2])
 
 
 def read(file: Path) -> list[Group]:

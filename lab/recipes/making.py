@@ -13,8 +13,8 @@ from models.network import CharNetwork
 from models.prefer import Group, fit_reward
 from models.vocabulary import Vocabulary
 
-LAST_ROUNDS = 3
-"""Rounds whose networks ship, averaged: each goes too far where the one before did not go far enough (docs/log.md)."""
+AVERAGED = 3
+"""Rounds whose networks are averaged: each goes too far where the one before did not go far enough (docs/log.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,8 @@ class Recipe:
     """Verse of the corpus folder that was read: any run of it counts as copied. Our own lies beside the base."""
     skimmed: Callable[[Path], Sequence[str]]
     """Prose that was read: some of its runs count, to save room."""
+    averaged: tuple[int, ...] = ()
+    """Rounds after which the network becomes the mean of the last `AVERAGED`."""
 
 
 def main(recipe: Recipe) -> None:
@@ -42,21 +44,22 @@ def main(recipe: Recipe) -> None:
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
     graded: list[Group] = []
-    names: list[str] = []
+    name, names = "", list[str]()
     for file in grades.rounds(recipe.voice):
         name, of_round = f"graded-{file.stem}", grades.read(file)
         stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
         stages.examine(name, network, vocabulary, base)
         names.append(name)
         graded += of_round
-    stages.average("averaged", network, names[-LAST_ROUNDS:], work=args.work)
-    stages.examine("averaged", network, vocabulary, base)
+        if grades.number(file) in recipe.averaged:
+            name = f"averaged-{file.stem}"
+            stages.average(name, network, names[-AVERAGED:], work=args.work)
     reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
         recipe.voice,
         release=args.release,
-        weights=args.work / "averaged.safetensors",
+        weights=args.work / f"{name}.safetensors",
         vocabulary=args.work / "vocabulary.json",
         read=recipe.read(args.corpus),
         skimmed=recipe.skimmed(args.corpus),

@@ -1,6 +1,6 @@
 """Make a base voice of what a recipe has trained, or write one anew from what is in it.
 
-    python -m lab.recipes.package --voice sibot --release sibot-2026.12.8
+    python -m lab.recipes.package --voice sibot --release sibot-2026.12.9
 
 The recipes package by themselves; the command is for another style, or a better graph. Writes `models/base/{voice}`
 whole, with the holdouts and the verse that lie there kept; what was there before goes when the new one is complete.

@@ -1,6 +1,6 @@
 """How `sibot` was made: plain prose for the language and verse in all its kinds, by turns; last the plainest verse.
 
-    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.8
+    python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.9
 
 The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
 there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.

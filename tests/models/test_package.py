@@ -121,8 +121,8 @@ def test_a_base_knows_what_it_is_made_of(work: Path) -> None:
     assert packaged(work, "sibot-1").meta.architecture == MADE.as_dict()
 
 
-def test_the_last_rounds_are_averaged(work: Path) -> None:
-    """What ships is the mean of the networks of the last rounds, noted as each of them is."""
+def test_a_round_begins_between_networks(work: Path) -> None:
+    """The mean of those named, in the network and in the work folder, noted as each of them is."""
     networks = [CharNetwork(MADE) for _ in range(3)]
     for number, network in enumerate(networks):
         save_file(network.state_dict(), work / f"graded-{number}.safetensors")
