@@ -30,6 +30,8 @@ class Recipe:
     """Prose that was read: some of its runs count, to save room."""
     averaged: tuple[int, ...] = ()
     """Rounds after which the network becomes the mean of the last `AVERAGED`."""
+    rewarded: int = 0
+    """The round after which the reward is fitted, to all grades until then; 0: the last."""
 
 
 def main(recipe: Recipe) -> None:
@@ -44,7 +46,7 @@ def main(recipe: Recipe) -> None:
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
     graded: list[Group] = []
-    name, names = "", list[str]()
+    name, names, reward = "", list[str](), None
     for file in grades.rounds(recipe.voice):
         name, of_round = f"graded-{file.stem}", grades.read(file)
         stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
@@ -54,7 +56,9 @@ def main(recipe: Recipe) -> None:
         if grades.number(file) in recipe.averaged:
             name = f"averaged-{file.stem}"
             stages.average(name, network, names[-AVERAGED:], work=args.work)
-    reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
+        if grades.number(file) == recipe.rewarded:
+            reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
+    reward = reward or fit_reward(network, vocabulary, graded, likely=LIKELY)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
         recipe.voice,

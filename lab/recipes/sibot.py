@@ -126,7 +126,7 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     return network, vocabulary
 
 
-RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose)
+RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose, rewarded=12)
 
 if __name__ == "__main__":
     main(RECIPE)

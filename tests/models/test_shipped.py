@@ -29,8 +29,7 @@ MOST_COPIED = 0.02
 """Share of lines with a run that stands in what was read."""
 LEAST_DISTINCT = 0.8
 """Share of so many lines, each poem with a seed and so without a memory, that are not said twice: 0.84 and more for what
-ships, 0.76 for a round that was given up (docs/log.md, 2026-11-29). A site, which has a memory, says 0.99 of them once.
-"""
+ships, 0.76 for a round that was given up (docs/log.md, 2026-11-29). A site has a memory, and says 0.99 of them once."""
 POEMS = 60
 
 
