@@ -28,8 +28,8 @@ MOST_BITS = {
 MOST_COPIED = 0.02
 """Share of lines with a run that stands in what was read."""
 LEAST_DISTINCT = 0.8
-"""Share of so many lines, each poem with a seed and so without a memory, that are not said twice: 0.84 and more for what
-ships, 0.76 for a round that was given up (docs/log.md, 2026-11-29). A site has a memory, and says 0.99 of them once."""
+"""Share of so many lines, each poem with a seed and so without a memory, that are not said twice: 0.84 and more for
+what ships, 0.76 for a round that was given up (docs/log.md, 2026-11-29). A site has a memory, and says 0.99 once."""
 POEMS = 60
 
 
