@@ -128,6 +128,7 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     return network, vocabulary
 
 
+# Its rounds swing, and the mean of three reads better (docs/log.md, 2026-11-29).
 RECIPE = Recipe("bard", train, read=lyrics, skimmed=all_prose, averaged=(10, 12))
 
 if __name__ == "__main__":

@@ -41,17 +41,19 @@ MARKS = "abcdef"
 DIGITS = "0123"
 ROWS = 192
 PRICE = np.array([1.0, 2.0])
-"""At 1 a common word, or a line that many poems have, is neither gain nor loss; what repeats whole is to grow rarer."""
+"""(2,): how many times what commonness explains of a mark is taken away, of words and of lines. At 1 to say what many
+poems say is neither gain nor loss; lines are to grow rarer. Where readers mark what is common lower, once is enough.
+"""
 TINY = 1e-9
 """Of a mark that is the same for all poems: it says nothing of any."""
 
 
 def rounds(voice: str) -> list[Path]:
     """The files of a voice in the order in which it learned from them, the tenth after the ninth."""
-    return sorted(FOLDER.glob(f"{voice}-*.jsonl"), key=number)
+    return sorted(FOLDER.glob(f"{voice}-*.jsonl"), key=round_of)
 
 
-def number(file: Path) -> int:
+def round_of(file: Path) -> int:
     """Which round of its voice *file* is."""
     return int(file.stem.rpartition("-")[2])
 
@@ -136,10 +138,10 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
 def whole(out: Path, into: Path) -> int:
     """Add to the file *into* what readers said of the sheets in *out*, in pairs; how many poems were graded.
 
-    A poem's mark is the mean of what it got (sense, together, liking, ticks), each in standard deviations of its sheet,
-    less what of it is explained by how common its words and its lines are, times `PRICE`. The first of a sheet's
-    better half is compared with the first of the other half, and so on: each poem once, and all pairs as many ranks
-    apart, so that little is chance.
+    A poem's mark is the mean of what it got (sense, together, liking, ticks), each in standard deviations of its sheet.
+    What is explained of it by how common its words and its lines are is taken away, as many times as `PRICE` says. The
+    first of a sheet's better half is compared with the first of the other half, and so on: each poem once, and all
+    pairs as many ranks apart, so that little is chance.
     Raises blind.Unreadable for wrong rows, and where nobody has answered.
     """
     sheets = sorted(out.glob("sheet-*.txt"))
@@ -148,7 +150,7 @@ def whole(out: Path, into: Path) -> int:
     # By sheet: texts, and their marks (n,) and commonness (n, 2) in deviations of that sheet.
     marked: list[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]] = []
     for sheet, of_sheet in zip(sheets, poems, strict=True):
-        shares = np.array([next(common) for _ in of_sheet])
+        of_poems = np.array([next(common) for _ in of_sheet])
         answers = sheet.with_name(sheet.name.replace("sheet", "answers")).with_suffix(".tsv")
         if answers.exists():
             key = {str(number): "" for number in range(1, len(of_sheet) + 1)}
@@ -156,14 +158,15 @@ def whole(out: Path, into: Path) -> int:
             which = [int(number) - 1 for number in told]
             given = np.array([[one.sense, one.together, one.liking, one.ticked] for one in told.values()])  # (N, 4)
             worth = _deviations(_deviations(given).mean(1))
-            marked.append((["\n".join(of_sheet[i]) for i in which], worth, _deviations(shares[which])))
+            marked.append((["\n".join(of_sheet[i]) for i in which], worth, _deviations(of_poems[which])))
     if not marked:
         raise blind.Unreadable(f"{out} has no sheet-*.txt with answers-*.tsv beside it")
     marks = np.concatenate([worth for _, worth, _ in marked])
-    explained = np.linalg.lstsq(np.concatenate([shares for _, _, shares in marked]), marks)[0]  # (2,)
+    explained = np.linalg.lstsq(np.concatenate([of_poems for _, _, of_poems in marked]), marks)[0]  # (2,)
+    price = np.where(explained > 0, PRICE, 1.0) * explained
     rows = []
-    for texts, worth, shares in marked:
-        best_first = [texts[i] for i in np.argsort(shares @ (PRICE * explained) - worth, kind="stable")]
+    for texts, worth, of_poems in marked:
+        best_first = [texts[i] for i in np.argsort(of_poems @ price - worth, kind="stable")]
         half = len(best_first) // 2
         pairs = zip(best_first[:half], best_first[-half:], strict=True)
         rows += [{"before": [], "ends": True, "lines": pair, "grades": [1, 0]} for pair in pairs]
@@ -172,9 +175,9 @@ def whole(out: Path, into: Path) -> int:
 
 
 def commonness(poems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """How many of the *poems* have a poem's words and pairs of words, and how many its lines: (N, 2), the mean of the
-    logarithms of their shares.
+    """How common a poem's words and pairs of words are among the *poems*, and how common its lines: (N, 2).
 
+    Each is the mean of the logarithms of the shares of poems that have them.
     Readers see a poem at a time, and like what all say a little better; who learns that says nothing else in the end.
     """
     words = [{part for line in poem for part in _parts(line)} for poem in poems]

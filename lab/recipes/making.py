@@ -8,9 +8,9 @@ from pathlib import Path
 from app.engine.choose import LIKELY
 from lab.recipes import grades, stages
 from lab.recipes.package import BASES, package
-from models.corpus import Poems
+from models.corpus import Corpus, Poems
 from models.network import CharNetwork
-from models.prefer import Group, fit_reward
+from models.prefer import Group, Reward, fit_reward
 from models.vocabulary import Vocabulary
 
 AVERAGED = 3
@@ -30,8 +30,8 @@ class Recipe:
     """Prose that was read: some of its runs count, to save room."""
     averaged: tuple[int, ...] = ()
     """Rounds after which the network becomes the mean of the last `AVERAGED`."""
-    rewarded: int = 0
-    """The round after which the reward is fitted, to all grades until then; 0: the last."""
+    rewarded: int | None = None
+    """The round after which the reward is fitted, to all grades until then; None: the last."""
 
 
 def main(recipe: Recipe) -> None:
@@ -45,20 +45,8 @@ def main(recipe: Recipe) -> None:
     base = BASES / recipe.voice
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
-    graded: list[Group] = []
-    name, names, reward = "", list[str](), None
-    for file in grades.rounds(recipe.voice):
-        name, of_round = f"graded-{file.stem}", grades.read(file)
-        stages.grade(name, network, vocabulary, of_round, verse=verse, work=args.work)
-        stages.examine(name, network, vocabulary, base)
-        names.append(name)
-        graded += of_round
-        if grades.number(file) in recipe.averaged:
-            name = f"averaged-{file.stem}"
-            stages.average(name, network, names[-AVERAGED:], work=args.work)
-        if grades.number(file) == recipe.rewarded:
-            reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
-    reward = reward or fit_reward(network, vocabulary, graded, likely=LIKELY)
+    name, reward = learn(recipe, network, vocabulary, verse=verse, work=args.work)
+    stages.examine(name, network, vocabulary, base)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
         recipe.voice,
@@ -70,3 +58,32 @@ def main(recipe: Recipe) -> None:
         reward=reward.weights,
     )
     print(f"{recipe.voice}: {meta.base}, {len(meta.files)} files sealed")
+
+
+def learn(
+    recipe: Recipe, network: CharNetwork, vocabulary: Vocabulary, *, verse: Corpus, work: Path
+) -> tuple[str, Reward]:
+    """Learn what readers preferred, round after round, in place; the last stage's name, and what to choose by.
+
+    ValueError for a round in the recipe that nobody has graded.
+    """
+    files = grades.rounds(recipe.voice)
+    rounds = [grades.round_of(file) for file in files]
+    if missing := {*recipe.averaged, *filter(None, [recipe.rewarded])} - {*rounds}:
+        raise ValueError(f"{recipe.voice} has no round {missing}")
+    graded: list[Group] = []
+    learned: list[str] = []
+    name, reward = "", None
+    for number, file in zip(rounds, files, strict=True):
+        name, of_round = f"graded-{file.stem}", grades.read(file)
+        stages.grade(name, network, vocabulary, of_round, verse=verse, work=work)
+        learned.append(name)
+        graded += of_round
+        if number in recipe.averaged:
+            name = f"averaged-{file.stem}"
+            stages.average(name, network, learned[-AVERAGED:], work=work)
+        if number == recipe.rewarded:
+            reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
+    if reward is None:
+        reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
+    return name, reward

@@ -126,6 +126,7 @@ def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary
     return network, vocabulary
 
 
+# A reward fitted to later rounds reads no better (docs/log.md, 2026-11-29).
 RECIPE = Recipe("sibot", train, read=old_poets, skimmed=all_prose, rewarded=12)
 
 if __name__ == "__main__":

@@ -117,14 +117,23 @@ def test_a_torn_file_is_named(tmp_path: Path, row: str) -> None:
         grades.read(file)
 
 
-@pytest.mark.parametrize(("price", "among_the_better"), [(1.0, (-20, 20)), (2.0, (-200, -20))])
+@pytest.mark.parametrize(
+    ("price", "liked", "among_the_better"),
+    [((1.0, 1.0), 1, (-20, 20)), (None, 1, (-200, -20)), (None, -1, (-20, 20))],
+    ids=["once", "as it is", "as it is, where readers mark it lower"],
+)
 def test_nor_what_is_liked_for_lines_that_many_poems_have(
-    price: float, among_the_better: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    price: tuple[float, float] | None,
+    liked: int,
+    among_the_better: tuple[int, int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Of poems of the same words those with a stock line are marked higher: among the better they are no more, or at
-    twice that price fewer.
+    the price that is asked fewer. Where they are marked lower they are no fewer.
     """
-    monkeypatch.setattr(grades, "PRICE", np.array([1.0, price]))
+    if price:
+        monkeypatch.setattr(grades, "PRICE", np.array(price))
     dice = random.Random(0)
     words = [f"{one}{other}" for one in "가나다" for other in "바사아자"]
     stock = " ".join(words[:3])
@@ -133,7 +142,7 @@ def test_nor_what_is_liked_for_lines_that_many_poems_have(
         return " ".join(dice.choices(words, k=3))
 
     poems = [(line(), line(), stock if n % 2 else line()) for n in range(400)]
-    marks = [[dice.randint(2, 4) + n % 2 for _ in range(3)] for n in range(400)]
+    marks = [[dice.randint(2, 4) + liked * (n % 2) for _ in range(3)] for n in range(400)]
     (tmp_path / "sheet-00.txt").write_text(blind.Sheet(tuple(poems), ("",) * 400).text, encoding="utf-8")
     rows = ["\t".join(map(str, (n, 5, *mark, "-"))) for n, mark in enumerate(marks, 1)]
     (tmp_path / "answers-00.tsv").write_text("\n".join(rows), encoding="utf-8")
