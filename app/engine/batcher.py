@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 FLUSH_S = 0.05
 """Seconds between two events of a streaming reader, who sees no finer: each wakes up his thread."""
 SEED_BITS = 31
+CROWD = 12
+"""Readers beyond whom the rows in use grow fewer: a step of fewer is quicker, and so is everybody's first line."""
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of what a poem takes."""
 FIRST_GUESS_S = 0.5
@@ -106,6 +108,11 @@ class Ticket:
     since: float = 0.0
     """When the poem was begun, by the monotonic clock."""
     ended: bool = False
+
+
+def share_of(rows: int, readers: int) -> int:
+    """Rows for each of so many *readers*: of all, and of fewer the more they are beyond a `CROWD`."""
+    return rows * min(readers, CROWD) // max(1, readers) ** 2
 
 
 class Batcher:
@@ -291,12 +298,12 @@ class Batcher:
     def _admitted(self) -> list[tuple[Ticket, int]]:
         """Those who wait and find a place now, each with the most candidates a line that there are rows for.
 
-        A crowd shares the rows: the more readers, the fewer candidates, and nobody waits for more rows than he will
-        get. A seed's poem must come again the same, in a crowd too, and waits until there is room for all of it; so do
-        the many poems that one asks for.
+        Readers share the rows: the more, the fewer candidates, and nobody waits for more rows than he will get. A crowd
+        leaves rows free as well. A seed's poem must come again the same, in a crowd too, and waits until there is room
+        for all of it; so do the many poems that one asks for.
         """
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
-        share = self._rows // max(1, len(self._under_way) + len(self._waiting))
+        share = share_of(self._rows, len(self._under_way) + len(self._waiting))
         found: list[tuple[Ticket, int]] = []
         while self._waiting:
             fair = max(FEWEST, min(share, free // 2))  # whoever comes next finds room, too

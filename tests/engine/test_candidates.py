@@ -11,6 +11,7 @@ import torch
 
 from app.domain.poem import Quotation, Wish, WrittenLine
 from app.engine import poem
+from app.engine.batcher import share_of
 from app.engine.choose import Candidate, Choice, Chooser, Context, Way, by_score
 from app.engine.engine import Engine
 from app.engine.taste_policy import TastePolicy
@@ -226,6 +227,12 @@ def test_a_poem_may_open_warmer_than_it_goes_on(folder: Path, tmp_path: Path) ->
     assert openings(folder, temperature=0.05) <= 6
     assert openings(tmp_path / "warm") > 15
     assert len(second) <= 6
+
+
+@pytest.mark.parametrize(("readers", "each"), [(1, 192), (3, 64), (12, 16), (24, 4), (48, 1)])
+def test_a_crowd_leaves_rows_free(readers: int, each: int) -> None:
+    """Up to twelve readers share all rows; twice as many get half of them together, so that nobody's step is long."""
+    assert share_of(192, readers) == each
 
 
 @pytest.mark.parametrize("taste", [True, False])
