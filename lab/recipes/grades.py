@@ -180,8 +180,8 @@ def commonness(poems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
     Each is the mean of the logarithms of the shares of poems that have them.
     Readers see a poem at a time, and like what all say a little better; who learns that says nothing else in the end.
     """
-    words = [{part for line in poem for part in _parts(line)} for poem in poems]
     lines = [{_line(line) for line in poem} for poem in poems]
+    words = [{part for line in poem for part in _parts(line)} for poem in lines]
     return np.stack([_shares(words), _shares(lines)], axis=1)
 
 
@@ -196,7 +196,7 @@ def _line(line: str) -> str:
 
 
 def _parts(line: str) -> list[str]:
-    words = ["", *_line(line).split()]
+    words = ["", *line.split()]
     return [*words[1:], *(f"{one} {other}" for one, other in pairwise(words))]
 
 

@@ -45,8 +45,7 @@ def main(recipe: Recipe) -> None:
     base = BASES / recipe.voice
     network, vocabulary = recipe.train(args.corpus, args.work, base)
     verse = Poems([*stages.songs(base), *stages.simple_verse(base)], vocabulary, per_batch=8, longest=400)
-    name, reward = learn(recipe, network, vocabulary, verse=verse, work=args.work)
-    stages.examine(name, network, vocabulary, base)
+    name, reward = learn(recipe, network, vocabulary, verse=verse, base=base, work=args.work)
     print(f"reward: {reward.found:.3f} of pairs kept aside in order, {reward.before:.3f} by likelihood alone")
     meta = package(
         recipe.voice,
@@ -61,7 +60,7 @@ def main(recipe: Recipe) -> None:
 
 
 def learn(
-    recipe: Recipe, network: CharNetwork, vocabulary: Vocabulary, *, verse: Corpus, work: Path
+    recipe: Recipe, network: CharNetwork, vocabulary: Vocabulary, *, verse: Corpus, base: Path, work: Path
 ) -> tuple[str, Reward]:
     """Learn what readers preferred, round after round, in place; the last stage's name, and what to choose by.
 
@@ -82,6 +81,7 @@ def learn(
         if number in recipe.averaged:
             name = f"averaged-{file.stem}"
             stages.average(name, network, learned[-AVERAGED:], work=work)
+        stages.examine(name, network, vocabulary, base)
         if number == recipe.rewarded:
             reward = fit_reward(network, vocabulary, graded, likely=LIKELY)
     if reward is None:

@@ -57,7 +57,7 @@ def test_a_round_begins_where_the_one_before_ended(work: Path) -> None:
     """Without more in the recipe the last round's network ships, with a reward fitted on it to all grades."""
     taught = network()
 
-    name, reward = learn(recipe(), taught, SYMBOLS, verse=VERSE, work=work)
+    name, reward = learn(recipe(), taught, SYMBOLS, verse=VERSE, base=work, work=work)
 
     assert name == f"graded-gana-{ROUNDS}"
     for key, weights in load_file(work / f"{name}.safetensors").items():
@@ -68,7 +68,7 @@ def test_a_round_begins_where_the_one_before_ended(work: Path) -> None:
 
 def test_rounds_are_averaged_where_the_recipe_says_so(work: Path) -> None:
     """After the third round the mean of the first three; the fourth begins there."""
-    name, _ = learn(recipe(averaged=(3,)), network(), SYMBOLS, verse=VERSE, work=work)
+    name, _ = learn(recipe(averaged=(3,)), network(), SYMBOLS, verse=VERSE, base=work, work=work)
 
     assert name == f"graded-gana-{ROUNDS}"
     rounds = [load_file(work / f"graded-gana-{number}.safetensors") for number in range(1, ROUNDS + 1)]
@@ -81,12 +81,12 @@ def test_rounds_are_averaged_where_the_recipe_says_so(work: Path) -> None:
     stages.grade("again", again, SYMBOLS, fourth, verse=VERSE, work=work)
     for key, weights in again.state_dict().items():
         torch.testing.assert_close(weights, rounds[3][key])
-    assert learn(recipe(averaged=(4,)), network(), SYMBOLS, verse=VERSE, work=work)[0] == "averaged-gana-4"
+    assert learn(recipe(averaged=(4,)), network(), SYMBOLS, verse=VERSE, base=work, work=work)[0] == "averaged-gana-4"
 
 
 def test_the_reward_is_fitted_where_the_recipe_says_so(work: Path) -> None:
     """After the first round, to its grades, on its network."""
-    _, reward = learn(recipe(rewarded=1), network(), SYMBOLS, verse=VERSE, work=work)
+    _, reward = learn(recipe(rewarded=1), network(), SYMBOLS, verse=VERSE, base=work, work=work)
 
     first = network()
     first.load_state_dict(load_file(work / "graded-gana-1.safetensors"))
@@ -97,5 +97,5 @@ def test_the_reward_is_fitted_where_the_recipe_says_so(work: Path) -> None:
 def test_a_round_that_nobody_graded_is_refused(work: Path) -> None:
     """By its number, before anything is learned."""
     with pytest.raises(ValueError, match=r"no round \{9\}"):
-        learn(recipe(averaged=(2, 9)), network(), SYMBOLS, verse=VERSE, work=work)
+        learn(recipe(averaged=(2, 9)), network(), SYMBOLS, verse=VERSE, base=work, work=work)
     assert not list(work.iterdir())
