@@ -59,13 +59,13 @@ lock: $(TESTS) ## write requirements.lock anew, from what is installed here, wit
 
 $(TESTS): | $(BIN)/python
 	@echo 'Installing what the tests need (once; some minutes) ...' >&2
-	@$(INSTALL) '.[learn,lab,dev]'
+	@$(INSTALL) '.[learn,dev]'
 	@rm -f $(VENV)/.runs-* $(VENV)/.tests-*
 	@touch $(RUNS) $@
 
 $(RUNS): | $(BIN)/python
 	@echo 'Installing what running needs (once; some minutes) ...' >&2
-	@$(INSTALL) '.[learn,lab]'
+	@$(INSTALL) '.[learn]'
 	@rm -f $(VENV)/.runs-* $(VENV)/.tests-*
 	@touch $@
 

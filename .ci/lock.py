@@ -99,7 +99,7 @@ def within_reach(ahead: Sequence[Requirement]) -> dict[str, list[str]]:
 
 def pins() -> dict[str, str]:
     """Version by name, of everything within reach."""
-    return {name: distribution(name).version for name in within_reach(asked("lab", "dev"))}
+    return {name: distribution(name).version for name in within_reach(asked("dev"))}
 
 
 def shipped() -> dict[str, list[str]]:

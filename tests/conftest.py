@@ -3,14 +3,12 @@
 import logging
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from zlib import crc32
 
-import pygal  # noqa: F401 - see below
 import pytest
 import structlog
 from hypothesis import HealthCheck
@@ -26,9 +24,6 @@ from tests.support.world import Clock, World
 
 # Tiny networks only lose by a second thread, and on a busy machine it waits for the first a hundred times as long.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-
-# pygal hooks itself into the imports in a way of before Python 3.4, and pytest asks every hook in today's.
-sys.meta_path[:] = [finder for finder in sys.meta_path if hasattr(finder, "find_spec")]
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot

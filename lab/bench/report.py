@@ -3,12 +3,9 @@
 What the figures were measured on, and how quickly it multiplies.
 
 Graphs as SVG: one line for each name over the same steps, both axes by powers.
-
-Drawn by pygal: plain text and titles that a screen reader reads, no script, no font of its own.
 """
 
 import json
-import math
 import os
 import platform
 import time
@@ -19,11 +16,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import pygal
 from rich.console import Console
 from rich.table import Table
 
-from lab.simulate.figures import look
+from lab import chart
+from lab.chart import Line
 
 LIBRARIES = ("numpy", "onnxruntime", "torch", "uvicorn", "fastapi", "sqlalchemy")
 
@@ -87,31 +84,12 @@ def draw(
     y_title: str,
 ) -> Path:
     """Write the graph; *lines* has a value, or None, for each of the *steps*."""
-    chart = pygal.Line(
-        title=title,
-        x_title=x_title,
-        y_title=y_title,
-        logarithmic=True,
-        legend_at_bottom_columns=len(lines),
-        value_formatter=lambda value: f"{value:,.0f}" if value >= 10 else f"{value:.2g}",
-        **look(COLOURS),
-    )
-    chart.y_labels = _ladder([value for values in lines.values() for value in values if value])
-    chart.x_labels = [str(step) for step in steps]
-    for name, values in lines.items():
-        chart.add(name, [None if value is None else round(value, 2) for value in values])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    chart.render_to_file(str(file))
-    return file
-
-
-def _ladder(values: Sequence[float]) -> list[float]:
-    """1, 2, 5, 10, … from below the least of *values* to above the greatest."""
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    rungs = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
-    least = max((rung for rung in rungs if rung <= min(values)), default=rungs[0])
-    most = min((rung for rung in rungs if rung >= max(values)), default=rungs[-1])
-    return [rung for rung in rungs if least <= rung <= most]
+    drawn = [
+        Line(name, colour, [(place, value) for place, value in enumerate(values) if value])
+        for (name, values), colour in zip(lines.items(), COLOURS, strict=False)
+    ]
+    columns = [str(step) for step in steps]
+    return chart.draw(file, title, drawn, x_title=x_title, y_title=y_title, columns=columns, powers=True)
 
 
 RESULTS = Path(__file__).parent / "results"

@@ -15,10 +15,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-import pygal
-from pygal.style import Style
-
 from app.domain.version import Rate, wilson
+from lab.chart import Line, draw
 from models.seen import letters
 
 _HANGUL = re.compile("[가-힣]")
@@ -138,59 +136,44 @@ COLOURS = {"none": "#8a8a8a", "ancestor": "#8a6d2f", "voice": "#2f5d8a", "taste"
 ORACLE = "#444444"
 
 
-def look(colours: Sequence[str]) -> dict[str, Any]:
-    """How graphs in documents look, each line in one of the *colours*: no script, no font of its own."""
-    style = Style(
-        background="transparent",
-        plot_background="transparent",
-        font_family="system-ui, sans-serif",
-        colors=tuple(colours),
-        title_font_size=18,
-        label_font_size=13,
-        major_label_font_size=13,
-        legend_font_size=13,
-        guide_stroke_color="#d8d5cc",
-        major_guide_stroke_color="#b8b4a8",
-    )
-    size = {"width": 900, "height": 520, "margin": 24}
-    return {"style": style, "legend_at_bottom": True, "truncate_legend": -1, "js": (), **size}
-
-
-def _colours(names: Sequence[str]) -> list[str]:
-    return [COLOURS.get(name, ORACLE) for name in names]
-
-
 def tick_rate(file: Path, rates: Rates, *, none: float, oracle: float) -> None:
     """Tick-rate by round, the exam last; 95 % intervals as bars, the base and the oracle as level lines."""
-    names = [*rates, "base", "oracle"]
     rounds = max(len(each["tick_rate"]) for each in rates.values())
-    plot = pygal.Line(
-        title="Lines ticked by honest, attentive readers",
+    lines = [
+        Line(
+            name,
+            COLOURS[name],
+            list(enumerate(each["tick_rate"])),
+            list(zip(range(rounds), each["low"], each["high"], strict=False)),
+        )
+        for name, each in rates.items()
+    ]
+    for name, colour, level in (("base", COLOURS["none"], none), ("oracle", ORACLE, oracle)):
+        lines.append(Line(name, colour, [(0, level), (rounds - 1, level)], dashed=True))
+    draw(
+        file,
+        "Lines ticked by honest, attentive readers",
+        lines,
         x_title="round (the last is the exam)",
         y_title="tick-rate",
-        value_formatter=lambda value: f"{value:.3f}",
-        **look(_colours(names)),
+        columns=[*map(str, range(1, rounds)), "exam"],
     )
-    plot.x_labels = [*map(str, range(1, rounds)), "exam"]
-    for name, each in rates.items():
-        points = zip(each["tick_rate"], each["low"], each["high"], strict=True)
-        bars: list[Any] = [{"value": mean, "ci": {"low": low, "high": high}} for mean, low, high in points]
-        plot.add(name, bars)
-    for name, level in (("base", none), ("oracle", oracle)):
-        plot.add(name, [round(level, 4)] * rounds, show_dots=False, stroke_style={"dasharray": "4, 6"})
-    plot.render_to_file(str(file))
 
 
 def frontier(file: Path, rates: Rates, *, none: float) -> None:
     """Tick-rate over the base's against variety over the base's: what each strategy pays for what it gains."""
-    plot = pygal.XY(
-        title="What is gained, and what it costs in variety",
+    lines = [
+        Line(
+            name,
+            COLOURS[name],
+            [(variety, rate / none) for variety, rate in zip(each["variety"], each["tick_rate"], strict=True)],
+        )
+        for name, each in (rates.items() if none else ())
+    ]
+    draw(
+        file,
+        "What is gained, and what it costs in variety",
+        lines,
         x_title="variety of the lines served, over the base's",
         y_title="tick-rate over the base's",
-        value_formatter=lambda value: f"{value:.2f}",
-        **look(_colours(list(rates))),
     )
-    for name, each in rates.items() if none else ():
-        course = zip(each["variety"], each["tick_rate"], strict=True)
-        plot.add(name, [(round(variety, 4), round(rate / none, 4)) for variety, rate in course])
-    plot.render_to_file(str(file))
