@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from app.domain.errors import TurnedAway
 from app.domain.gate import Verdict
 
 
@@ -117,11 +118,32 @@ class Version:
     @property
     def judged(self) -> VersionStatus:
         """What the gate said of it, whatever became of it since; without a verdict its status."""
-        if self.verdict is None:
-            return self.status
-        if self.verdict.admitted:
-            return VersionStatus.ADMITTED
-        return VersionStatus.UNDECIDED if self.verdict.undecided else VersionStatus.REJECTED
+        return self.status if self.verdict is None else status_after(self.verdict)
+
+
+def status_after(verdict: Verdict) -> VersionStatus:
+    """The status of a version that the gate has judged.
+
+    A fault outweighs a gap: where a rule is broken, what could not be measured changes nothing.
+    """
+    if verdict.admitted:
+        return VersionStatus.ADMITTED
+    return VersionStatus.UNDECIDED if verdict.undecided else VersionStatus.REJECTED
+
+
+def promoted(version: Version, *, override: bool, reason: str) -> VersionStatus:
+    """The status of *version* once an admin has it serve. Raises TurnedAway.
+
+    One that the gate rejected has a known fault. It serves only if he says that he overrides the gate, so that no slip
+    does it, and why, for whoever meets the fault later. Against an undecided one nothing is known: his word is the
+    measure that was missing. What serves is admitted; a base stays one, since that is what keeps it on the shelf.
+
+    A pruned version stays so here: `Versions.promote` refuses it under the lock that pruning takes too.
+    """
+    if version.status is VersionStatus.REJECTED and not (override and reason):
+        raise TurnedAway(version.number, version.verdict or Verdict(()))
+    decided = version.status in (VersionStatus.REJECTED, VersionStatus.UNDECIDED)
+    return VersionStatus.ADMITTED if decided else version.status
 
 
 @dataclass(frozen=True, slots=True)
