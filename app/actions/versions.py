@@ -11,7 +11,7 @@ from app.domain.errors import NothingToUndo
 from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, LessonItem
 from app.domain.run import Claim, RunState
-from app.domain.trial import TrialEnd, TrialState
+from app.domain.trial import TrialState, overtaken
 from app.domain.version import VersionStatus, came_from, doomed, needed, promoted, status_after
 from app.store.admins import Audit
 from app.store.runs import Runs
@@ -120,12 +120,10 @@ def serve(session: Session, voice: str, number: int, *, by: str, reason: str, no
 
     A trial that is under way has lost what it compares with: it ends. Raises UnknownVersion.
     """
-    promoted = Versions(session).promote(voice, number, by=by, reason=reason, now=now)
     trials = Trials(session)
-    trial = trials.running(voice) if promoted is not None else None
-    if trial is not None:
-        ended = TrialEnd.PROMOTED if trial.challenger_id == promoted else TrialEnd.CHAMPION_CHANGED
-        trials.end(trial.id, TrialState.STOPPED, ended, now=now)
+    came = Versions(session).promote(voice, number, by=by, reason=reason, now=now)
+    if came is not None and (trial := trials.running(voice)) is not None:
+        trials.end(trial.id, TrialState.STOPPED, overtaken(trial, came), now=now)
 
 
 def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | None = None) -> int:
