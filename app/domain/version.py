@@ -1,5 +1,7 @@
 """Versions: immutable trained states of a voice, and whether readers like the taught ones better.
 
+Promotion: what the gate's verdict, and then an admin, make of a version's status.
+
 Rollback: which version served before the one that serves now. A pure rule over the history.
 
 The way back leads along forward moves alone: those that brought a newer version in the place of an older one. So
@@ -253,6 +255,21 @@ def way_back(moves: Sequence[Move], champion: int, *, steps: int) -> list[int]:
     while len(way) <= steps and (before := came_from(moves, way[-1])) is not None:
         way.append(before)
     return way
+
+
+def compared_with(moves: Sequence[Move], version: int, *, champion: int, of_base: Collection[int]) -> int | None:
+    """The version whose poems are shown beside those of *version*; None for the base. *of_base*: all of that base.
+
+    The one that it took over from when it first served, in whichever direction: that was the change readers met. A
+    later move, as by a rollback, only brings back what they knew; so it is not `came_from`, which asks where the way
+    back leads. One that never served would take over from the champion, if that is older; one that a newer champion
+    has passed over is compared with the base, which it was taught from.
+    """
+    before = next((move.was for move in reversed(moves) if move.version == version), None)
+    if before in of_base:
+        return before
+    older = champion if champion < version else min(of_base)
+    return older if older < version else None
 
 
 RECENT = timedelta(hours=1)
