@@ -260,7 +260,7 @@ class Day:
 
 
 def zone_of(language: str) -> timezone:
-    """Whose midnight begins a voice's day: Korea's for one that writes Korean, else UTC's."""
+    """Whose midnight begins the day of a voice, or of a page: Korea's where it is Korean, else UTC's."""
     return KOREA if language.partition("-")[0] == "ko" else UTC
 
 
