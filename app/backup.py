@@ -19,7 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
 from app.domain.errors import BrokenFolder, PoemBotError
 from app.domain.version import VersionStatus
 from app.store import dump, migrations
@@ -53,7 +53,7 @@ def take(bot: Bot, folder: Path) -> Manifest:
     FileExistsError for a folder that is there.
     """
     with appearing(folder, mode=OURS) as fresh, dump.snapshot(bot.database) as connection:
-        schema, made = migrations.revision(connection), now()  # the first query is the moment of the look
+        schema, made = migrations.revision(connection), bot.clock()  # the first query is the moment of the look
         (fresh / TABLES).mkdir()
         (fresh / SHELF).mkdir()
         missing = [key for key in _folders(connection) if not _copy(bot, key, fresh / SHELF / key)]
@@ -150,7 +150,7 @@ def put_back(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
         dump.read(connection, order, lambda name: folder / TABLES / f"{name}.jsonl")
     migrations.upgrade(bot.database)
     _restore_secret(bot, folder)
-    for key in set(bot.shelf.strays(now() + timedelta(days=1))) - set(keys):
+    for key in set(bot.shelf.strays(bot.clock() + timedelta(days=1))) - set(keys):
         bot.shelf.remove(key)  # made after the backup: no table knows of it any more
     return manifest
 
@@ -161,7 +161,7 @@ def _nobody_there(bot: Bot, *, replace: bool) -> None:
         begun = migrations.revision(connection) is not None
     if begun:
         with bot.reading() as session:
-            alive = [pulse.name for pulse in Pulses(session).alive(now())]
+            alive = [pulse.name for pulse in Pulses(session).alive(bot.clock())]
         if alive:
             raise InUse(f"{alive[0]} is running; stop every process first (a killed one counts for half a minute)")
     if not empty and not replace:

@@ -26,7 +26,7 @@ Store = TypeVar("Store")
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """This moment, in UTC, for those who have no bot."""
     return datetime.now(UTC)
 
 
@@ -47,7 +47,7 @@ class Bot:
     queue: Queue
     shelf: Shelf
     clock: Callable[[], datetime] = now
-    """Tells this moment; a test has one of its own."""
+    """Tells this moment to all who have the bot; a test has one of its own."""
 
     def transaction(self, announce: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
         """One unit of work; *announce* is told of its runs after the commit (default: the queue)."""

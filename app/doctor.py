@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
 from app.domain.errors import BrokenFolder
 from app.domain.run import RunState
 from app.domain.version import VersionStatus
@@ -126,8 +126,9 @@ def _database(bot: Bot) -> Finding:
 
 def _clock(bot: Bot) -> Finding:
     with bot.reading() as session:
-        apart = told_by(session) - now()
-        ahead = [voice.slug for voice in Voices(session).all() if Versions(session).newest_made(voice.slug) > now()]
+        now = bot.clock()
+        apart = told_by(session) - now
+        ahead = [voice.slug for voice in Voices(session).all() if Versions(session).newest_made(voice.slug) > now]
     if abs(apart) > MOST_SKEW:
         told = f"the database's is {apart.total_seconds():+.0f} s from this machine's; have both follow a time server"
         return _bad("clock", told)
@@ -171,7 +172,7 @@ def _versions(bot: Bot) -> Iterator[Finding]:
 
 def _strays(bot: Bot) -> Finding:
     """Folders that are newer than the database: it was put back from an old backup, and the shelf was not."""
-    found = bot.shelf.strays(now() - timedelta(minutes=10))
+    found = bot.shelf.strays(bot.clock() - timedelta(minutes=10))
     with bot.reading() as session:
         strays = sorted(set(found) - Retention(session).kept(found)) if found else []
     if strays:
@@ -182,7 +183,7 @@ def _strays(bot: Bot) -> Finding:
 
 def _alive(bot: Bot) -> Iterator[Finding]:
     with bot.reads(Pulses) as pulses:
-        kinds = [pulse.kind for pulse in pulses.alive(now())]
+        kinds = [pulse.kind for pulse in pulses.alive(bot.clock())]
     start: dict[str, Callable[[int], str]] = {
         "worker": lambda n: f"{n} alive" if n else "none alive: runs wait; start `poembot worker` or `poembot serve`",
         "beat": lambda n: f"{n} alive" if n else "none alive: nothing starts by itself; start `poembot beat`",
@@ -194,7 +195,7 @@ def _alive(bot: Bot) -> Iterator[Finding]:
 def _webs(bot: Bot) -> Iterator[Finding]:
     """What the web processes say of themselves."""
     with bot.reads(Pulses) as pulses:
-        webs = [pulse for pulse in pulses.alive(now()) if pulse.kind == "web"]
+        webs = [pulse for pulse in pulses.alive(bot.clock()) if pulse.kind == "web"]
     if not webs:
         yield _bad("web", "none alive; start `poembot serve`")
         return

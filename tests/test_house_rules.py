@@ -88,6 +88,20 @@ def test_no_way_to_a_transaction_is_overlooked(way: str) -> None:
     assert any(opens(node) for node in ast.walk(ast.parse(way)))
 
 
+def test_who_has_a_bot_asks_its_clock() -> None:
+    """Else a test, or a simulation, that sets the clock would set one of two.
+
+    The store knows no bot (what a trial's readers are told yet is asked in its queries; a lease goes by the database's
+    clock); nor do a filter of a page, the name and card of a new base, and the health check of a container.
+    """
+    store = {"app/store/poems.py", "app/store/session.py", "app/store/versions.py"}
+    without = {"app/web/http/page.py", "app/commands/voice.py", "app/commands/train.py", "worker/pulse.py"}
+    given = {"worker/trainer.py"}  # calls the clock that the runner hands it
+    read = {place.partition(":")[0] for place, node in nodes("app", "worker") if called(node) in {"now", "utcnow"}}
+
+    assert read == {"app/bootstrap.py", *store, *without, *given}
+
+
 def test_nothing_is_unpickled_or_evaluated() -> None:
     """A version folder from elsewhere must not be able to run code here."""
     loads = [place for place, node in nodes(*ROOMS) if imported(node) & UNSAFE_MODULES]

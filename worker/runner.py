@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import actions
 from app.actions.versions import Candidate
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
 from app.domain import lesson as lessons
 from app.domain import run_log
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
@@ -296,7 +296,7 @@ class Runner:
         if last is not None:
             lease.log(run_log.Taught(last.step, last.loss, last.chars_per_s))
         lease.report(Phase.WRITING)
-        trainer.save(folder, taught, base, lesson, now=now)
+        trainer.save(folder, taught, base, lesson, now=self._bot.clock)
 
     def _examine(self, claim: Claim, task: _Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
         from models import checkpoint

@@ -17,7 +17,7 @@ from pathlib import Path
 import structlog
 
 from app import actions
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
 from app.domain.trial import TrialState
 from app.store.health import Pulse, Pulses
 from app.store.runs import Runs
@@ -42,7 +42,7 @@ def weigh_trials(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialStat
     """
     with bot.reading() as session:
         under_way = Trials(session).under_way()
-        broken = broken_trials(Pulses(session).alive(now()))
+        broken = broken_trials(Pulses(session).alive(bot.clock()))
     stand: dict[str, TrialState] = {}
     for one in under_way:
         gone = one.trial in broken or not bot.shelf.exists(one.folder)
@@ -65,7 +65,7 @@ def broken_trials(pulses: Iterable[Pulse]) -> set[int]:
 def prune(bot: Bot) -> int:
     """Remove the versions past `KEEP_VERSIONS`; how many."""
     with bot.reads(Pulses) as pulses:
-        live = loaded_versions(pulses.alive(now(), within=LOADED_WITHIN))
+        live = loaded_versions(pulses.alive(bot.clock(), within=LOADED_WITHIN))
     folders = actions.versions.prune(bot, live=live)
     for folder in folders:
         bot.shelf.remove(folder)
@@ -96,7 +96,7 @@ def clear(bot: Bot) -> int:
 
     Not while a run is under way: the next hour will do.
     """
-    before = now() - STRAY_AFTER
+    before = bot.clock() - STRAY_AFTER
     found = bot.shelf.strays(before)
     with bot.reading() as session:
         if Runs(session).under_way():  # after a clock's jump, what is being made now may look old

@@ -14,7 +14,6 @@ from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.poem import (
-    FEWEST_READERS,
     MOST_LINES,
     Day,
     Poem,
@@ -25,6 +24,7 @@ from app.domain.poem import (
     arrange,
     begin_of,
     check,
+    chosen,
     date_of,
     seed_of,
 )
@@ -164,11 +164,9 @@ def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
         found = Days(session).one(voice, today, by.id)
         if found is not None:
             return found
-        begin = begin_of(language, today)
-        since = begin - timedelta(days=1)
-        loved = [one for one in Loved(session).poems(voice, None, since=since) if since <= one.poem.created < begin]
-        had = Days(session).among(voice, [one.poem.id for one in loved])
-    best = next((one for one in loved if one.readers >= FEWEST_READERS and one.poem.id not in had), None)
+        since = begin_of(language, today - timedelta(days=1))
+        loved = [Day(today, one.poem, one.readers) for one in Loved(session).poems(voice, None, since=since)]
+        best = chosen(loved, language, had=Days(session).among(voice, [one.poem.id for one in loved]))
     if best is not None:
         return _keep(bot, voice, today, best.poem.id, by=by, readers=best.readers)
     writing = writer.write(voice, Wish(seed=seed_of(voice, today)), visitor=by.turn)

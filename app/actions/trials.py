@@ -1,7 +1,7 @@
 """The trial: a challenger writes a share of the poems until readers, or the admin, have decided.
 
 `versions.publish` starts one, and `versions.serve` ends it when another version is promoted, or the challenger by the
-admin. What counts as decided is in `app/domain/trial.py`. Looking is safe to repeat, and safe to be killed in the midst
+admin. When it ends, and how, is in `app/domain/trial.py`. Looking is safe to repeat, and safe to be killed in the midst
 of: it reads, weighs, and writes in one transaction that changes nothing once the trial is over.
 """
 
@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.actions.versions import serve
 from app.bootstrap import Bot
-from app.domain.trial import TrialEnd, TrialReport, TrialState, verdict, visits, weigh
+from app.domain.trial import TrialEnd, TrialReport, TrialState, interrupted, verdict, visits, weigh
 from app.store.admins import Audit
 from app.store.trials import Trials
 from app.store.versions import Versions
@@ -28,10 +28,9 @@ def weigh_trial(bot: Bot, voice: str, *, gone: bool = False, at: datetime | None
         trial = trials.running(voice)
         if trial is None:
             return None
-        changed = versions.champion(voice).id != trial.champion_id
-        if changed or gone:
-            reason = TrialEnd.CHAMPION_CHANGED if changed else TrialEnd.GONE
-            trials.end(trial.id, TrialState.STOPPED, reason, now=now)
+        cause = interrupted(trial, champion=versions.champion(voice).id, gone=gone)
+        if cause is not None:
+            trials.end(trial.id, TrialState.STOPPED, cause, now=now)
             return TrialState.STOPPED
         seen = trials.impressions(trial.id)
         evidence = weigh(visits(seen, rules=rules, now=now), share=trial.share, doubted=rules.doubted)

@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
-from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion
+from app.domain.errors import NothingToUndo
 from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, LessonItem
 from app.domain.run import Claim, RunState
-from app.domain.trial import TrialEnd, TrialState
-from app.domain.version import VersionStatus, came_from, doomed, needed
+from app.domain.trial import TrialState, overtaken
+from app.domain.version import VersionStatus, came_from, doomed, needed, promoted, status_after
 from app.store.admins import Audit
 from app.store.runs import Runs
 from app.store.shelf import Retention
@@ -51,26 +51,26 @@ def publish(bot: Bot, claim: Claim, candidate: Candidate) -> tuple[RunState, int
     With `TRIAL_SHARE` whatever was not turned away goes on trial, unless another version is; without it `SWAP` decides.
     Raises LeaseLost when the run is somebody else's by now: then nothing is kept.
     """
-    verdict, now = candidate.verdict, bot.clock()
-    state = RunState.ADMITTED if verdict.admitted else RunState.UNDECIDED if verdict.undecided else RunState.REJECTED
+    now, status = bot.clock(), status_after(candidate.verdict)
+    state = RunState(status.value)
     with bot.transaction() as session:
         versions = Versions(session)
         Runs(session).end(claim, state, now=now)
         version, number = versions.add(
             claim.voice,
             folder=candidate.folder,
-            status=VersionStatus(state.value),
+            status=status,
             lesson=candidate.lesson.summary(),
             metrics=candidate.metrics,
-            verdict=verdict,
+            verdict=candidate.verdict,
             run=claim.run,
             now=now,
             items=candidate.items,
             samples=candidate.poems,
         )
-        if bot.settings.trial_share and state is not RunState.REJECTED:
+        if bot.settings.trial_share and status is not VersionStatus.REJECTED:
             Trials(session).start(claim.voice, version, share=bot.settings.trial_share, now=now)
-        elif verdict.admitted and bot.settings.swap == "auto":
+        elif status is VersionStatus.ADMITTED and bot.settings.swap == "auto":
             serve(session, claim.voice, number, by="gate", reason=f"run {claim.run}", now=now)
     return state, number
 
@@ -101,18 +101,13 @@ def note_base(bot: Bot, base: int, metrics: Mapping[str, float], poems: Sequence
 def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = False, reason: str = "") -> int:
     """Have version *number* serve; its number.
 
-    Raises UnknownVersion (also for one whose folder was pruned), and TurnedAway for one that did not pass the gate,
-    unless the admin overrides that and says why. Of one that the gate left undecided he decides.
+    Whether it may says `app/domain/version.py`. Raises TurnedAway, and UnknownVersion, also for a pruned one.
     """
     reason = reason.strip()
     with bot.transaction() as session:
         versions = Versions(session)
         version, was = versions.one(voice, number), versions.champion(voice).number
-        if version.status is VersionStatus.PRUNED:
-            raise UnknownVersion(f"{voice} {number}")
-        if version.status is VersionStatus.REJECTED and not (override and reason):
-            raise TurnedAway(number, version.verdict or Verdict(()))
-        if version.status in (VersionStatus.REJECTED, VersionStatus.UNDECIDED):
+        if promoted(version, override=override, reason=reason) is not version.status:
             versions.admit(version.id)
         serve(session, voice, number, by=by, reason=reason, now=bot.clock())
         deed = "promote.override" if override else "promote"
@@ -125,12 +120,10 @@ def serve(session: Session, voice: str, number: int, *, by: str, reason: str, no
 
     A trial that is under way has lost what it compares with: it ends. Raises UnknownVersion.
     """
-    promoted = Versions(session).promote(voice, number, by=by, reason=reason, now=now)
     trials = Trials(session)
-    trial = trials.running(voice) if promoted is not None else None
-    if trial is not None:
-        ended = TrialEnd.PROMOTED if trial.challenger_id == promoted else TrialEnd.CHAMPION_CHANGED
-        trials.end(trial.id, TrialState.STOPPED, ended, now=now)
+    came = Versions(session).promote(voice, number, by=by, reason=reason, now=now)
+    if came is not None and (trial := trials.running(voice)) is not None:
+        trials.end(trial.id, TrialState.STOPPED, overtaken(trial, came), now=now)
 
 
 def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | None = None) -> int:

@@ -43,7 +43,6 @@ def upgrade(as_json: Json = False) -> None:
 
 def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
     """Write poems, ticks, versions and approved submissions as JSON lines; readers go by number."""
-    from app.bootstrap import now
     from app.store.dump import rows
 
     if out.is_dir() or not out.absolute().parent.is_dir():
@@ -54,7 +53,7 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
         bot.reading() as session,
         nullcontext(sys.stdout) if str(out) == "-" else out.open("w", encoding="utf-8") as file,
     ):
-        for row in rows(session, now()):
+        for row in rows(session, bot.clock()):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     say(f"{count} rows to {out}")

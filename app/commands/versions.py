@@ -147,11 +147,10 @@ def _wait_for(bot: "Bot", run: "RunReport") -> "RunReport":
 
 
 def _mention_a_missing_worker(bot: "Bot") -> None:
-    from app.bootstrap import now
     from app.store.health import Pulses
 
     with bot.reads(Pulses) as pulses:
-        if not any(pulse.kind == "worker" for pulse in pulses.alive(now())):
+        if not any(pulse.kind == "worker" for pulse in pulses.alive(bot.clock())):
             say("no worker is alive; start one with `poembot worker` (or `poembot serve`)")
 
 

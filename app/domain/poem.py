@@ -7,7 +7,7 @@ Pieces (엮기): lines that a visitor ticked, arranged by him under a title of h
 
 import hashlib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
@@ -260,7 +260,7 @@ class Day:
 
 
 def zone_of(language: str) -> timezone:
-    """Whose midnight begins a voice's day: Korea's for one that writes Korean, else UTC's."""
+    """Whose midnight begins the day of a voice, or of a page: Korea's where it is Korean, else UTC's."""
     return KOREA if language.partition("-")[0] == "ko" else UTC
 
 
@@ -272,6 +272,21 @@ def date_of(language: str, moment: datetime) -> date:
 def begin_of(language: str, day: date) -> datetime:
     """The midnight that begins a day there."""
     return datetime.combine(day, time(), zone_of(language))
+
+
+def chosen(loved: Iterable[Day], language: str, *, had: Collection[str]) -> Day | None:
+    """The day that readers chose; None: nobody did, and the seed decides.
+
+    *loved*: the days that loved poems would make, the most loved first. *had*: poems that had a day already.
+
+    Its poem was written the day before: a day is for what is new, and an older poem has had its chance. Several readers
+    ticked it. And it had no day yet: everybody has met that one.
+    """
+    for one in loved:
+        fresh = date_of(language, one.poem.created) == one.date - timedelta(days=1)
+        if fresh and one.readers >= FEWEST_READERS and one.poem.id not in had:
+            return one
+    return None
 
 
 def seed_of(voice: str, day: date) -> int:

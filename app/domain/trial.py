@@ -299,6 +299,26 @@ def verdict(
     return None
 
 
+def interrupted(trial: TrialReport, *, champion: int, gone: bool) -> TrialEnd | None:
+    """Why a trial can't go on, whatever its readers said so far; None while it can.
+
+    *champion*: row id of the version that serves now. *gone*: the challenger can't write any more.
+    """
+    if champion != trial.champion_id:
+        return overtaken(trial, champion)
+    return TrialEnd.GONE if gone else None
+
+
+def overtaken(trial: TrialReport, champion: int) -> TrialEnd:
+    """Why a trial ends when the champion pointer moves to *champion* (row id): always, and at once.
+
+    The draws were between its two versions. As soon as its champion no longer writes the rest they are not, so what
+    readers do from then on is evidence of nothing; that its champion comes back later does not mend that. Which of the
+    two ways it was is worth telling: the admin did not wait for the challenger, or preferred a third.
+    """
+    return TrialEnd.PROMOTED if champion == trial.challenger_id else TrialEnd.CHAMPION_CHANGED
+
+
 def thinned(path: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """At most `POINTS` of a path, its last among them."""
     step = math.ceil(len(path) / POINTS) if path else 1

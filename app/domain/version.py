@@ -1,5 +1,7 @@
 """Versions: immutable trained states of a voice, and whether readers like the taught ones better.
 
+Promotion: what the gate's verdict, and then an admin, make of a version's status.
+
 Rollback: which version served before the one that serves now. A pure rule over the history.
 
 The way back leads along forward moves alone: those that brought a newer version in the place of an older one. So
@@ -18,6 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
+from app.domain.errors import TurnedAway
 from app.domain.gate import Verdict
 
 
@@ -117,11 +120,32 @@ class Version:
     @property
     def judged(self) -> VersionStatus:
         """What the gate said of it, whatever became of it since; without a verdict its status."""
-        if self.verdict is None:
-            return self.status
-        if self.verdict.admitted:
-            return VersionStatus.ADMITTED
-        return VersionStatus.UNDECIDED if self.verdict.undecided else VersionStatus.REJECTED
+        return self.status if self.verdict is None else status_after(self.verdict)
+
+
+def status_after(verdict: Verdict) -> VersionStatus:
+    """The status of a version that the gate has judged.
+
+    A fault outweighs a gap: where a rule is broken, what could not be measured changes nothing.
+    """
+    if verdict.admitted:
+        return VersionStatus.ADMITTED
+    return VersionStatus.UNDECIDED if verdict.undecided else VersionStatus.REJECTED
+
+
+def promoted(version: Version, *, override: bool, reason: str) -> VersionStatus:
+    """The status of *version* once an admin has it serve. Raises TurnedAway.
+
+    One that the gate rejected has a known fault. It serves only if he says that he overrides the gate, so that no slip
+    does it, and why, for whoever meets the fault later. Against an undecided one nothing is known: his word is the
+    measure that was missing. What serves is admitted; a base stays one, since that is what keeps it on the shelf.
+
+    A pruned version stays so here: `Versions.promote` refuses it under the lock that pruning takes too.
+    """
+    if version.status is VersionStatus.REJECTED and not (override and reason):
+        raise TurnedAway(version.number, version.verdict or Verdict(()))
+    decided = version.status in (VersionStatus.REJECTED, VersionStatus.UNDECIDED)
+    return VersionStatus.ADMITTED if decided else version.status
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +255,21 @@ def way_back(moves: Sequence[Move], champion: int, *, steps: int) -> list[int]:
     while len(way) <= steps and (before := came_from(moves, way[-1])) is not None:
         way.append(before)
     return way
+
+
+def compared_with(moves: Sequence[Move], version: int, *, champion: int, of_base: Collection[int]) -> int | None:
+    """The version whose poems are shown beside those of *version*; None for the base. *of_base*: all of that base.
+
+    The one that it took over from when it first served, in whichever direction: that was the change readers met. A
+    later move, as by a rollback, only brings back what they knew; so it is not `came_from`, which asks where the way
+    back leads. One that never served would take over from the champion, if that is older; one that a newer champion
+    has passed over is compared with the base, which it was taught from.
+    """
+    before = next((move.was for move in reversed(moves) if move.version == version), None)
+    if before in of_base:
+        return before
+    older = champion if champion < version else min(of_base)
+    return older if older < version else None
 
 
 RECENT = timedelta(hours=1)

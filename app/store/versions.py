@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, case, exists, func, select, update
-from sqlalchemy.orm import aliased
 
 from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
 from app.domain.gate import Verdict
 from app.domain.lesson import LessonItem
 from app.domain.trial import VISIT, TrialState
-from app.domain.version import LetIn, Move, Reception, Version, VersionReport, VersionStatus, wilson
+from app.domain.version import LetIn, Move, Reception, Version, VersionReport, VersionStatus, compared_with, wilson
 from app.store.poems import is_told
 from app.store.session import Queries
 from app.store.tables import (
@@ -180,26 +179,17 @@ class Versions(Queries):
         ]
 
     def before(self, voice: str, number: int) -> int | None:
-        """Number of the version that *number* took over from when it first served, else of the one that serves.
-
-        None for the first; always of the voice's present base.
-        """
+        """Number of the version that *number* is compared with, says `app/domain/version.py`; None for the base."""
         owner = self._voice(voice)
-        row, was = self._row(owner, number), aliased(VersionRow)
-        took_over = self._session.scalar(
-            select(was.number)
-            .join(HistoryRow, HistoryRow.was_id == was.id)
-            .where(HistoryRow.voice == voice, HistoryRow.version_id == row.id, was.base == owner.base)
-            .order_by(HistoryRow.id)
-            .limit(1)
-        )
-        if took_over is not None:
-            return took_over
-        champion = self.champion(voice)
-        return champion.number if champion.number < number else 0 if number else None
+        version, champion = self._row(owner, number).id, self.champion(voice).id
+        of_base = (VersionRow.voice == voice) & (VersionRow.base == owner.base)
+        known = select(VersionRow.id, VersionRow.number).where(of_base)
+        numbers = {row.id: row.number for row in self._session.execute(known)}
+        found = compared_with(self.moves(voice), version, champion=champion, of_base=numbers)
+        return None if found is None else numbers[found]
 
     def moves(self, voice: str) -> list[Move]:
-        """The moves of the champion pointer by row id, newest first: what a rollback goes by."""
+        """The moves of the champion pointer by row id, newest first: what rollback and comparison go by."""
         rows = select(HistoryRow.version_id, HistoryRow.was_id, HistoryRow.at).where(HistoryRow.voice == voice)
         return [Move(*row) for row in self._session.execute(rows.order_by(HistoryRow.id.desc()))]
 

@@ -32,7 +32,7 @@ from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
 from app import actions
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
 from app.engine.engine import Engine, return_freed_memory
 from app.store.health import Health, Pulse, Pulses, Vitals, VoiceStatus, WebReport
 from app.store.session import TRANSIENT_DB_ERRORS
@@ -137,7 +137,7 @@ class DeploymentGauges(Collector):
             return self._vitals
         try:
             with self._bot.reading() as session:
-                self._vitals = Health(session).vitals(self._engine.in_memory(), now())
+                self._vitals = Health(session).vitals(self._engine.in_memory(), self._bot.clock())
         except TRANSIENT_DB_ERRORS:
             self._vitals = None
         self._again_at = began + max(REFRESH_AFTER, DUTY_FACTOR * (time.monotonic() - began))
@@ -203,7 +203,7 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
     try:
         with bot.reading() as session:
             voices = [voice.slug for voice in Voices(session).all()]
-            workers = [pulse for pulse in Pulses(session).alive(now()) if pulse.kind == "worker"]
+            workers = [pulse for pulse in Pulses(session).alive(bot.clock()) if pulse.kind == "worker"]
         database: str | None = None
     except TRANSIENT_DB_ERRORS as error:
         voices, workers, database = list(serving), [], type(error).__name__

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 
 from app import actions
-from app.bootstrap import Bot, build, build_engine, now
+from app.bootstrap import Bot, build, build_engine
 from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
 from app.domain.run import Cause, RunState
@@ -93,7 +93,8 @@ class Deployment:
     def look_around(self) -> None:
         """What the sweep does: learn the taste that is due, weigh the trial; and the engine takes up what is new."""
         actions.tastes.learn_due(self.bot)
-        upkeep.weigh_trials(self.bot, at=now() + self.bot.settings.trial_rules.visit)  # everybody's visit is over
+        over = self.bot.clock() + self.bot.settings.trial_rules.visit
+        upkeep.weigh_trials(self.bot, at=over)  # as if everybody's visit were over
         self.engine.refresh()
 
     def run(self) -> RunState | None:

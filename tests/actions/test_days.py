@@ -78,6 +78,19 @@ def test_what_several_readers_chose_is_the_next_day(world: World) -> None:
     assert settled(world, pen).readers == 0
 
 
+def test_the_poem_of_a_day_is_not_the_next_day_s_too(world: World) -> None:
+    """However many ticked it: it was written that day, and everybody has met it."""
+    pen = Pen(world.voice())
+    world.visitor("ann")
+    first = settled(world, pen)
+    tick(world, first.poem.id, "ann", "ben", "cid")
+
+    world.clock.forward(days=1)
+    second = settled(world, pen)
+
+    assert (second.readers, second.poem.id != first.poem.id) == (0, True)
+
+
 def test_a_day_begins_at_midnight_where_the_voice_is_read(world: World) -> None:
     """In Korea nine hours before it does elsewhere."""
     late = world.clock.now.replace(hour=16)

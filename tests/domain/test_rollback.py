@@ -1,11 +1,12 @@
-"""The way back: along the moves that brought something newer, one step each time."""
+"""The way back: along the moves that brought something newer, one step each time; and what came before a version."""
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.version import RECENT, ROLLBACKS, Move, came_from, doomed, needed, way_back
+from app.domain.version import RECENT, ROLLBACKS, Move, came_from, compared_with, doomed, needed, way_back
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=9)
@@ -46,6 +47,42 @@ def test_the_way_back_is_what_rollbacks_do(versions: list[int], steps: int) -> N
 
     assert way == [stood[-1], *rolled_back(stood, times=steps)]
     assert way == sorted(set(way), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("stood", "version", "before"),
+    [
+        ((1, 2, 4), 4, 2),
+        ((1, 2, 1, 2), 1, None),
+        ((1, 3, 1, 2, 3), 3, 1),
+        ((1, 4, 2), 2, 4),
+        ((1, 3), 4, 3),
+        ((1, 3), 2, 1),
+    ],
+    ids=["served", "base-again", "first-not-last", "older-came-late", "never-served", "passed-over"],
+)
+def test_a_version_is_compared_with_what_readers_knew(stood: tuple[int, ...], version: int, before: int | None) -> None:
+    """Whatever it took over from when they first met it; before they have, what it would take over from."""
+    assert compared_with(moved(*stood), version, champion=stood[-1], of_base=range(1, 5)) == before
+
+
+def test_versions_of_another_base_are_not_compared() -> None:
+    """The new base took over from 3, and has nothing before it; 6 never served, and 5 does."""
+    moves, of_base = moved(1, 3, 4, 5), range(4, 7)
+
+    assert [compared_with(moves, version, champion=5, of_base=of_base) for version in of_base] == [None, 4, 5]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=12), st.integers(1, 9), st.integers(1, 9))
+def test_only_the_base_stands_alone(versions: list[int], version: int, base: int) -> None:
+    """Every other version of the base is compared with one of them, and never with itself."""
+    stood = [one for was, one in zip([0, *versions], versions, strict=False) if one != was]
+    of_base = range(min(base, stood[-1], version), 10)
+
+    before = compared_with(moved(*stood), version, champion=stood[-1], of_base=of_base)
+
+    assert before != version
+    assert before in of_base or (before, version) == (None, of_base[0])
 
 
 @given(

@@ -12,14 +12,18 @@ from hypothesis import strategies as st
 from app.domain.trial import (
     BETS,
     BOLDEST,
+    Arm,
     Evidence,
     Impression,
     ShownPoem,
     TrialEnd,
+    TrialReport,
     TrialRules,
     TrialState,
     Visit,
     decide,
+    interrupted,
+    overtaken,
     thinned,
     verdict,
     visits,
@@ -236,6 +240,54 @@ def test_a_trial_ends_in_time() -> None:
     assert ends(0, 13.9) is None
     assert ends(0, 14) == (TrialState.UNDECIDED, TrialEnd.TIME)
     assert ends(20_000, 1) == (TrialState.UNDECIDED, TrialEnd.IMPRESSIONS)
+
+
+def under_way(*, challenger: int, champion: int) -> TrialReport:
+    """A trial between versions of these row ids, which nobody has read yet."""
+    return TrialReport(
+        id=1,
+        voice="sibot",
+        challenger=1,
+        challenger_id=challenger,
+        champion=0,
+        champion_id=champion,
+        share=SHARE,
+        state=TrialState.RUNNING,
+        reason=None,
+        started=START,
+        ended=None,
+        visitors=0,
+        networks=0,
+        better=1.0,
+        worse=1.0,
+        champion_arm=Arm(),
+        challenger_arm=Arm(),
+        path=(),
+    )
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=2, max_size=2, unique=True),
+    st.integers(1, 4),
+    st.booleans(),
+)
+def test_a_trial_goes_on_only_between_its_two(two: list[int], serves: int, gone: bool) -> None:
+    """As long as its champion serves and its challenger can write; else the reason says which of them was the cause."""
+    trial = under_way(challenger=two[0], champion=two[1])
+
+    end = interrupted(trial, champion=serves, gone=gone)
+
+    assert (end is None) == (serves == trial.champion_id and not gone)
+    assert (end is TrialEnd.GONE) == (serves == trial.champion_id and gone)
+    assert (end is TrialEnd.PROMOTED) == (serves == trial.challenger_id)
+
+
+@pytest.mark.parametrize(
+    ("came", "end"), [(7, TrialEnd.PROMOTED), (8, TrialEnd.CHAMPION_CHANGED), (3, TrialEnd.CHAMPION_CHANGED)]
+)
+def test_every_move_of_the_champion_ends_a_trial(came: int, end: TrialEnd) -> None:
+    """Also one back to the champion that it began with: another served in between."""
+    assert overtaken(under_way(challenger=7, champion=3), came) is end
 
 
 def test_a_stake_grows_with_the_poems_of_a_visit() -> None:

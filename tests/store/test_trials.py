@@ -141,6 +141,17 @@ def test_a_promotion_ends_the_trial(world: World, rivals: tuple[int, int], chose
     assert look(world) is None
 
 
+def test_a_promotion_that_missed_the_trial_ends_it_too(world: World, rivals: tuple[int, int]) -> None:
+    """They crossed, and neither saw the other: the next look finds another champion than the trial's."""
+    world.version(folder="sibot/2")
+    start(world, rivals[1])
+    with world.transaction() as session:
+        Versions(session).promote("sibot", 2, by="root", reason="", now=world.clock.now)
+
+    assert look(world) is TrialState.STOPPED
+    assert newest(world).reason is TrialEnd.CHAMPION_CHANGED
+
+
 def test_a_challenger_that_has_gone_ends_the_trial(world: World, rivals: tuple[int, int]) -> None:
     """Without harm: the champion serves on, and the desk says why."""
     start(world, rivals[1])

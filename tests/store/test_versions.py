@@ -134,6 +134,25 @@ def test_rolling_back_goes_back_and_back(world: World) -> None:
     assert moves == [(0, 1), (1, 2), (2, 3), (3, 2), (2, 1), (1, 0), (0, None)]
 
 
+def test_a_version_is_compared_with_what_it_took_over_from(world: World) -> None:
+    """By numbers of the present base; one that nobody has met, with what serves; the base with none, ever."""
+    world.voice()
+    publish(world, claimed(world), Verdict(()))
+    world.voice(base="tiny-2")
+    for swap in ("auto", "auto", "ask"):
+        publish(world, claimed(world), Verdict(()), swap=swap)
+
+    def before() -> list[int | None]:
+        with world.reading() as session:
+            return [Versions(session).before("sibot", number) for number in range(4)]
+
+    assert before() == [None, 0, 1, 2]
+    assert [rollback(world), rollback(world)] == [1, 0]
+    assert before() == [None, 0, 1, 0]
+    with world.reading() as session, pytest.raises(UnknownVersion):
+        Versions(session).before("sibot", 4)
+
+
 def test_after_a_rollback_the_next_version_has_a_new_number(world: World) -> None:
     """No number is ever used twice, and a rollback from there leads to what served before it."""
     world.voice()

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app import actions
-from app.bootstrap import Bot, now
+from app.bootstrap import Bot
 from app.domain.errors import Crowded
 from app.domain.run import EVER
 from app.domain.version import VersionStatus
@@ -91,7 +91,7 @@ def overview(request: Request, bot: Bot, error: Exception | None = None) -> HTML
         counts, versions, runs = Counts(session), Versions(session), Runs(session)
         voices = Voices(session).all()
         slugs = [voice.slug for voice in voices]
-        pulses, trials = Pulses(session).alive(now()), Trials(session)
+        pulses, trials = Pulses(session).alive(bot.clock()), Trials(session)
         on_trial = {slug: running for slug in slugs if (running := trials.running(slug))}
         known = {slug: versions.of_voice(slug) for slug in slugs}
         open_to_decide = {

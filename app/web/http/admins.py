@@ -6,7 +6,6 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
-from app.bootstrap import now
 from app.store.admins import Admins, Key
 from app.web.http.edge import SAFE
 from app.web.http.visitors import keys_of, set_cookie
@@ -42,10 +41,11 @@ def admin_of(request: Request, session: Session) -> str | None:
 def key_of(request: Request, session: Session) -> Key | None:
     """The key that came with this request, or None. A bearer token must be right: no cookie makes up for it."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    now = request.app.state.bot.clock()
     if scheme.lower() == "bearer":
-        return Admins(session).key(token.strip(), "token", now())
+        return Admins(session).key(token.strip(), "token", now)
     secret = request.cookies.get(DESK_COOKIE)
-    return Admins(session).key(secret, "session", now()) if secret else None
+    return Admins(session).key(secret, "session", now) if secret else None
 
 
 def must_be_admin(

@@ -10,8 +10,8 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
 from datetime import date as Date
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
@@ -29,8 +29,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app.bootstrap import now
 from app.domain.errors import UnknownVoice
-from app.domain.poem import KOREA
+from app.domain.poem import KOREA, begin_of, date_of, zone_of
 from app.domain.version import VoiceReport
 from app.store.session import TRANSIENT_DB_ERRORS
 from app.store.voices import Voices
@@ -125,14 +126,10 @@ class Frame:
         return found
 
 
-def zone_of(lang: str) -> tzinfo:
-    """The zone of all times on a page: Korea's on Korean pages, UTC on others."""
-    return KOREA if lang == "ko" else UTC
-
-
 def midnight(request: Request) -> datetime:
     """When today began, in the zone of this page."""
-    return datetime.now(zone_of(language_of(request))).replace(hour=0, minute=0, second=0, microsecond=0)
+    language = language_of(request)
+    return begin_of(language, date_of(language, request.app.state.bot.clock()))
 
 
 @pass_context
@@ -149,14 +146,14 @@ def moment(context: Context, at: datetime) -> Markup:
 @pass_context
 def soon(context: Context, at: datetime) -> str:
     """A moment to come, as one says it: the part of the day in Korea, on other pages within how many hours."""
-    now = datetime.now(UTC)
+    present = now()
     if context.get("lang") != "ko":
-        hours = max(1, math.ceil((at - now).total_seconds() / 3600))
+        hours = max(1, math.ceil((at - present).total_seconds() / 3600))
         if hours == 1:
             return "within an hour"
         return f"within {hours} hours" if hours <= 48 else f"within {hours // 24} days"
     local = at.astimezone(KOREA)
-    days = (local.date() - now.astimezone(KOREA).date()).days
+    days = (local.date() - present.astimezone(KOREA).date()).days
     day = ("오늘", "내일", "모레")[days] if days in range(3) else f"{local.month}월 {local.day}일"
     return f"{day} {PARTS_OF_DAY[bisect_right(PART_BEGINS, local.hour)]}"
 

@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, cast
 
 from itsdangerous import BadSignature, URLSafeSerializer, URLSafeTimedSerializer
@@ -185,7 +185,8 @@ def _recognise(request: Request) -> Visitor:
     known = keys.read_visitor(request.cookies.get(VISITOR_COOKIE, ""))
     returned = known is not None and _ID.fullmatch(known) is not None
     client = client_of(request)
-    address, network = keys.hash_address(client, datetime.now(UTC)), keys.hash_network(_network_of(client))
+    address = keys.hash_address(client, request.app.state.bot.clock())
+    network = keys.hash_network(_network_of(client))
     return Visitor(known if returned and known else secrets.token_hex(16), returned, address, network)
 
 

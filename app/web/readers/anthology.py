@@ -8,7 +8,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from app import actions
-from app.bootstrap import now
 from app.domain.errors import EngineFailed, EngineFull, UnknownPoem
 from app.domain.poem import begin_of
 from app.domain.visitor import Visitor
@@ -30,7 +29,7 @@ SUBMITTED = 2
 @router.get("/{voice}/anthology")
 def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, since: str = "ever") -> HTMLResponse:
     """The best five, for the spring contest; then the poems and lines that most readers ticked, lately or ever."""
-    moment = now()
+    moment = bot.clock()
     week = since == "week"
     start = moment - WEEK if week else None
     with bot.reading() as session:
@@ -57,9 +56,9 @@ def anthology_feed(voice: Slug, request: Request, bot: BotDep) -> Response:
     """The week's best-loved poems, for feed readers."""
     with bot.reading() as session:
         found = Voices(session).one(voice)
-        poems = Loved(session).poems(voice, None, since=now() - WEEK, limit=30)
+        poems = Loved(session).poems(voice, None, since=bot.clock() - WEEK, limit=30)
     entries = sorted((one.poem for one in poems), key=lambda poem: poem.created, reverse=True)
-    return feed(request, "anthology.atom", voice=found, poems=entries, started=now())
+    return feed(request, "anthology.atom", voice=found, poems=entries, started=bot.clock())
 
 
 @router.get("/{voice}/spring")

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app import actions
-from app.bootstrap import now
 from app.domain.errors import Unfit
 from app.domain.lesson import Life, life
 from app.domain.submission import SubmissionStatus
@@ -79,7 +78,7 @@ def privacy(request: Request, bot: BotDep) -> HTMLResponse:
 def export(bot: BotDep, visitor: VisitorDep) -> Response:
     """Everything kept of this visitor, as a file."""
     with bot.reads(Privacy) as store:
-        kept = store.export(visitor.id, now())
+        kept = store.export(visitor.id, bot.clock())
     headers = {"Content-Disposition": 'attachment; filename="poem-bot.json"', "Cache-Control": "no-store"}
     return Response(json.dumps(kept, ensure_ascii=False, indent=1), media_type="application/json", headers=headers)
 
