@@ -105,7 +105,7 @@ def stage(name: str, network: CharNetwork, corpus: Corpus, plan: Plan, work: Pat
             saved = time.monotonic()
 
     training.run(watch)
-    save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
+    _save(network, done)
 
 
 def grade(
@@ -130,15 +130,19 @@ def grade(
     aside, read = graded[::ASIDE], [group for i, group in enumerate(graded) if i % ASIDE]
     outcome = prefer(network, vocabulary, read, verse, aside=aside, watch=watch)
     print(name, outcome, file=sys.stderr, flush=True)
-    save_file(network.state_dict(), done, metadata={"architecture": json.dumps(network.architecture.as_dict())})
+    _save(network, done)
 
 
 def average(name: str, network: CharNetwork, names: Sequence[str], *, work: Path) -> None:
     """The mean of the weights of those stages (as in Wortsman et al. 2022), into *network* and the work folder."""
     of_stages = [load_file(work / f"{stage}.safetensors") for stage in names]
-    mean = {key: torch.stack([weights[key] for weights in of_stages]).mean(0) for key in of_stages[0]}
-    network.load_state_dict(mean)
-    save_file(mean, work / f"{name}.safetensors", metadata={"architecture": json.dumps(network.architecture.as_dict())})
+    network.load_state_dict({key: torch.stack([one[key] for one in of_stages]).mean(0) for key in of_stages[0]})
+    _save(network, work / f"{name}.safetensors")
+
+
+def _save(network: CharNetwork, file: Path) -> None:
+    """With its architecture, which whoever packages it reads."""
+    save_file(network.state_dict(), file, metadata={"architecture": json.dumps(network.architecture.as_dict())})
 
 
 def examine(name: str, network: CharNetwork, vocabulary: Vocabulary, base: Path) -> Mapping[str, float]:
