@@ -110,7 +110,7 @@ def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = Fals
         if promoted(version, override=override, reason=reason) is not version.status:
             versions.admit(version.id)
         serve(session, voice, number, by=by, reason=reason, now=bot.clock())
-        deed = "promote.override" if override else "promote"
+        deed = "promote.override" if version.status is VersionStatus.REJECTED else "promote"
         Audit(session).add(by, deed, f"{voice} {number}", _because(f"from {was}", reason), bot.clock())
     return number
 
