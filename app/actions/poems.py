@@ -30,7 +30,7 @@ from app.domain.poem import (
 )
 from app.domain.visitor import Visitor
 from app.store.poems import Days, Poems
-from app.store.ticks import Loved
+from app.store.ticks import MOST_RANKED, Loved
 from app.store.visitors import Visitors
 from app.store.voices import Voices
 
@@ -165,7 +165,8 @@ def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
         if found is not None:
             return found
         since = begin_of(language, today - timedelta(days=1))
-        loved = [Day(today, one.poem, one.readers) for one in Loved(session).poems(voice, None, since=since)]
+        ranked = Loved(session).poems(voice, None, since=since, limit=MOST_RANKED)
+        loved = [Day(today, one.poem, one.readers) for one in ranked]
         best = chosen(loved, language, had=Days(session).among(voice, [one.poem.id for one in loved]))
     if best is not None:
         return _keep(bot, voice, today, best.poem.id, by=by, readers=best.readers)

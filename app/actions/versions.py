@@ -107,10 +107,13 @@ def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = Fals
     with bot.transaction() as session:
         versions = Versions(session)
         version, was = versions.one(voice, number), versions.champion(voice).number
-        if promoted(version, override=override, reason=reason) is not version.status:
+        status = promoted(version, override=override, reason=reason)
+        serve(
+            session, voice, number, by=by, reason=reason, now=bot.clock()
+        )  # first: it locks, and refuses a pruned one
+        if status is not version.status:
             versions.admit(version.id)
-        serve(session, voice, number, by=by, reason=reason, now=bot.clock())
-        deed = "promote.override" if override else "promote"
+        deed = "promote.override" if version.status is VersionStatus.REJECTED else "promote"
         Audit(session).add(by, deed, f"{voice} {number}", _because(f"from {was}", reason), bot.clock())
     return number
 

@@ -78,6 +78,23 @@ def test_what_several_readers_chose_is_the_next_day(world: World) -> None:
     assert settled(world, pen).readers == 0
 
 
+def test_older_poems_do_not_hide_what_readers_chose(world: World) -> None:
+    """However many of them were loved more the day before."""
+    base = world.voice()
+    world.visitor("ann")
+    older = [world.poem("ann", base) for _ in range(11)]
+    world.clock.forward(days=1)
+    for poem in older:
+        tick(world, poem, "ann", "ben", "cid")
+    fresh = world.poem("ann", base)
+    tick(world, fresh, "ann", "ben")
+
+    world.clock.forward(days=1)
+    day = settled(world, Pen(base))
+
+    assert (day.poem.id, day.readers) == (fresh, 2)
+
+
 def test_the_poem_of_a_day_is_not_the_next_day_s_too(world: World) -> None:
     """However many ticked it: it was written that day, and everybody has met it."""
     pen = Pen(world.voice())

@@ -10,7 +10,7 @@ import pytest
 
 from app.actions import versions as actions
 from app.domain.errors import UnknownVersion
-from app.domain.version import VersionStatus
+from app.domain.version import Version, VersionStatus
 from app.store.shelf import Retention, Shelf
 from app.store.versions import Versions
 from tests.support.world import World
@@ -89,6 +89,29 @@ def test_a_pruned_version_never_serves(world: World, versions: list[int]) -> Non
             Versions(session).promote("sibot", 1, by="shell", reason="", now=world.clock.now)
     with world.reading() as session:
         assert Versions(session).champion("sibot").number == 0
+
+
+@pytest.mark.parametrize("status", [VersionStatus.REJECTED, VersionStatus.UNDECIDED])
+def test_an_admin_s_word_brings_no_folder_back(
+    world: World, monkeypatch: pytest.MonkeyPatch, status: VersionStatus
+) -> None:
+    """A version that is pruned between the look at it and the lock is refused, not admitted."""
+
+    class Pruned(Versions):
+        """Versions of which one is pruned as soon as it was looked at."""
+
+        def one(self, voice: str, number: int) -> Version:
+            """As it was before that."""
+            version = super().one(voice, number)
+            Retention(self._session).prune(voice, [version.id])
+            return version
+
+    world.voice()
+    _, number = world.version(folder="sibot/tiny-1/run-1-1", status=status)
+    monkeypatch.setattr(actions, "Versions", Pruned)
+
+    with pytest.raises(UnknownVersion):
+        actions.promote(world.bot(), "sibot", number, by="root", override=True, reason="I like it")
 
 
 @pytest.mark.parametrize("turn", range(6))

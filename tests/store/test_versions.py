@@ -12,6 +12,7 @@ from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, Text
 from app.domain.run import Cause, Claim, RunState
 from app.domain.version import VersionReport, VersionStatus, wilson
+from app.store.admins import Audit
 from app.store.lessons import Learnings
 from app.store.poems import Poems
 from app.store.runs import Runs
@@ -117,6 +118,25 @@ def test_a_rejected_candidate_is_kept_but_does_not_serve(world: World) -> None:
     assert champion(world) == 1
     with world.reading() as session:
         assert Versions(session).history("sibot")[0].reason == "the quotations are wanted"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "deed"),
+    [
+        (Verdict(()), "promote"),
+        (Verdict((), unmeasured=("too_few_readers",)), "promote"),
+        (Verdict(("copies",)), "promote.override"),
+    ],
+)
+def test_an_override_is_audited_where_there_was_one(world: World, verdict: Verdict, deed: str) -> None:
+    """An admin who says he overrides the gate overrides nothing where it has not rejected the version."""
+    world.voice()
+    publish(world, claimed(world), verdict, swap="ask")
+
+    promote(world, 1, override=True, reason="I like it")
+
+    with world.reading() as session:
+        assert Audit(session).newest(1)[0].deed == deed
 
 
 def test_rolling_back_goes_back_and_back(world: World) -> None:
