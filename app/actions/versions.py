@@ -108,9 +108,8 @@ def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = Fals
         versions = Versions(session)
         version, was = versions.one(voice, number), versions.champion(voice).number
         status = promoted(version, override=override, reason=reason)
-        serve(
-            session, voice, number, by=by, reason=reason, now=bot.clock()
-        )  # first: it locks, and refuses a pruned one
+        # First, for it locks the voice and refuses one that was pruned meanwhile.
+        serve(session, voice, number, by=by, reason=reason, now=bot.clock())
         if status is not version.status:
             versions.admit(version.id)
         deed = "promote.override" if version.status is VersionStatus.REJECTED else "promote"
