@@ -59,6 +59,22 @@ def test_rows_stay_close_together(live: LiveVersion) -> None:
     assert [drafts[i].row for i in (0, 1, 4)] == [-1, -1, -1]
 
 
+def test_every_array_moves_with_its_row(live: LiveVersion) -> None:
+    """What has a row for each row is a column; but not what the next step finds anew, nor what it writes."""
+    table = Table(live)
+    columns = {id(column) for column in table._columns()}
+    left = {
+        name
+        for owner in (table, live.step)
+        for name, value in vars(owner).items()
+        for array in (value if isinstance(value, list) else [value])
+        if isinstance(array, np.ndarray) and len(array) == live.step.rows and id(array) not in columns
+    }
+    outputs = {"logprobs", "probabilities", "after", "drawn", "drawn_logprob", "in_nucleus", "reward"}
+
+    assert left == {"_all_rows", "uniform", *outputs}
+
+
 def test_reading_draws_nothing(live: LiveVersion) -> None:
     """A row that is given symbols reads them one a step, and stops before the last."""
     table, draft = Table(live), Draft(None)
