@@ -95,6 +95,8 @@ class GateLimits:
     """Nats a symbol by which its lines may be less likely, to the base, than the base's own."""
     repeated: float = 0.02
     """Share of lines that may be said twice, however many the base says twice."""
+    blocked: float = 0.0
+    """Share of lines with a word of the block list, allowed beyond the base's own."""
     readers: int = 8
     """Held-out readers without whom their liking is not measured."""
 
@@ -123,7 +125,7 @@ def judge(
         "repeats_itself": candidate.distinct >= limits.variety * base.distinct
         and candidate.distinct2 >= limits.variety * base.distinct2,
         "copies": candidate.copied <= base.copied + limits.copied,
-        "says_blocked_words": candidate.blocked <= base.blocked,
+        "says_blocked_words": candidate.blocked <= base.blocked + limits.blocked,
         "strange_lengths": _alike(base, candidate, limits.stretch),
         "strange_words": candidate.strange <= base.strange + limits.strange,
         "makes_less_sense": candidate.plausible >= base.plausible - limits.plausible,
