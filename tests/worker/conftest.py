@@ -16,7 +16,7 @@ from app.store.versions import Versions
 from tests.support.deployment import Deployment, checkout
 from tests.support.world import World
 
-QUICK = {"lesson_steps": 6, "samples": 100, "lease": 5.0, "run_minutes": 0}
+QUICK = {"lesson_steps": 6, "samples": 100, "run_minutes": 0}
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def bot(bot: Bot) -> Bot:
 @pytest.fixture
 def deployment(settings: Settings, shipped: Path, tmp_path: Path) -> Iterator[Deployment]:
     """Processes of their own over the tiny `sibot`, with a lesson that takes seconds."""
-    quick = settings.model_copy(update={"lesson_steps": 100_000, "samples": 50, "lease": 2.0, "run_minutes": 0})
+    quick = settings.model_copy(update={"lesson_steps": 100_000, "samples": 50, "run_minutes": 0})
     logs = tmp_path / "logs"
     logs.mkdir()
     deployed = Deployment(checkout(tmp_path / "checkout", shipped), quick, logs)

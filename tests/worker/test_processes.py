@@ -57,7 +57,7 @@ def told(*processes: Started) -> str:
 def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> None:
     """`kill -9` in mid-training: another worker takes the run up once the lease is over, and it ends; once."""
     run = ask(deployment.bot)
-    first = deployment.start("worker")
+    first = deployment.start("worker", lease=2.0)  # alone: where it is slow, nobody else takes the run from it
     until("the first trains", lambda: trains(deployment, run))
 
     first.kill()

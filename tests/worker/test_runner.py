@@ -5,12 +5,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from sqlalchemy import select
 
 from app import actions
 from app.bootstrap import Bot, now
@@ -23,6 +24,7 @@ from app.domain.visitor import Visitor
 from app.store.lessons import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
+from app.store.tables import RunRow
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
@@ -394,14 +396,20 @@ def test_a_heartbeat_keeps_the_lease(endless: Bot) -> None:
     working = in_background(runner)
     until("it trains", lambda: trains(bot, run))
 
-    time.sleep(2.5)
-    with bot.transaction() as session:
-        runs = Runs(session)
-        assert runs.claim(now(), timedelta(seconds=1)) is None
+    first = leased_until(bot, run)
+    until("it is renewed when the first would be over", lambda: leased_until(bot, run) > first + timedelta(seconds=1))
     runner.stopping.set()
     working.join()
 
     assert report(bot, run).state is RunState.QUEUED
+
+
+def leased_until(bot: Bot, run: int) -> datetime:
+    """When the run is anybody's again."""
+    with bot.reading() as session:
+        over = session.scalar(select(RunRow.leased_until).where(RunRow.id == run))
+    assert over is not None
+    return over
 
 
 def test_a_run_that_kills_its_workers_is_given_up(bot: Bot, feedback: list[int]) -> None:
