@@ -13,9 +13,6 @@ from tests.browser.conftest import DESKTOP, PASSWORD, NewPage
 from tests.browser.reading import POEM, teach
 from worker.runner import Runner
 
-SOON = 120_000
-"""Milliseconds within which a tiny lesson must be learned."""
-
 
 def sit_down(page: Page, admin: str) -> None:
     """Log in."""
@@ -82,7 +79,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
 
     with a_worker(bot):
         # without JavaScript the page refreshes itself
-        expect(page.get_by_text(re.compile("^끝$"))).to_be_visible(timeout=SOON)
+        expect(page.get_by_text(re.compile("^끝$"))).to_be_visible()
 
     expect(page.locator("[data-log]")).to_contain_text("시 1편")
     expect(page.get_by_role("heading", name="심사")).to_be_visible()

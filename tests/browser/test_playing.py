@@ -43,7 +43,7 @@ def test_hello_is_watched(new_page: NewPage) -> None:
     page.goto("/learn")
     page.get_by_role("button", name="배우는 것 보기").click()
     expect(page.locator(".said-word")).to_have_text("ello")
-    expect(page.get_by_text("배웠습니다. h, e")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("배웠습니다. h, e")).to_be_visible()
     assert page.url.endswith("/learn")
 
     page.get_by_role("button", name="새로 시작하기").click()

@@ -109,7 +109,6 @@ def sit_down(page: Page) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize(("theme", "language", "size"), [("light", "ko-KR", PHONE), ("dark", "en-GB", DESKTOP)])
 def test_every_page_keeps_the_standards(
     *, new_page: NewPage, bot: Bot, admin: str, theme: str, language: str, size: dict[str, int]

@@ -15,6 +15,7 @@ from tests.chaos.house import House, built
 from tests.chaos.readers import Readers
 from tests.chaos.storm import Storm, begin
 from tests.chaos.truth import Fault, Findings, Noted
+from tests.support.deployment import until
 
 TABLE = "chaos"
 """What lines of the table are told as."""
@@ -38,9 +39,7 @@ def storm(two_voices: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     """A deployment of Postgres, Redis, web, worker and beat, with a first tick to learn from."""
     with begin(tmp_path_factory.mktemp("storm"), two_voices) as begun:
         with Readers(begun.address, 1) as readers:
-            deadline = time.monotonic() + 300
-            while not any(readers.acknowledged.values()) and time.monotonic() < deadline:
-                time.sleep(0.1)
+            until("something is ticked", lambda: any(readers.acknowledged.values()))
         yield begun
 
 
@@ -85,9 +84,10 @@ def fault(storm: Storm, findings: list[Findings]) -> Fault:
         storm.ready()
         began = time.monotonic()
         with Readers(storm.address) as readers:
-            time.sleep(0.5)
+            until("they tick", lambda: readers.acknowledged)
             yield found
-            time.sleep(0.5)
+            seen = len(readers.acknowledged)
+            until("they tick on", lambda: len(readers.acknowledged) > seen)
         storm.ready()
         storm.settled()
         found.seconds = time.monotonic() - began

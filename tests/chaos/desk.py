@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from tests.support.patience import PATIENCE
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -25,4 +27,4 @@ class Desk:
 
     def _post(self, what: str, body: object = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token}"}
-        return httpx.post(f"{self.address}/api/v1/admin/voices/{what}", headers=headers, json=body, timeout=20)
+        return httpx.post(f"{self.address}/api/v1/admin/voices/{what}", headers=headers, json=body, timeout=PATIENCE)

@@ -17,6 +17,7 @@ from app.store.runs import Runs
 from app.store.versions import Versions
 from tests.chaos.desk import Desk
 from tests.support.deployment import Deployment, Started, answers, checkout, until
+from tests.support.patience import PATIENCE
 from tests.support.servers import free_port
 
 CLOCK = '''"""Laid before Python's own: this process' clock goes wrong by so many seconds as a file says."""
@@ -131,7 +132,7 @@ class House:
         """Wait until it writes with that version."""
 
         def writes() -> bool:
-            answer = httpx.post(f"{self.address}/api/v1/voices/sibot/poems", json={"seed": 1}, timeout=20)
+            answer = httpx.post(f"{self.address}/api/v1/voices/sibot/poems", json={"seed": 1}, timeout=PATIENCE)
             return answer.status_code == 201 and answer.json()["version"] == number
 
         until(f"it writes with version {number}", writes)
@@ -140,7 +141,7 @@ class House:
 @contextmanager
 def built(folder: Path, voices: Path, **settings: object) -> Iterator[House]:
     """A house with a first tick to learn from, running; gone afterwards."""
-    values = {"home": folder / "home", "secret_key": "only for tests " * 4, "limits": "off", "lease": 2.5}
+    values = {"home": folder / "home", "secret_key": "only for tests " * 4, "limits": "off"}
     quiet = {"retrain_every": 0, "retrain_after": 0, "trial_share": 0, "lesson_steps": 30, "samples": 20}
     deployment = Deployment(
         checkout(folder / "checkout", voices), Settings.model_validate({**values, **quiet, **settings}), folder
@@ -149,7 +150,7 @@ def built(folder: Path, voices: Path, **settings: object) -> Iterator[House]:
         deployment.poembot("db", "upgrade")
         house = House(deployment, f"http://127.0.0.1:{free_port()}", deployment.token())
         house.up()
-        with httpx.Client(base_url=house.address, timeout=20) as client:
+        with httpx.Client(base_url=house.address, timeout=PATIENCE) as client:
             for _ in range(2):
                 poem = client.post("/api/v1/voices/sibot/poems", json={}).json()
                 for line in poem["lines"]:

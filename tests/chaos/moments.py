@@ -17,8 +17,6 @@ from tests.support.patience import PATIENCE
 
 Moment = Literal["queued", "lesson", "training", "writing", "examining", "publishing"]
 MOMENTS: tuple[Moment, ...] = ("queued", "lesson", "training", "writing", "examining", "publishing")
-TRIES = 12
-"""Runs that are tried: publishing takes some milliseconds, and the worker may be out of it before it stands still."""
 
 
 @dataclass
@@ -67,13 +65,16 @@ def catch(storm: Storm, moment: Moment) -> Caught:
         worker = storm.child("worker")
         worker.suspend()
         return Caught(storm.desk.ask(), worker)
-    for _ in range(TRIES):
+    deadline = time.monotonic() + PATIENCE
+    while (
+        time.monotonic() < deadline
+    ):  # publishing takes milliseconds: a worker may be out of it before it stands still
         worker, shelf = storm.child("worker"), Shelf(storm)
         run = storm.desk.ask()
         if _stop_at(storm, moment, run, worker, shelf):
             return Caught(run, worker)
         storm.ended(run)
-    raise AssertionError(f"no run of {TRIES} could be caught while {moment}")
+    raise AssertionError(f"no run could be caught while {moment}")
 
 
 def _stop_at(storm: Storm, moment: Moment, run: int, worker: psutil.Process, shelf: Shelf) -> bool:

@@ -8,6 +8,8 @@ from typing import Self
 
 import httpx
 
+from tests.support.patience import PATIENCE
+
 
 @dataclass
 class Notes:
@@ -56,7 +58,7 @@ class Readers:
         return sum(notes.refused for notes in self.notes)
 
     def _read(self, notes: Notes) -> None:
-        with httpx.Client(base_url=self._address, timeout=20) as client:
+        with httpx.Client(base_url=self._address, timeout=PATIENCE) as client:
             for turn in itertools.count():
                 if self._going.is_set():
                     return

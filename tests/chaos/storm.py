@@ -13,20 +13,26 @@ from typing import Literal, TypeVar
 
 import httpx
 import psutil
+import redis
+from celery import Celery
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.domain.run import RunReport, RunState
+from app.domain.run import RunReport
 from app.settings import Settings
 from app.store.health import Pulses
 from app.store.runs import Runs
+from app.task_queue import LOOK, celery_config
 from tests.chaos.desk import Desk
 from tests.support.deployment import Deployment, Started, answers, checkout, until
+from tests.support.patience import PATIENCE
 from tests.support.servers import Postgres, Redis, free_port
 
 Part = Literal["worker", "beat", "web", "redis", "postgres"]
 VOICES = ("sibot", "second")
 LEASE = 2.5
-"""Seconds: a killed worker is back about when its lease has run out."""
+"""Seconds: a killed worker is back about when its lease has run out. Alone, it loses it to nobody by being slow."""
+LONG = {"lease": PATIENCE}
+"""For workers beside each other: no machine is so slow that one of them takes the other's run."""
 Seen = TypeVar("Seen")
 
 
@@ -43,7 +49,7 @@ class Storm:
     client: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(base_url=self.address, timeout=20)
+        self.client = httpx.Client(base_url=self.address, timeout=PATIENCE)
 
     @property
     def desk(self) -> Desk:
@@ -61,7 +67,8 @@ class Storm:
 
     def patiently(self, look: Callable[[], Seen]) -> Seen:
         """What *look* sees, once the database is there."""
-        for _ in range(300):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             try:
                 return look()
             except SQLAlchemyError:
@@ -163,8 +170,21 @@ def begin(folder: Path, voices: Path) -> Iterator[Storm]:
         yield storm
 
 
+@contextmanager
+def sender(storm: Storm) -> Iterator[Celery]:
+    """Something that can send what it likes."""
+    celery = Celery("storm", set_as_current=False)
+    celery.conf.update(celery_config(storm.deployment.settings, sending=True))
+    try:
+        yield celery
+    finally:
+        celery.close()
+
+
 def hears(storm: Storm) -> None:
-    """The worker takes up a run because it was announced, not because a minute has passed."""
-    run = storm.desk.ask()
-    until("it is taken up", lambda: storm.run(run).state is not RunState.QUEUED, within=20)
-    storm.ended(run)
+    """The worker takes what is announced: a message does not stay with the broker."""
+    with sender(storm) as celery:
+        celery.send_task(LOOK, args=["sibot"], retry=False)
+        queue = celery.conf.task_default_queue
+    with redis.Redis.from_url(storm.deployment.settings.broker_url) as broker:
+        until("the message is taken", lambda: broker.llen(queue) == 0)

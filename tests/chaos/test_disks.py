@@ -32,8 +32,8 @@ def test_a_disk_that_fills_under_the_database(house: House, noted: Noted) -> Non
             before = len(readers.acknowledged)
             with full_disk(web, at=1):
                 until("ticks are refused", lambda: readers.refused > 3)
-                page = httpx.get(f"{house.address}/sibot/versions", headers={"Accept": "text/html"}, timeout=20)
-                poem = httpx.post(f"{house.address}/api/v1/voices/sibot/poems", json={}, timeout=20)
+                page = httpx.get(f"{house.address}/sibot/versions", headers={"Accept": "text/html"}, timeout=PATIENCE)
+                poem = httpx.post(f"{house.address}/api/v1/voices/sibot/poems", json={}, timeout=PATIENCE)
             after = readers.refused
             until("ticks are kept again", lambda: len(readers.acknowledged) > before + 6)
         found.acknowledged, found.refused = len(readers.acknowledged), readers.refused

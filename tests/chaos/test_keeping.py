@@ -75,7 +75,7 @@ def test_the_clock_of_a_whole_machine_that_jumps(house: House, noted: Noted, tmp
     with noted("clock of a machine", f"{seconds / DAY:+.0f} days"):
         house.down()
         house.up(clock.environment)
-        with httpx.Client(base_url=house.address, timeout=20, headers={"Accept": "text/html"}) as client:
+        with httpx.Client(base_url=house.address, timeout=PATIENCE, headers={"Accept": "text/html"}) as client:
             page = client.get("/sibot").text
             poem = client.post("/api/v1/voices/sibot/poems", json={}).json()
             clock.jump(seconds)
@@ -191,7 +191,7 @@ def test_another_key(house: House, noted: Noted) -> None:
     """Readers are strangers again, and nothing worse: no error, their poems stay, the admin's token still opens."""
     with (
         noted("SECRET_KEY", "another one"),
-        httpx.Client(base_url=house.address, timeout=20, headers={"Accept": "text/html"}) as client,
+        httpx.Client(base_url=house.address, timeout=PATIENCE, headers={"Accept": "text/html"}) as client,
     ):
         page = client.get("/sibot").text
         poem = client.post("/api/v1/voices/sibot/poems", json={}).json()
@@ -226,7 +226,7 @@ def test_a_champions_folder_that_vanishes(house: House, noted: Noted) -> None:
         time.sleep(1)
         until("the site is ready", lambda: answers(house.address))
         house.serves(0)
-        ready = httpx.get(f"{house.address}/readyz", timeout=20).json()
+        ready = httpx.get(f"{house.address}/readyz", timeout=PATIENCE).json()
         doctor = subprocess.run([*house.poembot, "doctor", "--json"], cwd=house.deployment.checkout,
                                 env=house.deployment.environment, capture_output=True, text=True, timeout=PATIENCE,
                                 check=False)  # fmt: skip

@@ -1,34 +1,19 @@
 """Messages come twice, never, or once more after the broker's patience: the table decides, not the broker."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from celery import Celery
 
-from app.domain.run import Cause, RunState
+from app.domain.run import Cause
 from app.store.runs import Runs
-from app.task_queue import LOOK, celery_config
+from app.task_queue import LOOK
 from tests.chaos.moments import catch
-from tests.chaos.storm import Storm
+from tests.chaos.storm import LONG, Storm, sender
 from tests.chaos.truth import MADE, Fault
 from tests.support.deployment import Started, until
 
 IMPATIENT = "import app.task_queue; app.task_queue.VISIBILITY_TIMEOUT = 1; from app.cli import main; main(['worker'])"
 """A worker whose broker gives a message to somebody else after one second, not after six hours."""
-
-
-@contextmanager
-def sender(storm: Storm) -> Iterator[Celery]:
-    """Something that can send what it likes."""
-    celery = Celery("storm", set_as_current=False)
-    celery.conf.update(celery_config(storm.deployment.settings, sending=True))
-    try:
-        yield celery
-    finally:
-        celery.close()
 
 
 def test_a_message_that_comes_three_times_trains_once(storm: Storm, fault: Fault) -> None:
@@ -68,7 +53,6 @@ def test_a_run_longer_than_the_brokers_patience_is_not_started_again(storm: Stor
         for worker in workers:
             until("an impatient worker is ready", partial(says_it_is_ready, worker))
         run = storm.desk.ask()
-        until("the run trains", lambda: storm.run(run).state is RunState.RUNNING)
         report = storm.ended(run)
         found.attempts = report.attempt
         for worker in workers:
@@ -85,5 +69,5 @@ def says_it_is_ready(worker: Started) -> bool:
 
 def impatient(storm: Storm) -> Started:
     """A worker with a visibility timeout of one second and a longer training."""
-    slow = {"POEMBOT_LESSON_STEPS": "90", "POEMBOT_SAMPLES": "60"}
-    return storm.deployment.launch([sys.executable, "-c", IMPATIENT], storm.deployment.environment | slow, "impatient")
+    slow = {"lesson_steps": 90, "samples": 60}
+    return storm.deployment.python(IMPATIENT, "impatient", **slow, **LONG)

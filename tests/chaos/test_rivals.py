@@ -1,6 +1,5 @@
 """Rivals: several workers, several voices, two beats. A run has one worker, a voice one run."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,9 +8,12 @@ import pytest
 from app.domain.run import RunReport, RunState
 from app.store.runs import Runs
 from app.store.trials import Trials
-from tests.chaos.storm import VOICES, Storm
+from tests.chaos.storm import LONG, VOICES, Storm
 from tests.chaos.truth import MADE, Fault
 from tests.support.deployment import Started, until
+
+ENDLESS = "import worker.trainer; worker.trainer.MAX_PASSES = 10**6; from app.cli import main; main(['worker'])"
+"""A worker whose lesson lasts as long as its steps do, however small it is."""
 
 
 @contextmanager
@@ -28,7 +30,8 @@ def extra(storm: Storm, kind: str, **settings: object) -> Iterator[Started]:
 @pytest.mark.chaos
 def test_two_workers_and_one_run(storm: Storm, fault: Fault) -> None:
     """Both are told, one takes it."""
-    with fault("two workers", "one run") as found, extra(storm, "worker"):
+    one, other = extra(storm, "worker", **LONG), extra(storm, "worker", **LONG)
+    with fault("two workers", "one run") as found, storm.without_worker(), one, other:
         for _ in range(3):
             report = storm.ended(storm.desk.ask())
             assert report.state in MADE
@@ -48,22 +51,19 @@ def test_two_voices_train_side_by_side(storm: Storm, fault: Fault) -> None:
     """Runs of different voices go in parallel; the same voice never has two."""
     for voice in VOICES:
         teach(storm, voice)
-    together, most = False, 0
-    slow = {"lesson_steps": 120, "samples": 60}
-    with fault("two workers", "two voices") as found, storm.without_worker(), extra(storm, "worker", **slow):
-        with extra(storm, "worker", **slow):
-            runs = [storm.desk.ask(voice) for voice in VOICES]
-            assert [storm.desk.ask(voice) for voice in VOICES] == runs
-            while not all(storm.run(run).state.ended for run in runs):
-                running = [r.voice for r in of_all(storm) if r.state is RunState.RUNNING]
-                together |= len(set(running)) == 2
-                most = max([most, *(running.count(voice) for voice in VOICES)])
-                time.sleep(0.1)
-        reports = [storm.run(run) for run in runs]
+    with fault("two workers", "two voices") as found, storm.without_worker():
+        first = storm.deployment.python(ENDLESS, "endless", lesson_steps=100_000, **LONG)
+        runs = [storm.desk.ask(voice) for voice in VOICES]
+        until("one is taught", lambda: storm.run(runs[0]).step > 0)
+        assert [storm.desk.ask(voice) for voice in VOICES] == runs
+        with extra(storm, "worker", **LONG):
+            storm.ended(runs[1])
+            beside = storm.run(runs[0])
+            assert first.stop() == 0
+            reports = [storm.ended(run) for run in runs]
         found.attempts = sum(report.attempt for report in reports)
 
-    assert together
-    assert most == 1
+    assert beside.state is RunState.RUNNING
     assert all(report.state in MADE and report.attempt == 1 for report in reports)
 
 

@@ -60,7 +60,7 @@ def later_release(folder: Path, voices: Path) -> Path:
 
 def read_and_tick(address: str) -> None:
     """What a reader does."""
-    with httpx.Client(base_url=address, timeout=30) as client:
+    with httpx.Client(base_url=address, timeout=PATIENCE) as client:
         poem = client.post("/api/v1/voices/sibot/poems", json={})
         assert poem.status_code == 201
         line = poem.json()["lines"][0]["id"]

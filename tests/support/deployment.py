@@ -101,8 +101,14 @@ class Deployment:
 
     def start(self, *command: str, **settings: object) -> Started:
         """Start `poembot COMMAND`, with other *settings* where given."""
-        own = {f"POEMBOT_{name.upper()}": str(value) for name, value in settings.items()}
-        return self.launch([sys.executable, "-m", "app.cli", *command], self.environment | own, command[0])
+        return self.launch([sys.executable, "-m", "app.cli", *command], self._with(settings), command[0])
+
+    def python(self, code: str, name: str, **settings: object) -> Started:
+        """Start a process of ours that was tampered with."""
+        return self.launch([sys.executable, "-c", code], self._with(settings), name)
+
+    def _with(self, settings: Mapping[str, object]) -> dict[str, str]:
+        return self.environment | {f"POEMBOT_{name.upper()}": str(value) for name, value in settings.items()}
 
     def launch(self, command: list[str], environment: Mapping[str, str], name: str) -> Started:
         """Start any command in the checkout."""
@@ -122,11 +128,10 @@ class Deployment:
 
     def poembot(self, *command: str, **settings: object) -> str:
         """Run `poembot COMMAND` to its end; its standard output. CalledProcessError when it fails."""
-        own = {f"POEMBOT_{name.upper()}": str(value) for name, value in settings.items()}
         done = subprocess.run(
             [sys.executable, "-m", "app.cli", *command],
             cwd=self.checkout,
-            env=self.environment | own,
+            env=self._with(settings),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

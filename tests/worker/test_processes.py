@@ -1,7 +1,6 @@
 """Real Celery workers over a real broker: no run is lost, none is doubled, whoever is killed."""
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -89,7 +88,7 @@ def test_what_must_go_on_goes_on_while_a_run_trains(deployment: Deployment) -> N
     """One worker, busy with a run for as long as one likes: a broken trial ends all the same, and taste is learned."""
     code = "import worker.trainer; worker.trainer.MAX_PASSES = 10**6; from app.cli import main; main(['worker'])"
     run = ask(deployment.bot)
-    worker = deployment.launch([sys.executable, "-c", code], deployment.environment, "worker")
+    worker = deployment.python(code, "worker")
     until("it trains", lambda: trains(deployment, run))
     version, _ = World(deployment.bot.sessions).version(folder="sibot/gone/run-9-1", status=VersionStatus.UNDECIDED)
     with deployment.bot.transaction() as session:
