@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, bindparam, exists, func, select
 
 from app.domain.lesson import Feedback, ReadLine, TaughtPoem, TickedLine
 from app.domain.run import credible
@@ -198,18 +198,35 @@ Move = tuple[int | None, int, datetime]
 """Row ids of the version that was replaced, and of the one that serves instead; and when."""
 
 
+# Built once: every page with a poem asks these, and to build them costs as much as to ask.
+_TAUGHT = (
+    select(LessonItemRow.source_id, LessonItemRow.gain, VersionRow, VoiceRow.champion_id)
+    .join(VersionRow, VersionRow.id == LessonItemRow.version_id)
+    .join(VoiceRow, (VoiceRow.slug == VersionRow.voice) & (VoiceRow.base == VersionRow.base))
+    .where(LessonItemRow.kind == bindparam("kind"), LessonItemRow.source_id.in_(bindparam("ids", expanding=True)))
+    .order_by(VersionRow.number)
+)
+_TAKEN_OVER = (
+    select(HistoryRow.version_id, HistoryRow.was_id, HistoryRow.at, VersionRow.number)
+    .join(VoiceRow, (VoiceRow.slug == HistoryRow.voice) & (VoiceRow.champion_id == HistoryRow.version_id))
+    .join(VersionRow, VersionRow.id == HistoryRow.version_id)
+    .where(HistoryRow.voice == bindparam("voice"))
+    .order_by(HistoryRow.id.desc())
+    .limit(1)
+)
+_LAST_READ = select(func.max(PoemRow.created)).where(
+    PoemRow.visitor_id == bindparam("visitor"),
+    PoemRow.voice == bindparam("voice"),
+    ~exists().where(DayRow.poem_id == PoemRow.id),  # he may be the one for whom the day's was written just now
+)
+
+
 class Learnings(Queries):
     """Queries for what was learned."""
 
     def of(self, kind: Literal["line", "poem"], ids: Collection[int]) -> dict[int, Learned]:
         """By id of the line or submission, for those that any version of the voice's present base was taught."""
-        rows = self._session.execute(
-            select(LessonItemRow.source_id, LessonItemRow.gain, VersionRow, VoiceRow.champion_id)
-            .join(VersionRow, VersionRow.id == LessonItemRow.version_id)
-            .join(VoiceRow, (VoiceRow.slug == VersionRow.voice) & (VoiceRow.base == VersionRow.base))
-            .where(LessonItemRow.kind == kind, LessonItemRow.source_id.in_(ids))
-            .order_by(VersionRow.number)
-        )
+        rows = self._session.execute(_TAUGHT, {"kind": kind, "ids": list(ids)})
         taught: dict[int, list[tuple[VersionRow, float | None]]] = {}
         champions: dict[int, int | None] = {}
         for source, gain, version, champion in rows:
@@ -224,18 +241,8 @@ class Learnings(Queries):
 
         None unless it took over after the newest poem that was written for him: then he has read it.
         """
-        taken_over = self._session.execute(
-            select(HistoryRow.version_id, HistoryRow.was_id, HistoryRow.at, VersionRow.number)
-            .join(VoiceRow, (VoiceRow.slug == HistoryRow.voice) & (VoiceRow.champion_id == HistoryRow.version_id))
-            .join(VersionRow, VersionRow.id == HistoryRow.version_id)
-            .where(HistoryRow.voice == voice)
-            .order_by(HistoryRow.id.desc())
-            .limit(1)
-        ).one_or_none()
-        of_a_day = exists().where(DayRow.poem_id == PoemRow.id)  # he may be the one for whom it was written just now
-        written = select(func.max(PoemRow.created)).where(PoemRow.visitor_id == visitor, PoemRow.voice == voice)
-        written = written.where(~of_a_day)
-        last_read = self._session.scalar(written)
+        taken_over = self._session.execute(_TAKEN_OVER, {"voice": voice}).one_or_none()
+        last_read = self._session.scalar(_LAST_READ, {"voice": voice, "visitor": visitor})
         if taken_over is None or last_read is None or last_read >= taken_over.at:
             return None
         ticked = select(TickRow.line_id).where(TickRow.visitor_id == visitor, ~TickRow.taken_back)

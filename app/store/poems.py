@@ -112,6 +112,12 @@ def _lines() -> Select[*tuple[Any, ...]]:
 
 HEADS, LINES = _heads(), _lines()
 """Built once: every poem that is written is read again for its reader, and to build them costs as much as to ask."""
+CURRENT = (
+    select(PoemRow.id)
+    .where(PoemRow.visitor_id == bindparam("visitor"), PoemRow.voice == bindparam("voice"))
+    .order_by(PoemRow.created.desc(), PoemRow.id.desc())
+    .limit(1)
+)
 
 
 class Poems(Queries):
@@ -240,13 +246,7 @@ class Poems(Queries):
 
     def current(self, voice: str, visitor: str) -> str | None:
         """The newest poem written for *visitor* in *voice*, or None."""
-        newest = (
-            select(PoemRow.id)
-            .where(PoemRow.visitor_id == visitor, PoemRow.voice == voice)
-            .order_by(PoemRow.created.desc(), PoemRow.id.desc())
-            .limit(1)
-        )
-        return self._session.scalar(newest)
+        return self._session.scalar(CURRENT, {"visitor": visitor, "voice": voice})
 
     def newest(self, voice: str) -> str | None:
         """The newest poem of *voice* without a human's words, whoever it was written for."""

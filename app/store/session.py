@@ -8,6 +8,7 @@ lock: it wakes the next at once, where SQLite's busy handler retries with back-o
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from threading import Lock
 from typing import Any, TypeVar, cast
@@ -25,7 +26,7 @@ def told_by(session: Session) -> datetime:
 
     SQLite is on this machine, and has its clock.
     """
-    if session.get_bind().dialect.name != "postgresql":
+    if dialect_of(session) != "postgresql":
         return datetime.now(UTC)
     return cast("datetime", session.scalar(select(func.clock_timestamp()))).astimezone(UTC)
 
@@ -126,5 +127,15 @@ def picked(row: object, *names: str) -> dict[str, Any]:
 
 def insert(session: Session, table: Any) -> Any:
     """An INSERT that knows ON CONFLICT, in the words of this session's database."""
-    dialect = session.get_bind().dialect.name
+    return insert_in(dialect_of(session), table)
+
+
+def dialect_of(session: Session) -> str:
+    """The name of this session's kind of database."""
+    return session.get_bind().dialect.name
+
+
+@cache
+def insert_in(dialect: str, table: Any) -> Any:
+    """The same in the words of one dialect, for statements that are built once for each."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

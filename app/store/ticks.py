@@ -6,15 +6,16 @@ And what readers love: the poems and lines of a voice that most of them ticked, 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import bindparam, exists, func, select
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Poem
 from app.domain.version import Rate, wilson
 from app.store.poems import SAID_BY_HUMANS, Poems, is_told, offset_of, told
-from app.store.session import Queries, insert
+from app.store.session import Queries, dialect_of, insert_in
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     ImpressionRow,
@@ -44,29 +45,38 @@ class MarkedLine:
     """Numbers of the versions whose lesson held it, oldest first."""
 
 
+# Built once: to build them costs as much as to ask.
+_ANY = select(exists().where(TickRow.visitor_id == bindparam("visitor")))
+_SHOWN = select(
+    exists().where(ImpressionRow.line_id == bindparam("line"), ImpressionRow.visitor_id == bindparam("visitor"))
+)
+
+
+@cache
+def _marking(dialect: str) -> Any:
+    """A tick, or one that is taken back; where it stands as it is to be, it stays as it was."""
+    new = insert_in(dialect, TickRow.__table__)
+    changed = {name: new.excluded[name] for name in ("taken_back", "at", "address")}
+    return new.on_conflict_do_update(
+        index_elements=["line_id", "visitor_id"], set_=changed, where=TickRow.taken_back != new.excluded.taken_back
+    )
+
+
 class Ticks(Queries):
     """Queries for ticks."""
 
     def any(self, visitor: str) -> bool:
         """Has this visitor ever ticked a line?"""
-        return bool(self._session.scalar(select(exists().where(TickRow.visitor_id == visitor))))
+        return bool(self._session.scalar(_ANY, {"visitor": visitor}))
 
     def set(self, line: int, visitor: str, *, on: bool, address: str, now: datetime) -> None:
         """Tick or untick; saying it twice changes nothing. Raises UnknownLine without an impression."""
-        shown = exists().where(ImpressionRow.line_id == line, ImpressionRow.visitor_id == visitor)
-        if not self._session.scalar(select(shown)):
+        if not self._session.scalar(_SHOWN, {"line": line, "visitor": visitor}):
             raise UnknownLine(line)
         if not on and self._session.get(TickRow, (line, visitor)) is None:
             return
-        new = insert(self._session, TickRow).values(
-            line_id=line, visitor_id=visitor, address=address, at=now, taken_back=not on
-        )
-        changed = {"taken_back": not on, "at": now, "address": address}
-        self._session.execute(
-            new.on_conflict_do_update(
-                index_elements=["line_id", "visitor_id"], set_=changed, where=TickRow.taken_back != (not on)
-            )
-        )
+        mark = {"line_id": line, "visitor_id": visitor, "address": address, "at": now, "taken_back": not on}
+        self._session.execute(_marking(dialect_of(self._session)), mark)
 
     def replace(self, poem: str, visitor: str, lines: Collection[int], *, address: str, now: datetime) -> int:
         """Make *lines* the ticked ones among those of *poem* that this visitor may tick; returns how many changed.

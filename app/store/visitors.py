@@ -10,16 +10,17 @@ import hashlib
 import secrets
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Select, delete, exists, func, select, update
+from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 
 from app.domain.trial import TrialState
 from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.guesses import Guesses
 from app.store.pieces import Pieces
 from app.store.poems import Poems
-from app.store.session import AT_ONCE, Queries, insert, parts, picked
+from app.store.session import AT_ONCE, Queries, dialect_of, insert, insert_in, parts, picked
 from app.store.submissions import Submissions
 from app.store.tables import (
     DayRow,
@@ -38,6 +39,22 @@ from app.store.tables import (
     VisitorRow,
 )
 
+# Built once: almost every request of a reader's asks these, and to build them costs as much as to ask.
+_RETURNED = select(VisitorRow.returned).where(VisitorRow.id == bindparam("visitor"))
+_PLACES = select(PlaceRow.place, PlaceRow.visitor_id).where(PlaceRow.address == bindparam("address"))
+
+
+@cache
+def _greeting(dialect: str) -> Any:
+    """A visitor is here: a row for him, or what is new of him; returns since when he is one whose cookie came back."""
+    new = insert_in(dialect, VisitorRow.__table__)
+    known = {"address": new.excluded.address, "returned": func.coalesce(VisitorRow.returned, new.excluded.returned)}
+    news = (VisitorRow.address != new.excluded.address) | (
+        VisitorRow.returned.is_(None) & new.excluded.returned.is_not(None)
+    )
+    written = new.on_conflict_do_update(index_elements=["id"], set_=known, where=news)
+    return written.returning(VisitorRow.returned)
+
 
 class Visitors(Queries):
     """Queries for visitors."""
@@ -45,14 +62,8 @@ class Visitors(Queries):
     def greet(self, visitor: str, *, cookie_came_back: bool, address: str, now: datetime) -> None:
         """Note that *visitor* is here; the first time his cookie comes back, what he was shown begins to count."""
         returned = now if cookie_came_back else None
-        new = insert(self._session, VisitorRow.__table__)
-        known = {"address": new.excluded.address, "returned": func.coalesce(VisitorRow.returned, new.excluded.returned)}
-        news = (VisitorRow.address != new.excluded.address) | (
-            VisitorRow.returned.is_(None) & new.excluded.returned.is_not(None)
-        )
         here = {"id": visitor, "created": now, "returned": returned, "address": address}
-        written = new.on_conflict_do_update(index_elements=["id"], set_=known, where=news)
-        since = self._session.scalar(written.returning(VisitorRow.returned), here)
+        since = self._session.scalar(_greeting(dialect_of(self._session)), here)
         if cookie_came_back and since == now and self.counts(visitor, address=address, now=now):
             seen = update(ImpressionRow).where(ImpressionRow.visitor_id == visitor).values(counted=True)
             self._session.execute(seen.execution_options(synchronize_session=False))
@@ -65,8 +76,7 @@ class Visitors(Queries):
         """
         if not address:
             return True
-        taken = select(PlaceRow.place, PlaceRow.visitor_id).where(PlaceRow.address == address)
-        known = {row.place: row.visitor_id for row in self._session.execute(taken)}
+        known = {row.place: row.visitor_id for row in self._session.execute(_PLACES, {"address": address})}
         if visitor in known.values():
             return True
         for place in range(READERS_PER_ADDRESS):
@@ -78,7 +88,7 @@ class Visitors(Queries):
 
     def has_returned(self, visitor: str) -> bool:
         """Has his cookie come back?"""
-        return self._session.scalar(select(VisitorRow.returned).where(VisitorRow.id == visitor)) is not None
+        return self._session.scalar(_RETURNED, {"visitor": visitor}) is not None
 
     def sweep(self, *, before: datetime) -> int:
         """Forget visitors from before *before* whose cookie never came back, with poems nobody else was shown.

@@ -4,8 +4,9 @@ Releases: what a base voice that ships with the project means for the versions t
 """
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import aliased
 
 from app.domain.errors import UnknownVoice
@@ -15,15 +16,27 @@ from app.store.tables import SERVING, HistoryRow, VersionRow, VoiceRow
 from app.store.versions import Versions
 
 _TAUGHT = aliased(VersionRow)
-_REPORTS = select(
-    VoiceRow,
-    VersionRow,
-    select(func.count())
-    .where(_TAUGHT.voice == VoiceRow.slug, _TAUGHT.base == VoiceRow.base)
-    .correlate(VoiceRow)
-    .scalar_subquery(),
-).join(VersionRow, VersionRow.id == VoiceRow.champion_id)
+_REPORTS = (
+    select(
+        VoiceRow.slug,
+        VoiceRow.title,
+        VoiceRow.language,
+        VoiceRow.base,
+        VersionRow.id,
+        VersionRow.number,
+        VersionRow.created,
+        VersionRow.lesson,
+        select(func.count())
+        .where(_TAUGHT.voice == VoiceRow.slug, _TAUGHT.base == VoiceRow.base)
+        .correlate(VoiceRow)
+        .scalar_subquery()
+        .label("versions"),
+    )
+    .join(VersionRow, VersionRow.id == VoiceRow.champion_id)
+    .order_by(VoiceRow.created, VoiceRow.slug)
+)
 """A row a voice that serves: itself, its champion, how many versions its present base has."""
+_REPORT = _REPORTS.where(VoiceRow.slug == bindparam("slug"))
 
 
 class Voices(Queries):
@@ -31,8 +44,7 @@ class Voices(Queries):
 
     def all(self) -> list[VoiceReport]:
         """Every voice that serves, oldest first."""
-        rows = self._session.execute(_REPORTS.order_by(VoiceRow.created, VoiceRow.slug))
-        return [_report(*row) for row in rows]
+        return [_report(row) for row in self._session.execute(_REPORTS)]
 
     def check(self, slug: str) -> None:
         """Raises UnknownVoice for a slug that no voice which serves has."""
@@ -41,10 +53,10 @@ class Voices(Queries):
 
     def one(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
-        row = self._session.execute(_REPORTS.where(VoiceRow.slug == slug)).one_or_none()
+        row = self._session.execute(_REPORT, {"slug": slug}).one_or_none()
         if row is None:
             raise UnknownVoice(slug)
-        return _report(*row)
+        return _report(row)
 
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
         """A new voice, or a new release of its base; False when it is known as it is.
@@ -80,18 +92,18 @@ class Voices(Queries):
         return [Serving(*row) for row in rows]
 
 
-def _report(voice: VoiceRow, champion: VersionRow, versions: int) -> VoiceReport:
-    lesson = champion.lesson
+def _report(row: Any) -> VoiceReport:
+    lesson = row.lesson
     return VoiceReport(
-        slug=voice.slug,
-        title=voice.title,
-        language=voice.language,
-        base=voice.base,
-        champion=champion.number,
-        champion_id=champion.id,
-        versions=versions,
+        slug=row.slug,
+        title=row.title,
+        language=row.language,
+        base=row.base,
+        champion=row.number,
+        champion_id=row.id,
+        versions=row.versions,
         lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
-        taught=champion.created if champion.number else None,
+        taught=row.created if row.number else None,
         lesson=lesson,
     )
 
