@@ -8,13 +8,15 @@ stored in a transaction of its own and sent last; a reader who leaves frees his 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Body, Depends, Request
+from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.routing import Match
@@ -35,8 +37,12 @@ from app.web.readers.poems import admit, count
 
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "text/event-stream"
+UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+"""Proxies pass on each event when it comes."""
 POLL_EVERY = 0.5
 """Seconds between two checks that a waiting client is still connected."""
+Heard = Sequence[Event | Failed]
+"""Events that came together, never none."""
 
 
 class StreamRoute(APIRoute):
@@ -62,7 +68,7 @@ def _valid_wish(
 
 async def _begin(
     voice: Slug, request: Request, engine: EngineDep, visitor: VisitorDep, wish: Annotated[Wish, Depends(_valid_wish)]
-) -> AsyncIterator[AsyncIterator[Event]]:
+) -> AsyncIterator[AsyncIterator[Heard]]:
     """Wait for a place and start writing: the events; stop when the reader has all of them or has left."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
@@ -79,16 +85,15 @@ async def _begin(
         engine.leave(ticket)
 
 
-async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Event]:
-    """What has come, and what is to come, to the last. Raises EngineFailed."""
-    yield first
-    while True:
-        event = await queue.get()
-        if isinstance(event, Failed):
-            raise event.error
-        yield event
-        if isinstance(event, Done):
-            return
+async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Heard]:
+    """What has come, and what is to come, to the last; what has come meanwhile is together."""
+    heard: list[Event | Failed] = [first]
+    yield heard
+    while not isinstance(heard[-1], Done | Failed):
+        heard = [await queue.get()]
+        while not queue.empty():
+            heard.append(queue.get_nowait())
+        yield heard
 
 
 async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
@@ -100,7 +105,7 @@ async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Even
                 return Failed(EngineFailed("the reader left before his turn came"))
 
 
-@router.post("/voices/{voice}/poems", response_class=EventSourceResponse)
+@router.post("/voices/{voice}/poems", response_model=None)
 async def stream(
     *,
     voice: Slug,
@@ -108,26 +113,51 @@ async def stream(
     bot: BotDep,
     visitor: VisitorDep,
     wish: Annotated[Wish, Depends(_valid_wish)],
-    events: Annotated[AsyncIterator[Event], Depends(_begin)],
-) -> AsyncIterator[ServerSentEvent]:
+    events: Annotated[AsyncIterator[Heard], Depends(_begin)],
+) -> StreamingResponse:
     """Have a poem written, and read along."""
+
+    async def store(writing: Writing) -> PoemOut:
+        poem = await run_in_threadpool(_store, bot, visitor, wish, writing)
+        count(request, voice)
+        return poem
+
+    return StreamingResponse(_sent(events, store), media_type=MEDIA_TYPE, headers=UNBUFFERED)
+
+
+async def _sent(events: AsyncIterator[Heard], store: Callable[[Writing], Awaitable[PoemOut]]) -> AsyncIterator[bytes]:
+    """The events as they are sent. Not by FastAPI's `EventSourceResponse`, which hands each on through two tasks."""
     try:
-        async for event in events:
-            match event:
-                case Start():
-                    yield ServerSentEvent(event="start", data={"version": event.number})
-                case Delta():
-                    yield ServerSentEvent(event="text", data={"slot": event.slot, "delta": event.text})
-                case LineDone():
-                    yield ServerSentEvent(event="line", data={"slot": event.line.slot, "text": event.line.text})
-                case Done():
-                    poem = await run_in_threadpool(_store, bot, visitor, wish, event.writing)
-                    count(request, voice)
-                    yield ServerSentEvent(event="done", data=poem)
+        async for heard in events:
+            if written := b"".join(map(_written, heard)):
+                yield written
+            match heard[-1]:
+                case Failed(error=failure):
+                    raise failure
+                case Done(writing=writing):
+                    poem = await store(writing)
+                    yield format_sse_event(event="done", data_str=poem.model_dump_json())
     except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))
         told = {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
-        yield ServerSentEvent(event="error", data=told)
+        yield _event("error", told)
+
+
+def _written(event: Event | Failed) -> bytes:
+    """An event for the reader; nothing for how it ends."""
+    match event:
+        case Start():
+            return _event("start", {"version": event.number})
+        case Delta():
+            return _event("text", {"slot": event.slot, "delta": event.text})
+        case LineDone():
+            return _event("line", {"slot": event.line.slot, "text": event.line.text})
+        case _:
+            return b""
+
+
+def _event(name: str, data: Mapping[str, object]) -> bytes:
+    return format_sse_event(event=name, data_str=json.dumps(data))
 
 
 def _store(bot: Bot, visitor: Visitor, wish: Wish, writing: Writing) -> PoemOut:
