@@ -66,7 +66,7 @@ async def _read(request: Request) -> FormData:
         raise HTTPException(400, "invalid") from error
 
 
-def _form(request: Request, visitor: VisitorDep, fields: Annotated[FormData, Depends(_read)]) -> Form:
+async def _form(request: Request, visitor: VisitorDep, fields: Annotated[FormData, Depends(_read)]) -> Form:
     def typed(name: str) -> str:
         value = next((v for v in fields.getlist(name) if isinstance(v, str)), "")
         return value.encode("utf-8", "replace").decode()
@@ -89,7 +89,7 @@ AnyForm = Annotated[Form, Depends(_form)]
 """A form, genuine or not: for routes that give it back filled."""
 
 
-def _genuine(form: AnyForm) -> Form:
+async def _genuine(form: AnyForm) -> Form:
     form.must_be_genuine()
     return form
 
