@@ -241,8 +241,8 @@ class Learnings(Queries):
 
         None unless it took over after the newest poem that was written for him: then he has read it.
         """
-        taken_over = self._session.execute(_TAKEN_OVER, {"voice": voice}).one_or_none()
-        last_read = self._session.scalar(_LAST_READ, {"voice": voice, "visitor": visitor})
+        taken_over = self._rows(_TAKEN_OVER, {"voice": voice}).one_or_none()
+        last_read = self._rows(_LAST_READ, {"voice": voice, "visitor": visitor}).scalar()
         if taken_over is None or last_read is None or last_read >= taken_over.at:
             return None
         ticked = select(TickRow.line_id).where(TickRow.visitor_id == visitor, ~TickRow.taken_back)

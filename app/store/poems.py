@@ -246,7 +246,8 @@ class Poems(Queries):
 
     def current(self, voice: str, visitor: str) -> str | None:
         """The newest poem written for *visitor* in *voice*, or None."""
-        return self._session.scalar(CURRENT, {"visitor": visitor, "voice": voice})
+        found: str | None = self._rows(CURRENT, {"visitor": visitor, "voice": voice}).scalar()
+        return found
 
     def newest(self, voice: str) -> str | None:
         """The newest poem of *voice* without a human's words, whoever it was written for."""
@@ -305,9 +306,9 @@ class Poems(Queries):
 
     def several(self, ids: Sequence[str], visitor: str | None) -> list[Poem]:
         """The poems in the order of *ids*; unknown ones are left out."""
-        heads = {row.id: row for row in self._session.execute(HEADS, {"poems": ids})}
+        heads = {row.id: row for row in self._rows(HEADS, {"poems": ids})}
         lines: dict[str, list[ShownLine]] = defaultdict(list)
-        for row in self._session.execute(LINES, {"poems": ids, "visitor": visitor}):
+        for row in self._rows(LINES, {"poems": ids, "visitor": visitor}):
             lines[row.poem_id].append(
                 ShownLine(
                     id=row.id,

@@ -5,7 +5,7 @@ other instead of failing half-way (decision 0002). Those of one process take tur
 lock: it wakes the next at once, where SQLite's busy handler retries with back-off.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
@@ -14,7 +14,7 @@ from threading import Lock
 from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select
+from sqlalchemy import Connection, CursorResult, Engine, Select, create_engine, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -111,6 +111,11 @@ class Queries:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+
+    def _rows(self, statement: Select[*tuple[Any, ...]], values: Mapping[str, object]) -> CursorResult[Any]:
+        """Rows of columns, straight from the connection: the ORM's way, which is for entities, takes twice as long."""
+        self._session.flush()
+        return self._session.connection().execute(statement, values)
 
 
 def parts(keys: Iterable[Key]) -> Iterator[list[Key]]:

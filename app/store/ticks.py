@@ -67,11 +67,11 @@ class Ticks(Queries):
 
     def any(self, visitor: str) -> bool:
         """Has this visitor ever ticked a line?"""
-        return bool(self._session.scalar(_ANY, {"visitor": visitor}))
+        return bool(self._rows(_ANY, {"visitor": visitor}).scalar())
 
     def set(self, line: int, visitor: str, *, on: bool, address: str, now: datetime) -> None:
         """Tick or untick; saying it twice changes nothing. Raises UnknownLine without an impression."""
-        if not self._session.scalar(_SHOWN, {"line": line, "visitor": visitor}):
+        if not self._rows(_SHOWN, {"line": line, "visitor": visitor}).scalar():
             raise UnknownLine(line)
         if not on and self._session.get(TickRow, (line, visitor)) is None:
             return

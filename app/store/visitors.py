@@ -76,7 +76,7 @@ class Visitors(Queries):
         """
         if not address:
             return True
-        known = {row.place: row.visitor_id for row in self._session.execute(_PLACES, {"address": address})}
+        known = {row.place: row.visitor_id for row in self._rows(_PLACES, {"address": address})}
         if visitor in known.values():
             return True
         for place in range(READERS_PER_ADDRESS):
@@ -88,7 +88,7 @@ class Visitors(Queries):
 
     def has_returned(self, visitor: str) -> bool:
         """Has his cookie come back?"""
-        return self._session.scalar(_RETURNED, {"visitor": visitor}) is not None
+        return self._rows(_RETURNED, {"visitor": visitor}).scalar() is not None
 
     def sweep(self, *, before: datetime) -> int:
         """Forget visitors from before *before* whose cookie never came back, with poems nobody else was shown.

@@ -44,7 +44,7 @@ class Voices(Queries):
 
     def all(self) -> list[VoiceReport]:
         """Every voice that serves, oldest first."""
-        return [_report(row) for row in self._session.execute(_REPORTS)]
+        return [_report(row) for row in self._rows(_REPORTS, {})]
 
     def check(self, slug: str) -> None:
         """Raises UnknownVoice for a slug that no voice which serves has."""
@@ -53,7 +53,7 @@ class Voices(Queries):
 
     def one(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
-        row = self._session.execute(_REPORT, {"slug": slug}).one_or_none()
+        row = self._rows(_REPORT, {"slug": slug}).one_or_none()
         if row is None:
             raise UnknownVoice(slug)
         return _report(row)

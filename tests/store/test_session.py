@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app.store.poems import Poems
 from app.store.session import TO_ANNOUNCE, open_database, transaction
-from app.store.tables import TickRow
+from app.store.tables import TickRow, VisitorRow
 from app.store.ticks import Ticks
 from app.store.visitors import Visitors
 from app.store.voices import Voices
@@ -33,6 +33,13 @@ def test_half_a_unit_of_work_is_none(world: World) -> None:
     assert world.announced == []
     with world.reading() as session:
         assert session.execute(text("SELECT count(*) FROM voices")).scalar() == 0
+
+
+def test_a_question_sees_what_its_own_unit_of_work_has_not_sent(world: World) -> None:
+    """Rows that come straight from the connection are asked for after what the session holds back."""
+    with world.transaction() as session:
+        session.add(VisitorRow(id="ann", created=world.clock.now, returned=world.clock.now))
+        assert Visitors(session).has_returned("ann")
 
 
 def test_runs_are_announced_after_the_commit(world: World) -> None:
