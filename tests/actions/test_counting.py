@@ -111,6 +111,32 @@ def test_silent_readers_of_one_address_move_no_rate(site: Site) -> None:
     assert (after.impressions, after.ticks) == (50 + 5 * READERS_PER_ADDRESS, 10)
 
 
+def test_silent_readers_of_one_address_move_no_rank(site: Site) -> None:
+    """The best poems are those that most of their readers ticked: forty of one address are two readers there, too."""
+    ann = site.reader("ann", "b")
+    poem = site.read(ann)
+    site.tick(ann, poem)
+    for n in range(40):
+        poems.show(site.bot, poem.id, to=site.reader(f"silent {n}", "a"))
+
+    with site.world.reading() as session:
+        (best,) = Loved(session).best("sibot", None)
+    assert (best.readers, best.shown) == (1, 1 + READERS_PER_ADDRESS)
+
+
+def test_a_line_that_the_third_of_an_address_picks_moves_no_rate(site: Site) -> None:
+    """A poem made by picking counts by the same rule as one that is written."""
+    readers = [site.reader(f"x{n}", "a") for n in range(READERS_PER_ADDRESS + 1)]
+    for who in readers:
+        site.read(who)
+    before = site.figures().impressions
+    for n, who in enumerate(readers):
+        line = Writing("sibot", site.poet.version, 7, 0.8, (WrittenLine(0, f"고른 행 {n}", -1.0, 1.0),))
+        poems.pick(site.bot, [], line, by=who)
+
+    assert site.figures().impressions == before + READERS_PER_ADDRESS
+
+
 def test_the_first_poem_counts_once_its_reader_comes_back(site: Site) -> None:
     """As before; and as one of his address's readers."""
     poem = site.read(site.reader("ann", "a", returned=False))

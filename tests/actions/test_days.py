@@ -20,10 +20,12 @@ class Pen:
 
     version: int
     wishes: list[Wish] = field(default_factory=list)
+    turns: list[str] = field(default_factory=list)
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
         """One line."""
         self.wishes.append(wish)
+        self.turns.append(visitor)
         return Writing(voice, self.version, wish.seed or 0, 0.8, (WrittenLine(0, f"행 {wish.seed}", -9.0, 1.0),))
 
 
@@ -50,6 +52,7 @@ def test_a_day_that_nobody_chose_has_the_poem_of_its_seed(world: World) -> None:
     assert (first.date, first.readers) == (date_of("ko", world.clock.now), 0)
     assert settled(world, pen, BEN).poem.id == first.poem.id
     assert [wish.seed for wish in pen.wishes] == [seed_of("sibot", first.date)]
+    assert pen.turns == [ANN.turn]
     actions.poems.show(world.bot(), first.poem.id, to=BEN)
     assert settled(world, pen, BEN).poem.lines[0].tickable
 

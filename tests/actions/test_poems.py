@@ -101,13 +101,14 @@ def test_nobody_keeps_a_line_he_was_never_shown(poet: Poet) -> None:
 def test_three_ways_to_go_on(poet: Poet) -> None:
     """Each follows the whole poem, and no two are the same, though the poet repeats himself."""
     lines = [line.id for line in actions.write(poet.bot, poet, "sibot", Wish(lines=2), by=ANN).lines]
-    poet.says, poet.wished = ["가", "가", "나", "다", "라"], []
+    poet.says, poet.wished, poet.turns = ["가", "가", "나", "다", "라"], [], []
 
     ways = actions.propose(poet.bot, poet, "sibot", lines, by=ANN, temperature=0.6)
 
     assert [way.lines[-1].text for way in ways] == ["가", "나", "다"]
     assert all([q and q.line for q in wish.keep] == lines for wish in poet.wished)
     assert all((wish.lines, wish.temperature) == (3, 0.6) for wish in poet.wished)
+    assert set(poet.turns) == {ANN.turn}
 
 
 def test_a_poet_of_few_words_offers_fewer(poet: Poet) -> None:

@@ -66,6 +66,8 @@ def test_a_share_of_the_poems_ignores_taste() -> None:
 
     assert 100 < len(ignoring) < 200
     assert {way.candidates for way in ignoring} == {1}
+    said = Candidate("가을이 온다", -1.0, 1)
+    assert {way.choose(Context(), [said], 0.5).liking for way in ignoring} == {*liking("가").likings([said.text])}
     assert {(way.candidates, way.taste) for way in ways if way.taste} == {(4, 1)}
 
 

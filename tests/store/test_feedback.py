@@ -127,6 +127,8 @@ def test_what_is_new_is_counted_since_the_newest_version(world: World) -> None:
     world.clock.forward(seconds=1)
     tick(world, poem, 1, ann)
     assert new() == 1
+    tick(world, poem, 1, ann, on=False)
+    assert new() == 0
 
 
 def test_an_approval_makes_a_poem_new(world: World) -> None:

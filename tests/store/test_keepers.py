@@ -51,13 +51,14 @@ def test_a_session_ends_by_itself(world: World) -> None:
 
 
 def test_a_new_password_closes_open_sessions(world: World) -> None:
-    """Whoever had stolen a cookie is out."""
+    """Whoever had stolen a cookie is out; scripts, whose tokens are revoked by themselves, go on."""
     with world.transaction() as session:
         admins, now = Admins(session), world.clock.now
         admins.create("root", "hash", now)
-        cookie = admins.open_session("root", now)
+        cookie, token = admins.open_session("root", now), admins.new_token("root", now)
         admins.create("root", "another", now)
         assert who(admins, cookie, "session", now) is None
+        assert who(admins, token, "token", now) == "root"
 
 
 def test_no_secret_is_kept(world: World) -> None:

@@ -224,6 +224,30 @@ def test_a_visitor_has_all_of_his(world: World) -> None:
     assert nobody["poems"] == nobody["submissions"] == []
 
 
+def test_who_does_anything_at_all_is_not_gone(world: World) -> None:
+    """Whatever it is he does: else he would be erased while he is here."""
+    version = world.voice()
+    for name in ("reader", "opener", "ticker", "teacher", "weaver", "guesser", "idler"):
+        world.visitor(name)
+    opened, woven = world.poem("ticker", version), world.lines(world.poem("weaver", version))[:2]
+    for line in woven:
+        tick(world, "weaver", line)
+    now = world.clock.forward(days=30)
+
+    world.poem("reader", version)
+    tick(world, "ticker", world.lines(opened)[0])
+    taught(world, "teacher")
+    with world.transaction() as session:
+        Poems(session).show(opened, "opener", counted=True, now=now)
+        approved = SubmissionStatus.APPROVED
+        Pieces(session).add("sibot", "weaver", title="봄", author=None, lines=woven, status=approved, now=now)
+        riddle = Riddle("verse", 1, 0, "새벽 기차", human=True)
+        Guesses(session).add("guesser", "sibot", riddle, said_human=True, now=now)
+
+    with world.reading() as session:
+        assert Privacy(session).gone(before=now - timedelta(days=1)) == ["idler"]
+
+
 def test_who_stays_away_is_gone(world: World) -> None:
     """Nothing of his is newer than that: neither poem nor tick nor gift."""
     version = world.voice()

@@ -123,17 +123,19 @@ def test_a_taste_belongs_to_no_version(world: World) -> None:
         assert Tastes(session).serving() == {"sibot": number}
 
 
-def written(world: World, version: int, visitor: str, *, taste: int | None, liking: float | None) -> list[int]:
+def written(
+    world: World, version: int, visitor: str, *, taste: int | None, liking: float | None, counted: bool = True
+) -> list[int]:
     """A poem of four lines; their ids."""
     lines = tuple(WrittenLine(slot, f"줄 {slot}", -9.0, 0.5, liking=liking) for slot in range(4))
     writing = Writing("sibot", version, 7, 0.9, lines, taste=taste)
     with world.transaction() as session:
-        poem = Poems(session).keep(writing, visitor, prime="", fixed_seed=False, counted=True, now=world.clock.now)
+        poem = Poems(session).keep(writing, visitor, prime="", fixed_seed=False, counted=counted, now=world.clock.now)
     return world.lines(poem)
 
 
 def test_what_taste_is_worth_is_measured(world: World) -> None:
-    """Of lines it foretold: those of poems that it wrote, beside those of poems that ignored it."""
+    """Of lines it foretold, for readers who count: those of poems it wrote, beside those of poems that ignored it."""
     version, ann = world.voice(), world.visitor("ann")
     tick(world, written(world, version, ann, taste=None, liking=None)[0], ann)
     with world.reading() as session:
@@ -144,6 +146,9 @@ def test_what_taste_is_worth_is_measured(world: World) -> None:
     for line in (*chosen[:3], ignoring[0], ignoring[1]):
         tick(world, line, ann)
     tick(world, ignoring[1], ann, on=False)
+    third = world.visitor("third of an address")
+    for line in written(world, version, third, taste=None, liking=-1.0, counted=False):
+        tick(world, line, third)
 
     with world.reading() as session:
         effect = Tastes(session).effect("sibot")

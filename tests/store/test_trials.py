@@ -96,6 +96,7 @@ def test_a_challenger_that_readers_prefer_is_promoted(world: World, rivals: tupl
         moves = Versions(session).history("sibot")
         assert Versions(session).one("sibot", 1).status is VersionStatus.ADMITTED
     assert [(move.version, move.by) for move in moves] == [(1, "trial"), (0, "release")]
+    assert moves[0].reason == f"trial {trial}: {ended.better:.0f} to 1 after 60 readers"
 
 
 def test_with_ask_the_admin_is_told(world: World, rivals: tuple[int, int]) -> None:
@@ -178,6 +179,18 @@ def test_a_trial_without_readers_ends_undecided(world: World, rivals: tuple[int,
 
     assert look(world) is TrialState.UNDECIDED
     assert newest(world).reason is TrialEnd.TIME
+
+
+def test_a_trial_that_was_read_enough_ends_undecided(world: World, rivals: tuple[int, int]) -> None:
+    """`TRIAL_IMPRESSIONS` counts the lines of its poems."""
+    trial = start(world, rivals[1])
+    bot = world.bot(trial_impressions=100)
+    for n in range(20):
+        assert trials.weigh_trial(bot, "sibot") is TrialState.RUNNING
+        read(world, f"v{n}", rivals[n % 2], trial=trial)
+
+    assert trials.weigh_trial(bot, "sibot") is TrialState.UNDECIDED
+    assert newest(world).reason is TrialEnd.IMPRESSIONS
 
 
 def test_who_ended_a_trial_first_has_ended_it(world: World, rivals: tuple[int, int]) -> None:

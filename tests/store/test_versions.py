@@ -87,7 +87,7 @@ def test_an_admitted_candidate_serves(world: World) -> None:
         assert Voices(session).one("sibot").lines_taught == 3
         assert {line: one.versions for line, one in Learnings(session).of("line", [9, 3]).items()} == {9: (1,)}
     assert (run.state, run.version, run.verdict) == (RunState.ADMITTED, 1, Verdict(()).as_dict())
-    assert (move.version, move.was, move.by) == (1, 0, "gate")
+    assert (move.version, move.was, move.by, move.reason) == (1, 0, "gate", f"run {claim.run}")
 
 
 def test_with_ask_the_admin_decides(world: World) -> None:

@@ -352,6 +352,23 @@ def test_the_admin_api_moderates(client: httpx.Client, reader: Reader, bearer: d
     assert client.get("/api/v1/admin/submissions?status=eaten", headers=bearer).status_code == 422
 
 
+def test_the_admin_api_is_read_page_by_page(client: httpx.Client, reader: Reader, bearer: dict[str, str]) -> None:
+    """As many as are asked for; submissions from after one."""
+    for n in "가나다":
+        reader.send(form(reader.open("/sibot"), "/submissions"), text=f"{POEM} {n}", consent="yes")
+        run = client.post("/api/v1/admin/voices/sibot/runs", headers=bearer).json()["run"]
+        client.post(f"/api/v1/admin/runs/{run}/cancel", headers=bearer)
+
+    def ids(call: str, name: str) -> list[int]:
+        return [one[name] for one in client.get(f"/api/v1/admin/{call}", headers=bearer).json()]
+
+    first, second, third = ids("submissions", "id")
+    assert ids("submissions?limit=2", "id") == [first, second]
+    assert ids(f"submissions?after={first}&limit=1", "id") == [second]
+    assert ids(f"submissions?after={second}", "id") == [third]
+    assert ids("voices/sibot/runs?limit=2", "run") == [run, run - 1]
+
+
 def test_a_token_for_looking_changes_nothing(client: httpx.Client, bot: Bot, admin_name: str) -> None:
     """It reads what an admin may read; every deed is refused, and nothing is written down."""
     with bot.transaction() as session:

@@ -44,6 +44,19 @@ def test_a_woven_piece_waits_and_is_decided(reader: Reader, desk: Reader, bot: B
     assert "엮은 시를 다시 기다리게 함" in log
 
 
+def test_a_maker_reads_why_it_was_declined(reader: Reader, desk: Reader) -> None:
+    """In words, as the log does; put back, the reason is gone."""
+    ticked(reader, 0, 4)
+    address, why = woven(reader).url.path, "지은이의 허락이 있어야"
+
+    desk.send(deciding(desk.open("/desk/submissions")), status="rejected", reason="rights")
+    assert why in reader.open(address).text
+    assert why in desk.open("/desk/audit").text
+
+    desk.send(deciding(desk.open("/desk/submissions?status=rejected")), status="waiting")
+    assert why not in reader.open(address).text
+
+
 def test_a_third_answer_is_none(reader: Reader, desk: Reader) -> None:
     """A piece is accepted, declined or put back, by an admin; anything else is refused."""
     ticked(reader, 0, 4)

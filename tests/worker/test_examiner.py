@@ -2,6 +2,7 @@
 
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from models import checkpoint, seen
 from models.network import CharNetwork
 from models.taste import Report, Taste
 from worker import examiner, trainer
-from worker.examiner import Examination, Subject, assess, distinct, liking, repeated
+from worker.examiner import Examination, Subject, assess, distinct, liking, plausibility_of, repeated, sample
 from worker.trainer import network_of
 
 LESSON = Lesson((Text("하늘 아래 첫 눈이 온다", 1.0, "line"),), 1, 0, 1)
@@ -60,7 +61,7 @@ def test_the_same_version_has_the_same_figures(base: checkpoint.Checkpoint, exam
 def test_candidate_and_champion_are_each_asked_what_readers_chose(
     base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The gate compares the candidate's liking with the champion's own, not with the base's."""
+    """The gate compares the candidate's liking with the champion's own; what is plausible the base alone says."""
 
     def taught(name: str, factor: float) -> checkpoint.Checkpoint:
         weights = {key: value * factor for key, value in base.weights.items()}
@@ -85,6 +86,8 @@ def test_candidate_and_champion_are_each_asked_what_readers_chose(
     assert serving.liking != pytest.approx(liking(network_of(base), base.vocabulary, held_out))
     assert (serving.bits_per_char, readers) == (4.5, 1)
     assert of_base.bits_per_char != serving.bits_per_char
+    written = sample(candidate, settings, check=lambda _: None)
+    assert card.plausible == pytest.approx(plausibility_of(written, base)) != plausibility_of(written, candidate)
 
 
 def test_a_version_that_writes_words_that_are_none_is_turned_away(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
@@ -122,6 +125,9 @@ def test_a_version_is_examined_with_the_taste_that_would_serve_it(
     assert with_odd.bits_per_char == plain.bits_per_char
     assert with_odd.strange > with_sober.strange
     assert examination.examine(base, check=lambda _: None, taste=odd) == with_odd
+
+    faint = replace(examination, settings=examination.settings.model_copy(update={"taste_temperature": 100.0}))
+    assert faint.examine(base, check=lambda _: None, taste=odd).plausible > with_odd.plausible + 0.15
 
 
 def test_no_candidate_answers_for_the_variety_that_taste_costs(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from app import actions
 from app.bootstrap import Bot, now
 from app.domain import gate, run_log
+from app.domain.errors import Cancelled
 from app.domain.gate import Scorecard, Verdict
 from app.domain.run import Claim, Phase, RunState
 from app.domain.submission import SubmissionStatus
@@ -30,10 +32,11 @@ from app.store.trials import Trials
 from app.store.versions import Versions
 from app.web.desk.versions import losses
 from models import checkpoint
+from models.taste import Report, Taste
 from tests.support.deployment import until
 from tests.support.world import World
 from tests.worker.conftest import ask, folders, give, report
-from worker import trainer
+from worker import examiner, trainer
 from worker.runner import Lease, Runner
 from worker.upkeep import trainings
 
@@ -259,6 +262,7 @@ def test_a_training_that_diverges_is_turned_away(
     assert ended.verdict is not None
     assert ended.verdict["reasons"] == ["not_finite"]
     assert folders(bot) == []
+    assert list(trainings(bot.settings.home).glob("*")) == [], "nobody goes on with a run that has ended"
 
 
 @pytest.mark.parametrize(("swap", "serves"), [("auto", 1), ("ask", 0)])
@@ -274,6 +278,41 @@ def test_the_admin_may_be_asked_first(
     assert report(bot, run).state is RunState.ADMITTED
     with bot.reads(Versions) as versions:
         assert versions.champion("sibot").number == serves
+
+
+def test_a_base_is_measured_once(bot: Bot, feedback: list[int]) -> None:
+    """What is known of it already stays, beside every candidate."""
+    with bot.reads(Versions) as versions:
+        base = versions.one("sibot", 0).id
+    actions.versions.note_base(bot, base, {"bits_per_char": 9.0}, [])
+    ask(bot)
+
+    Runner(bot).work()
+
+    with bot.reads(Versions) as versions:
+        assert versions.one("sibot", 1).metrics["bits_per_char"] > 0
+        assert versions.one("sibot", 0).metrics == {"bits_per_char": 9.0}
+
+
+TASTE = Taste({"c가": 1.0}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3))
+
+
+@pytest.mark.parametrize("taste_after", [50, 0])
+def test_the_examiner_has_the_taste_that_would_serve_the_version(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int], taste_after: int
+) -> None:
+    """None where the site uses none."""
+    run, asked = ask(bot), []
+
+    def assess(subject: examiner.Subject, *_: object, **__: object) -> None:
+        asked.append(subject.taste)
+        raise Cancelled(run)
+
+    monkeypatch.setattr(trainer, "taste_of", lambda *_: TASTE)
+    monkeypatch.setattr(examiner, "assess", assess)
+    Runner(with_settings(bot, taste_after=taste_after, dreams=0)).work()
+
+    assert asked == [TASTE if taste_after else None]
 
 
 def test_the_same_lesson_teaches_the_same(bot: Bot, feedback: list[int]) -> None:
@@ -356,6 +395,59 @@ def test_a_worker_told_to_go_puts_its_run_back(endless: Bot) -> None:
     waiting = report(endless, run)
     assert (waiting.state, waiting.attempt, waiting.phase) == (RunState.QUEUED, 0, None)
     assert waiting.said[-1].entry == run_log.GivenBack()
+
+
+def test_a_run_that_dreams_says_how_far_it_is_and_goes_when_told_to(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
+) -> None:
+    """Dreams are most of a run's time: nobody waits for the last of them."""
+    monkeypatch.setattr(trainer, "taste_of", lambda *_: TASTE)
+    bot = with_settings(bot, dreams=10_000)
+    run = ask(bot)
+    runner = Runner(bot)
+    working = in_background(runner)
+    until("it says how far it is", lambda: report(bot, run).step > 0)
+    at = report(bot, run)
+
+    runner.stopping.set()
+    working.join()
+
+    assert at.phase is Phase.LESSON
+    assert 0 < at.step < at.of == 100
+    assert report(bot, run).state is RunState.QUEUED
+
+
+def test_a_run_says_how_much_longer_it_takes(endless: Bot) -> None:
+    """As the training foresees it."""
+    run = ask(endless)
+    runner = Runner(endless)
+    working = in_background(runner)
+    until("it has taken some steps", lambda: report(endless, run).step > 5)
+    left = report(endless, run).seconds_left
+
+    runner.stopping.set()
+    working.join()
+
+    assert left is not None
+    assert left > 0
+
+
+def test_who_lost_the_lease_at_the_last_moment_leaves_no_folder(
+    monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
+) -> None:
+    """The version lies in its place already, and cannot be published: the run is another's by now."""
+    run, reported = ask(bot), Lease.report
+
+    def robbed(lease: Lease, phase: Phase, *args: Any, **more: Any) -> None:
+        reported(lease, phase, *args, **more)
+        if phase is Phase.PUBLISHING:
+            _take_from_under_it(bot)
+
+    monkeypatch.setattr(Lease, "report", robbed)
+    Runner(bot).work()
+
+    assert (report(bot, run).state, report(bot, run).attempt) == (RunState.RUNNING, 2)
+    assert folders(bot) == []
 
 
 def test_who_lost_the_lease_publishes_nothing(endless: Bot) -> None:

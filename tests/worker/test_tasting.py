@@ -10,6 +10,7 @@ from app.bootstrap import Bot, now
 from app.store.tastes import Tastes
 from app.store.ticks import Ticks
 from app.store.versions import Versions
+from models import checkpoint
 from tests.support.world import World
 
 WORDS = ["꽃이", "문을", "길을", "피네", "연다", "걷는다", "오래", "다시"]
@@ -99,3 +100,30 @@ def test_of_two_workers_one_keeps_what_it_learned(bot: Bot, monkeypatch: pytest.
         newest = store.newest("sibot")
     assert newest is not None
     assert newest.id == bot.tastes()["sibot"]
+
+
+def test_a_taste_no_better_than_a_coin_does_not_serve(bot: Bot) -> None:
+    """Readers who tick by chance are learned from, and what came of it is kept; lines are chosen without it."""
+    read(bot, 90, loved="없는 낱말")
+
+    assert tastes.learn_due(bot) == ["sibot"]
+
+    with bot.reads(Tastes) as store:
+        learned = store.newest("sibot")
+    assert learned is not None
+    assert "auc" in learned.content
+    assert not learned.serves
+    assert bot.tastes() == {}
+
+
+def test_a_taste_is_of_the_newest_readings(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Readers change, and it must take seconds; a run's too, which is given everything that was ever judged."""
+    read(bot, 40)
+    monkeypatch.setattr(tastes, "MAX_READINGS", 150)
+    with bot.reads(Tastes) as store:
+        judged = store.judged("sibot")
+    with bot.reads(Versions) as versions:
+        base = checkpoint.read(bot.shelf.fetch(versions.one("sibot", 0).folder))
+
+    assert len(judged) == 200
+    assert tastes.of(judged, base).report.readings == 150

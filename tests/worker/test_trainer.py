@@ -1,5 +1,6 @@
 """The trainer: a base is taught what its readers like, in its own words, and stays what it was besides."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from app.settings import Settings
 from models import checkpoint
 from models.corpus import read_poems
 from models.evaluate import surprise_of_poems
-from models.train import Progress
+from models.train import Progress, Training
 from worker import trainer
 from worker.trainer import dream
 
@@ -75,6 +76,27 @@ def test_the_same_lesson_makes_the_same_version(base: checkpoint.Checkpoint) -> 
     assert one.schedule == other.schedule
     for name, weights in one.network.state_dict().items():
         assert torch.equal(weights, other.network.state_dict()[name])
+
+
+@pytest.mark.parametrize(("dreams", "rate"), [(0, trainer.LEARNING_RATE), (20, trainer.DREAM_LEARNING_RATE)])
+def test_a_lesson_is_trained_as_it_was_tried_out(
+    base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch, dreams: int, rate: float
+) -> None:
+    """Held to what the base says, with the base's own dropout, and slower where there are dreams in it."""
+    begun: list[Training] = []
+
+    def stop(training: Training, _watch: object) -> None:
+        begun.append(training)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Training, "run", stop)
+    lesson = replace(lesson_of(base, 60), texts=(Text("밤이 온다", 1.0, "line"),))
+    with pytest.raises(KeyboardInterrupt):
+        trainer.train(base, lesson, settings=Settings(dreams=dreams, run_minutes=0), watch=lambda _: None)
+
+    (training,) = begun
+    assert (training.plan.rate, training.plan.pull) == (rate, trainer.KL_WEIGHT)
+    assert (training.network.dropout.share, training._base.dropout.share) == (trainer.DROPOUT, 0.0)  # type: ignore[union-attr]
 
 
 def test_who_dreams_can_be_stopped(base: checkpoint.Checkpoint) -> None:
