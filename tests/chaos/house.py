@@ -142,7 +142,7 @@ class House:
 def built(folder: Path, voices: Path, **settings: object) -> Iterator[House]:
     """A house with a first tick to learn from, running; gone afterwards."""
     values = {"home": folder / "home", "secret_key": "only for tests " * 4, "limits": "off"}
-    quiet = {"retrain_every": 0, "retrain_after": 0, "trial_share": 0, "lesson_steps": 30, "samples": 20}
+    quiet = {"retrain_every": 0, "retrain_after": 0, "trial_share": 0, "lesson_steps": 30, "dreams": 40, "samples": 20}
     deployment = Deployment(
         checkout(folder / "checkout", voices), Settings.model_validate({**values, **quiet, **settings}), folder
     )

@@ -157,6 +157,8 @@ def begin(folder: Path, voices: Path) -> Iterator[Storm]:
             retrain_after=0,
             lease=LEASE,
             lesson_steps=30,
+            dreams=40,
+            run_minutes=0,
             samples=20,
         )
         deployment = Deployment(checkout(folder / "checkout", voices), settings, folder)

@@ -1,5 +1,6 @@
 """Trials in the database: one at a time, decided once, and never by what readers did outside it."""
 
+from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
@@ -8,6 +9,7 @@ from app.actions import trials, versions
 from app.domain.poem import Writing, WrittenLine
 from app.domain.trial import TrialEnd, TrialReport, TrialRules, TrialState
 from app.domain.version import VersionStatus
+from app.store.guesses import Guesses
 from app.store.poems import Poems
 from app.store.ticks import Ticks
 from app.store.trials import Trials
@@ -242,6 +244,17 @@ def test_only_poems_of_the_draw_count(world: World, rivals: tuple[int, int]) -> 
     assert {one.visitor for one in seen} == {"inside"}
     assert (len(seen), sum(one.ticked is not None for one in seen)) == (5, 1)
     assert all(one.challenger for one in seen)
+
+
+def test_the_game_asks_about_no_line_whose_writer_is_untold(world: World, rivals: tuple[int, int]) -> None:
+    """That it is asked about as the serving version's would tell a reader of the trial who wrote his poem."""
+    world.clock.now = datetime.now(UTC)
+    trial = start(world, rivals[1])
+    read(world, "of the draw", rivals[0], trial=trial)
+    lines = read(world, "of the base", rivals[0], trial=None)
+
+    with world.reading() as session:
+        assert {riddle.source for riddle in Guesses(session).bots("sibot")} == set(lines)
 
 
 def test_what_is_on_trial_stays_on_the_shelf(world: World, rivals: tuple[int, int]) -> None:

@@ -80,11 +80,13 @@ def test_who_cannot_be_answered_in_time_is_told_so(bot: Bot, monkeypatch: pytest
         with bot.transaction():
             crowd = [pool.submit(teach, site, f"시{n}", f"10.0.0.{n}") for n in range(12)]
             until(lambda: sum(one.done() for one in crowd) == 10)
-            page = httpx.get(f"{site}/sibot", headers={"accept-language": "ko"})
-            form = httpx.post(f"{site}/sibot/submissions", data={"text": "시"}, headers={"accept-language": "en"})
-            alive = httpx.get(f"{site}/healthz")
+            page = httpx.get(f"{site}/sibot", headers={"accept-language": "ko"}, timeout=PATIENCE)
+            form = httpx.post(
+                f"{site}/sibot/submissions", data={"text": "시"}, headers={"accept-language": "en"}, timeout=PATIENCE
+            )
+            alive = httpx.get(f"{site}/healthz", timeout=PATIENCE)
         answers = [one.result() for one in crowd]
-        counted = httpx.get(f"{site}/metrics").text
+        counted = httpx.get(f"{site}/metrics", timeout=PATIENCE).text
 
     assert Counter(answer.status_code for answer in answers) == {503: 10, 202: 2}
     refused = next(answer for answer in answers if answer.status_code == 503)
@@ -105,7 +107,7 @@ def test_addresses_take_turns_and_visitors_within(bot: Bot, monkeypatch: pytest.
     """One that sends much waits behind its own, and not before everybody else."""
     with ExitStack() as stack:
         site, admission = stack.enter_context(crowded(bot, monkeypatch, room=1, wait=PATIENCE))
-        cookie = f"visitor={httpx.get(f'{site}/sibot').cookies['visitor']}"
+        cookie = f"visitor={httpx.get(f'{site}/sibot', timeout=PATIENCE).cookies['visitor']}"
         many: list[tuple[str, str, dict[str, str]]] = [(f"가{n}", "10.0.0.1", {}) for n in range(4)]
         others = [("나", "10.0.0.1", {"cookie": cookie}), ("다", "10.0.0.2", {})]
         pool = stack.enter_context(ThreadPoolExecutor(6))

@@ -47,11 +47,11 @@ def test_a_version_that_will_not_load_is_said_and_the_old_one_serves(bot: Bot) -
         with bot.transaction() as session:
             Versions(session).promote("sibot", number, by="test", reason="", now=now())
         deadline = time.monotonic() + PATIENCE
-        while (said := httpx.get(site + "/readyz").json())["voices"]["sibot"]["error"] is None:
+        while (said := httpx.get(site + "/readyz", timeout=PATIENCE).json())["voices"]["sibot"]["error"] is None:
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        counted = httpx.get(site + "/metrics").text
-        page = httpx.get(site + "/sibot")
+        counted = httpx.get(site + "/metrics", timeout=PATIENCE).text
+        page = httpx.get(site + "/sibot", timeout=PATIENCE)
 
     assert said["ready"] is True
     assert (said["voices"]["sibot"]["serving"], said["voices"]["sibot"]["wanted"]) == (0, number)
@@ -108,11 +108,13 @@ def away(bot: Bot, folder: Path) -> Iterator[None]:
 def test_without_a_database_everything_says_so(bot: Bot, tmp_path: Path) -> None:
     """503 with Retry-After for readers and programs, in their own form; back again, all is well."""
     with bots.served(create_app(bot, build_engine(bot))) as site:
-        assert httpx.get(site + "/sibot").status_code == 200
+        assert httpx.get(site + "/sibot", timeout=PATIENCE).status_code == 200
         with away(bot, tmp_path / "away"):
-            page, program, ready = (httpx.get(site + path) for path in ("/sibot", "/api/v1/voices", "/readyz"))
-            alive = httpx.get(site + "/healthz")
-        back = httpx.get(site + "/sibot")
+            page, program, ready = (
+                httpx.get(site + path, timeout=PATIENCE) for path in ("/sibot", "/api/v1/voices", "/readyz")
+            )
+            alive = httpx.get(site + "/healthz", timeout=PATIENCE)
+        back = httpx.get(site + "/sibot", timeout=PATIENCE)
 
     assert [answer.status_code for answer in (page, program, ready)] == [503, 503, 503]
     assert page.headers["content-type"].startswith("text/html")
@@ -138,11 +140,14 @@ def test_a_web_that_starts_without_a_database_is_not_ready_until_it_has_looked(
         with away(bot, tmp_path / "away"):
             site = stack.enter_context(bots.served(create_app(bot, build_engine(bot))))
         assert loading.wait(PATIENCE)
-        page, program = httpx.get(site + "/sibot"), httpx.post(site + "/api/v1/voices/sibot/poems", json={})
-        ready = httpx.get(site + "/readyz")
+        page, program = (
+            httpx.get(site + "/sibot", timeout=PATIENCE),
+            httpx.post(site + "/api/v1/voices/sibot/poems", json={}, timeout=PATIENCE),
+        )
+        ready = httpx.get(site + "/readyz", timeout=PATIENCE)
         loaded.set()
         deadline = time.monotonic() + PATIENCE
-        while (back := httpx.get(site + "/sibot")).status_code == 503 and time.monotonic() < deadline:
+        while (back := httpx.get(site + "/sibot", timeout=PATIENCE)).status_code == 503 and time.monotonic() < deadline:
             time.sleep(0.05)
 
     assert [answer.status_code for answer in (page, program, ready)] == [503, 503, 503]

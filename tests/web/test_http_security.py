@@ -9,6 +9,7 @@ from app.bootstrap import Bot, build_engine
 from app.web.http.edge import LARGEST_BODY, host_name
 from app.web.site import create_app
 from tests.support import bots
+from tests.support.patience import PATIENCE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
 from tests.web.test_http_limits import call
@@ -172,7 +173,7 @@ def test_a_site_with_names_answers_to_no_other(bot: Bot) -> None:
             ("www.example.org:8000", "/api/v1/voices", 200), ("evil.example", "/about", 400),
             ("127.0.0.1", "/api/v1/voices", 400), ("127.0.0.1:8000", "/readyz", 200), ("web:8000", "/metrics", 200),
         ):  # fmt: skip
-            assert httpx.get(site + path, headers={"host": host}).status_code == status, (host, path)
+            assert httpx.get(site + path, headers={"host": host}, timeout=PATIENCE).status_code == status, (host, path)
 
 
 def test_nobody_is_sent_to_another_site(reader: Reader) -> None:

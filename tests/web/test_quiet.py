@@ -8,6 +8,7 @@ import pytest
 from app.bootstrap import Bot
 from app.store.health import Counts
 from app.store.poems import Poems
+from tests.support.patience import PATIENCE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 
@@ -34,7 +35,7 @@ def test_crawlers_and_previews_get_the_newest_poem_and_no_new_one(
     """They are shown a poem that is there; none is written for them, and they take no cookie."""
     newest = lines(reader.open("/sibot"))
 
-    answer = httpx.get(reader.client.base_url.join("/sibot"), headers=headers)
+    answer = httpx.get(reader.client.base_url.join("/sibot"), headers=headers, timeout=PATIENCE)
 
     assert lines(answer) == newest
     assert "visitor=" not in answer.headers.get("set-cookie", "")
@@ -43,7 +44,7 @@ def test_crawlers_and_previews_get_the_newest_poem_and_no_new_one(
 
 def test_a_crawler_on_an_empty_site_reads_what_this_is(site: str, bot: Bot) -> None:
     """Where there is no poem yet it gets a page, not a poem."""
-    answer = httpx.get(f"{site}/sibot", headers=QUIET[0] | {"accept-language": "ko"})
+    answer = httpx.get(f"{site}/sibot", headers=QUIET[0] | {"accept-language": "ko"}, timeout=PATIENCE)
 
     assert answer.status_code == 200
     assert "이 봇은 무엇인가?" in answer.text
@@ -52,7 +53,11 @@ def test_a_crawler_on_an_empty_site_reads_what_this_is(site: str, bot: Bot) -> N
 
 def test_a_telephone_called_cubot_is_no_crawler(site: str, bot: Bot) -> None:
     """Names that merely end like a robot's read poems too."""
-    httpx.get(f"{site}/sibot", headers={"user-agent": "Mozilla/5.0 (Linux; Android 9; CUBOT X19 Build/PPR1)"})
+    httpx.get(
+        f"{site}/sibot",
+        headers={"user-agent": "Mozilla/5.0 (Linux; Android 9; CUBOT X19 Build/PPR1)"},
+        timeout=PATIENCE,
+    )
 
     assert _poems(bot) == 1
 
@@ -90,7 +95,7 @@ def test_a_permalink_opened_by_a_crawler_makes_no_impressions(reader: Reader, bo
         before = Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC))
 
     for headers in QUIET:
-        assert httpx.get(site + address, headers=headers).status_code == 200
+        assert httpx.get(site + address, headers=headers, timeout=PATIENCE).status_code == 200
     assert httpx.head(site + address).status_code == 200
 
     with bot.reading() as session:

@@ -101,7 +101,7 @@ def test_who_hangs_up_is_no_error(bot: Bot) -> None:
         while len(ended := [e for e in logged if e["event"] == "http.request"]) < len(HUNG_UP):
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        counted = httpx.get(site + "/metrics").text
+        counted = httpx.get(site + "/metrics", timeout=PATIENCE).text
 
     assert "http.failed" not in {event["event"] for event in logged}
     assert {event["log_level"] for event in ended} == {"info"}

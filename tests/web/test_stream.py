@@ -75,7 +75,9 @@ def test_a_reader_who_leaves_is_forgotten(bot: Bot) -> None:
     """His rows are freed, and what he did not read to its end is not stored."""
     engine = build_engine(bot)
     with bots.served(create_app(bot, engine)) as site:
-        with httpx.stream("POST", site + CALL, json={"lines": 16, "temperature": 0.3}, headers=EVENTS) as answer:
+        with httpx.stream(
+            "POST", site + CALL, json={"lines": 16, "temperature": 0.3}, headers=EVENTS, timeout=PATIENCE
+        ) as answer:
             next(events(answer))
         deadline = time.monotonic() + PATIENCE
         while engine.load() != (0, 0) and time.monotonic() < deadline:
@@ -116,9 +118,9 @@ def _over(bot: Bot, kind: type[Engine]) -> Engine:
 def test_what_fails_later_is_an_event(bot: Bot) -> None:
     """The stream has begun, so the failure comes in it; nothing is stored."""
     with bots.served(create_app(bot, _over(bot, Breaks))) as site:
-        with httpx.stream("POST", site + CALL, json={}, headers=EVENTS) as answer:
+        with httpx.stream("POST", site + CALL, json={}, headers=EVENTS, timeout=PATIENCE) as answer:
             heard = list(events(answer))
-        page = httpx.get(site + "/sibot", headers={"accept-language": "ko"})
+        page = httpx.get(site + "/sibot", headers={"accept-language": "ko"}, timeout=PATIENCE)
 
     assert [name for name, _ in heard] == ["start", "error"]
     assert heard[-1][1]["code"] == "engine_failed"
@@ -131,8 +133,8 @@ def test_what_fails_later_is_an_event(bot: Bot) -> None:
 def test_a_full_engine_says_when_to_come_back(bot: Bot, headers: dict[str, str]) -> None:
     """503 with Retry-After: a problem for programs, a page that comes back by itself for readers."""
     with bots.served(create_app(bot, _over(bot, Full))) as site:
-        program = httpx.post(site + CALL, json={}, headers=headers)
-        page = httpx.get(site + "/sibot", headers={"accept-language": "ko"})
+        program = httpx.post(site + CALL, json={}, headers=headers, timeout=PATIENCE)
+        page = httpx.get(site + "/sibot", headers={"accept-language": "ko"}, timeout=PATIENCE)
 
     assert (program.status_code, program.headers["retry-after"]) == (503, "7")
     assert program.json()["code"] == "engine_full"

@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.web.http.visitors import FORM_LIFE, Keys, Visit, client_of, is_quiet
 from app.web.site import create_app
 from tests.support import bots
+from tests.support.patience import PATIENCE
 
 KEYS = Keys("only for tests " * 4)
 NOW = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
@@ -121,7 +122,7 @@ def test_in_production_cookies_travel_by_tls_only(bot: Bot) -> None:
     settings = bot.settings.model_copy(update={"env": "production"})
     strict = Bot(settings, bot.database, bot.sessions, bot.queue, bot.shelf)
     with bots.served(create_app(strict, build_engine(strict))) as site:
-        answer = httpx.get(site + "/sibot")
+        answer = httpx.get(site + "/sibot", timeout=PATIENCE)
 
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     cookies = answer.headers.get_list("set-cookie")

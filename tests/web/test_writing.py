@@ -8,6 +8,7 @@ import httpx
 from app.bootstrap import Bot
 from app.store.health import Counts
 from app.web.http.visitors import Keys
+from tests.support.patience import PATIENCE
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, forms, lines
 
@@ -95,7 +96,10 @@ def test_poems_with_a_humans_words_are_not_shown_around(reader: Reader, new_clie
 
     others = Reader(new_client())
     assert "읽지 않은" not in others.open("/sibot/poems").text
-    assert "읽지 않은" not in httpx.get(f"{reader.client.base_url}/sibot", headers={"user-agent": "bot"}).text
+    assert (
+        "읽지 않은"
+        not in httpx.get(f"{reader.client.base_url}/sibot", headers={"user-agent": "bot"}, timeout=PATIENCE).text
+    )
     assert lines(mine)[0] in others.open(mine.url.path).text
     assert lines(primed)[0] in others.open(primed.url.path).text
 
