@@ -17,7 +17,7 @@ from models import checkpoint, seen
 from models.network import CharNetwork
 from models.taste import Report, Taste
 from worker import examiner, trainer
-from worker.examiner import Examination, Subject, assess, distinct, liking, plausibility_of, repeated, sample
+from worker.examiner import Examination, Subject, assess, distinct, liking, repeated
 from worker.trainer import network_of
 
 LESSON = Lesson((Text("하늘 아래 첫 눈이 온다", 1.0, "line"),), 1, 0, 1)
@@ -61,7 +61,7 @@ def test_the_same_version_has_the_same_figures(base: checkpoint.Checkpoint, exam
 def test_candidate_and_champion_are_each_asked_what_readers_chose(
     base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The gate compares the candidate's liking with the champion's own; what is plausible the base alone says."""
+    """The gate compares the candidate's liking with the champion's own, not with the base's."""
 
     def taught(name: str, factor: float) -> checkpoint.Checkpoint:
         weights = {key: value * factor for key, value in base.weights.items()}
@@ -86,8 +86,6 @@ def test_candidate_and_champion_are_each_asked_what_readers_chose(
     assert serving.liking != pytest.approx(liking(network_of(base), base.vocabulary, held_out))
     assert (serving.bits_per_char, readers) == (4.5, 1)
     assert of_base.bits_per_char != serving.bits_per_char
-    written = sample(candidate, settings, check=lambda _: None)
-    assert card.plausible == pytest.approx(plausibility_of(written, base)) != plausibility_of(written, candidate)
 
 
 def test_a_version_that_writes_words_that_are_none_is_turned_away(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
