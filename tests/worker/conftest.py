@@ -17,6 +17,8 @@ from tests.support.deployment import Deployment, checkout
 from tests.support.world import World
 
 QUICK = {"lesson_steps": 6, "samples": 100, "run_minutes": 0}
+EMBEDDED = pytest.mark.parametrize("scale", ["embedded"], indirect=True)
+"""Claims that don't depend on the servers."""
 
 
 @pytest.fixture

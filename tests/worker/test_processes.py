@@ -16,11 +16,9 @@ from app.store.trials import Trials
 from app.store.versions import Versions
 from tests.support.deployment import Deployment, Started, until
 from tests.support.world import World
-from tests.worker.conftest import ask, folders, report
+from tests.worker.conftest import EMBEDDED, ask, folders, report
 
 pytestmark = pytest.mark.slow
-EMBEDDED = pytest.mark.parametrize("scale", ["embedded"], indirect=True)
-"""Claims that don't depend on the servers; tests/chaos has the rest on both."""
 ENDED = (RunState.ADMITTED, RunState.REJECTED, RunState.UNDECIDED)
 
 

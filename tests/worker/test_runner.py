@@ -35,7 +35,7 @@ from models import checkpoint
 from models.taste import Report, Taste
 from tests.support.deployment import until
 from tests.support.world import World
-from tests.worker.conftest import ask, folders, give, report
+from tests.worker.conftest import EMBEDDED, ask, folders, give, report
 from worker import examiner, trainer
 from worker.runner import Lease, Runner
 from worker.upkeep import trainings
@@ -280,6 +280,7 @@ def test_the_admin_may_be_asked_first(
         assert versions.champion("sibot").number == serves
 
 
+@EMBEDDED
 def test_a_base_is_measured_once(bot: Bot, feedback: list[int]) -> None:
     """What is known of it already stays, beside every candidate."""
     with bot.reads(Versions) as versions:
@@ -297,6 +298,7 @@ def test_a_base_is_measured_once(bot: Bot, feedback: list[int]) -> None:
 TASTE = Taste({"c가": 1.0}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3))
 
 
+@EMBEDDED
 @pytest.mark.parametrize("taste_after", [50, 0])
 def test_the_examiner_has_the_taste_that_would_serve_the_version(
     monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int], taste_after: int
@@ -397,6 +399,7 @@ def test_a_worker_told_to_go_puts_its_run_back(endless: Bot) -> None:
     assert waiting.said[-1].entry == run_log.GivenBack()
 
 
+@EMBEDDED
 def test_a_run_that_dreams_says_how_far_it_is_and_goes_when_told_to(
     monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
 ) -> None:
@@ -417,6 +420,7 @@ def test_a_run_that_dreams_says_how_far_it_is_and_goes_when_told_to(
     assert report(bot, run).state is RunState.QUEUED
 
 
+@EMBEDDED
 def test_a_run_says_how_much_longer_it_takes(endless: Bot) -> None:
     """As the training foresees it."""
     run = ask(endless)
@@ -432,6 +436,7 @@ def test_a_run_says_how_much_longer_it_takes(endless: Bot) -> None:
     assert left > 0
 
 
+@EMBEDDED
 def test_who_lost_the_lease_at_the_last_moment_leaves_no_folder(
     monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int]
 ) -> None:
