@@ -35,6 +35,7 @@ def learn_due(bot: Bot) -> list[str]:
 
 def learn(bot: Bot, voice: str) -> bool:
     """Learn a voice's taste from what readers judged lately; False when another worker did meanwhile."""
+    asked = bot.clock()  # what is ticked from here on is new: it may not be among the readings
     with bot.reads(Tastes) as tastes:
         before, judged = tastes.newest(voice), tastes.judged(voice, newest=MAX_READINGS)
     with bot.reads(Versions) as versions:
@@ -46,7 +47,7 @@ def learn(bot: Bot, voice: str) -> bool:
         last = tastes.newest(voice)
         if (last and last.id) != (before and before.id):
             return False
-        number = tastes.add(voice, content, serves=serves, now=bot.clock())
+        number = tastes.add(voice, content, serves=serves, now=asked)
     figures = {name: content[name] for name in ("readings", "ticks", "auc", "ece") if name in content}
     log.info("taste.learned", voice=voice, taste=number, serves=serves, seconds=time.monotonic() - began, **figures)
     return True

@@ -102,6 +102,22 @@ def test_of_two_workers_one_keeps_what_it_learned(bot: Bot, monkeypatch: pytest.
     assert newest.id == bot.tastes()["sibot"]
 
 
+def test_what_is_ticked_while_a_taste_is_learned_is_new(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine it takes a quarter of a minute, and a crowd ticks hundreds of lines meanwhile."""
+    read(bot, 40)
+    learn = tastes.of
+
+    def meanwhile(judged: object, base: object) -> object:
+        read(bot, 20, start=40)
+        return learn(judged, base)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tastes, "of", meanwhile)
+    assert tastes.learn(bot, "sibot")
+
+    with bot.reads(Tastes) as store:
+        assert store.new_ticks("sibot") > 0
+
+
 def test_a_taste_no_better_than_a_coin_does_not_serve(bot: Bot) -> None:
     """Readers who tick by chance are learned from, and what came of it is kept; lines are chosen without it."""
     read(bot, 90, loved="없는 낱말")
