@@ -50,21 +50,24 @@ class Subject:
 
     base: Checkpoint
     champion: Checkpoint
+    """The base itself where no other version serves."""
     candidate: Checkpoint
-    champion_metrics: Mapping[str, float]
-    """As they were measured when the champion was a candidate: its holdout is the same."""
     held_out: Sequence[ReadLine]
     """What readers chose and passed over, whom neither champion nor candidate was taught."""
     taste: Taste | None = None
-    """What would choose among the candidate's lines if it served; the base is read as it would serve without."""
+    """What chooses among the champion's lines, and would among the candidate's if it served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The figures of base and candidate, and the verdict."""
+    """The figures of all three, and the verdict."""
 
     base: Scorecard
+    """As it would serve without a taste."""
+    champion: Scorecard
+    """As it serves."""
     candidate: Scorecard
+    """As it would serve."""
     verdict: Verdict
     readers: int
     """Held-out readers whose choices were used."""
@@ -75,8 +78,9 @@ class Assessment:
 
     def report(self) -> Iterator[run_log.Entry]:
         """For the run's log."""
-        base, candidate = self.base, self.candidate
+        base, champion, candidate = self.base, self.champion, self.candidate
         yield run_log.BaseMeasured(base.bits_per_char, base.distinct, more_of(base))
+        yield run_log.ChampionMeasured(champion.bits_per_char, champion.distinct, more_of(champion))
         yield run_log.CandidateMeasured(candidate.bits_per_char, candidate.distinct, more_of(candidate))
         if self.readers:
             yield run_log.LikingMeasured(self.readers, candidate.liking)
@@ -89,40 +93,40 @@ class Assessment:
 
 
 def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Callable[[float], None]) -> Assessment:
-    """Measure all three and judge; *watch* gets the share done (0 to 1), and what it raises ends it."""
+    """Measure all three and judge; *watch* gets the share done (0 to 1), and what it raises ends it.
+
+    The base is measured as it would serve without a taste, champion and candidate as the taste that serves chooses
+    their lines. No candidate answers for the variety that this taste costs: the base's is measured with it, too.
+    Nothing is sampled twice: where the base serves, it is the champion, and without a taste one sample is both.
+    """
     examination = Examination.of(subject.base.folder, lesson, settings)
-    base = examination.examine(subject.base, check=lambda done: watch(0.4 * done))
-    card = examination.examine(
-        subject.candidate, check=lambda done: watch(0.4 + 0.4 * done), base=subject.base, taste=subject.taste
-    )
-    networks = {id(one): network_of(one) for one in (subject.base, subject.champion, subject.candidate)}
+
+    def examine(version: Checkpoint, part: int, *, taste: Taste | None, bits: float | None = None) -> Scorecard:
+        def check(done: float) -> None:
+            watch(0.2 * (part + done))
+
+        return examination.examine(version, check=check, base=subject.base, taste=taste, bits=bits)
+
+    base = examine(subject.base, 0, taste=None)
+    with_taste = examine(subject.base, 1, taste=subject.taste, bits=base.bits_per_char) if subject.taste else base
+    champion, serving = with_taste, subject.base
+    if subject.champion is not subject.base:
+        measured = examine(subject.champion, 2, taste=subject.taste)
+        if measured.finite:  # the site has the base serve, too, for one that can't write
+            champion, serving = measured, subject.champion
+    card = examine(subject.candidate, 3, taste=subject.taste)
     vocabulary = subject.base.vocabulary
-
-    def liked(version: Checkpoint) -> float:
-        return liking(networks[id(version)], vocabulary, subject.held_out)
-
-    readers = len({line.visitor for line in subject.held_out})
-    champion = replace(
-        base,
-        bits_per_char=subject.champion_metrics.get("bits_per_char", base.bits_per_char),
-        liking=liked(subject.champion),
-    )
-    card = replace(card, liking=liked(subject.candidate))
+    before, after = network_of(subject.base), network_of(subject.candidate)
+    network = before if serving is subject.base else network_of(serving)
+    champion = replace(champion, liking=liking(network, vocabulary, subject.held_out))
+    card = replace(card, liking=liking(after, vocabulary, subject.held_out))
     watch(0.85)
-    verdict = gate.judge(_as_varied(base, subject, settings), card, champion=champion, readers=readers)
-    before, after = networks[id(subject.base)], networks[id(subject.candidate)]
+    rival = replace(base, distinct=with_taste.distinct, distinct2=with_taste.distinct2)
+    readers = len({line.visitor for line in subject.held_out})
+    verdict = gate.judge(rival, card, champion=champion, readers=readers)
     gained = gains(before, after, vocabulary, lesson, watch=lambda done: watch(0.85 + 0.15 * done))
     written = poems(subject.candidate, settings) if card.finite else []
-    return Assessment(base, card, verdict, readers, written, poems(subject.base, settings), gained)
-
-
-def _as_varied(base: Scorecard, subject: Subject, settings: Settings) -> Scorecard:
-    """The base's figures with the variety that the same taste leaves it: no candidate answers for what taste costs."""
-    if subject.taste is None:
-        return base
-    poems = sample(subject.base, settings, check=lambda _: None, taste=subject.taste)
-    lines = [line for poem in poems for line in poem]
-    return replace(base, distinct=distinct(lines), distinct2=distinct(_pairs(lines)))
+    return Assessment(base, champion, card, verdict, readers, written, poems(subject.base, settings), gained)
 
 
 def more_of(card: Scorecard) -> str:
@@ -169,12 +173,14 @@ class Examination:
         check: Callable[[float], None],
         base: Checkpoint | None = None,
         taste: Taste | None = None,
+        bits: float | None = None,
     ) -> Scorecard:
         """The version's figures; *check* gets the share done (0 to 1), and what it raises ends it.
 
-        *base*: who says how plausible its lines are, the version itself without; *taste*: what chooses among them.
+        *base*: who says how plausible its lines are, the version itself without; *taste*: what chooses among them;
+        *bits*: its surprise at the holdout, where that is known.
         """
-        surprise = self._surprise(version, check)
+        surprise = self._surprise(version, check) if bits is None else bits
         try:
             poems = sample(version, self.settings, check=lambda share: check(0.2 + 0.7 * share), taste=taste)
         except EngineFailed:  # it can't write: that is a finding, and the gate turns NaN away
@@ -195,7 +201,9 @@ class Examination:
             usual=usual,
             long=long,
             blocked=sum(blocked(line) is not None for line in lines) / len(lines),
+            lines=len(lines),
             strange=sum(seen.is_strange(word, self.built) for word in words) / len(words) if words else math.nan,
+            words=len(words),
             plausible=plausible,
             repeated=repeated(poems),
         )

@@ -11,7 +11,6 @@ import math
 import shutil
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +35,7 @@ from worker.upkeep import trainings
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
+    from models.taste import Taste
     from models.train import Progress as Trained
 
 log = structlog.get_logger(__name__)
@@ -300,13 +300,11 @@ class Runner:
 
     def _examine(self, claim: Claim, task: _Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
         from models import checkpoint
-        from worker import trainer
         from worker.examiner import Subject, assess
 
         lease.report(Phase.EXAMINING)
-        champion, known = self._champion(task, base, lease)
-        taste = trainer.taste_of(task.lesson, base) if self._bot.settings.taste_after else None
-        subject = Subject(base, champion, checkpoint.read(folder), known, task.held_out, taste)
+        champion, taste = self._champion(task, base, lease), self._taste(claim.voice)
+        subject = Subject(base, champion, checkpoint.read(folder), task.held_out, taste)
         found = assess(
             subject,
             task.lesson,
@@ -326,16 +324,27 @@ class Runner:
             found.gains,
         )
 
-    def _champion(self, task: _Task, base: "Checkpoint", lease: Lease) -> "tuple[Checkpoint, Mapping[str, float]]":
-        """What the candidate is compared with, and its figures: the base, where the champion's folder is lost."""
+    def _champion(self, task: _Task, base: "Checkpoint", lease: Lease) -> "Checkpoint":
+        """What the candidate is compared with: *base* itself where it serves, or the champion's folder is lost."""
         from models.checkpoint import Broken
 
         if task.champion.id != task.base.id:
             try:
-                return self._read(task.champion), task.champion.metrics
+                return self._read(task.champion)
             except (BrokenFolder, Broken) as error:
                 lease.log(run_log.ChampionLost(task.champion.number, str(error)))
-        return base, task.base.metrics
+        return base
+
+    def _taste(self, voice: str) -> "Taste | None":
+        """What chooses among the voice's lines now, whichever version writes them."""
+        from models.taste import Taste, Tasteless
+
+        number = self._bot.tastes().get(voice)
+        try:
+            return Taste.from_dict(self._bot.taste(number)) if number is not None else None
+        except Tasteless as error:  # the site does without it, too
+            log.warning("taste.failed", taste=number, error=str(error))
+            return None
 
     def _kept(self, claim: Claim) -> Path:
         """Where the training of a run is saved on this machine, for its next attempt."""

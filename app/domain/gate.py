@@ -31,8 +31,12 @@ class Scorecard:
     """Letters of a line that nine in ten do not exceed."""
     blocked: float = math.nan
     """Share of sampled lines with a word of the block list (`app/domain/blocked_words.toml`); 0 to 1."""
+    lines: float = math.nan
+    """How many lines were sampled."""
     strange: float = math.nan
     """Share of the words in sampled lines that are built like none in the base's own verse; 0 to 1."""
+    words: float = math.nan
+    """How many words they hold."""
     plausible: float = math.nan
     """Log-probability of sampled lines in their poems, as the base finds them: nats a symbol; higher is better."""
     repeated: float = math.nan
@@ -89,14 +93,22 @@ class GateLimits:
     """Share of copied lines allowed beyond the base's own."""
     stretch: float = 1.5
     """How many times longer, or shorter, its lines may be, and a letter besides."""
-    strange: float = 0.01
-    """Share of words that are built like none in the base's verse, allowed beyond the base's own."""
-    plausible: float = 0.15
-    """Nats a symbol by which its lines may be less likely, to the base, than the base's own."""
+    level: float = 0.01
+    """Level of the tests of words that are built like none in the base's verse, and of lines said twice: share of
+    equally good candidates that each may turn away. By all rules together it is 2 to 4 in 100 (docs/trial.md)."""
+    plausible: float = 0.05
+    """Nats a symbol by which its lines may be less likely, to the base, than the base's own: as much as chance does. Two
+    samples of 500 lines by one voice are 0.018 to 0.024 apart (standard deviation). What sibot-2026.11.3 served after a
+    lesson, with fewer right lines, was 0.08 less likely: 0.15 let two of five of its samples pass, this one of twenty.
+    """
     repeated: float = 0.02
-    """Share of lines that may be said twice, however many the base says twice."""
-    blocked: float = 0.0
-    """Share of lines with a word of the block list, allowed beyond the base's own."""
+    """Share of lines that may be said twice, however few the base says twice."""
+    blocked_level: float = 0.1
+    """Level of the test of lines with a word of the block list. Such lines are few, and the test never turns away more
+    equally good candidates than this: of 500 lines it turns away 1 in 1,000 where both say such a word in one line of a
+    thousand, and 3 in 100 where they do in five."""
+    blocked: float = 0.02
+    """Share of lines with a word of the block list beyond which it does not matter what the others say."""
     readers: int = 8
     """Held-out readers without whom their liking is not measured."""
 
@@ -114,23 +126,17 @@ def judge(
 ) -> Verdict:
     """Admit *candidate* only if every rule holds; the reasons name those that do not.
 
-    *champion*: the version that serves, the base itself without one. *readers*: held-out readers who ticked lines
-    and passed over others.
+    *champion*: the version that serves, as it serves, the base itself without one. *readers*: held-out readers who
+    ticked lines and passed over others.
     """
     serving = champion or base
     held = {
         "not_finite": candidate.finite,
         "forgot_the_language": candidate.bits_per_char <= base.bits_per_char + limits.slack,
         "worse_than_champion": candidate.bits_per_char <= serving.bits_per_char + limits.slack,
-        "repeats_itself": candidate.distinct >= limits.variety * base.distinct
-        and candidate.distinct2 >= limits.variety * base.distinct2,
-        "copies": candidate.copied <= base.copied + limits.copied,
-        "says_blocked_words": candidate.blocked <= base.blocked + limits.blocked,
-        "strange_lengths": _alike(base, candidate, limits.stretch),
-        "strange_words": candidate.strange <= base.strange + limits.strange,
-        "makes_less_sense": candidate.plausible >= base.plausible - limits.plausible,
-        "says_it_again": candidate.repeated <= max(base.repeated, limits.repeated),
     }
+    beside_base, beside_champion = (_writes_as_well(candidate, rival, limits) for rival in (base, serving))
+    held |= {rule: holds and beside_champion[rule] for rule, holds in beside_base.items()}
     measured = readers >= limits.readers
     if measured:
         held["readers_disagree"] = candidate.liking > serving.liking
@@ -140,7 +146,38 @@ def judge(
     return Verdict(broken, () if measured else ("too_few_readers",))
 
 
-def _alike(base: Scorecard, candidate: Scorecard, stretch: float) -> bool:
-    """Are the candidate's short, usual and long lines about as long as the base's?"""
-    pairs = ((base.short, candidate.short), (base.usual, candidate.usual), (base.long, candidate.long))
-    return all(before / stretch - 1 <= after <= before * stretch + 1 for before, after in pairs)
+def _writes_as_well(candidate: Scorecard, rival: Scorecard, limits: GateLimits) -> dict[str, bool]:
+    """By rule: are the candidate's sampled lines as good as the *rival*'s?
+
+    Nothing else keeps a blocked word of the voice's own from its readers: what visitors send in is screened, what the
+    voice writes is not.
+    """
+    lengths = ((rival.short, candidate.short), (rival.usual, candidate.usual), (rival.long, candidate.long))
+    blocked = chance_of(candidate.blocked, candidate.lines, rival.blocked, rival.lines)
+    strange = chance_of(candidate.strange, candidate.words, rival.strange, rival.words)
+    repeated = chance_of(candidate.repeated, candidate.lines, rival.repeated, rival.lines)
+    return {
+        "repeats_itself": candidate.distinct >= limits.variety * rival.distinct
+        and candidate.distinct2 >= limits.variety * rival.distinct2,
+        "copies": candidate.copied <= rival.copied + limits.copied,
+        "says_blocked_words": candidate.blocked <= limits.blocked and blocked >= limits.blocked_level,
+        "strange_lengths": all(
+            before / limits.stretch - 1 <= after <= before * limits.stretch + 1 for before, after in lengths
+        ),
+        "strange_words": strange >= limits.level,
+        "makes_less_sense": candidate.plausible >= rival.plausible - limits.plausible,
+        "says_it_again": candidate.repeated <= max(rival.repeated, limits.repeated) or repeated >= limits.level,
+    }
+
+
+def chance_of(share: float, of: float, before: float, of_before: float) -> float:
+    """How likely one that is as good as the other has a *share* of its *of* that is this large, where the other has
+    *before* of its *of_before*: Fisher's exact test, one-sided. NaN for what are no shares, or of nothing.
+    """
+    if not (0 <= share <= 1 and 0 <= before <= 1 and 0 < of < math.inf and 0 < of_before < math.inf):
+        return math.nan
+    one, other = round(of), round(of_before)
+    found = round(share * one)
+    both = found + round(before * other)
+    ways = sum(math.comb(one, k) * math.comb(other, both - k) for k in range(found, min(one, both) + 1))
+    return ways / math.comb(one + other, both)

@@ -110,6 +110,13 @@ class BaseMeasured(Entry):
 
 
 @dataclass(frozen=True, slots=True)
+class ChampionMeasured(BaseMeasured):
+    """What the examiner found of the version that serves, as it serves."""
+
+    SENTENCE = "champion: {bits:.4f} bits/char, distinct {distinct:.3f}, {more}"
+
+
+@dataclass(frozen=True, slots=True)
 class CandidateMeasured(BaseMeasured):
     """What the examiner found of the candidate."""
 
@@ -172,6 +179,7 @@ KINDS: tuple[type[Entry], ...] = (
     Recited,
     Taught,
     BaseMeasured,
+    ChampionMeasured,
     CandidateMeasured,
     LikingMeasured,
     Admitted,

@@ -36,10 +36,9 @@ from worker.runner import Runner
 READERS = 8
 CROWD = 30
 """Newcomers who decide a trial."""
-LIMITS = replace(gate.LIMITS, strange=0.2, copied=0.1, plausible=0.5, repeated=0.1, variety=0.8, blocked=0.02)
+LIMITS = replace(gate.LIMITS, level=0.0, copied=0.1, plausible=0.5, repeated=0.1, variety=0.8)
 """Wider than the gate's: of a tiny base's few lines two equal versions have shares that differ by more than those by
-chance (0.03 and more of words built like none; a blocked word in one line of two hundred, which turned this version
-away one time in many). What each rule turns away: `tests/worker/test_examiner.py`."""
+chance (0.03 and more of words built like none). What each rule turns away: `tests/worker/test_examiner.py`."""
 TAUGHT = (
     "창밖에 눈이 내리고\n나는 오래 서 있었다",
     "마루 끝에 앉아\n저녁이 오는 소리를 듣는다",

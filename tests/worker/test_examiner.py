@@ -4,6 +4,7 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,12 @@ from app.settings import Settings
 from models import checkpoint, seen
 from models.network import CharNetwork
 from models.taste import Report, Taste
-from worker import examiner, trainer
+from worker import examiner
 from worker.examiner import Examination, Subject, assess, distinct, liking, repeated
 from worker.trainer import network_of
 
+Judged = list[tuple[Scorecard, Scorecard, Scorecard]]
+Sampled = list[tuple[Path, Taste | None]]
 LESSON = Lesson((Text("하늘 아래 첫 눈이 온다", 1.0, "line"),), 1, 0, 1)
 SAMPLES = 60
 
@@ -34,6 +37,45 @@ def base(shipped: Path) -> checkpoint.Checkpoint:
 def examination(base: checkpoint.Checkpoint, tmp_path: Path) -> Examination:
     """An examination after a lesson of one line."""
     return Examination.of(base.folder, LESSON, Settings(_env_file=None, home=tmp_path, samples=SAMPLES))
+
+
+SOBER = Taste({}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3), signals={"logprob": 6.0}, usual=-2.0)
+"""It likes what is probable, and says the same things again."""
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch) -> Judged:
+    """The scorecards of base, candidate and champion that the gate was asked about."""
+    asked: Judged = []
+
+    def judge(base: Scorecard, card: Scorecard, *, champion: Scorecard, readers: int) -> Verdict:
+        asked.append((base, card, champion))
+        return Verdict(())
+
+    monkeypatch.setattr(gate, "judge", judge)
+    return asked
+
+
+@pytest.fixture
+def sampled(monkeypatch: pytest.MonkeyPatch) -> Sampled:
+    """The folders that were sampled for a scorecard, and what chose among their lines."""
+    made: Sampled = []
+    sample = examiner.sample
+
+    def noted(version: checkpoint.Checkpoint, settings: Settings, **told: Any) -> list[list[str]]:
+        if told.get("most") is None:
+            made.append((version.folder, told["taste"]))
+        return sample(version, settings, **told)
+
+    monkeypatch.setattr(examiner, "sample", noted)
+    return made
+
+
+def cooler(base: checkpoint.Checkpoint, folder: Path) -> checkpoint.Checkpoint:
+    """The base with a style of its own, as another version."""
+    style = replace(base.meta.style, temperature=0.3)
+    checkpoint.write(folder, replace(base.meta, style=style), base.vocabulary, base.weights)
+    return checkpoint.read(folder)
 
 
 def test_a_base_is_measured(base: checkpoint.Checkpoint, examination: Examination) -> None:
@@ -59,7 +101,7 @@ def test_the_same_version_has_the_same_figures(base: checkpoint.Checkpoint, exam
 
 
 def test_candidate_and_champion_are_each_asked_what_readers_chose(
-    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: checkpoint.Checkpoint, tmp_path: Path, judged: Judged
 ) -> None:
     """The gate compares the candidate's liking with the champion's own, not with the base's."""
 
@@ -70,21 +112,14 @@ def test_candidate_and_champion_are_each_asked_what_readers_chose(
 
     held_out = [ReadLine("a", "밤이 온다", "", ticked=True), ReadLine("a", "뷁쀍쮋 뿕쒧", "", ticked=False)]
     champion, candidate = taught("champion", 0.9), taught("candidate", 0.8)
-    judged: list[tuple[Scorecard, Scorecard, Scorecard, int]] = []
-
-    def judge(of_base: Scorecard, card: Scorecard, *, champion: Scorecard, readers: int) -> Verdict:
-        judged.append((of_base, card, champion, readers))
-        return Verdict(())
-
-    monkeypatch.setattr(gate, "judge", judge)
     settings = Settings(_env_file=None, home=tmp_path, samples=20)
-    assess(Subject(base, champion, candidate, {"bits_per_char": 4.5}, held_out), LESSON, settings, watch=lambda _: None)
+    found = assess(Subject(base, champion, candidate, held_out), LESSON, settings, watch=lambda _: None)
 
-    ((of_base, card, serving, readers),) = judged
+    ((of_base, card, serving),) = judged
     asked = [liking(network_of(one), base.vocabulary, held_out) for one in (candidate, champion)]
     assert [card.liking, serving.liking] == pytest.approx(asked)
     assert serving.liking != pytest.approx(liking(network_of(base), base.vocabulary, held_out))
-    assert (serving.bits_per_char, readers) == (4.5, 1)
+    assert found.readers == 1
     assert of_base.bits_per_char != serving.bits_per_char
 
 
@@ -100,7 +135,7 @@ def test_a_version_that_writes_words_that_are_none_is_turned_away(base: checkpoi
     candidate = checkpoint.read(tmp_path / "astray")
     settings = Settings(_env_file=None, home=tmp_path, samples=SAMPLES)
 
-    found = assess(Subject(base, base, candidate, {}, ()), LESSON, settings, watch=lambda _: None)
+    found = assess(Subject(base, base, candidate, ()), LESSON, settings, watch=lambda _: None)
 
     assert found.candidate.strange > found.base.strange + 0.15
     assert found.candidate.plausible < found.base.plausible - 1
@@ -128,22 +163,69 @@ def test_a_version_is_examined_with_the_taste_that_would_serve_it(
     assert faint.examine(base, check=lambda _: None, taste=odd).plausible > with_odd.plausible + 0.15
 
 
+def test_the_champion_is_measured_as_it_serves(
+    base: checkpoint.Checkpoint,
+    tmp_path: Path,
+    judged: Judged,
+    sampled: Sampled,
+) -> None:
+    """By its folder, its style and the taste that serves: not by the base's figures, nor by those of an earlier day."""
+    settings = Settings(_env_file=None, home=tmp_path, samples=20)
+    champion = cooler(base, tmp_path / "champion")
+
+    found = assess(Subject(base, champion, base, (), SOBER), LESSON, settings, watch=lambda _: None)
+
+    served = Examination.of(base.folder, LESSON, settings).examine(
+        champion, check=lambda _: None, base=base, taste=SOBER
+    )
+    ((_, _, card),) = judged
+    assert replace(card, liking=0.0) == replace(served, liking=0.0)
+    assert card.plausible > found.base.plausible
+    assert found.champion is card
+    assert (champion.folder, SOBER) in sampled
+
+
+@pytest.mark.parametrize(("taste", "times"), [(None, 2), (SOBER, 3)])
+def test_a_base_that_serves_is_not_sampled_twice(
+    base: checkpoint.Checkpoint, tmp_path: Path, sampled: Sampled, taste: Taste | None, times: int
+) -> None:
+    """It is the champion: measured once as it is, once with the taste if there is one; the third is the candidate."""
+    candidate, settings = cooler(base, tmp_path / "candidate"), Settings(_env_file=None, home=tmp_path, samples=20)
+
+    found = assess(Subject(base, base, candidate, (), taste), LESSON, settings, watch=lambda _: None)
+
+    assert len(sampled) == len(set(map(str, sampled))) == times
+    assert (found.base.plausible == found.champion.plausible) == (taste is None)
+
+
+def test_a_champion_that_cannot_write_is_not_compared_with(
+    base: checkpoint.Checkpoint, tmp_path: Path, judged: Judged
+) -> None:
+    """The site has the base serve instead: else no candidate could ever take its place."""
+    shutil.copytree(base.folder, tmp_path / "broken")
+    broken = checkpoint.read(tmp_path / "broken")
+    (tmp_path / "broken" / "step.onnx").write_bytes(b"no network")
+
+    found = assess(
+        Subject(base, broken, base, ()),
+        LESSON,
+        Settings(_env_file=None, home=tmp_path, samples=20),
+        watch=lambda _: None,
+    )
+
+    ((of_base, _, champion),) = judged
+    assert replace(champion, liking=0.0) == replace(of_base, liking=0.0)
+    assert found.champion.finite
+
+
 def test_no_candidate_answers_for_the_variety_that_taste_costs(
-    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: checkpoint.Checkpoint, tmp_path: Path, judged: Judged
 ) -> None:
     """The base itself, offered as a candidate, is as varied as the base where the same taste chooses from both."""
-    sober = Taste({}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3), signals={"logprob": 6.0}, usual=-2.0)
-    judged: list[tuple[Scorecard, Scorecard]] = []
-
-    def judge(of_base: Scorecard, card: Scorecard, **_: object) -> Verdict:
-        judged.append((of_base, card))
-        return Verdict(())
-
-    monkeypatch.setattr(gate, "judge", judge)
     settings = Settings(_env_file=None, home=tmp_path, samples=20)
-    found = assess(Subject(base, base, base, {}, (), sober), LESSON, settings, watch=lambda _: None)
+    found = assess(Subject(base, base, base, (), SOBER), LESSON, settings, watch=lambda _: None)
 
-    ((of_base, card),) = judged
+    ((of_base, card, _),) = judged
     assert (of_base.distinct, of_base.distinct2) == (card.distinct, card.distinct2)
     assert of_base.plausible == found.base.plausible < card.plausible
 
@@ -215,20 +297,15 @@ def test_the_candidate_must_please_more_than_the_champion(
     champion.weights["embedding.weight"] = champion.weights["embedding.weight"] + 1.0  # known by it in what follows
     read = [ReadLine(f"reader {n}", "밤이 온다", "", ticked=ticked) for n in range(8) for ticked in (True, False)]
 
+    candidate = checkpoint.read(base.folder)
+    candidate.weights["embedding.weight"] = candidate.weights["embedding.weight"] - 1.0
+
     def by_heart(network: CharNetwork, _vocabulary: object, _read: object) -> float:
         mean = float(network.arrays()["embedding.weight"].mean())
-        return 1.0 if mean > 0.5 else 0.0 if network is not asked[-1] else 0.5
+        return 1.0 if mean > 0.5 else 0.5 if mean < -0.5 else 0.0
 
-    asked: list[CharNetwork] = []
-
-    def network_of(version: checkpoint.Checkpoint) -> CharNetwork:
-        asked.append(trainer.network_of(version))
-        return asked[-1]
-
-    monkeypatch.setattr(examiner, "network_of", network_of)
     monkeypatch.setattr(examiner, "liking", by_heart)
-    candidate = checkpoint.read(base.folder)
-    subject = Subject(base, champion, candidate, {}, read)
+    subject = Subject(base, champion, candidate, read)
     settings = Settings(_env_file=None, home=tmp_path, samples=SAMPLES)
 
     found = assess(subject, LESSON, settings, watch=lambda _: None)

@@ -27,6 +27,7 @@ from app.store.lessons import Learnings
 from app.store.runs import WORN_OUT, Runs
 from app.store.submissions import Submissions
 from app.store.tables import RunRow
+from app.store.tastes import Tastes
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
@@ -201,6 +202,7 @@ def test_what_many_readers_chose_is_asked_of_the_candidate(bot: Bot, judged: Cal
             run_log.Recited,
             run_log.Taught,
             run_log.BaseMeasured,
+            run_log.ChampionMeasured,
             run_log.CandidateMeasured,
             run_log.LikingMeasured,
             run_log.Admitted,
@@ -241,11 +243,49 @@ def test_a_champion_whose_folder_is_lost_is_told_of(bot: Bot, feedback: list[int
     task = runner._prepare(claim)
     base = runner._read(task.base)
 
-    compared, _ = runner._champion(task, base, Lease(bot, claim, runner.stopping))
+    compared = runner._champion(task, base, Lease(bot, claim, runner.stopping))
 
     assert compared is base
     (said,) = report(bot, run).said
     assert said.entry == run_log.ChampionLost(1, "the folder sibot/1 is not on the shelf")
+
+
+def test_a_version_that_serves_is_measured_beside_the_next(
+    bot: Bot, feedback: list[int], judged: Callable[..., None]
+) -> None:
+    """The champion's figures in the log are those of the version that was promoted, not the base's."""
+    judged()
+    ask(bot)
+    Runner(bot).work()
+    actions.versions.promote(bot, "sibot", 1, by="test")
+    run = ask(bot)
+
+    Runner(bot).work()
+
+    base, champion = (
+        next(one.entry for one in report(bot, run).said if type(one.entry) is kind)
+        for kind in (run_log.BaseMeasured, run_log.ChampionMeasured)
+    )
+    with bot.reads(Versions) as versions:
+        made = versions.one("sibot", 1)
+    assert champion.bits == round(made.metrics["bits_per_char"], 4)
+    assert champion.bits != base.bits
+
+
+def test_all_are_examined_with_the_taste_that_serves(bot: Bot) -> None:
+    """Whichever version writes, it is the voice's newest taste that chooses; one that is none does not."""
+    taste = Taste({"꽃": 1.0}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3))
+    runner = Runner(bot)
+    untasted = runner._taste("sibot")
+    with bot.transaction() as session:
+        Tastes(session).add("sibot", taste.as_dict(), serves=True, now=now())
+    served = runner._taste("sibot")
+    with bot.transaction() as session:
+        Tastes(session).add("sibot", {"why": "altered"}, serves=True, now=now())
+    altered = runner._taste("sibot")
+
+    assert (untasted, served, altered) == (None, taste, None)
+    assert Runner(with_settings(bot, taste_after=0))._taste("sibot") is None
 
 
 def test_a_training_that_diverges_is_turned_away(
