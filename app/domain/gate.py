@@ -97,10 +97,9 @@ class GateLimits:
     """Level of the tests of words that are built like none in the base's verse, and of lines said twice: share of
     equally good candidates that each may turn away. By all rules together it is 2 to 4 in 100 (docs/trial.md)."""
     plausible: float = 0.05
-    """Nats a symbol by which its lines may be less likely, to the base, than the base's own: as much as chance does. Two
-    samples of 500 lines by one voice are 0.018 to 0.024 apart (standard deviation). What sibot-2026.11.3 served after a
-    lesson, with fewer right lines, was 0.08 less likely: 0.15 let two of five of its samples pass, this one of twenty.
-    """
+    """Nats a symbol by which its lines may be less likely, to the base, than the base's own: as much as chance does,
+    for two samples of 500 lines by one voice are 0.018 to 0.024 apart (standard deviation). What sibot-2026.11.3 served
+    after a lesson was 0.08 less likely: 0.15 let all of it pass, this one sample in six (docs/trial.md)."""
     repeated: float = 0.02
     """Share of lines that may be said twice, however few the base says twice."""
     blocked_level: float = 0.1

@@ -236,11 +236,11 @@ def test_version_1_of_the_readers_round_is_turned_away() -> None:
 
 
 def test_chance_seldom_lets_version_1_pass_and_seldom_turns_away_an_equal() -> None:
-    """Plausibility as far apart from sample to sample as it was, words drawn: nine in ten go, one equal in twenty."""
+    """Plausibility as far apart from sample to sample as the base's, words drawn: nine in ten go, one equal in twenty."""
     dice = np.random.default_rng(1)
 
     def again(card: Scorecard) -> Scorecard:
-        strange = dice.binomial(card.words, card.strange) / card.words
+        strange = dice.binomial(int(card.words), card.strange) / card.words
         return replace(card, strange=strange, plausible=dice.normal(card.plausible, 0.017))
 
     def turned_away(card: Scorecard) -> int:
