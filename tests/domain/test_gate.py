@@ -73,7 +73,7 @@ def test_a_candidate_as_good_as_its_base_is_admitted() -> None:
         ({"long": 30.0}, "strange_lengths"),
         ({"strange": 0.01}, "strange_words"),
         ({"plausible": -1.66}, "makes_less_sense"),
-        ({"repeated": 0.04}, "says_it_again"),
+        ({"repeated": 0.06}, "says_it_again"),
         ({"liking": 0.1}, "readers_disagree"),
         ({"liking": 0.0}, "readers_disagree"),
         ({"finite": False}, "not_finite"),
@@ -95,7 +95,7 @@ def test_each_rule_turns_away_alone(change: dict[str, Any], reason: str) -> None
         {"blocked": 0.002},
         {"strange": 0.004},
         {"plausible": -1.64},
-        {"repeated": 0.02},
+        {"repeated": 0.05},
     ],
 )
 def test_a_little_loss_is_allowed(change: dict[str, Any]) -> None:
@@ -236,7 +236,7 @@ def test_version_1_of_the_readers_round_is_turned_away() -> None:
 
 
 def test_chance_seldom_lets_version_1_pass_and_seldom_turns_away_an_equal() -> None:
-    """Plausibility as far apart from sample to sample as the base's, words drawn: nine in ten go, one equal in twenty."""
+    """Plausibility as far apart from sample to sample as the base's, words drawn: nine in ten go, few equals do."""
     dice = np.random.default_rng(1)
 
     def again(card: Scorecard) -> Scorecard:
@@ -295,7 +295,7 @@ def test_blocked_words_turn_away_who_says_them_and_hardly_an_equal(rate: float) 
 def test_strange_words_turn_away_hardly_an_equal(rate: float) -> None:
     """A fixed slack of 1 % turned away one of eight of a base that says 6 % (docs/log.md, 2026-11-30)."""
     assert turned_away((rate, rate), rate, "strange", 2000, times=60) <= 0.05
-    assert turned_away((rate, rate), rate + 0.03, "strange", 2000, times=60) >= 0.95
+    assert turned_away((rate, rate), rate + 0.04, "strange", 2000, times=60) >= 0.95
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.025])
