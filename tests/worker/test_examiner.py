@@ -133,7 +133,7 @@ def test_a_version_that_writes_words_that_are_none_is_turned_away(base: checkpoi
     }
     checkpoint.write(tmp_path / "astray", base.meta, base.vocabulary, weights)
     candidate = checkpoint.read(tmp_path / "astray")
-    settings = Settings(_env_file=None, home=tmp_path, samples=SAMPLES)
+    settings = Settings(_env_file=None, home=tmp_path, samples=3 * SAMPLES)
 
     found = assess(Subject(base, base, candidate, ()), LESSON, settings, watch=lambda _: None)
 
