@@ -272,20 +272,12 @@ def test_a_version_that_serves_is_measured_beside_the_next(
     assert champion.bits != base.bits
 
 
-def test_all_are_examined_with_the_taste_that_serves(bot: Bot) -> None:
-    """Whichever version writes, it is the voice's newest taste that chooses; one that is none does not."""
-    taste = Taste({"꽃": 1.0}, -2.0, Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3))
-    runner = Runner(bot)
-    untasted = runner._taste("sibot")
-    with bot.transaction() as session:
-        Tastes(session).add("sibot", taste.as_dict(), serves=True, now=now())
-    served = runner._taste("sibot")
+def test_a_taste_that_is_none_chooses_nothing(bot: Bot) -> None:
+    """As on the site, which does without it."""
     with bot.transaction() as session:
         Tastes(session).add("sibot", {"why": "altered"}, serves=True, now=now())
-    altered = runner._taste("sibot")
 
-    assert (untasted, served, altered) == (None, taste, None)
-    assert Runner(with_settings(bot, taste_after=0))._taste("sibot") is None
+    assert Runner(bot)._taste("sibot") is None
 
 
 def test_a_training_that_diverges_is_turned_away(
@@ -344,13 +336,14 @@ def test_the_examiner_has_the_taste_that_would_serve_the_version(
     monkeypatch: pytest.MonkeyPatch, bot: Bot, feedback: list[int], taste_after: int
 ) -> None:
     """None where the site uses none."""
+    with bot.transaction() as session:
+        Tastes(session).add("sibot", TASTE.as_dict(), serves=True, now=now())
     run, asked = ask(bot), []
 
     def assess(subject: examiner.Subject, *_: object, **__: object) -> None:
         asked.append(subject.taste)
         raise Cancelled(run)
 
-    monkeypatch.setattr(trainer, "taste_of", lambda *_: TASTE)
     monkeypatch.setattr(examiner, "assess", assess)
     Runner(with_settings(bot, taste_after=taste_after, dreams=0)).work()
 
