@@ -51,6 +51,8 @@ class Heard:
     version: int | None = None
     """As the stream's start named it."""
     poem: dict[str, Any] | None = None
+    seeded: bool = False
+    """Did he name a seed?"""
 
     @property
     def whole(self) -> bool:
@@ -99,7 +101,7 @@ class Reader:
         began = time.perf_counter()
         body = "{}" if seed is None else json.dumps({"seed": seed})
         answer = await self._ask("POST", f"/api/v1/voices/{voice}/poems", accept=EVENTS, body=body)
-        heard, last = Heard(answer.status, _retry_after(answer)), began
+        heard, last = Heard(answer.status, _retry_after(answer), seeded=seed is not None), began
         async for name, data in _events(answer.pieces):
             now = time.perf_counter()
             if name == "start":

@@ -1,8 +1,8 @@
 """`bench swap`: what readers notice of a new version: nothing, one hopes.
 
-Readers stream poems in a closed loop, each with a seed, while the champion changes again and again. Each poem is
-afterwards written once more, by its seed, with the version it names: a poem that two versions had
-written would not come out the same.
+Readers of a site with a taste stream poems in a closed loop while the champion changes again and again. One poem in
+eight is asked for with a seed, and written once more afterwards by the version it names: what two versions had written
+would not come out the same. The gaps are those of the others: a seed has no taste, and all its candidates.
 """
 
 import asyncio
@@ -20,12 +20,15 @@ from app.bootstrap import Bot, build, build_engine
 from app.domain.poem import Wish
 from app.store.versions import Versions
 from lab.bench import report
+from lab.bench.serve import put_taste
 from lab.bench.site import HOST, Heard, Reader, Site, Tally, crowd, percentile, site
 from models import checkpoint
 
 READERS = 32
+AS_SERVED = 7 / 8
+"""Share of the poems for which no seed is named."""
 REWRITTEN = 200
-"""Poems that are written once more."""
+"""Poems that are written once more, at most."""
 NOISE = 0.02
 """How far the other version's weights are from the base's, in their own spread."""
 KEY = "bench-1"
@@ -38,11 +41,12 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
     with site() as it:
         bot = build(it.settings)
         try:
+            put_taste(it, voice)
             add_version(bot, voice)
             dice = random.Random(0)
 
             async def streams(reader: Reader) -> Heard:
-                return await reader.stream(voice, dice.getrandbits(31))
+                return await reader.stream(voice, None if dice.random() < AS_SERVED else dice.getrandbits(31))
 
             tell(f"{READERS} readers, {swaps} swaps")
             swapping = partial(_swap, it, bot, voice, swaps)
@@ -50,7 +54,7 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
             tell("the same without")
             seconds = max(5.0, during.seconds / 3)
             calm = asyncio.run(crowd(HOST, it.port, readers=READERS, seconds=seconds, deed=streams))
-            tell(f"{min(REWRITTEN, len(during.heard))} of the poems once more")
+            tell("some of the poems once more")
             mixed = _mixed(during.heard, bot, voice)
         finally:
             bot.close()
@@ -107,7 +111,7 @@ def _mixed(heard: Sequence[Heard], bot: Bot, voice: str) -> int:
     poems = [one.poem for one in heard if one.poem]
     odd: int = sum(len({poem["version"], *(line["version"] for line in poem["lines"])}) > 1 for poem in poems)
     odd += sum(one.poem is not None and one.version != one.poem["version"] for one in heard)
-    some = poems[:: max(1, len(poems) // REWRITTEN)][:REWRITTEN]
+    some = [one.poem for one in heard if one.poem and one.seeded][:REWRITTEN]
     for number in (0, 1):
         actions.versions.promote(bot, voice, number, by="bench", reason="bench swap")
         engine = build_engine(bot)
@@ -123,7 +127,7 @@ def _mixed(heard: Sequence[Heard], bot: Bot, voice: str) -> int:
 
 
 def _gap(tally: Tally, share: float) -> float | None:
-    return percentile([gap for heard in tally.heard for gap in heard.gaps], share)
+    return percentile([gap for heard in tally.heard if not heard.seeded for gap in heard.gaps], share)
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:
