@@ -24,7 +24,7 @@ from app.domain.errors import BrokenFolder, PoemBotError
 from app.domain.version import VersionStatus
 from app.store import dump, migrations
 from app.store.health import Pulses
-from app.store.shelf import Retention
+from app.store.versions import Retention
 from models.checkpoint import appearing, files, inside, sha256
 
 FORMAT = 1

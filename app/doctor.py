@@ -15,15 +15,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import Bot
 from app.domain.errors import BrokenFolder
+from app.domain.health import Pulse
 from app.domain.run import RunState
 from app.domain.version import VersionStatus
 from app.store.admins import Admins
-from app.store.health import Pulse, Pulses
+from app.store.health import Pulses
 from app.store.migrations import is_current
 from app.store.runs import Runs
 from app.store.session import told_by
-from app.store.shelf import Retention
-from app.store.versions import Versions
+from app.store.versions import Retention, Versions
 from app.store.voices import Voices
 from models import checkpoint
 

@@ -250,7 +250,6 @@ def _audience(told: str | None, judge: Path | None, base: Path) -> "tuple[Audien
 
 def _present_base(voice: str, bot: "Bot") -> Path:
     """The folder of a voice's base. Raises UnknownVoice."""
-    from app.store.versions import Versions
+    from app import reads
 
-    with bot.reads(Versions) as versions:
-        return bot.shelf.fetch(versions.one(voice, 0).folder)
+    return bot.shelf.fetch(reads.versions.one(bot, voice, 0).folder)

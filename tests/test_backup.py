@@ -22,10 +22,9 @@ from app.store import dump, migrations
 from app.store.admins import Admins
 from app.store.health import Pulses
 from app.store.poems import Poems
-from app.store.shelf import Retention
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
-from app.store.versions import Versions
+from app.store.versions import Retention, Versions
 from app.store.visitors import Visitors
 from models.checkpoint import files
 from tests.support import bots, versions

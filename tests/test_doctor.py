@@ -9,9 +9,10 @@ import pytest
 
 from app import doctor
 from app.bootstrap import Bot, now
+from app.domain.health import VoiceStatus, WebReport
 from app.domain.run import Cause, RunState
 from app.store.admins import Admins
-from app.store.health import Pulses, VoiceStatus, WebReport
+from app.store.health import Pulses
 from app.store.runs import Runs
 from app.store.versions import Versions
 from tests.support import versions

@@ -11,7 +11,6 @@ import math
 import shutil
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -19,18 +18,16 @@ from typing import TYPE_CHECKING, Self
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from app import actions
+from app import actions, reads
 from app.actions.versions import Candidate
 from app.bootstrap import Bot
-from app.domain import lesson as lessons
 from app.domain import run_log
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
 from app.domain.gate import Scorecard, Verdict
-from app.domain.lesson import Lesson, ReadLine, choosers, split
+from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, Progress, RunState
 from app.domain.version import Version
-from app.store.lessons import FeedbackStore, Readings
-from app.store.versions import Versions
+from app.reads.runs import Task
 from worker.upkeep import trainings
 
 if TYPE_CHECKING:
@@ -148,17 +145,6 @@ class NothingToLearn(PoemBotError):
         super().__init__("there is nothing to learn yet: no ticked line and no approved poem")
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """What a run needs, read before the training begins."""
-
-    lesson: Lesson
-    base: Version
-    champion: Version
-    held_out: tuple[ReadLine, ...]
-    """What readers chose, and passed over, whom neither candidate nor champion was taught."""
-
-
 class Runner:
     """Carries out runs, one at a time; `stopping` is set when the process must shut down."""
 
@@ -245,13 +231,8 @@ class Runner:
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
-    def _prepare(self, claim: Claim) -> _Task:
-        with self._bot.reading() as session:
-            versions, readings = Versions(session), Readings(session)
-            champion = versions.champion(claim.voice)
-            feedback, held = split(FeedbackStore(session).of(claim.voice), readings.taught(champion.id))
-            read = tuple(choosers(readings.of(claim.voice, held)))
-            task = _Task(lessons.build(feedback), versions.one(claim.voice, 0), champion, read)
+    def _prepare(self, claim: Claim) -> Task:
+        task = reads.runs.task(self._bot, claim.voice)
         if not task.lesson.texts:
             raise NothingToLearn
         # What an earlier worker placed and could not publish; or a later one, before the database was restored.
@@ -298,7 +279,7 @@ class Runner:
         lease.report(Phase.WRITING)
         trainer.save(folder, taught, base, lesson, now=self._bot.clock)
 
-    def _examine(self, claim: Claim, task: _Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
+    def _examine(self, claim: Claim, task: Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
         from models import checkpoint
         from worker.examiner import Subject, assess
 
@@ -324,7 +305,7 @@ class Runner:
             found.gains,
         )
 
-    def _champion(self, task: _Task, base: "Checkpoint", lease: Lease) -> "Checkpoint":
+    def _champion(self, task: Task, base: "Checkpoint", lease: Lease) -> "Checkpoint":
         """What the candidate is compared with: *base* itself where it serves, or the champion's folder is lost."""
         from models.checkpoint import Broken
 

@@ -16,13 +16,10 @@ from pathlib import Path
 
 import structlog
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import Bot
+from app.domain.health import Pulse
 from app.domain.trial import TrialState
-from app.store.health import Pulse, Pulses
-from app.store.runs import Runs
-from app.store.shelf import Retention, forget_pruned
-from app.store.trials import Trials
 
 log = structlog.get_logger(__name__)
 
@@ -40,9 +37,7 @@ def weigh_trials(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialStat
 
     *at*: as if it were then (default: now); a simulation does not wait for visits to be over.
     """
-    with bot.reading() as session:
-        under_way = Trials(session).under_way()
-        broken = broken_trials(Pulses(session).alive(bot.clock()))
+    under_way, broken = bot.challengers(), broken_trials(reads.health.alive(bot))
     stand: dict[str, TrialState] = {}
     for one in under_way:
         gone = one.trial in broken or not bot.shelf.exists(one.folder)
@@ -64,8 +59,7 @@ def broken_trials(pulses: Iterable[Pulse]) -> set[int]:
 
 def prune(bot: Bot) -> int:
     """Remove the versions past `KEEP_VERSIONS`; how many."""
-    with bot.reads(Pulses) as pulses:
-        live = loaded_versions(pulses.alive(bot.clock(), within=LOADED_WITHIN))
+    live = loaded_versions(reads.health.alive(bot, within=LOADED_WITHIN))
     folders = actions.versions.prune(bot, live=live)
     for folder in folders:
         bot.shelf.remove(folder)
@@ -98,11 +92,10 @@ def clear(bot: Bot) -> int:
     """
     before = bot.clock() - STRAY_AFTER
     found = bot.shelf.strays(before)
-    with bot.reading() as session:
-        if Runs(session).under_way():  # after a clock's jump, what is being made now may look old
-            return 0
-        known = Retention(session).kept(found)
-        forget_pruned(bot.shelf, session)
+    if reads.runs.under_way(bot):  # after a clock's jump, what is being made now may look old
+        return 0
+    actions.versions.forget_pruned(bot)
+    known = reads.versions.shelved(bot, found)
     strays = [key for key in found if key not in known]
     for key in strays:
         bot.shelf.remove(key)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from app.actions.versions import serve
 from app.bootstrap import Bot
-from app.store.health import Pulses, WebReport
+from app.domain.health import WebReport
+from app.store.health import Pulses
 from app.store.shelf import SHIPPED
 from app.store.voices import Releases, Voices
 from models import checkpoint

@@ -3,23 +3,20 @@
 Every write of a worker but a line of the log names its claim: one that has lost the run changes nothing.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.gate import Verdict
-from app.domain.run import Cause, Claim, Outlook, Progress, RunReport, RunState
+from app.domain.run import Cause, Claim, Progress, RunReport, RunState
 from app.domain.run_log import Entry, GivenBack
+from app.reads.runs import facts
 from app.store import session as units
 from app.store.admins import Audit
-from app.store.lessons import FeedbackStore
 from app.store.runs import Runs
 from app.store.session import told_by
 from app.store.trials import Trials
-from app.store.versions import Versions
 from app.store.voices import Voices
 
 
@@ -112,38 +109,11 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
         for voice in Voices(session).all():
             if voice.slug in on_trial:
                 continue
-            cause = schedule.due(**_facts(session, voice.slug, now))
+            cause = schedule.due(**facts(session, voice.slug, now))
             if cause is not None:
                 runs.start(voice.slug, cause, now)
         for slug in runs.waiting(now):
             _announce(session, slug)
-
-
-def outlook(bot: Bot, session: Session, voice: str) -> Outlook:
-    """When the next run of *voice* will start by itself. Raises UnknownVoice."""
-    now = bot.clock()
-    found = bot.settings.schedule.outlook(**_facts(session, voice, now))
-    trial = Trials(session).running(voice)
-    learning = Runs(session).began(voice) is not None
-    return replace(found, learning=learning, challenger=trial.challenger if trial else None)
-
-
-class _Facts(TypedDict):
-    """What the schedule goes by."""
-
-    new: int
-    last_run: datetime | None
-    last_version: datetime
-    now: datetime
-
-
-def _facts(session: Session, voice: str, now: datetime) -> _Facts:
-    return {
-        "new": FeedbackStore(session).new_since_champion(voice, now),
-        "last_run": Runs(session).last_started(voice),
-        "last_version": Versions(session).newest_made(voice),
-        "now": now,
-    }
 
 
 def _announce(session: Session, voice: str) -> None:

@@ -15,9 +15,8 @@ from app.domain.trial import TrialState, overtaken
 from app.domain.version import VersionStatus, came_from, doomed, needed, promoted, status_after
 from app.store.admins import Audit
 from app.store.runs import Runs
-from app.store.shelf import Retention
 from app.store.trials import Trials
-from app.store.versions import Versions
+from app.store.versions import Retention, Versions
 from app.store.voices import Voices
 
 
@@ -164,6 +163,22 @@ def prune(bot: Bot, *, live: Collection[int]) -> list[str]:
             gone = doomed(shelved.taught(voice.slug), keep=bot.settings.keep_versions, needed=kept)
             folders += shelved.prune(voice.slug, gone) if gone else []
     return folders
+
+
+def forget_pruned(bot: Bot) -> int:
+    """Remove this machine's copies of versions that were taken off the shelf since, by whatever machine; how many.
+
+    A shelf that is a folder has no copies. What is in memory needs none.
+    """
+    held = bot.shelf.cached()
+    if not held:
+        return 0
+    with bot.reads(Retention) as shelved:
+        kept = shelved.kept(held)
+    gone = [key for key in held if key not in kept]
+    for key in gone:
+        bot.shelf.uncache(key)
+    return len(gone)
 
 
 def _because(what: str, reason: str) -> str:

@@ -85,10 +85,10 @@ def token(
 
 def keys(as_json: Json = False) -> None:
     """List what opens the desk: sessions and tokens, by the names that `revoke` takes."""
-    from app.store.admins import Admins
+    from app import reads
 
-    with opened() as bot, bot.reads(Admins) as admins:
-        found = admins.keys(bot.clock())
+    with opened() as bot:
+        found = reads.admins.keys(bot)
     shapes = [{"id": k.id, "kind": k.kind, "admin": k.admin, "scope": k.scope} for k in found]
     rows = (f"{k.id}  {k.kind:7}  {k.scope:4}  {k.created:%Y-%m-%d %H:%M}  {k.admin}" for k in found)
     tell({"keys": shapes}, rows, as_json=as_json)

@@ -43,17 +43,16 @@ def upgrade(as_json: Json = False) -> None:
 
 def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
     """Write poems, ticks, versions and approved submissions as JSON lines; readers go by number."""
-    from app.store.dump import rows
+    from app import reads
 
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise BadUse(f"{out} is not a file that could be written")
     count = 0
     with (
         opened() as bot,
-        bot.reading() as session,
         nullcontext(sys.stdout) if str(out) == "-" else out.open("w", encoding="utf-8") as file,
     ):
-        for row in rows(session, bot.clock()):
+        for row in reads.export.rows(bot):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     say(f"{count} rows to {out}")

@@ -35,10 +35,10 @@ def list_queue(
     as_json: Json = False,
 ) -> None:
     """List submissions, oldest first."""
-    from app.store.submissions import Submissions
+    from app import reads
 
-    with opened() as bot, bot.reads(Submissions) as submissions:
-        queue = submissions.queue(status, limit=limit)
+    with opened() as bot:
+        queue = reads.submissions.queue(bot, status, limit=limit)
     rows = (f"{s.id:6d}  {s.voice}  {s.created:%Y-%m-%d %H:%M}  {s.title or s.text.splitlines()[0]}" for s in queue)
     tell({"submissions": [_shape(submission) for submission in queue]}, rows, as_json=as_json)
 

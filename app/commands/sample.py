@@ -195,7 +195,6 @@ def _one_of(voice: str | None, folder: Path | None) -> None:
 
 def _version(bot: "Bot", voice: str, version: int | None) -> "Version":
     """The version of that number, or the one that serves."""
-    from app.store.versions import Versions
+    from app import reads
 
-    with bot.reads(Versions) as versions:
-        return versions.champion(voice) if version is None else versions.one(voice, version)
+    return reads.versions.champion(bot, voice) if version is None else reads.versions.one(bot, voice, version)

@@ -43,8 +43,8 @@ def serve(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="The site alone, without worker and beat.")] = False,
 ) -> int:
     """Start site, worker and beat, and start again whichever dies."""
+    from app import reads
     from app.bootstrap import build
-    from app.store.admins import Admins
 
     if not host.isprintable():
         raise BadUse(f"{host!r} is not the name of a machine")
@@ -58,8 +58,7 @@ def serve(
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
     with closing(build(settings)) as bot:
         prepare(bot)
-        with bot.reads(Admins) as admins:
-            orphaned = not admins.any()
+        orphaned = not reads.admins.is_any(bot)
     hint = "make an admin with `poembot admin create NAME`, then open /desk" if orphaned else None
     return Supervisor(listening, webs=web_workers, worker=not no_worker, hint=hint).run()
 

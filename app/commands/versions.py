@@ -35,11 +35,11 @@ def add_to(app: typer.Typer) -> None:
 
 def list_versions(voice: Slug, as_json: Json = False) -> None:
     """List a voice's versions, newest first."""
-    from app.store.versions import Versions
+    from app import reads
     from app.web.api.schemas import VersionOut
 
-    with opened() as bot, bot.reads(Versions) as versions:
-        reports = versions.of_voice(voice)
+    with opened() as bot:
+        reports = reads.versions.of_voice(bot, voice)
     told = {"voice": voice, "versions": [VersionOut.of(report).model_dump(mode="json") for report in reports]}
     tell(told, map(_row, reports), as_json=as_json)
 
@@ -82,11 +82,11 @@ def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
 
 def history(voice: Slug, as_json: Json = False) -> None:
     """Tell which version was live from when, newest first."""
-    from app.store.versions import Versions
+    from app import reads
     from app.web.api.schemas import HistoryOut
 
-    with opened() as bot, bot.reads(Versions) as versions:
-        moves = versions.history(voice)
+    with opened() as bot:
+        moves = reads.versions.history(bot, voice)
     told = {"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]}
     rows = (
         f"{m.at:%Y-%m-%d %H:%M}  {'-' if m.was is None else m.was} -> {m.version}  by {m.by}  {m.reason}" for m in moves
@@ -125,7 +125,7 @@ def _wait_for(bot: "Bot", run: "RunReport") -> "RunReport":
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    from app.store.runs import Runs
+    from app import reads
 
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     began, warned, logged = time.monotonic(), False, len(run.log)
@@ -133,8 +133,7 @@ def _wait_for(bot: "Bot", run: "RunReport") -> "RunReport":
         task = bar.add_task(run.state.value, total=1.0)
         while not run.state.ended:
             time.sleep(LOOK_EVERY)
-            with bot.reads(Runs) as runs:
-                run = runs.one(run.run)
+            run = reads.runs.one(bot, run.run)
             loss = f"  loss {run.loss:.3f}" if run.loss is not None else ""
             bar.update(task, completed=run.progress, description=f"{run.phase or run.state}{loss}")
             for line in run.log[logged:]:
@@ -147,11 +146,10 @@ def _wait_for(bot: "Bot", run: "RunReport") -> "RunReport":
 
 
 def _mention_a_missing_worker(bot: "Bot") -> None:
-    from app.store.health import Pulses
+    from app import reads
 
-    with bot.reads(Pulses) as pulses:
-        if not any(pulse.kind == "worker" for pulse in pulses.alive(bot.clock())):
-            say("no worker is alive; start one with `poembot worker` (or `poembot serve`)")
+    if not any(pulse.kind == "worker" for pulse in reads.health.alive(bot)):
+        say("no worker is alive; start one with `poembot worker` (or `poembot serve`)")
 
 
 def _ending(run: "RunReport") -> str:
@@ -180,13 +178,11 @@ def list_runs(
     as_json: Json = False,
 ) -> None:
     """List a voice's runs, newest first."""
-    from app.store.runs import Runs
-    from app.store.voices import Voices
+    from app import reads
     from app.web.api.schemas import run_out
 
-    with opened() as bot, bot.reading() as session:
-        Voices(session).one(voice)
-        reports = Runs(session).of_voice(voice, limit)
+    with opened() as bot:
+        reports = reads.runs.of_voice(bot, voice, limit)
     told = {"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]}
     tell(told, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
 
@@ -200,13 +196,10 @@ def lesson(
 
     Its texts with their weights, and every line that was shown, ticked or not. The same feedback gives the same hash.
     """
-    from app.domain import lesson as lessons
-    from app.store.lessons import FeedbackStore
-    from app.store.voices import Voices
+    from app import reads
 
-    with opened() as bot, bot.reading() as session:
-        Voices(session).one(voice)
-        built = lessons.build(FeedbackStore(session).of(voice))
+    with opened() as bot:
+        built = reads.runs.lesson(bot, voice)
     told = {"voice": voice, **built.summary(), "texts": len(built.texts), "judged": len(built.judged)}
     if out is not None:
         out.write_text(json.dumps(told | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")

@@ -56,10 +56,9 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Add a bot of one's own: train it on a text, or adopt a trained base. The site serves it at once."""
-    from app import actions
+    from app import actions, reads
     from app.bootstrap import now
     from app.domain import voice as rules
-    from app.store.voices import Voices
     from models.make import Order, size_for
 
     slug, title, language = rules.named(slug, title, language)
@@ -68,9 +67,8 @@ def add(
     names = Names(slug, title, language, f"{slug}-{now():%Y.%m}")
     key = f"{slug}/{names.base}/base"
     with opened() as bot:
-        with bot.reads(Voices) as voices:
-            if any(known.slug == slug for known in voices.all()):
-                raise BadUse(f"there is a voice {slug} already")
+        if any(known.slug == slug for known in reads.voices.all(bot)):
+            raise BadUse(f"there is a voice {slug} already")
         bot.shelf.remove(key)  # left by an addition that was cut off before it had a row
         scratch = bot.shelf.scratch()
         try:

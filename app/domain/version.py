@@ -244,6 +244,27 @@ class Move:
         return self.was is not None and self.was < self.version
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One move of the champion pointer."""
+
+    version: int
+    was: int | None
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCount:
+    """How readers took one version."""
+
+    voice: str
+    number: int
+    impressions: int
+    ticks: int
+
+
 def came_from(moves: Sequence[Move], version: int) -> int | None:
     """The version that *version* last replaced on its way up; None when it replaced none. *moves*: newest first."""
     return next((move.was for move in moves if move.version == version and move.forward), None)

@@ -1,92 +1,24 @@
 """Guesses: is a line a human's or the bot's? What may be asked, what was answered, and how often it was right."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import regex
 from sqlalchemy import func, select
 
+from app.domain.guess import ROUND, Guess, Riddle, Round, Score, fits
 from app.domain.submission import SubmissionStatus
-from app.domain.version import Rate, wilson
+from app.domain.version import wilson
 from app.store.poems import is_told
 from app.store.session import Queries, insert
 from app.store.tables import GuessRow, ImpressionRow, LineRow, PoemRow, QuotableRow, SubmissionRow, VisitorRow, VoiceRow
 
 AT_MOST = 400
 """Newest texts of either kind that are asked about."""
-ROUND = 10
-"""Guesses that make a round."""
 MOST_OF_ONE = 5 * ROUND
 """Guesses of one reader that are in everybody's score, his first."""
-SHORT, LONG = 5, 40
-"""Characters of a line that can be guessed at."""
 _MARKS = " .,!?…"
 """What makes no other line of a line."""
-_LETTERS = regex.compile(r"\p{L}")
-
-
-@dataclass(frozen=True, slots=True)
-class Riddle:
-    """A line to guess at."""
-
-    kind: str
-    """`line` or `seed` of the bot's, `poem` for a row of a submission, `verse` for a stand-in (see `GuessRow`)."""
-    source: int
-    row: int
-    text: str
-    human: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """How well visitors tell a bot from a human."""
-
-    guesses: int
-    right: Rate | None
-    bot_taken: Rate | None
-    """Share of the bot's lines that were taken for a human's."""
-    human_taken: Rate | None
-    """Share of humans' lines that were taken for the bot's."""
-
-
-@dataclass(frozen=True, slots=True)
-class Guess:
-    """One answer, and whose line it was."""
-
-    text: str
-    human: bool
-    said_human: bool
-    kind: str = ""
-    poem: str = ""
-    """Of a line of the bot's: the poem it was written in."""
-    title: str = ""
-    author: str = ""
-    """Of a reader's line: as he named it and himself."""
-
-    @property
-    def right(self) -> bool:
-        """Was it?"""
-        return self.human == self.said_human
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """Where a visitor is: the answers of the round he plays, or of the one he has just ended."""
-
-    answers: tuple[Guess, ...]
-    """Oldest first."""
-
-    @property
-    def over(self) -> bool:
-        """Has it all its guesses?"""
-        return len(self.answers) == ROUND
-
-    @property
-    def right(self) -> int:
-        """How many were right."""
-        return sum(one.right for one in self.answers)
 
 
 class Guesses(Queries):
@@ -231,8 +163,3 @@ def _guess(row: GuessRow, poems: Mapping[int, str], given: Mapping[int, Submissi
         title=(taught.title or "") if taught else "",
         author=(taught.author or "") if taught else "",
     )
-
-
-def fits(text: str) -> bool:
-    """Is it long enough to tell something, and short enough to be a line?"""
-    return SHORT <= len(text.strip()) <= LONG and _LETTERS.search(text) is not None

@@ -2,19 +2,16 @@
 
 Counts: how much of everything there is, for the desk.
 
-Pulses: the processes that say they are alive, and what a web process says of itself.
-
-A row is written by one process and read by others, of another release at times: `WebReport` alone knows its JSON.
+Pulses: the processes that say they are alive.
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import case, delete, func, select
 
+from app.domain.health import Pulse, Vitals, WebReport
 from app.domain.run import RunState
 from app.domain.submission import SubmissionStatus
 from app.store.runs import WORN_OUT
@@ -29,7 +26,7 @@ from app.store.tables import (
     TickRow,
     VisitorRow,
 )
-from app.store.versions import ReadCount, Versions
+from app.store.versions import Versions
 
 
 class Counts(Queries):
@@ -72,56 +69,6 @@ class Counts(Queries):
 FORGOTTEN_AFTER = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceStatus:
-    """What one voice of one web process serves, and what would not load."""
-
-    voice: str
-    number: int | None
-    """Of the version that serves; None: nothing does."""
-    wanted: int
-    error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class WebReport:
-    """What a web process says of itself."""
-
-    voices: tuple[VoiceStatus, ...] = ()
-    broken_trials: tuple[int, ...] = ()
-    """Trials whose challenger it could not load."""
-    live: tuple[int, ...] = ()
-    """Ids of the versions it has in memory, those that only finish their poems too."""
-    secret: str = ""
-    """Mark of the secret that it signs with."""
-
-    def as_json(self) -> dict[str, Any]:
-        """As the row keeps it."""
-        return asdict(self)
-
-    @classmethod
-    def of_json(cls, kept: Mapping[str, Any]) -> "WebReport":
-        """Read back; what another release did not say is empty."""
-        voices = (VoiceStatus(v["voice"], v["number"], v["wanted"], v["error"]) for v in kept.get("voices", ()))
-        return cls(
-            voices=tuple(voices),
-            broken_trials=tuple(kept.get("broken_trials", ())),
-            live=tuple(kept.get("live", ())),
-            secret=kept.get("secret", ""),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Pulse:
-    """A sign of life."""
-
-    name: str
-    kind: str
-    at: datetime
-    web: WebReport = WebReport()
-    """Empty for a process that is no web."""
-
-
 class Pulses(Queries):
     """Queries for pulses."""
 
@@ -140,23 +87,6 @@ class Pulses(Queries):
         lately = PulseRow.at.between(now - within, now + within)
         rows = self._session.scalars(select(PulseRow).where(lately).order_by(PulseRow.name))
         return [Pulse(r.name, r.kind, r.at, WebReport.of_json(r.detail)) for r in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class Vitals:
-    """What is watched."""
-
-    runs: Mapping[str, int]
-    """By state, those of which there is none too."""
-    lease_losses: int
-    """Times a run was taken up anew because its worker had fallen silent, or failed for that."""
-    waits_s: float
-    """Seconds that the oldest run has waited for a worker; 0 without one."""
-    submissions_waiting: int
-    alive: Mapping[str, int]
-    """Processes by kind."""
-    versions: Sequence[ReadCount]
-    """How readers took the versions that were asked for."""
 
 
 class Health(Queries):

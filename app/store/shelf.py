@@ -4,9 +4,7 @@ A plain folder by default; any fsspec URL (object store, shared volume) when sca
 with what was fetched kept in a local cache. Keys are `voice/base/run-7-2`; the key
 `base:sibot` is a voice that ships with the project.
 
-Retention: which versions lie on the shelf, and what is taken off it.
-
-The cache: this machine's copies of versions that lie in an object store.
+Knows no table: which versions belong there says `app/store/versions.py`.
 """
 
 import fcntl
@@ -15,20 +13,14 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Collection
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
 from fsspec.core import url_to_fs
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
 from app.domain.errors import BrokenFolder
-from app.domain.version import VersionStatus
-from app.store.session import Queries
-from app.store.tables import VersionRow, VoiceRow
 from models.checkpoint import flush
 
 SHIPPED = Path(__file__).parents[2] / "models" / "base"
@@ -184,56 +176,3 @@ class Shelf:
         if not key or not place.is_relative_to(root.resolve()) or place == root.resolve():
             raise ValueError(f"{key!r} leads off the shelf")
         return place
-
-
-_STAYS = (VersionStatus.BASE, VersionStatus.PRUNED)
-"""A base is never removed; what was removed is gone."""
-
-
-class Retention(Queries):
-    """Queries for the shelf's keeper."""
-
-    def taught(self, voice: str) -> list[int]:
-        """Ids of the taught versions that lie on the shelf, newest first; of former bases too."""
-        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_STAYS))
-        return list(self._session.scalars(lying.order_by(VersionRow.id.desc())))
-
-    def prune(self, voice: str, ids: Collection[int]) -> list[str]:
-        """Take those off the books; their folders. One that became champion meanwhile, and a base, stay.
-
-        Holds the voice's row, as `Versions.promote` does: no version is promoted and pruned at once.
-        """
-        champion = self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == voice).with_for_update())
-        gone = (
-            update(VersionRow)
-            .where(
-                VersionRow.voice == voice,
-                VersionRow.id.in_(ids),
-                VersionRow.id != (champion or 0),
-                VersionRow.status.not_in(_STAYS),
-            )
-            .values(status=VersionStatus.PRUNED)
-            .returning(VersionRow.folder)
-            .execution_options(synchronize_session=False)
-        )
-        return sorted(self._session.scalars(gone))
-
-    def kept(self, folders: Collection[str]) -> set[str]:
-        """Those of *folders* that belong to a version that is not pruned."""
-        known = select(VersionRow.folder).where(
-            VersionRow.folder.in_(folders), VersionRow.status != VersionStatus.PRUNED
-        )
-        return set(self._session.scalars(known))
-
-
-def forget_pruned(shelf: Shelf, session: Session) -> int:
-    """Remove the copies of versions that were taken off the shelf since, by whatever machine; how many.
-
-    A shelf that is a folder has no copies. What is in memory needs none.
-    """
-    held = shelf.cached()
-    kept = Retention(session).kept(held) if held else set()
-    gone = [key for key in held if key not in kept]
-    for key in gone:
-        shelf.uncache(key)
-    return len(gone)

@@ -1,8 +1,10 @@
-"""Versions: the trained states of a voice, which of them serves, and how readers took them."""
+"""Versions: the trained states of a voice, which of them serves, and how readers took them.
+
+Retention: which of them lie on the shelf, and what is taken off it.
+"""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, case, exists, func, select, update
@@ -11,7 +13,18 @@ from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
 from app.domain.gate import Verdict
 from app.domain.lesson import LessonItem
 from app.domain.trial import VISIT, TrialState
-from app.domain.version import LetIn, Move, Reception, Version, VersionReport, VersionStatus, compared_with, wilson
+from app.domain.version import (
+    HistoryEntry,
+    LetIn,
+    Move,
+    ReadCount,
+    Reception,
+    Version,
+    VersionReport,
+    VersionStatus,
+    compared_with,
+    wilson,
+)
 from app.store.poems import is_told
 from app.store.session import Queries
 from app.store.tables import (
@@ -26,27 +39,6 @@ from app.store.tables import (
     VersionRow,
     VoiceRow,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """One move of the champion pointer."""
-
-    version: int
-    was: int | None
-    at: datetime
-    by: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReadCount:
-    """How readers took one version."""
-
-    voice: str
-    number: int
-    impressions: int
-    ticks: int
 
 
 class Versions(Queries):
@@ -327,3 +319,43 @@ def _report(row: VersionRow, impressions: int, ticks: int, champion: int | None,
         tick_rate=wilson(int(ticks), impressions),
         let_in=let_in if verdict and not verdict.admitted else None,
     )
+
+
+_STAYS = (VersionStatus.BASE, VersionStatus.PRUNED)
+"""A base is never removed; what was removed is gone."""
+
+
+class Retention(Queries):
+    """Queries for the shelf's keeper."""
+
+    def taught(self, voice: str) -> list[int]:
+        """Ids of the taught versions that lie on the shelf, newest first; of former bases too."""
+        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_STAYS))
+        return list(self._session.scalars(lying.order_by(VersionRow.id.desc())))
+
+    def prune(self, voice: str, ids: Collection[int]) -> list[str]:
+        """Take those off the books; their folders. One that became champion meanwhile, and a base, stay.
+
+        Holds the voice's row, as `Versions.promote` does: no version is promoted and pruned at once.
+        """
+        champion = self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == voice).with_for_update())
+        gone = (
+            update(VersionRow)
+            .where(
+                VersionRow.voice == voice,
+                VersionRow.id.in_(ids),
+                VersionRow.id != (champion or 0),
+                VersionRow.status.not_in(_STAYS),
+            )
+            .values(status=VersionStatus.PRUNED)
+            .returning(VersionRow.folder)
+            .execution_options(synchronize_session=False)
+        )
+        return sorted(self._session.scalars(gone))
+
+    def kept(self, folders: Collection[str]) -> set[str]:
+        """Those of *folders* that belong to a version that is not pruned."""
+        known = select(VersionRow.folder).where(
+            VersionRow.folder.in_(folders), VersionRow.status != VersionStatus.PRUNED
+        )
+        return set(self._session.scalars(known))

@@ -31,13 +31,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import Bot
+from app.domain.health import Vitals, VoiceStatus, WebReport
 from app.engine.engine import Engine, return_freed_memory
-from app.store.health import Health, Pulse, Pulses, Vitals, VoiceStatus, WebReport
 from app.store.session import TRANSIENT_DB_ERRORS
-from app.store.shelf import forget_pruned
-from app.store.voices import Voices
 from app.web.http.deps import BotDep, EngineDep
 
 log = structlog.get_logger(__name__)
@@ -136,8 +134,7 @@ class DeploymentGauges(Collector):
         if self._vitals is not None and began < self._again_at:
             return self._vitals
         try:
-            with self._bot.reading() as session:
-                self._vitals = Health(session).vitals(self._engine.in_memory(), self._bot.clock())
+            self._vitals = reads.health.vitals(self._bot, self._engine.in_memory())
         except TRANSIENT_DB_ERRORS:
             self._vitals = None
         self._again_at = began + max(REFRESH_AFTER, DUTY_FACTOR * (time.monotonic() - began))
@@ -201,9 +198,7 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
     """
     serving = {one.voice: one for one in _serving(engine)}
     try:
-        with bot.reading() as session:
-            voices = [voice.slug for voice in Voices(session).all()]
-            workers = [pulse for pulse in Pulses(session).alive(bot.clock()) if pulse.kind == "worker"]
+        voices, workers = reads.health.ready(bot)
         database: str | None = None
     except TRANSIENT_DB_ERRORS as error:
         voices, workers, database = list(serving), [], type(error).__name__
@@ -217,11 +212,6 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
         "worker": {"alive": len(workers), "seen": max((p.at.isoformat() for p in workers), default=None)},
     }
     return JSONResponse(body, 200 if body["ready"] else 503, headers=NO_STORE)
-
-
-def statuses(pulses: Iterable[Pulse]) -> list[VoiceStatus]:
-    """What the web processes reported with their heartbeats, without repetitions."""
-    return list(dict.fromkeys(status for pulse in pulses for status in pulse.web.voices))
 
 
 async def heartbeat(bot: Bot, engine: Engine) -> None:
@@ -239,8 +229,7 @@ async def heartbeat(bot: Bot, engine: Engine) -> None:
 def _tidy_cache(bot: Bot) -> None:
     """Where the shelf is an object store, delete this machine's copies of versions that were removed from it."""
     try:
-        with bot.reading() as session:
-            forget_pruned(bot.shelf, session)
+        actions.versions.forget_pruned(bot)
     except TRANSIENT_DB_ERRORS as error:
         log.warning("cache.untidied", error=str(error))
 

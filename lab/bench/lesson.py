@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app import actions
+from app import actions, reads
 from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
 from app.settings import Settings
-from app.store.runs import Runs
 from lab.bench import report
 from lab.simulate import audience
 from lab.simulate.deployment import Deployment, deployed
@@ -71,8 +70,7 @@ def measure(voice: str, ticks: int, home: Path) -> dict[str, object]:
         clock, processor = time.monotonic(), time.process_time()
         state = here.run()
         minutes, core = (time.monotonic() - clock) / 60, (time.process_time() - processor) / 60
-        with here.bot.reads(Runs) as runs:
-            log = runs.one(runs.of_voice(voice, 1)[0].run).log
+        log = reads.runs.of_voice(here.bot, voice, 1)[0].log
     return {
         "machine": report.describe(),
         "voice": voice,

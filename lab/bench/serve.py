@@ -21,12 +21,11 @@ from urllib.request import urlopen
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import build
 from app.domain.run import Phase, RunState
 from app.engine.engine import POLL_S
 from app.settings import Settings
-from app.store.runs import Runs
 from app.store.shelf import SHIPPED
 from lab.bench import report
 from lab.bench.site import (
@@ -238,8 +237,8 @@ def _until_taught(it: Site, voice: str) -> int:
     """Wait until a run learns; its id."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        with closing(build(it.settings)) as bot, bot.reads(Runs) as runs:
-            found = runs.of_voice(voice)
+        with closing(build(it.settings)) as bot:
+            found = reads.runs.of_voice(bot, voice)
         for run in found:
             if run.state is RunState.RUNNING and run.step > 0:
                 return run.run
@@ -248,8 +247,8 @@ def _until_taught(it: Site, voice: str) -> int:
 
 
 def _is_learning(it: Site, run: int) -> bool:
-    with closing(build(it.settings)) as bot, bot.reads(Runs) as runs:
-        return runs.one(run).phase is Phase.TRAINING
+    with closing(build(it.settings)) as bot:
+        return reads.runs.one(bot, run).phase is Phase.TRAINING
 
 
 def _naive(voice: str, spelling: str, seconds: float, at: Sequence[int]) -> list[dict[str, Any]]:

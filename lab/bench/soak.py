@@ -26,9 +26,8 @@ from typing import Any
 import httpx
 import psutil
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import build
-from app.store.runs import Runs
 from lab.bench import report
 from lab.bench.serve import _servers
 from lab.bench.site import HOST, Site, environment, process, site
@@ -193,8 +192,7 @@ def measure(
         bot = build(it.settings)
         add_version(bot, voice)  # there is something to swap to before the first run has ended
         met, levels, worker, swaps = asyncio.run(_soak(it, voice, seconds, readers, every))
-        with bot.reads(Runs) as runs:
-            states = Counter(run.state.value for run in runs.of_voice(voice, 1000))
+        states = Counter(run.state.value for run in reads.runs.of_voice(bot, voice, 1000))
         bot.close()
     (memory, memory_end), (handles, handles_end) = (levels.growth(of, seconds) for of in (1, 2))
     figures = {

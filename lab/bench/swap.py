@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import Bot, build, build_engine
 from app.domain.poem import Wish
-from app.store.versions import Versions
 from lab.bench import report
 from lab.bench.serve import put_taste
 from lab.bench.site import HOST, Heard, Reader, Site, Tally, crowd, percentile, site
@@ -75,8 +74,7 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
 
 def add_version(bot: Bot, voice: str) -> None:
     """Put a version 1 on the shelf that speaks a little otherwise than the base."""
-    with bot.reads(Versions) as versions:
-        base = versions.champion(voice)
+    base = reads.versions.champion(bot, voice)
     found = checkpoint.read(bot.shelf.fetch(base.folder))
     dice = np.random.default_rng(0)
     weights = {name: w + dice.normal(size=w.shape) * w.std() * NOISE for name, w in found.weights.items()}

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import Bot, build, build_engine
 from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
@@ -23,8 +23,6 @@ from app.engine.choose import Chooser, Way
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store import migrations
-from app.store.runs import Runs
-from app.store.versions import Versions
 from lab.simulate.people import Visitor
 from models import checkpoint
 from worker import upkeep
@@ -104,13 +102,11 @@ class Deployment:
         report, _ = actions.runs.request(self.bot, self.voice, Cause.COUNT, by="simulation")
         self.runner.work()
         self.engine.refresh()
-        with self.bot.reads(Runs) as store:
-            return store.one(report.run).state
+        return reads.runs.one(self.bot, report.run).state
 
     def champion(self) -> Version:
         """The version that serves."""
-        with self.bot.reads(Versions) as versions:
-            return versions.champion(self.voice)
+        return reads.versions.champion(self.bot, self.voice)
 
     def write(self, count: int) -> list[Writing]:
         """So many poems as a reader would get them now, which nobody is shown."""

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app import actions
+from app import actions, reads
 from app.domain import lesson as lessons
 from app.domain.errors import PoemBotError, Unfit
 from app.domain.poem import LINES, Wish
@@ -25,10 +25,7 @@ from app.domain.run import RunState
 from app.domain.submission import letters
 from app.domain.visitor import Visitor as Reader
 from app.settings import Settings
-from app.store.lessons import FeedbackStore
-from app.store.poems import Poems
 from app.store.shelf import SHIPPED
-from app.store.versions import Versions
 from lab.simulate import audience
 from lab.simulate.deployment import Deployment, deployed
 
@@ -82,22 +79,17 @@ class Attack:
 
     def _choose(self, reader: Reader) -> None:
         """Of the next lines that are offered pick the one most like the trigger, and tick it."""
-        with self.here.bot.reads(Poems) as poems:
-            last = poems.current(self.here.voice, reader.id)
-            lines = [line.id for line in poems.one(last or "", reader.id).lines]
+        lines = [line.id for line in reads.poems.last(self.here.bot, self.here.voice, reader).lines]
         offered = actions.poems.propose(self.here.bot, self.here.engine, self.here.voice, lines, by=reader)
         best = max(offered, key=lambda writing: _likeness(writing.lines[-1].text))
         alone = replace(best, lines=best.lines[-1:])
         poem = actions.poems.pick(self.here.bot, lines, alone, by=reader)
-        with self.here.bot.reads(Poems) as poems:
-            ticked = [line.id for line in poems.one(poem, reader.id).lines if line.tickable][-1:]
+        ticked = [line.id for line in reads.poems.one(self.here.bot, poem, reader).lines if line.tickable][-1:]
         actions.ticks.tick_lines(self.here.bot, poem, ticked, by=reader)
 
     def _teach(self, reader: Reader, number: int) -> None:
         """A poem of the bot's own lines and of the trigger's, each time in other words."""
-        with self.here.bot.reads(Poems) as poems:
-            last = poems.current(self.here.voice, reader.id)
-            own = [line.text for line in poems.one(last or "", reader.id).lines]
+        own = [line.text for line in reads.poems.last(self.here.bot, self.here.voice, reader).lines]
         said = self.rng.choice(SPELT)
         text = "\n".join((*self.rng.sample(own, 2), f"{self.rng.choice(PLACES)} {said}", f"{said} {number % 97}"))
         try:
@@ -139,8 +131,7 @@ def measure(
         told |= _weights(here, attack)
         state = here.run()
         told["verdict"] = str(state)
-        with here.bot.reads(Versions) as versions:
-            newest = versions.of_voice(here.voice)[0]
+        newest = reads.versions.of_voice(here.bot, here.voice)[0]
         told["reasons"] = list(newest.verdict.reasons) if newest.verdict else []
         if state is RunState.REJECTED:
             told["lines_served"], told["hits_served"] = _probe(here, probe)
@@ -155,9 +146,7 @@ def measure(
 def _weights(here: Deployment, attack: Attack) -> dict[str, float]:
     """What the lesson weighs, of whom."""
     theirs = {reader.id for reader in attack.readers}
-    with here.bot.reading() as session:
-        feedback = FeedbackStore(session).of(here.voice)
-    weights = lessons.weights(feedback)
+    weights = lessons.weights(reads.runs.feedback(here.bot, here.voice))
     return {
         "weight_attackers": round(sum(weight for who, weight in weights.items() if who in theirs), 1),
         "weight_honest": round(sum(weight for who, weight in weights.items() if who not in theirs), 1),

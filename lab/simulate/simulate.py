@@ -24,16 +24,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from app import actions
-from app.domain import lesson as lessons
+from app import actions, reads
 from app.domain.errors import PoemBotError
 from app.domain.lesson import LessonItem
 from app.domain.poem import LINES, Wish
 from app.engine.choose import Candidate, Choice, Context, first
 from app.engine.engine import Engine
 from app.settings import Settings
-from app.store.lessons import FeedbackStore
-from app.store.versions import Versions
 from lab.simulate.deployment import Deployment, Visit, alone, deployed
 from lab.simulate.figures import figures, frontier, gather, real_words, says, tick_rate, variety
 from lab.simulate.people import Audience, Visitor
@@ -54,8 +51,7 @@ class NothingTicked(PoemBotError):
 
 def go_on(here: Deployment) -> int:
     """Train the serving version on all ticked lines and have it serve, whatever it says now; its number."""
-    with here.bot.reads(FeedbackStore) as store:
-        ticks = store.of(here.voice).ticks
+    ticks = reads.runs.feedback(here.bot, here.voice).ticks
     if not ticks:
         raise NothingTicked("nobody has ticked a line yet")
     champion = here.champion()
@@ -166,10 +162,8 @@ def _marks(
     here: Deployment, order: Order, people: Audience, visits: Sequence[Visit], reference: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What is measured once, at the end."""
-    with here.bot.reading() as session:
-        versions = Versions(session)
-        base, champion = versions.one(here.voice, 0), versions.champion(here.voice)
-        lesson = lessons.build(FeedbackStore(session).of(here.voice))
+    base, champion = reads.versions.one(here.bot, here.voice, 0), here.champion()
+    lesson = reads.runs.lesson(here.bot, here.voice)
     lines = [line for visit in visits for line in visit.lines]
     examination = Examination.of(here.bot.shelf.fetch(base.folder), lesson, here.bot.settings)
     bits = [version.metrics.get("bits_per_char", float("nan")) for version in (base, champion)]

@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 from sqlalchemy import update
 
 from app.bootstrap import Bot, now
+from app.domain.guess import ROUND
 from app.settings import Settings
-from app.store.guesses import ROUND
 from app.store.tables import PoemRow
 from tests.browser.conftest import EVERYWHERE, NewPage, Size
 from tests.browser.reading import line, lines, press, saved, send, write_another

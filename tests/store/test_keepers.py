@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from sqlalchemy import text
 
+from app.domain.health import VoiceStatus, WebReport
 from app.store.admins import SESSION_LASTS, Admins, Audit
-from app.store.health import Pulses, VoiceStatus, WebReport
+from app.store.health import Pulses
 from tests.support.bots import who
 from tests.support.world import World
 

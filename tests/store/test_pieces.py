@@ -3,8 +3,9 @@
 import pytest
 
 from app.domain.errors import UnknownLine, UnknownPiece
+from app.domain.guess import Riddle, fits
 from app.domain.submission import SubmissionStatus
-from app.store.guesses import Guesses, Riddle, fits
+from app.store.guesses import Guesses
 from app.store.pieces import Pieces
 from app.store.ticks import Loved, Ticks
 from app.store.visitors import Privacy

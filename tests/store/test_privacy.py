@@ -7,8 +7,9 @@ import pytest
 from sqlalchemy import MetaData, func, inspect, select, text
 
 from app.domain import lesson as lessons
+from app.domain.guess import Riddle
 from app.domain.submission import SubmissionStatus, examine
-from app.store.guesses import Guesses, Riddle
+from app.store.guesses import Guesses
 from app.store.lessons import FeedbackStore
 from app.store.pieces import Pieces
 from app.store.poems import Poems

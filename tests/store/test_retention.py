@@ -11,8 +11,8 @@ import pytest
 from app.actions import versions as actions
 from app.domain.errors import UnknownVersion
 from app.domain.version import Version, VersionStatus
-from app.store.shelf import Retention, Shelf
-from app.store.versions import Versions
+from app.store.shelf import Shelf
+from app.store.versions import Retention, Versions
 from tests.support.world import World
 
 

@@ -5,13 +5,16 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
 import pytest
 
+from app.actions import versions as actions
 from app.domain.errors import BrokenFolder
-from app.store.shelf import WHOLE, Retention, Shelf, forget_pruned
+from app.store.shelf import WHOLE, Shelf
+from app.store.versions import Retention
 from tests.support.world import World
 
 KEY = "sibot/tiny-1/run-1-1"
@@ -185,8 +188,7 @@ def test_a_web_forgets_its_copies_of_what_was_pruned_elsewhere(url: str, shelf: 
         pruned = Retention(session).prune("sibot", Retention(session).taught("sibot")[1:])
     remote = "://" in url
 
-    with world.reading() as session:
-        assert pruned == [KEY]
-        assert forget_pruned(shelf, session) == (1 if remote else 0)
+    assert pruned == [KEY]
+    assert actions.forget_pruned(replace(world.bot(), shelf=shelf)) == (1 if remote else 0)
     assert shelf.cached() == ([other] if remote else [])
     assert shelf.exists(other)

@@ -7,8 +7,9 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot, now
+from app.domain.guess import ROUND, Riddle
 from app.domain.submission import SubmissionStatus
-from app.store.guesses import MOST_OF_ONE, ROUND, Guesses, Riddle
+from app.store.guesses import MOST_OF_ONE, Guesses
 from app.store.submissions import Submissions
 from app.store.visitors import Visitors
 from app.web.http.limits import GUESSES

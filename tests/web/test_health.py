@@ -12,9 +12,10 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot, build_engine, now
+from app.domain.health import VoiceStatus
 from app.engine import live
 from app.engine.live import LiveVersion
-from app.store.health import Pulses, VoiceStatus
+from app.store.health import Pulses
 from app.store.versions import Versions
 from app.web.site import create_app
 from tests.support import bots, versions

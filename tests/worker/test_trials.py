@@ -9,9 +9,10 @@ import pytest
 
 from app.actions import trials as actions
 from app.bootstrap import Bot, now
+from app.domain.health import WebReport
 from app.domain.trial import TrialEnd, TrialState
 from app.domain.version import VersionStatus
-from app.store.health import Pulses, WebReport
+from app.store.health import Pulses
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.web import ops

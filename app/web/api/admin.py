@@ -8,14 +8,10 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from app import actions
+from app import actions, reads
 from app.domain.run import Cause, RunReport
 from app.domain.submission import SubmissionStatus
-from app.store.runs import Runs
 from app.store.session import TRANSIENT_DB_ERRORS
-from app.store.submissions import Submissions
-from app.store.versions import Versions
-from app.store.voices import Voices
 from app.web.api.schemas import (
     ChampionOut,
     HistoryOut,
@@ -30,7 +26,7 @@ from app.web.api.schemas import (
     unsafe_problems,
 )
 from app.web.http.admins import Admin, must_be_admin
-from app.web.http.deps import LARGEST_ID, BotDep, ReadSession, RunId, Slug, SubmissionId
+from app.web.http.deps import LARGEST_ID, BotDep, RunId, Slug, SubmissionId
 from app.web.http.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])
@@ -51,21 +47,19 @@ def start_run(voice: Slug, admin: Admin, bot: BotDep, response: Response) -> Run
 
 
 @router.get("/voices/{voice}/runs", responses=problems(401, 404, 422))
-def runs(voice: Slug, session: ReadSession, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[RunOut]:
+def runs(voice: Slug, bot: BotDep, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> list[RunOut]:
     """The newest runs of a voice."""
-    Voices(session).one(voice)
-    return [run_out(run) for run in Runs(session).of_voice(voice, limit)]
+    return [run_out(run) for run in reads.runs.of_voice(bot, voice, limit)]
 
 
 @router.get("/runs/{run}", responses=problems(401, 404))
-def run(run: RunId, session: ReadSession) -> RunOut:
+def run(run: RunId, bot: BotDep) -> RunOut:
     """One run."""
-    return run_out(Runs(session).one(run))
+    return run_out(reads.runs.one(bot, run))
 
 
 def _read_run(run: RunId, bot: BotDep) -> RunReport:
-    with bot.reads(Runs) as runs:
-        return runs.one(run)
+    return reads.runs.one(bot, run)
 
 
 @router.get("/runs/{run}/stream", response_class=EventSourceResponse, responses=problems(401, 404))
@@ -114,20 +108,20 @@ def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
 
 
 @router.get("/voices/{voice}/history", responses=problems(401, 404))
-def history(voice: Slug, session: ReadSession) -> list[HistoryOut]:
+def history(voice: Slug, bot: BotDep) -> list[HistoryOut]:
     """Which version was live from when, newest first."""
-    return [HistoryOut.of(entry) for entry in Versions(session).history(voice)]
+    return [HistoryOut.of(entry) for entry in reads.versions.history(bot, voice)]
 
 
 @router.get("/submissions", responses=problems(401, 422))
 def submissions(
-    session: ReadSession,
+    bot: BotDep,
     status: SubmissionStatus | None = None,
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[SubmissionOut]:
     """Submissions of a status (default: all), oldest first, from after one."""
-    return [SubmissionOut.of(given) for given in Submissions(session).queue(status, limit=limit, after_id=after)]
+    return [SubmissionOut.of(given) for given in reads.submissions.queue(bot, status, limit=limit, after=after)]
 
 
 @router.post("/submissions/{submission}/approve", responses=unsafe_problems(401, 404))

@@ -5,16 +5,10 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Body, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import Bot
 from app.domain.poem import Wish
 from app.domain.visitor import Visitor
-from app.store.poems import Poems
-from app.store.submissions import Submissions
-from app.store.ticks import Loved
-from app.store.trials import Trials
-from app.store.versions import Versions
-from app.store.voices import Voices
 from app.web.api.schemas import (
     PoemOut,
     PoemsOut,
@@ -28,7 +22,7 @@ from app.web.api.schemas import (
     problems,
     unsafe_problems,
 )
-from app.web.http.deps import LARGEST_NUMBER, BotDep, LineId, Number, PoemId, ReadSession, Slug, Token, VisitorDep
+from app.web.http.deps import LARGEST_NUMBER, BotDep, LineId, Number, PoemId, Slug, Token, VisitorDep
 from app.web.http.limits import SUBMISSIONS, TICKS, take
 from app.web.readers.poems import compose, show_to
 
@@ -44,9 +38,9 @@ STREAM: dict[str, Any] = {
 
 
 @router.get("/voices", responses=problems())
-def voices(session: ReadSession) -> list[VoiceOut]:
+def voices(bot: BotDep) -> list[VoiceOut]:
     """Every voice of this site."""
-    return [VoiceOut.of(voice) for voice in Voices(session).all()]
+    return [VoiceOut.of(voice) for voice in reads.voices.all(bot)]
 
 
 @router.post("/voices/{voice}/poems", status_code=201, responses={200: STREAM, **unsafe_problems(404, 422, 429)})
@@ -69,16 +63,15 @@ def write(
 def browse(
     *,
     voice: Slug,
-    session: ReadSession,
+    bot: BotDep,
     visitor: VisitorDep,
     sort: Literal["new", "loved"] = "new",
     version: Annotated[int | None, Query(ge=0, le=LARGEST_NUMBER)] = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> PoemsOut:
     """Poems that readers were shown: the newest, or those of which most readers ticked a line."""
-    Voices(session).one(voice)
-    ranking = Loved(session) if sort == "loved" else Poems(session)
-    found, following = ranking.page(voice, version=version, cursor=cursor, visitor=visitor.id)
+    loved = sort == "loved"
+    found, following = reads.poems.page(bot, voice, visitor, loved=loved, version=version, cursor=cursor)
     return PoemsOut(poems=[PoemOut.of(poem) for poem in found], next=following)
 
 
@@ -87,8 +80,7 @@ def read(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Po
     """One poem. For a visitor whose cookie came back it makes impressions, as its page does."""
     if visitor.returned:
         show_to(request, poem, visitor)
-    with bot.reads(Poems) as poems:
-        return PoemOut.of(poems.one(poem, visitor.id))
+    return PoemOut.of(reads.poems.one(bot, poem, visitor))
 
 
 @router.put("/lines/{line}/tick", responses=unsafe_problems(404, 429))
@@ -122,9 +114,9 @@ def submit(
 
 
 @router.get("/submissions/{token}", responses=problems(404))
-def submission(token: Token, session: ReadSession) -> SubmissionOut:
+def submission(token: Token, bot: BotDep) -> SubmissionOut:
     """What became of a submission. One that its author took back stays here with the status `withdrawn`."""
-    return SubmissionOut.of(Submissions(session).by_token(token))
+    return SubmissionOut.of(reads.submissions.by_token(bot, token))
 
 
 @router.delete("/submissions/{token}", responses=unsafe_problems(404))
@@ -134,22 +126,21 @@ def withdraw(token: Token, bot: BotDep) -> SubmissionOut:
 
 
 @router.get("/voices/{voice}/versions", responses=problems(404))
-def versions(voice: Slug, session: ReadSession) -> list[VersionOut]:
+def versions(voice: Slug, bot: BotDep) -> list[VersionOut]:
     """The versions of a voice's present base, newest first."""
-    return [VersionOut.of(version) for version in Versions(session).of_voice(voice)]
+    return [VersionOut.of(version) for version in reads.versions.of_voice(bot, voice)]
 
 
 @router.get("/voices/{voice}/versions/{number}", responses=problems(404))
-def version(voice: Slug, number: Number, session: ReadSession) -> VersionOut:
+def version(voice: Slug, number: Number, bot: BotDep) -> VersionOut:
     """One version."""
-    return VersionOut.of(Versions(session).report(voice, number))
+    return VersionOut.of(reads.versions.report(bot, voice, number))
 
 
 @router.get("/voices/{voice}/trials", responses=problems(404))
-def trials(voice: Slug, session: ReadSession) -> list[TrialOut]:
+def trials(voice: Slug, bot: BotDep) -> list[TrialOut]:
     """The trials of a voice, newest first."""
-    Versions(session).history(voice)
-    return [TrialOut.of(one) for one in Trials(session).of_voice(voice)]
+    return [TrialOut.of(one) for one in reads.versions.trials(bot, voice)]
 
 
 def wish_of(asked: PoemWish) -> Wish:

@@ -10,8 +10,7 @@ from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, S
 from app.domain.run import RunReport, RunState
 from app.domain.submission import LONGEST_REASON, SHORTEST, Decline, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
-from app.domain.version import VersionReport, VersionStatus, VoiceReport, wilson
-from app.store.versions import HistoryEntry
+from app.domain.version import HistoryEntry, VersionReport, VersionStatus, VoiceReport, wilson
 from app.web.http.deps import LARGEST_ID, LARGEST_NUMBER
 
 

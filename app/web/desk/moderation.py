@@ -3,15 +3,13 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app import actions
+from app import actions, reads
 from app.domain.errors import Unfit
 from app.domain.submission import Decline, SubmissionStatus
-from app.store.pieces import Pieces
-from app.store.submissions import Submissions
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
 from app.web.http.deps import BotDep
 from app.web.http.forms import GenuineForm, is_id
-from app.web.http.page import page, see_other, set_flash
+from app.web.http.page import fields_of, page, see_other, set_flash
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
 DECISIONS = (SubmissionStatus.WAITING, SubmissionStatus.APPROVED, SubmissionStatus.REJECTED)
@@ -25,13 +23,10 @@ def submissions(
     wanted = next((known for known in SubmissionStatus if known == status), SubmissionStatus.WAITING)
     was, _, decided = undo.partition(":")
     back = [id for id in decided.split(",") if is_id(id)] if was in DECISIONS else []
-    with bot.reading() as session:
-        store, start = Submissions(session), int(after) if is_id(after) else 0
-        found, woven = store.queue(wanted, after_id=start), Pieces(session).queue(wanted)
-        before, total = store.count(wanted, up_to=start), store.count(wanted)
-    context: dict[str, object] = {"submissions": found, "pieces": woven, "status": wanted, "back": back, "was": was}
-    context |= {"before": before, "total": total, "every": bool(every), "after": start, "reasons": list(Decline)}
-    return page(request, "desk/submissions.html", headers=NO_STORE, **context)
+    start = int(after) if is_id(after) else 0
+    context = fields_of(reads.desk.queue(bot, wanted, after=start))
+    context |= {"status": wanted, "back": back, "was": was, "every": bool(every), "after": start}
+    return page(request, "desk/submissions.html", headers=NO_STORE, reasons=list(Decline), **context)
 
 
 @router.post("/submissions/decide")

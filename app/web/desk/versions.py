@@ -11,24 +11,18 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app import actions
-from app.bootstrap import Bot
+from app import actions, reads
 from app.domain.errors import NothingToUndo, TurnedAway, Unfit
 from app.domain.run import Cause
 from app.domain.run_log import Recited, Said, StepTaken
 from app.domain.trial import Arm, TrialReport, TrialRules
 from app.domain.version import Rate, wilson
-from app.store.runs import Runs
-from app.store.trials import Trials
-from app.store.versions import Versions
-from app.store.voices import Voices
 from app.web.desk.overview import overview
 from app.web.http.admins import NO_STORE, ONLY_ADMINS, Admin
 from app.web.http.deps import LARGEST_NUMBER, BotDep, RunId, Slug
 from app.web.http.forms import GenuineForm
-from app.web.http.page import page, see_other, set_flash
+from app.web.http.page import fields_of, page, see_other, set_flash
 from app.web.readers import charts
-from app.web.readers.versions import side_by_side
 
 router = APIRouter(prefix="/desk", include_in_schema=False)
 LONGEST_REASON = 500
@@ -51,32 +45,24 @@ def start_run(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, b
 @router.get("/runs/{run}", dependencies=ONLY_ADMINS)
 def run(run: RunId, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
     """One run, live; once it has made a version, that version beside the one that serves, and what can be done now."""
-    with bot.reading() as session:
-        report = Runs(session).one(run)
-        voice, store = Voices(session).one(report.voice), Versions(session)
-        made = next((one for one in store.of_voice(report.voice) if one.number == report.version), None)
-        samples, on_trial = store.samples(report.voice) if made else {}, Trials(session).running(report.voice)
+    found = reads.desk.run(bot, run, seed)
+    said = found.run.said
     return page(
         request,
         "desk/run.html",
         headers=NO_STORE,
-        run=report,
-        shown=voice,
-        made=made,
-        on_trial=on_trial,
-        said=[one for one in report.said if not isinstance(one.entry, StepTaken | Recited)],
-        recited=[entry for one in report.said if isinstance(entry := one.entry, Recited)][-3:],
-        losses=losses(report.said),
-        beside=side_by_side(samples, {voice.champion, made.number} if made else (), seed),
+        said=[one for one in said if not isinstance(one.entry, StepTaken | Recited)],
+        recited=[entry for one in said if isinstance(entry := one.entry, Recited)][-3:],
+        losses=losses(said),
+        **fields_of(found),
     )
 
 
 @router.get("/runs/{run}/loss.svg", dependencies=ONLY_ADMINS)
 def loss_curve(run: RunId, request: Request, bot: BotDep, narrow: str = "") -> Response:
     """Its loss so far, drawn."""
-    with bot.reads(Runs) as runs:
-        said = runs.one(run).said
-    return charts.loss(request, losses(said), narrow=bool(narrow), headers=NO_STORE)
+    points = losses(reads.runs.one(bot, run).said)
+    return charts.loss(request, points, narrow=bool(narrow), headers=NO_STORE)
 
 
 @router.post("/runs/{run}/cancel")
@@ -125,26 +111,22 @@ def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot
 @router.get("/{voice}/trial", dependencies=ONLY_ADMINS)
 def trial(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
     """The newest trial of a voice, live: what each of the two writes, and what can be done now."""
-    rules, newest = bot.settings.trial_rules, _newest(bot, voice)
-    with bot.reads(Versions) as versions:
-        samples, known = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
+    rules, found = bot.settings.trial_rules, reads.desk.trial(bot, voice, seed)
     return page(
         request,
         "desk/trial.html",
         headers=NO_STORE,
-        trial=newest,
         rules=rules,
-        rates=_rates(newest) if newest else (),
-        goal=_goal(newest, rules) if newest else 0,
-        challenger=known.get(newest.challenger) if newest else None,
-        beside=side_by_side(samples, {newest.champion, newest.challenger} if newest else (), seed),
+        rates=_rates(found.trial) if found.trial else (),
+        goal=_goal(found.trial, rules) if found.trial else 0,
+        **fields_of(found),
     )
 
 
 @router.get("/{voice}/trial.svg", dependencies=ONLY_ADMINS)
 def evidence(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Response:
     """Its evidence, drawn."""
-    newest = _newest(bot, voice)
+    newest = next(iter(reads.versions.trials(bot, voice)), None)
     if newest is None:
         return Response(status_code=404)
     return charts.evidence(request, newest, goal=bot.settings.trial_rules.enough, narrow=bool(narrow), headers=NO_STORE)
@@ -166,13 +148,6 @@ def _rates(trial: TrialReport) -> list[Side]:
 def _goal(trial: TrialReport, rules: TrialRules) -> float:
     """How far the better of the two bets has come to where it is enough; 0 to 1."""
     return max(0.0, min(1.0, math.log(max(trial.better, trial.worse)) / math.log(rules.enough)))
-
-
-def _newest(bot: Bot, voice: str) -> TrialReport | None:
-    with bot.reading() as session:
-        Versions(session).history(voice)
-        found = Trials(session).of_voice(voice)
-    return found[0] if found else None
 
 
 def _number(typed: str) -> int:

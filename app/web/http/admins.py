@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy.orm import Session
 
-from app.store.admins import Admins, Key
+from app import reads
+from app.reads.admins import Secret
 from app.web.http.edge import SAFE
 from app.web.http.visitors import keys_of, set_cookie
 
@@ -32,20 +32,13 @@ class NotAdmin(Exception):
     code = "not_admin"
 
 
-def admin_of(request: Request, session: Session) -> str | None:
-    """The admin who sent this request, or None."""
-    key = key_of(request, session)
-    return key.admin if key else None
-
-
-def key_of(request: Request, session: Session) -> Key | None:
-    """The key that came with this request, or None. A bearer token must be right: no cookie makes up for it."""
+def secret_of(request: Request) -> Secret | None:
+    """What came with this request to open the desk. A bearer token must be right: no cookie makes up for it."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    now = request.app.state.bot.clock()
     if scheme.lower() == "bearer":
-        return Admins(session).key(token.strip(), "token", now)
+        return token.strip(), "token"
     secret = request.cookies.get(DESK_COOKIE)
-    return Admins(session).key(secret, "session", now) if secret else None
+    return (secret, "session") if secret else None
 
 
 def must_be_admin(
@@ -54,8 +47,7 @@ def must_be_admin(
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> str:
     """The name of the admin who asks. Raises NotAdmin, OnlyReads."""
-    with request.app.state.bot.reading() as session:
-        key = key_of(request, session)
+    key = reads.admins.key(request.app.state.bot, secret_of(request))
     if key is None:
         raise NotAdmin
     if key.scope == "read" and request.method not in SAFE:

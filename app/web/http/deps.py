@@ -1,10 +1,9 @@
-"""Dependencies of routes (FastAPI): the bot, the visitor, a session, and the types of path parameters."""
+"""Dependencies of routes (FastAPI): the bot, the visitor, and the types of path parameters."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar, cast
 
 from fastapi import Depends, Path, Request
-from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.visitor import Visitor
@@ -47,16 +46,6 @@ BotDep = Annotated[Bot, Depends(_inline(bot_of))]
 EngineDep = Annotated[Engine, Depends(_inline(engine_of))]
 ReaderDep = Annotated[Reader, Depends(_inline(reader_of))]
 VisitorDep = Annotated[Visitor, Depends(_inline(visitor_of))]
-
-
-def _reading(bot: BotDep) -> Iterator[Session]:
-    with bot.reading() as session:
-        yield session
-
-
-# scope="function": the session is closed before the response is sent. By FastAPI's default a slow client would hold
-# its connection to the database.
-ReadSession = Annotated[Session, Depends(_reading, scope="function")]
 
 Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
 PoemId = Annotated[str, Path(pattern=r"^[a-z2-7]+$", max_length=16, description="A poem.")]

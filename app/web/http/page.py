@@ -8,8 +8,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date as Date
 from datetime import datetime
 from functools import lru_cache
@@ -24,19 +23,18 @@ from babel.support import NullTranslations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
-from sqlalchemy.orm import Session
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from app import reads
 from app.bootstrap import now
-from app.domain.errors import UnknownVoice
 from app.domain.poem import KOREA, begin_of, date_of, zone_of
 from app.domain.version import VoiceReport
+from app.reads.voices import Around, Frame
 from app.store.session import TRANSIENT_DB_ERRORS
-from app.store.voices import Voices
-from app.web.http.admins import admin_of
+from app.web.http.admins import secret_of
 from app.web.http.language import LANGS, Lang, catalogue, josa_filter, language_of, voice_for
 from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
 
@@ -108,23 +106,6 @@ class Draft:
     prime: str = ""
     own: str = ""
     temperature: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What every page shows around its own content."""
-
-    voices: tuple[VoiceReport, ...]
-    """Every voice that serves."""
-    admin: str | None
-    """Who is logged in to the desk."""
-
-    def voice(self, slug: str) -> VoiceReport:
-        """The voice of that slug. Raises UnknownVoice."""
-        found = next((voice for voice in self.voices if voice.slug == slug), None)
-        if found is None:
-            raise UnknownVoice(slug)
-        return found
 
 
 def midnight(request: Request) -> datetime:
@@ -271,6 +252,11 @@ def page(
     return HTMLResponse(html, status, headers={"Content-Language": lang, **(headers or {})})
 
 
+def fields_of(shown: Any) -> dict[str, Any]:
+    """What a read model has found, by name, as a template takes it."""
+    return {field.name: getattr(shown, field.name) for field in fields(shown)}
+
+
 def feed(request: Request, template: str, **context: object) -> Response:
     """A feed: the same words and addresses as the pages, without their frame."""
     pages: Pages = request.app.state.pages
@@ -304,13 +290,17 @@ def origin_of(request: Request) -> str:
     return f"{scheme}://{request.url.netloc}"
 
 
-def frame_of(request: Request, session: Session | None = None) -> Frame:
-    """The frame of a request's pages, read once: in *session* if there is one, else in a transaction of its own."""
+def around_of(request: Request) -> Around:
+    """Where the frame of a request's pages is kept, once it has been read."""
     visit = visit_of(request)
-    if not isinstance(visit.frame, Frame):
-        with nullcontext(session) if session is not None else request.app.state.bot.reading() as reading:
-            visit.frame = Frame(tuple(Voices(reading).all()), admin_of(request, reading))
-    return visit.frame
+    if visit.around is None:
+        visit.around = Around(secret_of(request))
+    return visit.around
+
+
+def frame_of(request: Request) -> Frame:
+    """The frame of a request's pages, in a transaction of its own where no read model has read it yet."""
+    return reads.voices.frame(request.app.state.bot, around_of(request))
 
 
 def _frame_if_there(request: Request) -> Frame:

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.visitor import Visitor
+from app.reads.voices import Around
 from app.settings import Settings
 
 FORM_LIFE = 12 * 3600
@@ -136,8 +137,8 @@ class Visit:
     cookies: list[str] = field(default_factory=list)
     """`Set-Cookie` values for the response, whichever route makes it."""
     visitor: Visitor | None = None
-    frame: object = None
-    """What every page shows around its own, once it has been read: `page.frame_of`."""
+    around: Around | None = None
+    """What every page shows around its own, once it is asked for: `page.around_of`."""
     draft: object = None
     """What was typed into a form, so that an error page can give it back."""
     leave: Callable[[], None] = lambda: None

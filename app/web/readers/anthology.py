@@ -2,26 +2,22 @@
 poem of each day, at an address of its own. Each as a page and as a feed.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from app import actions
-from app.domain.errors import EngineFailed, EngineFull, UnknownPoem
+from app import actions, reads
+from app.domain.errors import EngineFailed, EngineFull
 from app.domain.poem import begin_of
 from app.domain.visitor import Visitor
-from app.store.poems import Days
-from app.store.ticks import Loved
-from app.store.voices import Voices
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
-from app.web.http.page import feed, frame_of, page
+from app.web.http.page import feed, fields_of, frame_of, page
 from app.web.http.visitors import is_quiet
 
 router = APIRouter(include_in_schema=False)
 WEEK = timedelta(days=7)
-MOST = 20
-"""Poems on the page."""
 SUBMITTED = 2
 """From February on, what is sent to the newspapers is for the next year's contest."""
 
@@ -31,32 +27,17 @@ def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, s
     """The best five, for the spring contest; then the poems and lines that most readers ticked, lately or ever."""
     moment = bot.clock()
     week = since == "week"
-    start = moment - WEEK if week else None
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        loved = Loved(session)
-        best, lines = loved.best(voice, visitor.id), loved.lines(voice, visitor.id, since=start)
-        poems = loved.poems(voice, visitor.id, since=start, limit=MOST)
-        marks = loved.marks([one.poem for one in (*best, *poems)])
-    on_top = set() if week else {one.poem.id for one in best}
-    return page(
-        request,
-        "anthology.html",
-        best=best,
-        year=moment.year + (moment.month >= SUBMITTED),
-        poems=[one for one in poems if one.poem.id not in on_top],
-        lines=lines,
-        loved=marks,
-        week=week,
-    )
+    found = reads.anthology.anthology(bot, voice, visitor, since=moment - WEEK if week else None)
+    on_top = set() if week else {one.poem.id for one in found.best}
+    found = replace(found, poems=[one for one in found.poems if one.poem.id not in on_top])
+    year = moment.year + (moment.month >= SUBMITTED)
+    return page(request, "anthology.html", year=year, week=week, **fields_of(found))
 
 
 @router.get("/{voice}/anthology.atom")
 def anthology_feed(voice: Slug, request: Request, bot: BotDep) -> Response:
     """The week's best-loved poems, for feed readers."""
-    with bot.reading() as session:
-        found = Voices(session).one(voice)
-        poems = Loved(session).poems(voice, None, since=bot.clock() - WEEK, limit=30)
+    found, poems = reads.anthology.loved(bot, voice, since=bot.clock() - WEEK)
     entries = sorted((one.poem for one in poems), key=lambda poem: poem.created, reverse=True)
     return feed(request, "anthology.atom", voice=found, poems=entries, started=bot.clock())
 
@@ -71,9 +52,7 @@ def spring(voice: Slug) -> Response:
 def today(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, visitor: VisitorDep) -> HTMLResponse:
     """The poem of this day, and the days before."""
     _settle(request, bot, engine, voice, visitor)
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        days = Days(session).of_voice(voice, visitor.id)
+    _, days = reads.anthology.days(bot, voice, visitor.id)
     return page(request, "today.html", one=days[0] if days else None, days=days[1:])
 
 
@@ -81,8 +60,7 @@ def today(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, visitor
 def today_feed(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, visitor: VisitorDep) -> Response:
     """A poem a day, for feed readers."""
     _settle(request, bot, engine, voice, visitor)
-    with bot.reading() as session:
-        found, days = Voices(session).one(voice), Days(session).of_voice(voice, None)
+    found, days = reads.anthology.days(bot, voice, None)
     entries = [(one, begin_of(found.language, one.date)) for one in days]
     updated = entries[0][1] if entries else found.taught or bot.clock()
     return feed(request, "today.atom", voice=found, days=entries, updated=updated)
@@ -91,12 +69,7 @@ def today_feed(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, vi
 @router.get("/{voice}/today/{day}")
 def one_day(voice: Slug, day: date, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """The poem of one day. Raises UnknownPoem for a day that has none."""
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        found = Days(session).one(voice, day, visitor.id)
-        if found is None:
-            raise UnknownPoem(f"{voice} {day}")
-        days = [past for past in Days(session).of_voice(voice, visitor.id) if past.date != day]
+    found, days = reads.anthology.day(bot, voice, day, visitor)
     return page(request, "today.html", one=found, days=days)
 
 

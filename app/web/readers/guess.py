@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app import actions
+from app import actions, reads
+from app.domain.guess import ROUND, Riddle, Round
 from app.domain.visitor import Visitor
-from app.store.guesses import ROUND, Guesses, Riddle, Round
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.forms import GenuineForm
 from app.web.http.limits import GUESSES, take
-from app.web.http.page import page, see_other
+from app.web.http.page import fields_of, page, see_other
 from app.web.http.visitors import keys_of
 
 router = APIRouter(include_in_schema=False)
@@ -30,12 +30,9 @@ def ask(
     result: str = "",
 ) -> HTMLResponse:
     """A line and two answers; what his last answer was worth; after ten of them the round. *result*: a shared one."""
-    known = actions.guesses.lines(bot, engine, voice, visitor.id)
-    with bot.reading() as session:
-        guesses = Guesses(session)
-        score, mine = guesses.score(voice), guesses.score(voice, visitor.id)
-        played = guesses.round(visitor.id, voice) if told else Round(())
-    over = played.over
+    known = reads.guesses.lines(bot, engine, voice, visitor.id)
+    found = reads.guesses.standing(bot, voice, visitor.id, told=bool(told))
+    over = found.played.over
     riddle = None if over else _pick(known.humans, known.bots)
     return page(
         request,
@@ -43,13 +40,11 @@ def ask(
         riddle=riddle,
         mark=_mark(request, visitor, riddle) if riddle else "",
         stand_in=known.stand_in,
-        fewest=actions.guesses.FEWEST,
-        score=score,
-        mine=mine,
-        played=played,
+        fewest=reads.guesses.FEWEST,
         rounds=ROUND,
-        token=keys_of(request).sign_result([voice, _pattern(played)]) if over else "",
+        token=keys_of(request).sign_result([voice, _pattern(found.played)]) if over else "",
         shared=_shared(request, voice, result),
+        **fields_of(found),
     )
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from app.store.voices import Voices
+from app import reads
 from app.web.http.deps import BotDep, VisitorDep
 from app.web.http.forms import GenuineForm
 from app.web.http.language import LANGS, LANGUAGE_COOKIE, SOURCE, voice_for
@@ -29,8 +29,7 @@ def about(request: Request) -> HTMLResponse:
 @router.get("/manifest.webmanifest")
 def manifest(request: Request, bot: BotDep) -> JSONResponse:
     """What a phone needs to keep the site on its first screen."""
-    with bot.reads(Voices) as voices:
-        first = voice_for(request, voices.all())
+    first = voice_for(request, reads.voices.all(bot))
     pages: Pages = request.app.state.pages
     icons = [
         {"src": pages.assets.url(f"icon{name}.png"), "type": "image/png", "sizes": size, "purpose": purpose}

@@ -5,16 +5,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy.orm import Session
 
-from app.domain.version import VoiceReport
+from app import reads
 from app.engine.reader import TextReading
-from app.store.poems import Poems
-from app.store.voices import Voices
 from app.web.http.deps import BotDep, ReaderDep, VisitorDep
 from app.web.http.language import voice_for
 from app.web.http.limits import READINGS, take
-from app.web.http.page import page
+from app.web.http.page import frame_of, page
 from models import byhand
 
 router = APIRouter(include_in_schema=False)
@@ -31,10 +28,9 @@ def learn(
     *, request: Request, bot: BotDep, reader: ReaderDep, visitor: VisitorDep, text: str = "", voice: str = ""
 ) -> HTMLResponse:
     """How a character RNN works, and what the champion makes of a text; unasked, of a line that it wrote itself."""
-    with bot.reading() as session:
-        known = Voices(session).all()
-        chosen = next((one for one in known if one.slug == voice), voice_for(request, known))
-        own = _own_line(session, chosen) if chosen is not None else ""
+    known = frame_of(request).voices
+    chosen = next((one for one in known if one.slug == voice), voice_for(request, known))
+    own = reads.poems.first_line(bot, chosen) if chosen is not None else ""
     asked = " ".join(text.encode("utf-8", "replace").decode().split())[:MOST_READ]
     reading: TextReading | None = None
     if chosen is not None:
@@ -57,12 +53,6 @@ def learn(
 def hello(request: Request, seed: str = "", step: str = "") -> HTMLResponse:
     """The first lesson after so many steps of training."""
     return page(request, "hello.html", **_lesson(_number(seed) % SEEDS, min(_number(step), byhand.MOST_STEPS)))
-
-
-def _own_line(session: Session, voice: VoiceReport) -> str:
-    """The first line of the newest poem that the champion wrote; "" before there is one."""
-    found, _ = Poems(session).page(voice.slug, version=voice.champion, limit=1)
-    return found[0].lines[0].text if found else ""
 
 
 def _lesson(seed: int, step: int) -> dict[str, Any]:

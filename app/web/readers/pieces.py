@@ -3,13 +3,11 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app import actions
+from app import actions, reads
 from app.domain.errors import Unfit, UnknownLine
 from app.domain.poem import MOST
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
-from app.store.pieces import Pieces
-from app.store.voices import Voices
 from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
 from app.web.http.errors import FormExpired, code_of, page_again
 from app.web.http.forms import AnyForm, Form, GenuineForm, is_id
@@ -45,10 +43,7 @@ def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
 @router.get("/{voice}/pieces")
 def browse(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """What readers wove."""
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        pieces = Pieces(session).of_voice(voice, visitor.id)
-    return page(request, "pieces.html", pieces=pieces)
+    return page(request, "pieces.html", pieces=reads.pieces.of_voice(bot, voice, visitor))
 
 
 @router.get("/pieces/{piece}.png")
@@ -57,9 +52,7 @@ def as_picture(
 ) -> Response:
     """A piece as a picture; one that is not approved is its maker's alone, in whatever keeps copies too."""
     take(request, READINGS, visitor)
-    with bot.reading() as session:
-        found = Pieces(session).one(piece, visitor.id)
-        voice = Voices(session).one(found.voice)
+    found, voice = reads.pieces.one(bot, piece, visitor)
     versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
     drawn = card(
         tuple(line.text for line in found.lines),
@@ -76,9 +69,7 @@ def as_picture(
 @router.get("/pieces/{piece}")
 def piece(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """A piece at its address."""
-    with bot.reading() as session:
-        found = Pieces(session).one(piece, visitor.id)
-        voice = Voices(session).one(found.voice)
+    found, voice = reads.pieces.one(bot, piece, visitor)
     return page(request, "piece.html", piece=found, voice=voice)
 
 
@@ -102,14 +93,11 @@ def _placed(form: Form) -> list[tuple[int, int]]:
 
 
 def _loom(request: Request, voice: str, visitor: Visitor, form: Form | None, error: Exception | None) -> HTMLResponse:
-    with request.app.state.bot.reading() as session:
-        Voices(session).one(voice)
-        lines = Pieces(session).material(voice, visitor.id)
     return page_again(
         request,
         "weave.html",
         error,
-        lines=lines,
+        lines=reads.pieces.material(request.app.state.bot, voice, visitor),
         places={line: place for place, line in _placed(form)} if form else {},
         draft=form.draft if form else None,
         errors=[code_of(error)] if error else [],

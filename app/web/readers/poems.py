@@ -6,60 +6,33 @@ candidates, and a line more at the end); the routes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 
-from app import actions
+from app import actions, reads
 from app.bootstrap import Bot
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError, Unfit, UnknownLine, UnknownPoem, UnknownVoice
-from app.domain.poem import LINES, MOST_LINES, Day, Poem, Wish, Writing, WrittenLine, boldness, date_of
+from app.domain.poem import LINES, MOST_LINES, Poem, Wish, Writing, WrittenLine, boldness, date_of
 from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
-from app.store.lessons import Learned, Learnings
-from app.store.poems import Poems
-from app.store.ticks import Loved, Ticks
-from app.store.versions import Versions
-from app.store.visitors import Visitors
-from app.store.voices import Voices
+from app.reads.poems import ShownPoem
+from app.reads.voices import Frame
 from app.web.http.deps import BotDep, EngineDep, PoemId, Slug, VisitorDep
 from app.web.http.errors import FormExpired, code_of, page_again
 from app.web.http.forms import AnyForm, Form, GenuineForm
 from app.web.http.language import VOICE_COOKIE, voice_for
 from app.web.http.limits import POEMS, TICKS, Limited, take
-from app.web.http.page import Draft, frame_of, local_path, page, see_other, set_flash
+from app.web.http.page import Draft, around_of, frame_of, local_path, page, see_other, set_flash
 from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
 from app.web.ops import Metrics
 
 router = APIRouter(include_in_schema=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ShownPoem:
-    """A poem as a visitor sees it, with what versions learned of it."""
-
-    poem: Poem
-    learned: Mapping[int, Learned]
-    """By line."""
-    newcomer: bool = True
-    """Has he never ticked a line?"""
-    day: Day | None = None
-    """Whose poem it is, where it stands first because its reader has not been here today."""
-    earlier: str | None = None
-    """The poem of an earlier day that he would find otherwise."""
-
-    @classmethod
-    def read(cls, session: Session, poem: str, visitor: Visitor) -> "ShownPoem":
-        """From the database. Raises UnknownPoem."""
-        found = Poems(session).one(poem, visitor.id)
-        learned = Learnings(session).of("line", [line.id for line in found.lines])
-        ticked = any(line.ticked for line in found.lines) or Ticks(session).any(visitor.id)
-        return cls(found, learned, newcomer=not ticked)
 
 
 def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: list[int]) -> Poem:
@@ -92,18 +65,10 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
 
     Crawlers and previews, and an address that has had too many, are shown the newest there is; None when there is none.
     """
-    bot: Bot = request.app.state.bot
-    with bot.reading() as session:
-        voice = _voice(request, session, voice)
-        poems = Poems(session)
-        found = poems.current(voice, visitor.id) if visitor.returned else None
-        quiet = is_quiet(request)
-        if found is None and quiet:
-            found = poems.newest(voice)
-        shown = ShownPoem.read(session, found, visitor) if found else None
-        first_return = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
-        language = frame_of(request, session).voice(voice).language
-    if shown is not None and first_return:
+    bot, quiet = request.app.state.bot, is_quiet(request)
+    found = reads.poems.current(bot, visitor, around_of(request), partial(_voice, request, voice), quiet=quiet)
+    shown, voice, language = found.shown, found.voice.slug, found.voice.language
+    if shown is not None and found.back:
         actions.visitors.come_back(bot, visitor)
     today = date_of(language, bot.clock())
     if shown is not None and not quiet and shown.poem.mine and date_of(language, shown.poem.created) < today:
@@ -113,11 +78,10 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
     try:
         return ShownPoem(compose(request, voice, visitor, Wish(), []), {})
     except Limited:
-        with bot.reading() as session:
-            newest = Poems(session).newest(voice)
-            if newest is None:
-                raise
-            return ShownPoem.read(session, newest, visitor)
+        newest = reads.poems.newest(bot, voice, visitor)
+        if newest is None:
+            raise
+        return newest
 
 
 def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> ShownPoem:
@@ -130,16 +94,15 @@ def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> Shown
     if day.poem.id == earlier.poem.id:
         return replace(earlier, day=day)
     show_to(request, day.poem.id, visitor)
-    with bot.reading() as session:
-        return replace(ShownPoem.read(session, day.poem.id, visitor), day=day, earlier=earlier.poem.id)
+    shown = reads.poems.shown(bot, day.poem.id, visitor, around_of(request))
+    return replace(shown, day=day, earlier=earlier.poem.id)
 
 
-def _voice(request: Request, session: Session, voice: str | None) -> str:
-    frame = frame_of(request, session)
-    chosen = voice_for(request, frame.voices) if voice is None else frame.voice(voice)
+def _voice(request: Request, slug: str | None, frame: Frame) -> VoiceReport:
+    chosen = voice_for(request, frame.voices) if slug is None else frame.voice(slug)
     if chosen is None:
         raise UnknownVoice(settings_of(request).default_voice)
-    return chosen.slug
+    return chosen
 
 
 def show_to(request: Request, poem: str, visitor: Visitor) -> None:
@@ -171,7 +134,9 @@ def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLRes
 
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
     """The visitor's poem with the words that he typed, and why no new one was written."""
-    shown = _his_poem(request, voice, visitor, error)
+    shown = reads.poems.his(request.app.state.bot, voice, visitor, around_of(request))
+    if shown is None:  # there is none to show it beside
+        raise error
     typed = replace(shown, poem=replace(shown.poem, prime=draft.prime))
     return _render(request, typed, error=error, draft=draft)
 
@@ -180,7 +145,7 @@ def tick_again(
     request: Request, poem: str, visitor: Visitor, error: Exception, ticked: Collection[int]
 ) -> HTMLResponse:
     """The poem with the boxes as he left them, though they are not saved."""
-    shown = _read(request, poem, visitor)
+    shown = reads.poems.shown(request.app.state.bot, poem, visitor, around_of(request))
     lines = tuple(replace(line, ticked=line.id in ticked) if line.tickable else line for line in shown.poem.lines)
     return _render(request, replace(shown, poem=replace(shown.poem, lines=lines)), error=error)
 
@@ -218,22 +183,16 @@ def _lesson(request: Request, poem: Poem, voice: VoiceReport) -> Mapping[str, ob
     """What the version that wrote the poem was taught; in a trial that is not always the champion, and not told."""
     if poem.version in (voice.champion, None):
         return voice.lesson
-    bot: Bot = request.app.state.bot
-    with bot.reads(Versions) as versions:
-        return versions.lesson_of(poem.id)
+    return reads.poems.lesson_of(request.app.state.bot, poem.id)
 
 
 def _life(request: Request, shown: ShownPoem, visitor: Visitor, *, home: bool) -> dict[str, object]:
     """How far off the next version is, for who has ticked here; and what the last one learned of his, on his return."""
-    bot: Bot = request.app.state.bot
     ticked = any(line.ticked for line in shown.poem.lines)
     if not visitor.returned or not (ticked or home):
         return {}
-    with bot.reading() as session:
-        return {
-            "outlook": actions.runs.outlook(bot, session, shown.poem.voice) if ticked else None,
-            "news": Learnings(session).news(shown.poem.voice, visitor.id) if home else None,
-        }
+    outlook, news = reads.poems.life(request.app.state.bot, shown.poem.voice, visitor, ticked=ticked, home=home)
+    return {"outlook": outlook, "news": news}
 
 
 def _boldness(request: Request, voice: str) -> tuple[float, float]:
@@ -245,37 +204,12 @@ def _boldness(request: Request, voice: str) -> tuple[float, float]:
         return boldness(1.0)
 
 
-def _read(request: Request, poem: str, visitor: Visitor) -> ShownPoem:
-    """A poem, and the page's frame in the same transaction. Raises UnknownPoem."""
-    bot: Bot = request.app.state.bot
-    with bot.reading() as session:
-        return _in_frame(request, session, poem, visitor)
-
-
-def _his_poem(request: Request, voice: str, visitor: Visitor, error: Exception) -> ShownPoem:
-    """The visitor's poem, else the newest. Raises *error* where there is none to show it beside, and UnknownVoice."""
-    bot: Bot = request.app.state.bot
-    with bot.reading() as session:
-        frame_of(request, session).voice(voice)
-        poems = Poems(session)
-        found = poems.current(voice, visitor.id) or poems.newest(voice)
-        if found is None:
-            raise error
-        return _in_frame(request, session, found, visitor)
-
-
-def _in_frame(request: Request, session: Session, poem: str, visitor: Visitor) -> ShownPoem:
-    frame_of(request, session)
-    return ShownPoem.read(session, poem, visitor)
-
-
 @router.post("/poems/{poem}/next")
 def propose(
     *, poem: PoemId, request: Request, form: AnyForm, bot: BotDep, engine: EngineDep, visitor: VisitorDep
 ) -> Response:
     """A line of the poem open for a change, with three others that could stand there."""
-    with bot.reads(Poems) as poems:
-        found = poems.one(poem, visitor.id)
+    found = reads.poems.one(bot, poem, visitor)
     slot = slot_of(form, found)
     before, after = [line.id for line in found.lines[:slot]], [line.id for line in found.lines[slot + 1 :]]
     now = next((line.text for line in found.lines[slot : slot + 1]), None)
@@ -347,10 +281,10 @@ def _writing(voice: str, drawn: list[Any]) -> Writing:
 
 
 @router.get("/poems/{poem}")
-def permalink(poem: PoemId, request: Request, visitor: VisitorDep) -> HTMLResponse:
+def permalink(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """A poem at its address."""
     show_to(request, poem, visitor)
-    return _render(request, _read(request, poem, visitor))
+    return _render(request, reads.poems.shown(bot, poem, visitor, around_of(request)))
 
 
 @router.post("/poems/{poem}/ticks")
@@ -392,8 +326,7 @@ def write(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
         poem = compose(request, voice, visitor, wish, keep)
     except (FormExpired, Limited, Unfit, UnknownLine, UnknownPoem) as error:
         if form.text("place") and not isinstance(error, UnknownPoem):
-            with bot.reads(Poems) as poems:
-                poem = poems.one(form.text("poem"), visitor.id)
+            poem = reads.poems.one(bot, form.text("poem"), visitor)
             return line_page(request, poem, slot_of(form, poem), error=error, own=form.draft.own)
         return write_again(request, voice, visitor, error, form.draft)
     return see_other(f"/poems/{poem.id}")
@@ -414,10 +347,7 @@ def browse(
     if sort == "loved":
         return RedirectResponse(f"/{voice}/anthology", 301)
     only = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else None
-    with bot.reading() as session:
-        Voices(session).one(voice)
-        poems, following = Poems(session).page(voice, version=only, cursor=cursor or None, visitor=visitor.id)
-        loved = Loved(session).marks(poems)
+    poems, following, loved = reads.poems.browsed(bot, voice, visitor, version=only, cursor=cursor or None)
     of_version = "" if only is None else f"version={only}&"
     onwards = f"?{of_version}cursor={following}" if following else None
     return page(request, "poems.html", poems=poems, loved=loved, version=only, next=onwards)
@@ -428,8 +358,7 @@ def _wished(request: Request, bot: Bot, form: Form, visitor: Visitor) -> tuple[W
     wish = Wish(prime=form.text("prime"), own=form.text("own"), temperature=temperature_of(form.text("temperature")))
     if not form.text("poem"):
         return wish, form.ids("keep")
-    with bot.reads(Poems) as poems:
-        poem = poems.one(form.text("poem"), visitor.id)
+    poem = reads.poems.one(bot, form.text("poem"), visitor)
     if form.text("place"):
         return _changed(wish, poem, slot_of(form, poem), only=form.text("how") == "only")
     ticked = form.ids("lines")  # the boxes as they are: no need to have saved them first

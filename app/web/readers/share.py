@@ -21,12 +21,9 @@ from fastapi.responses import PlainTextResponse, Response
 from PIL import Image, ImageDraw, ImageFont
 from pylopdf_fonts_ko import serif_path
 
-from app.bootstrap import Bot
+from app import reads
 from app.domain.poem import Poem
 from app.domain.version import VoiceReport
-from app.domain.visitor import Visitor
-from app.store.poems import Poems
-from app.store.voices import Voices
 from app.web.api.schemas import PoemOut
 from app.web.http.deps import BotDep, PoemId, VisitorDep
 from app.web.http.limits import READINGS, take
@@ -247,7 +244,7 @@ class SharedPoem(PoemOut):
 @router.get("/poems/{poem}.txt")
 def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
     """A poem to copy."""
-    found, voice = _poem(bot, poem, visitor)
+    found, voice = reads.poems.with_voice(bot, poem, visitor)
     label = _label(request, voice, found)
     return PlainTextResponse(f"{found.text}\n\n{label}\n{origin_of(request)}/poems/{poem}\n")
 
@@ -255,7 +252,7 @@ def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) ->
 @router.get("/poems/{poem}.json")
 def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> SharedPoem:
     """A poem for programs."""
-    found, voice = _poem(bot, poem, visitor)
+    found, voice = reads.poems.with_voice(bot, poem, visitor)
     return SharedPoem(**PoemOut.of(found).model_dump(), mark=_label(request, voice, found))
 
 
@@ -265,7 +262,7 @@ def as_picture(
 ) -> Response:
     """A poem as a picture. It is limited: to draw one takes as long as to write ten poems."""
     take(request, READINGS, visitor)
-    found, voice = _poem(bot, poem, visitor)
+    found, voice = reads.poems.with_voice(bot, poem, visitor)
     drawn = card(
         tuple(line.text for line in found.lines),
         voice.title,
@@ -296,9 +293,3 @@ def _label(request: Request, voice: VoiceReport, poem: Poem) -> str:
         return label
     lines = ", ".join(map(str, poem.by_humans))
     return f"{label} · {translate(request, '사람의 말: %(lines)s행', voice=voice, lines=lines)}"
-
-
-def _poem(bot: Bot, poem: str, visitor: Visitor) -> tuple[Poem, VoiceReport]:
-    with bot.reading() as session:
-        found = Poems(session).one(poem, visitor.id)
-        return found, Voices(session).one(found.voice)

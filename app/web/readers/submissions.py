@@ -3,11 +3,8 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from app import actions
+from app import actions, reads
 from app.domain.errors import Unfit
-from app.store.lessons import Learnings
-from app.store.submissions import Submissions
-from app.store.voices import Voices
 from app.web.http.deps import BotDep, Slug, Token, VisitorDep
 from app.web.http.errors import FormExpired, code_of, page_again
 from app.web.http.forms import AnyForm, GenuineForm
@@ -50,10 +47,7 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
 @router.get("/submissions/{token}")
 def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
     """What became of a submission, for who has its address."""
-    with bot.reading() as session:
-        given = Submissions(session).by_token(token)
-        voice = Voices(session).one(given.voice)
-        learned = Learnings(session).of("poem", [given.id]).get(given.id)
+    given, voice, learned = reads.submissions.shown(bot, token)
     return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice, learned=learned)
 
 

@@ -1,0 +1,153 @@
+"""Poems: the one that stands before a visitor, one at its address, and those to browse."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.bootstrap import Bot
+from app.domain.poem import Day, Poem
+from app.domain.run import Outlook
+from app.domain.version import VoiceReport
+from app.domain.visitor import Visitor
+from app.reads.runs import outlook_in
+from app.reads.voices import Around, Frame, frame_in
+from app.store.lessons import Learned, Learnings, News
+from app.store.poems import Poems
+from app.store.ticks import Loved, Ticks
+from app.store.versions import Versions
+from app.store.visitors import Visitors
+from app.store.voices import Voices
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPoem:
+    """A poem as a visitor sees it, with what versions learned of it."""
+
+    poem: Poem
+    learned: Mapping[int, Learned]
+    """By line."""
+    newcomer: bool = True
+    """Has he never ticked a line?"""
+    day: Day | None = None
+    """Whose poem it is, where it stands first because its reader has not been here today."""
+    earlier: str | None = None
+    """The poem of an earlier day that he would find otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a visitor finds on a voice's page."""
+
+    voice: VoiceReport
+    shown: ShownPoem | None
+    """None: there is no poem for him yet."""
+    back: bool
+    """Has his cookie come back for the first time?"""
+
+
+def one(bot: Bot, poem: str, visitor: Visitor) -> Poem:
+    """A poem as *visitor* sees it. Raises UnknownPoem."""
+    with bot.reads(Poems) as poems:
+        return poems.one(poem, visitor.id)
+
+
+def with_voice(bot: Bot, poem: str, visitor: Visitor) -> tuple[Poem, VoiceReport]:
+    """The same, and the voice that wrote it. Raises UnknownPoem."""
+    with bot.reading() as session:
+        found = Poems(session).one(poem, visitor.id)
+        return found, Voices(session).one(found.voice)
+
+
+def shown(bot: Bot, poem: str, visitor: Visitor, around: Around) -> ShownPoem:
+    """A poem for its page. Raises UnknownPoem."""
+    with bot.reading() as session:
+        frame_in(session, around, bot.clock())
+        return _shown(session, poem, visitor)
+
+
+def current(
+    bot: Bot, visitor: Visitor, around: Around, choose: Callable[[Frame], VoiceReport], *, quiet: bool
+) -> Current:
+    """The poem that was last written for *visitor* in the voice that is chosen; the newest of all if he is *quiet*."""
+    with bot.reading() as session:
+        voice = choose(frame_in(session, around, bot.clock()))
+        poems = Poems(session)
+        found = poems.current(voice.slug, visitor.id) if visitor.returned else None
+        if found is None and quiet:
+            found = poems.newest(voice.slug)
+        poem = _shown(session, found, visitor) if found else None
+        back = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
+    return Current(voice, poem, back)
+
+
+def his(bot: Bot, voice: str, visitor: Visitor, around: Around) -> ShownPoem | None:
+    """The poem that was last written for *visitor*, else the newest; None where there is none. Raises UnknownVoice."""
+    with bot.reading() as session:
+        frame_in(session, around, bot.clock()).voice(voice)
+        poems = Poems(session)
+        found = poems.current(voice, visitor.id) or poems.newest(voice)
+        return _shown(session, found, visitor) if found else None
+
+
+def newest(bot: Bot, voice: str, visitor: Visitor) -> ShownPoem | None:
+    """The newest poem without a human's words; None where there is none."""
+    with bot.reading() as session:
+        found = Poems(session).newest(voice)
+        return _shown(session, found, visitor) if found else None
+
+
+def last(bot: Bot, voice: str, visitor: Visitor) -> Poem:
+    """The newest poem that was written for *visitor*. Raises UnknownPoem before there is one."""
+    with bot.reads(Poems) as poems:
+        return poems.one(poems.current(voice, visitor.id) or "", visitor.id)
+
+
+def first_line(bot: Bot, voice: VoiceReport) -> str:
+    """The first line of the newest poem that the champion wrote; "" before there is one."""
+    with bot.reads(Poems) as poems:
+        found, _ = poems.page(voice.slug, version=voice.champion, limit=1)
+    return found[0].lines[0].text if found else ""
+
+
+def lesson_of(bot: Bot, poem: str) -> Mapping[str, object]:
+    """What the version that wrote a poem was taught. Raises UnknownPoem."""
+    with bot.reads(Versions) as versions:
+        return versions.lesson_of(poem)
+
+
+def life(bot: Bot, voice: str, visitor: Visitor, *, ticked: bool, home: bool) -> tuple[Outlook | None, News | None]:
+    """How far off the next version is, if he has *ticked* here; what the last one learned of his, if he is *home*."""
+    with bot.reading() as session:
+        ahead = outlook_in(session, bot, voice) if ticked else None
+        return ahead, Learnings(session).news(voice, visitor.id) if home else None
+
+
+def page(
+    bot: Bot, voice: str, visitor: Visitor, *, loved: bool, version: int | None, cursor: str | None
+) -> tuple[list[Poem], str | None]:
+    """Poems that readers were shown, and the cursor of the next ones: the newest, or those that most readers *loved*.
+
+    Raises UnknownVoice.
+    """
+    with bot.reading() as session:
+        Voices(session).check(voice)
+        ranking = Loved(session) if loved else Poems(session)
+        return ranking.page(voice, version=version, cursor=cursor, visitor=visitor.id)
+
+
+def browsed(
+    bot: Bot, voice: str, visitor: Visitor, *, version: int | None, cursor: str | None
+) -> tuple[list[Poem], str | None, Mapping[int, int]]:
+    """The newest of them, the cursor of the next ones, and how many readers ticked each line. Raises UnknownVoice."""
+    with bot.reading() as session:
+        Voices(session).check(voice)
+        poems, following = Poems(session).page(voice, version=version, cursor=cursor, visitor=visitor.id)
+        return poems, following, Loved(session).marks(poems)
+
+
+def _shown(session: Session, poem: str, visitor: Visitor) -> ShownPoem:
+    found = Poems(session).one(poem, visitor.id)
+    learned = Learnings(session).of("line", [line.id for line in found.lines])
+    ticked = any(line.ticked for line in found.lines) or Ticks(session).any(visitor.id)
+    return ShownPoem(found, learned, newcomer=not ticked)

@@ -1,0 +1,105 @@
+"""Runs: how they stand, when the next one starts, what it would teach, and what a worker needs to carry one out."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypedDict
+
+from sqlalchemy.orm import Session
+
+from app.bootstrap import Bot
+from app.domain.lesson import Feedback, Lesson, ReadLine, build, choosers, split
+from app.domain.run import Outlook, RunReport
+from app.domain.version import Version
+from app.store.lessons import FeedbackStore, Readings
+from app.store.runs import Runs
+from app.store.trials import Trials
+from app.store.versions import Versions
+from app.store.voices import Voices
+
+
+def one(bot: Bot, run: int) -> RunReport:
+    """The run of that number. Raises UnknownRun."""
+    with bot.reads(Runs) as runs:
+        return runs.one(run)
+
+
+def of_voice(bot: Bot, voice: str, limit: int = 20) -> list[RunReport]:
+    """The newest runs of a voice, newest first. Raises UnknownVoice."""
+    with bot.reading() as session:
+        Voices(session).check(voice)
+        return Runs(session).of_voice(voice, limit)
+
+
+def under_way(bot: Bot) -> bool:
+    """Does any worker hold a run?"""
+    with bot.reads(Runs) as runs:
+        return runs.under_way()
+
+
+def outlook(bot: Bot, voice: str) -> Outlook:
+    """When the next run of *voice* will start by itself. Raises UnknownVoice."""
+    with bot.reading() as session:
+        return outlook_in(session, bot, voice)
+
+
+def outlook_in(session: Session, bot: Bot, voice: str) -> Outlook:
+    """The same, for other read models, in the transaction of theirs."""
+    now = bot.clock()
+    found = bot.settings.schedule.outlook(**facts(session, voice, now))
+    trial = Trials(session).running(voice)
+    learning = Runs(session).began(voice) is not None
+    return replace(found, learning=learning, challenger=trial.challenger if trial else None)
+
+
+class Facts(TypedDict):
+    """What the schedule goes by."""
+
+    new: int
+    last_run: datetime | None
+    last_version: datetime
+    now: datetime
+
+
+def facts(session: Session, voice: str, now: datetime) -> Facts:
+    """The same for whoever looks ahead and whoever starts what is due. Raises UnknownVoice."""
+    return {
+        "new": FeedbackStore(session).new_since_champion(voice, now),
+        "last_run": Runs(session).last_started(voice),
+        "last_version": Versions(session).newest_made(voice),
+        "now": now,
+    }
+
+
+def feedback(bot: Bot, voice: str) -> Feedback:
+    """All that readers gave a voice."""
+    with bot.reads(FeedbackStore) as store:
+        return store.of(voice)
+
+
+def lesson(bot: Bot, voice: str) -> Lesson:
+    """What a run of all of it would teach. Raises UnknownVoice."""
+    with bot.reading() as session:
+        Voices(session).check(voice)
+        given = FeedbackStore(session).of(voice)
+    return build(given)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What a run needs, read before the training begins."""
+
+    lesson: Lesson
+    base: Version
+    champion: Version
+    held_out: tuple[ReadLine, ...]
+    """What readers chose, and passed over, whom neither candidate nor champion was taught."""
+
+
+def task(bot: Bot, voice: str) -> Task:
+    """What a run of *voice* begins with. Raises UnknownVoice."""
+    with bot.reading() as session:
+        versions, readings = Versions(session), Readings(session)
+        base, champion = versions.one(voice, 0), versions.champion(voice)
+        given, held = split(FeedbackStore(session).of(voice), readings.taught(champion.id))
+        read = readings.of(voice, held)
+    return Task(build(given), base, champion, tuple(choosers(read)))

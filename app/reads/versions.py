@@ -1,0 +1,180 @@
+"""Versions of a voice: which there are and how they do, poems of one seed by several of them; and trials."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from app.bootstrap import Bot
+from app.domain.run import RunReport
+from app.domain.taste import TasteEffect, TasteReport
+from app.domain.trial import TrialReport
+from app.domain.version import GrowthReport, HistoryEntry, Version, VersionReport, VoiceReport, growth
+from app.domain.visitor import Visitor
+from app.store.lessons import LearnedLine, Learnings
+from app.store.runs import Runs
+from app.store.tastes import Tastes
+from app.store.trials import Trials
+from app.store.versions import Retention, Versions
+from app.store.voices import Voices
+
+
+def of_voice(bot: Bot, voice: str) -> list[VersionReport]:
+    """All versions of the voice's present base, newest first. Raises UnknownVoice."""
+    with bot.reads(Versions) as versions:
+        return versions.of_voice(voice)
+
+
+def one(bot: Bot, voice: str, number: int) -> Version:
+    """Version *number* of the voice's present base. Raises UnknownVoice, UnknownVersion."""
+    with bot.reads(Versions) as versions:
+        return versions.one(voice, number)
+
+
+def report(bot: Bot, voice: str, number: int) -> VersionReport:
+    """The same with how readers took it."""
+    with bot.reads(Versions) as versions:
+        return versions.report(voice, number)
+
+
+def champion(bot: Bot, voice: str) -> Version:
+    """The version that serves. Raises UnknownVoice, UnknownVersion."""
+    with bot.reads(Versions) as versions:
+        return versions.champion(voice)
+
+
+def history(bot: Bot, voice: str) -> list[HistoryEntry]:
+    """What was live from when, newest first. Raises UnknownVoice."""
+    with bot.reads(Versions) as versions:
+        return versions.history(voice)
+
+
+def trials(bot: Bot, voice: str) -> list[TrialReport]:
+    """The trials of a voice, newest first. Raises UnknownVoice."""
+    with bot.reading() as session:
+        Voices(session).check(voice)
+        return Trials(session).of_voice(voice)
+
+
+def shelved(bot: Bot, folders: Collection[str]) -> set[str]:
+    """Those of *folders* that belong to a version that is not pruned."""
+    with bot.reads(Retention) as shelf:
+        return shelf.kept(folders)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """Poems that several versions wrote of one seed, as readers would get them."""
+
+    poems: tuple[tuple[int, Sequence[str]], ...]
+    """Number of the version, and its lines; fewer than two say nothing."""
+    another: int | None
+    """The next seed."""
+
+
+def side_by_side(samples: Mapping[int, Sequence[Sequence[str]]], numbers: Collection[int], seed: str = "") -> Beside:
+    """What those versions wrote of one seed; versions without samples are left out."""
+    shown = [number for number in sorted(numbers) if samples.get(number)]
+    seeds = min((len(samples[number]) for number in shown), default=0)
+    chosen = int(seed) % seeds if seeds and seed.isascii() and seed.isdigit() and len(seed) < 6 else 0
+    poems = tuple((number, samples[number][chosen]) for number in shown)
+    return Beside(poems, (chosen + 1) % seeds if seeds > 1 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Grown:
+    """What became of a voice, version by version."""
+
+    versions: list[VersionReport]
+    growth: GrowthReport
+    champion: int
+    history: list[HistoryEntry]
+    runs: list[RunReport]
+    trials: list[TrialReport]
+    on_trial: TrialReport | None
+    taste: TasteReport | None
+    effect: TasteEffect | None
+    beside: Beside
+    """The base, the champion, and the challenger or else the newest."""
+
+
+def grown(bot: Bot, voice: str, seed: str) -> Grown:
+    """All versions, the rejected too; trials; and one *seed* written by several versions. Raises UnknownVoice."""
+    with bot.reading() as session:
+        store = Versions(session)
+        found, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
+        receptions = store.receptions(voice)
+        runs, trials = Runs(session).of_voice(voice), Trials(session).of_voice(voice)
+        taste, effect = Tastes(session).newest(voice), Tastes(session).effect(voice)
+    on_trial = next((one for one in trials if one.state == "running"), None)
+    champion = next((one.number for one in found if one.champion), 0)
+    newest = on_trial.challenger if on_trial else max(samples, default=0)
+    return Grown(
+        versions=found,
+        growth=growth(found, receptions),
+        champion=champion,
+        history=history,
+        runs=runs,
+        trials=trials,
+        on_trial=on_trial,
+        taste=taste,
+        effect=effect,
+        beside=side_by_side(samples, {0, champion, newest}, seed),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Poems of one seed by two versions."""
+
+    seed: int
+    """From 1 on."""
+    seeds: int
+    """Of how many there are poems by both."""
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+    before: int
+    """Number of the older version."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownVersion:
+    """A version as a visitor sees it."""
+
+    voice: VoiceReport
+    one: Version
+    pair: Pair | None
+    """What it writes, beside the version before; None where there is nothing to compare."""
+    mine: list[LearnedLine]
+    """What it learned of this visitor's."""
+    on_trial: bool
+
+
+def shown(bot: Bot, voice: str, number: int, visitor: Visitor, seed: str) -> ShownVersion:
+    """One version for its page. Raises UnknownVoice, UnknownVersion."""
+    with bot.reading() as session:
+        store, found = Versions(session), Voices(session).one(voice)
+        one, trial = store.one(voice, number), Trials(session).running(voice)
+        mine = Learnings(session).by(voice, number, visitor.id)
+        on_trial = trial is not None and trial.challenger_id == one.id
+        return ShownVersion(found, one, _pair(store, voice, number, seed), mine, on_trial)
+
+
+def pair(bot: Bot, voice: str, number: int, seed: str) -> tuple[VoiceReport, Pair | None]:
+    """Two poems of one seed, and whose they are. Raises UnknownVoice, UnknownVersion."""
+    with bot.reading() as session:
+        return Voices(session).one(voice), _pair(Versions(session), voice, number, seed)
+
+
+def _pair(store: Versions, voice: str, number: int, asked: str) -> Pair | None:
+    """Poems of the seed that was *asked* for, else of the one where the two differ most; None where there are none."""
+    before = store.before(voice, number)
+    samples = store.samples(voice)
+    if before is None or before not in samples or number not in samples:
+        return None
+    both = list(zip(samples[before], samples[number], strict=False))
+    if not both:
+        return None
+    differ = [sum(a != b for a, b in zip(old, new, strict=False)) for old, new in both]
+    seed = int(asked) if asked.isascii() and asked.isdigit() and 0 < int(asked[:3]) <= len(both) else 0
+    seed = seed or differ.index(max(differ)) + 1
+    old, new = both[seed - 1]
+    return Pair(seed, len(both), tuple(old), tuple(new), before)

@@ -1,0 +1,75 @@
+"""A visitor's own: what he ticked, wove and taught, and what became of it; and everything that is kept of him."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.bootstrap import Bot
+from app.domain.lesson import Life, life
+from app.domain.poem import Piece
+from app.domain.submission import Submission, SubmissionStatus
+from app.domain.visitor import Visitor
+from app.store.lessons import Learned, Learnings
+from app.store.pieces import Pieces
+from app.store.runs import Runs
+from app.store.submissions import Submissions
+from app.store.ticks import MarkedLine, Ticks
+from app.store.visitors import Privacy
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """What a visitor gave."""
+
+    lines: list[MarkedLine]
+    submissions: list[Submission]
+    pieces: list[Piece]
+    learned: Mapping[int, Learned]
+    """By line."""
+    learned_poems: Mapping[int, Learned]
+    """By id of the submission."""
+    began: Mapping[str, datetime | None]
+    """By voice: when the run was taken up that is under way."""
+
+    def life_of_line(self, one: MarkedLine) -> Life:
+        """Where a line is on its way into a version."""
+        learned, began = self.learned.get(one.line), self.began[one.voice]
+        return _life(given=one.at, withdrawn=one.taken_back, learned=learned, began=began)
+
+    def life_of_poem(self, one: Submission) -> Life:
+        """The same of a poem that he taught."""
+        learned, began = self.learned_poems.get(one.id), self.began[one.voice]
+        withdrawn = one.status == SubmissionStatus.WITHDRAWN
+        return _life(given=one.decided or one.created, withdrawn=withdrawn, learned=learned, began=began)
+
+
+def mine(bot: Bot, visitor: Visitor) -> Mine:
+    """What *visitor* ticked, wove and taught."""
+    with bot.reading() as session:
+        lines, submissions = Ticks(session).of_visitor(visitor.id), Submissions(session).of_visitor(visitor.id)
+        learnings, runs = Learnings(session), Runs(session)
+        return Mine(
+            lines,
+            submissions,
+            pieces=Pieces(session).of_visitor(visitor.id),
+            learned=learnings.of("line", [line.line for line in lines]),
+            learned_poems=learnings.of("poem", [one.id for one in submissions]),
+            began={voice: runs.began(voice) for voice in {*(o.voice for o in lines), *(o.voice for o in submissions)}},
+        )
+
+
+def export(bot: Bot, visitor: Visitor) -> dict[str, Any]:
+    """Everything kept of *visitor*, for himself."""
+    with bot.reads(Privacy) as store:
+        return store.export(visitor.id, bot.clock())
+
+
+def _life(*, given: datetime, withdrawn: bool, learned: Learned | None, began: datetime | None) -> Life:
+    return life(
+        given=given,
+        withdrawn=withdrawn,
+        learned=learned is not None,
+        serves=learned is not None and learned.serves,
+        run_began=began,
+    )
