@@ -80,6 +80,18 @@ def test_only_actions_open_transactions_that_write() -> None:
     assert any(place.startswith("app/actions/") for place, _ in opened)
 
 
+def test_only_read_models_and_actions_look_into_the_database() -> None:
+    """What is shown has one place too, where nothing is written (decision 0042): who renders has no session.
+
+    Backup and doctor look at the tables as such; the health check of a container has no bot.
+    """
+    looks = {"app/actions/", "app/backup.py:", "app/bootstrap.py:", "app/doctor.py:", "app/reads/", "worker/pulse.py:"}
+    found = [place for place, node in nodes("app", "worker", "lab") if called(node) in {"reading", "reads"}]
+
+    assert {place for place in found if not place.startswith(("app/store/", *looks))} == set()
+    assert any(place.startswith("app/reads/") for place in found)
+
+
 @pytest.mark.parametrize(
     "way",
     [
