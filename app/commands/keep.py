@@ -52,7 +52,7 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
         opened() as bot,
         nullcontext(sys.stdout) if str(out) == "-" else out.open("w", encoding="utf-8") as file,
     ):
-        for row in reads.export.rows(bot):
+        for row in reads.visitors.export_all(bot):
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             count += 1
     say(f"{count} rows to {out}")

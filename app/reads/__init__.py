@@ -8,7 +8,6 @@ from app.reads import (  # noqa: F401 - `from app import reads` brings them all
     admins,
     anthology,
     desk,
-    export,
     guesses,
     health,
     pieces,

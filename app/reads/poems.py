@@ -69,14 +69,13 @@ def shown(bot: Bot, poem: str, visitor: Visitor, around: Around) -> ShownPoem:
 def current(
     bot: Bot, visitor: Visitor, around: Around, choose: Callable[[Frame], VoiceReport], *, quiet: bool
 ) -> Current:
-    """The poem that was last written for *visitor* in the voice that is chosen; the newest of all if he is *quiet*."""
+    """The poem that was last written for *visitor* in the voice that is chosen; else, where nobody reads, the newest.
+
+    *quiet*: nobody reads. Whatever *choose* raises.
+    """
     with bot.reading() as session:
         voice = choose(frame_in(session, around, bot.clock()))
-        poems = Poems(session)
-        found = poems.current(voice.slug, visitor.id) if visitor.returned else None
-        if found is None and quiet:
-            found = poems.newest(voice.slug)
-        poem = _shown(session, found, visitor) if found else None
+        poem = _his(session, voice.slug, visitor, else_newest=quiet)
         back = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
     return Current(voice, poem, back)
 
@@ -85,16 +84,7 @@ def his(bot: Bot, voice: str, visitor: Visitor, around: Around) -> ShownPoem | N
     """The poem that was last written for *visitor*, else the newest; None where there is none. Raises UnknownVoice."""
     with bot.reading() as session:
         frame_in(session, around, bot.clock()).voice(voice)
-        poems = Poems(session)
-        found = poems.current(voice, visitor.id) or poems.newest(voice)
-        return _shown(session, found, visitor) if found else None
-
-
-def newest(bot: Bot, voice: str, visitor: Visitor) -> ShownPoem | None:
-    """The newest poem without a human's words; None where there is none."""
-    with bot.reading() as session:
-        found = Poems(session).newest(voice)
-        return _shown(session, found, visitor) if found else None
+        return _his(session, voice, visitor, else_newest=True)
 
 
 def last(bot: Bot, voice: str, visitor: Visitor) -> Poem:
@@ -144,6 +134,14 @@ def browsed(
         Voices(session).check(voice)
         poems, following = Poems(session).page(voice, version=version, cursor=cursor, visitor=visitor.id)
         return poems, following, Loved(session).marks(poems)
+
+
+def _his(session: Session, voice: str, visitor: Visitor, *, else_newest: bool) -> ShownPoem | None:
+    poems = Poems(session)
+    found = poems.current(voice, visitor.id) if visitor.returned else None
+    if found is None and else_newest:
+        found = poems.newest(voice)
+    return _shown(session, found, visitor) if found else None
 
 
 def _shown(session: Session, poem: str, visitor: Visitor) -> ShownPoem:

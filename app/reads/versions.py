@@ -23,14 +23,8 @@ def of_voice(bot: Bot, voice: str) -> list[VersionReport]:
         return versions.of_voice(voice)
 
 
-def one(bot: Bot, voice: str, number: int) -> Version:
+def one(bot: Bot, voice: str, number: int) -> VersionReport:
     """Version *number* of the voice's present base. Raises UnknownVoice, UnknownVersion."""
-    with bot.reads(Versions) as versions:
-        return versions.one(voice, number)
-
-
-def report(bot: Bot, voice: str, number: int) -> VersionReport:
-    """The same with how readers took it."""
     with bot.reads(Versions) as versions:
         return versions.report(voice, number)
 
@@ -107,18 +101,8 @@ def grown(bot: Bot, voice: str, seed: str) -> Grown:
     on_trial = next((one for one in trials if one.state == "running"), None)
     champion = next((one.number for one in found if one.champion), 0)
     newest = on_trial.challenger if on_trial else max(samples, default=0)
-    return Grown(
-        versions=found,
-        growth=growth(found, receptions),
-        champion=champion,
-        history=history,
-        runs=runs,
-        trials=trials,
-        on_trial=on_trial,
-        taste=taste,
-        effect=effect,
-        beside=side_by_side(samples, {0, champion, newest}, seed),
-    )
+    beside, grown = side_by_side(samples, {0, champion, newest}, seed), growth(found, receptions)
+    return Grown(found, grown, champion, history, runs, trials, on_trial, taste, effect, beside)
 
 
 @dataclass(frozen=True, slots=True)

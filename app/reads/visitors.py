@@ -1,6 +1,6 @@
-"""A visitor's own: what he ticked, wove and taught, and what became of it; and everything that is kept of him."""
+"""A visitor's own: what he ticked, wove and taught, and what became of it. And exports, of his own and of all."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from app.domain.lesson import Life, life
 from app.domain.poem import Piece
 from app.domain.submission import Submission, SubmissionStatus
 from app.domain.visitor import Visitor
+from app.store import dump
 from app.store.lessons import Learned, Learnings
 from app.store.pieces import Pieces
 from app.store.runs import Runs
@@ -34,14 +35,16 @@ class Mine:
 
     def life_of_line(self, one: MarkedLine) -> Life:
         """Where a line is on its way into a version."""
-        learned, began = self.learned.get(one.line), self.began[one.voice]
-        return _life(given=one.at, withdrawn=one.taken_back, learned=learned, began=began)
+        return self._life(one.voice, self.learned.get(one.line), given=one.at, withdrawn=one.taken_back)
 
     def life_of_poem(self, one: Submission) -> Life:
         """The same of a poem that he taught."""
-        learned, began = self.learned_poems.get(one.id), self.began[one.voice]
-        withdrawn = one.status == SubmissionStatus.WITHDRAWN
-        return _life(given=one.decided or one.created, withdrawn=withdrawn, learned=learned, began=began)
+        learned, withdrawn = self.learned_poems.get(one.id), one.status == SubmissionStatus.WITHDRAWN
+        return self._life(one.voice, learned, given=one.decided or one.created, withdrawn=withdrawn)
+
+    def _life(self, voice: str, learned: Learned | None, *, given: datetime, withdrawn: bool) -> Life:
+        known, serves = learned is not None, learned is not None and learned.serves
+        return life(given=given, withdrawn=withdrawn, learned=known, serves=serves, run_began=self.began[voice])
 
 
 def mine(bot: Bot, visitor: Visitor) -> Mine:
@@ -65,11 +68,7 @@ def export(bot: Bot, visitor: Visitor) -> dict[str, Any]:
         return store.export(visitor.id, bot.clock())
 
 
-def _life(*, given: datetime, withdrawn: bool, learned: Learned | None, began: datetime | None) -> Life:
-    return life(
-        given=given,
-        withdrawn=withdrawn,
-        learned=learned is not None,
-        serves=learned is not None and learned.serves,
-        run_began=began,
-    )
+def export_all(bot: Bot) -> Iterator[dict[str, Any]]:
+    """What the bot wrote and all of them gave, row by row, for others: without who they were."""
+    with bot.reading() as session:
+        yield from dump.rows(session, bot.clock())

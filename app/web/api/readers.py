@@ -134,7 +134,7 @@ def versions(voice: Slug, bot: BotDep) -> list[VersionOut]:
 @router.get("/voices/{voice}/versions/{number}", responses=problems(404))
 def version(voice: Slug, number: Number, bot: BotDep) -> VersionOut:
     """One version."""
-    return VersionOut.of(reads.versions.report(bot, voice, number))
+    return VersionOut.of(reads.versions.one(bot, voice, number))
 
 
 @router.get("/voices/{voice}/trials", responses=problems(404))

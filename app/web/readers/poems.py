@@ -78,10 +78,10 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
     try:
         return ShownPoem(compose(request, voice, visitor, Wish(), []), {})
     except Limited:
-        newest = reads.poems.newest(bot, voice, visitor)
-        if newest is None:
+        shown = reads.poems.his(bot, voice, visitor, around_of(request))
+        if shown is None:
             raise
-        return newest
+        return shown
 
 
 def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> ShownPoem:
