@@ -65,3 +65,13 @@ def test_a_page_without_a_poem_costs_one_look(client: httpx.Client, bot: Bot) ->
 
     assert cost.statements <= 2, cost.said
     assert cost.transactions <= 1, cost.said
+
+
+def test_a_poem_and_the_frame_of_its_page_are_one_look(client: httpx.Client, bot: Bot) -> None:
+    """A second one tells a reader who has come back what was learned of his."""
+    for _ in range(2):  # the first has the poem written, the second notes that the cookie came back
+        client.get("/sibot")
+    with counted(bot) as cost:
+        assert client.get("/sibot").status_code == 200
+
+    assert cost.transactions <= 2, cost.said
