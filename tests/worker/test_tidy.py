@@ -10,12 +10,13 @@ import pytest
 
 from app import actions
 from app.bootstrap import Bot, now
+from app.domain.health import WebReport
 from app.domain.poem import Wish
 from app.domain.run import Cause, RunState
 from app.engine.engine import Engine
 from app.engine.poem import Done, Start
 from app.settings import Settings
-from app.store.health import Pulses, WebReport
+from app.store.health import Pulses
 from app.store.runs import Runs
 from app.store.shelf import Shelf
 from app.store.versions import Versions
