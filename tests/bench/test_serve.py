@@ -137,4 +137,4 @@ def test_poems_of_one_version_are_known_as_such(site: str, bot: Bot) -> None:
 
     forged = json.loads(json.dumps(heard[0].poem))
     forged["lines"][2]["text"] += "라"
-    assert swap._mixed([Heard(200, poem=forged, version=0)], bot, "sibot") == 1
+    assert swap._mixed([Heard(200, poem=forged, version=0, seeded=True)], bot, "sibot") == 1

@@ -179,14 +179,12 @@ def _translator(found: NullTranslations) -> Callable[..., Markup]:
     """`_` of a template: as Jinja's own, but what has no names in it is made once; a page asks a hundred times."""
 
     @lru_cache(maxsize=1024)
-    def bare(text: str) -> Markup:
-        return named(text)
+    def bare(message: str) -> Markup:
+        return Markup(found.ugettext(message)) % {}  # noqa: S704 - our own words
 
-    def named(text: str, **names: object) -> Markup:
-        return Markup(found.ugettext(text)) % names  # noqa: S704 - our own words; what they are filled with is escaped
-
-    def translate(text: str, **names: object) -> Markup:
-        return named(text, **names) if names else bare(text)
+    def translate(message: str, /, **names: object) -> Markup:
+        # What they are filled with is escaped.
+        return Markup(found.ugettext(message)) % names if names else bare(message)  # noqa: S704
 
     return translate
 
