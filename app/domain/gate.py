@@ -90,12 +90,12 @@ class GateLimits:
     variety: float = 0.9
     """Share of the base's distinct lines and pairs that must remain."""
     copied: float = 0.02
-    """Share of copied lines allowed beyond the base's own."""
+    """Share of copied lines allowed beyond the base's own, however sure it is that they are more."""
     stretch: float = 1.5
     """How many times longer, or shorter, its lines may be, and a letter besides."""
     level: float = 0.005
-    """Level of the tests of words that are built like none in the base's verse, and of lines said twice: share of
-    equally good candidates that each may turn away. By all rules together it is at most 5 in 100 (docs/trial.md)."""
+    """Level of the tests of copied lines, of words that are built like none in the base's verse, and of lines said
+    twice: share of equally good candidates that each may turn away. By all rules together it is at most 5 in 100 (docs/trial.md)."""
     plausible: float = 0.05
     """Nats a symbol by which its lines may be less likely, to the base, than the base's own: as much as chance does,
     for two samples of 500 lines by one voice are 0.018 to 0.024 apart (standard deviation). What sibot-2026.11.3 served
@@ -156,10 +156,11 @@ def _writes_as_well(candidate: Scorecard, rival: Scorecard, limits: GateLimits) 
     blocked = chance_of(candidate.blocked, candidate.lines, rival.blocked, rival.lines)
     strange = chance_of(candidate.strange, candidate.words, rival.strange, rival.words)
     repeated = chance_of(candidate.repeated, candidate.lines, rival.repeated, rival.lines)
+    copied = chance_of(candidate.copied, candidate.lines, rival.copied, rival.lines)
     return {
         "repeats_itself": candidate.distinct >= limits.variety * rival.distinct
         and candidate.distinct2 >= limits.variety * rival.distinct2,
-        "copies": candidate.copied <= rival.copied + limits.copied,
+        "copies": candidate.copied <= rival.copied + limits.copied or copied >= limits.level,
         "says_blocked_words": candidate.blocked <= limits.blocked and blocked >= limits.blocked_level,
         "strange_lengths": all(
             before / limits.stretch - 1 <= after <= before * limits.stretch + 1 for before, after in lengths
