@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import pytest
 
-from app.actions import poems, ticks, trials, visitors
+from app.actions import poems, submissions, ticks, trials, visitors
 from app.bootstrap import Bot
 from app.domain.poem import Poem, Wish, Writing, WrittenLine
+from app.domain.submission import SubmissionStatus
 from app.domain.trial import TrialState
 from app.domain.version import VersionReport, VersionStatus
 from app.domain.visitor import READERS_PER_ADDRESS, Visitor
+from app.store.lessons import FeedbackStore
 from app.store.ticks import Loved
 from app.store.trials import Trials
 from app.store.versions import Versions
@@ -162,6 +164,21 @@ def test_a_place_is_for_a_day(site: Site, away: str) -> None:
     site.read(site.reader("another", "a"))
 
     assert site.figures().impressions == was + 5 * (away == "tomorrow")
+
+
+def test_what_is_given_keeps_the_address_it_came_from(site: Site) -> None:
+    """A line ticked alone, a form of ticks, a poem: in a lesson one address weighs no more than its cap."""
+    ann, bob, eve = (site.reader(name, at) for name, at in (("ann", "a"), ("bob", "b"), ("eve", "c")))
+    poem = site.read(ann)
+    ticks.tick(site.bot, poem.lines[0].id, by=ann, on=True)
+    site.tick(bob, poem)
+    given, _ = submissions.teach(site.bot, "sibot", by=eve, text="봄비가 온다\n창을 닫는다", consent=True)
+    submissions.decide(site.bot, [given.id], SubmissionStatus.APPROVED, by="admin")
+
+    with site.world.reading() as session:
+        feedback = FeedbackStore(session).of("sibot")
+    assert {one.visitor: one.address for one in feedback.ticks} == {"ann": ann.address, "bob": bob.address}
+    assert [one.address for one in feedback.submissions] == [eve.address]
 
 
 def test_places_of_days_that_are_over_are_forgotten(site: Site) -> None:

@@ -12,6 +12,7 @@ from app.store.ticks import Ticks
 from app.store.versions import Versions
 from models import checkpoint
 from tests.support.world import World
+from tests.worker.conftest import EMBEDDED
 
 WORDS = ["꽃이", "문을", "길을", "피네", "연다", "걷는다", "오래", "다시"]
 
@@ -143,3 +144,21 @@ def test_a_taste_is_of_the_newest_readings(bot: Bot, monkeypatch: pytest.MonkeyP
 
     assert len(judged) == 200
     assert tastes.of(judged, base).report.readings == 150
+
+
+@EMBEDDED
+def test_a_crowd_of_one_address_moves_a_taste_less(bot: Bot) -> None:
+    """Cookies are free: what twenty of them love weighs less where they are one address than where they are twenty."""
+    read(bot, 10)
+    read(bot, 20, loved="문", start=10)
+    with bot.reads(Tastes) as store:
+        judged = store.judged("sibot")
+    with bot.reads(Versions) as versions:
+        base = checkpoint.read(bot.shelf.fetch(versions.one("sibot", 0).folder))
+
+    def loved(address: str) -> float:
+        at = {one.visitor: "" if int(one.visitor[1:]) < 10 else address.format(one.visitor) for one in judged}
+        learned = tastes.of([replace(one, address=at[one.visitor]) for one in judged], base)
+        return learned.weights.get("c문", 0.0)
+
+    assert loved("one address") < loved("home of {}")
