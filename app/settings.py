@@ -140,7 +140,7 @@ class Settings(BaseSettings):
     run_minutes: Annotated[
         float, Field(ge=0, description="Minutes that a run may take: steps and dreams are cut to fit; 0: all it needs.")
     ] = 5
-    samples: Annotated[int, Field(ge=20, description="Lines an examination has the candidate write.")] = 500
+    samples: Annotated[int, Field(ge=20, description="Lines an examination has each version write.")] = 500
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> "Settings":

@@ -88,21 +88,22 @@ class GateLimits:
     slack: float = 0.05
     """Bits a character more surprise at the frozen holdout."""
     variety: float = 0.9
-    """Share of the base's distinct lines and pairs that must remain."""
+    """Share of the others' distinct lines and pairs that must remain."""
     copied: float = 0.02
-    """Share of copied lines allowed beyond the base's own, however sure it is that they are more."""
+    """Share of copied lines allowed beyond the others' own, however sure it is that they are more."""
     stretch: float = 1.5
     """How many times longer, or shorter, its lines may be, and a letter besides."""
     level: float = 0.005
     """Level of the tests of copied lines, of words that are built like none in the base's verse, and of lines said
-    twice: share of equally good candidates that each may turn away. By all rules together it is at most 5 in 100 (docs/trial.md)."""
+    twice: share of equally good candidates that each may turn away. By all rules together none to 5 in 100 were
+    (docs/trial.md)."""
     plausible: float = 0.05
-    """Nats a symbol by which its lines may be less likely, to the base, than the base's own: as much as chance does,
+    """Nats a symbol by which its lines may be less likely, to the base, than the others' own: about what chance does,
     for two samples of 500 lines by one voice are 0.018 to 0.024 apart (standard deviation). What sibot-2026.11.3 served
     after a lesson was 0.08 less likely: 0.15 let all of it pass, this one sample in six (docs/trial.md)."""
     repeated: float = 0.05
-    """Share of lines that may be said twice, however few the base says twice: they come by whole poems, so that samples
-    of 500 lines by sibot-2026.12.9 have 0.01 to 0.04 of them, which is more than the test expects of chance."""
+    """Share of lines that may be said twice, however few the others say twice. They come by whole poems: samples of 500
+    lines by sibot-2026.12.9 have 0.01 to 0.04 of them, which is more than the test expects of chance."""
     blocked_level: float = 0.1
     """Level of the test of lines with a word of the block list. Such lines are few, and the test never turns away more
     equally good candidates than this: of 500 lines it turns away 1 in 1,000 where both say such a word in one line of a
@@ -172,8 +173,10 @@ def _writes_as_well(candidate: Scorecard, rival: Scorecard, limits: GateLimits) 
 
 
 def chance_of(share: float, of: float, before: float, of_before: float) -> float:
-    """How likely one that is as good as the other has a *share* of its *of* that is this large, where the other has
-    *before* of its *of_before*: Fisher's exact test, one-sided. NaN for what are no shares, or of nothing.
+    """The chance that of two equally good versions the one has a *share* this large, or larger: Fisher's exact test.
+
+    One-sided. *of*: how many lines or words it is a share of; *before*, *of_before*: the same of the other version.
+    NaN for what is no share, or a share of nothing.
     """
     if not (0 <= share <= 1 and 0 <= before <= 1 and 0 < of < math.inf and 0 < of_before < math.inf):
         return math.nan

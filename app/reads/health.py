@@ -5,10 +5,8 @@ from datetime import timedelta
 
 from app.bootstrap import Bot
 from app.domain.health import Pulse, Vitals
-from app.store.health import Health, Pulses
+from app.store.health import LATELY, Health, Pulses
 from app.store.voices import Voices
-
-LATELY = timedelta(seconds=30)
 
 
 def alive(bot: Bot, within: timedelta = LATELY) -> list[Pulse]:

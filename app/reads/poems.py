@@ -71,7 +71,7 @@ def current(
 ) -> Current:
     """The poem that was last written for *visitor* in the voice that is chosen; else, where nobody reads, the newest.
 
-    *quiet*: nobody reads. Whatever *choose* raises.
+    *quiet*: nobody reads. Raises what *choose* raises.
     """
     with bot.reading() as session:
         voice = choose(frame_in(session, around, bot.clock()))

@@ -43,7 +43,7 @@ def outlook(bot: Bot, voice: str) -> Outlook:
 
 
 def outlook_in(session: Session, bot: Bot, voice: str) -> Outlook:
-    """The same, for other read models, in the transaction of theirs."""
+    """The same for another read model, in its transaction."""
     now = bot.clock()
     found = bot.settings.schedule.outlook(**facts(session, voice, now))
     trial = Trials(session).running(voice)

@@ -54,7 +54,7 @@ def frame(bot: Bot, around: Around) -> Frame:
 
 
 def frame_in(session: Session, around: Around, now: datetime) -> Frame:
-    """The same, for other read models, in the transaction of theirs."""
+    """The same for another read model, in its transaction."""
     if around.frame is None:
         key = Admins(session).key(*around.secret, now) if around.secret else None
         around.frame = Frame(tuple(Voices(session).all()), key.admin if key else None)

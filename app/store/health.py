@@ -67,6 +67,7 @@ class Counts(Queries):
 
 
 FORGOTTEN_AFTER = timedelta(hours=1)
+LATELY = timedelta(seconds=30)
 
 
 class Pulses(Queries):
@@ -82,7 +83,7 @@ class Pulses(Queries):
         long_ago, ahead = PulseRow.at < now - FORGOTTEN_AFTER, PulseRow.at > now + FORGOTTEN_AFTER
         self._session.execute(delete(PulseRow).where(long_ago | ahead))
 
-    def alive(self, now: datetime, within: timedelta = timedelta(seconds=30)) -> list[Pulse]:
+    def alive(self, now: datetime, within: timedelta = LATELY) -> list[Pulse]:
         """Who has given a sign of life lately; one from the future is of a clock that was wrong, and tells nothing."""
         lately = PulseRow.at.between(now - within, now + within)
         rows = self._session.scalars(select(PulseRow).where(lately).order_by(PulseRow.name))

@@ -109,7 +109,8 @@ def _mixed(heard: Sequence[Heard], bot: Bot, voice: str) -> int:
     poems = [one.poem for one in heard if one.poem]
     odd: int = sum(len({poem["version"], *(line["version"] for line in poem["lines"])}) > 1 for poem in poems)
     odd += sum(one.poem is not None and one.version != one.poem["version"] for one in heard)
-    some = [one.poem for one in heard if one.poem and one.seeded][:REWRITTEN]
+    seeded = [one.poem for one in heard if one.poem and one.seeded]
+    some = seeded[:: max(1, len(seeded) // REWRITTEN)][:REWRITTEN]
     for number in (0, 1):
         actions.versions.promote(bot, voice, number, by="bench", reason="bench swap")
         engine = build_engine(bot)

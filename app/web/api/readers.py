@@ -156,7 +156,7 @@ def wish_of(asked: PoemWish) -> Wish:
 
 
 def _mark(line: int, request: Request, bot: Bot, visitor: Visitor, *, on: bool) -> TickOut:
-    """Called in a thread by routes that await it: for one that blocks, FastAPI takes a second to check its answer."""
+    """In a thread that its routes await: a route that blocks takes one too, and another to check its answer."""
     take(request, TICKS, visitor)
     actions.ticks.tick(bot, line, by=visitor, on=on)
     return TickOut(line=line, ticked=on)
