@@ -178,13 +178,15 @@ def tongue(context: Context, language: str) -> str:
 def _translator(found: NullTranslations) -> Callable[..., Markup]:
     """`_` of a template: as Jinja's own, but what has no names in it is made once; a page asks a hundred times."""
 
+    def marked(message: str) -> Markup:
+        return Markup(found.ugettext(message))  # noqa: S704 - our own words
+
     @lru_cache(maxsize=1024)
     def bare(message: str) -> Markup:
-        return Markup(found.ugettext(message)) % {}  # noqa: S704 - our own words
+        return marked(message) % {}
 
     def translate(message: str, /, **names: object) -> Markup:
-        # What they are filled with is escaped.
-        return Markup(found.ugettext(message)) % names if names else bare(message)  # noqa: S704
+        return marked(message) % names if names else bare(message)  # what they are filled with is escaped
 
     return translate
 
