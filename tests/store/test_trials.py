@@ -250,7 +250,7 @@ def test_the_game_asks_about_no_line_whose_writer_is_untold(world: World, rivals
     """That it is asked about as the serving version's would tell a reader of the trial who wrote his poem."""
     world.clock.now = datetime.now(UTC)
     trial = start(world, rivals[1])
-    read(world, "of the draw", rivals[0], trial=trial)
+    read(world, "drawn", rivals[0], trial=trial)
     lines = read(world, "of the base", rivals[0], trial=None)
 
     with world.reading() as session:
