@@ -51,6 +51,7 @@ def told(*processes: Started) -> str:
     return "\n".join(process.told() for process in processes)
 
 
+@pytest.mark.nightly
 def test_a_run_outlives_the_worker_that_is_killed(deployment: Deployment) -> None:
     """`kill -9` in mid-training: another worker takes the run up once the lease is over, and it ends; once."""
     run = ask(deployment.bot)
