@@ -34,6 +34,10 @@ FLUSH_S = 0.05
 SEED_BITS = 31
 CROWD = 12
 """Readers beyond whom the rows in use grow fewer: a step of fewer is quicker, and so is everybody's first line."""
+IN_A_SWAP = 4
+"""Divisor of the rows that readers share while a replaced version finishes its poems: two networks take turns, and a
+step of each costs nearly as much as one of all.
+"""
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of what a poem takes."""
 FIRST_GUESS_S = 0.5
@@ -303,7 +307,8 @@ class Batcher:
         for all of it; so do the many poems that one asks for.
         """
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
-        share = share_of(self._rows, len(self._under_way) + len(self._waiting))
+        rows = self._rows // IN_A_SWAP if self._swapping() else self._rows
+        share = share_of(rows, len(self._under_way) + len(self._waiting))
         found: list[tuple[Ticket, int]] = []
         while self._waiting:
             fair = max(FEWEST, min(share, free // 2))  # whoever comes next finds room, too
@@ -313,6 +318,10 @@ class Batcher:
             found.append((self._waiting.take(), most))
             free -= most
         return found
+
+    def _swapping(self) -> bool:
+        """Does a version that was replaced still finish poems?"""
+        return len(self._tables) > 1 and any(t.used and not self._serves(live) for live, t in self._tables.items())
 
     def _open(self, ticket: Ticket, most: int) -> None:
         """Fix the version and begin, with so many candidates a line at most."""

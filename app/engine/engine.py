@@ -92,7 +92,7 @@ class Engine:
 
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
-        self._current(voice)
+        self.check(voice)
         return self._batcher.write(voice, wish, visitor=visitor)
 
     def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
@@ -100,7 +100,7 @@ class Engine:
 
         For whoever wants many and is no reader. Closing the iterator gives up the rest; raises as `write` does.
         """
-        self._current(voice)
+        self.check(voice)
         at_once = min(self._batcher.at_once, self._settings.queue)
         yield from self._batcher.write_all(voice, wishes, at_once=at_once)
 
@@ -109,8 +109,12 @@ class Engine:
 
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
-        self._current(voice)
+        self.check(voice)
         return self._batcher.submit(voice, wish, hear, stream=True, visitor=visitor)
+
+    def check(self, voice: str) -> None:
+        """Raises UnknownVoice, EngineFailed where no version of the voice serves."""
+        self._current(voice)
 
     def temperature(self, voice: str) -> float:
         """What a voice writes at unless a visitor wishes otherwise. Raises UnknownVoice, EngineFailed."""

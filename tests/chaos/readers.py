@@ -25,7 +25,7 @@ class Notes:
 
 
 class Readers:
-    """Some threads, each a visitor with a cookie; every third tick is taken back."""
+    """Some threads, each a visitor with a cookie, who take back what they ticked of every third poem."""
 
     def __init__(self, address: str, count: int = 2) -> None:
         self.notes = [Notes() for _ in range(count)]
@@ -77,7 +77,7 @@ class Readers:
         notes.poems += 1
         for line in answer.json()["lines"][:3]:
             self._mark(client, notes, int(line["id"]), on=True)
-            if turn % 3 == 0:
+            if turn % 3 == 2:  # never of the first: a run needs something to learn
                 self._mark(client, notes, int(line["id"]), on=False)
 
     @staticmethod

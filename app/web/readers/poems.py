@@ -48,8 +48,9 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
 
 
 def admit(request: Request, voice: str, visitor: Visitor) -> None:
-    """Let *visitor* have a poem written: the engine has places of its own. Raises UnknownVoice, Limited."""
-    frame_of(request).voice(voice)
+    """Let *visitor* have a poem written: the engine has places of its own. Raises UnknownVoice, EngineFailed, Limited."""
+    engine: Engine = request.app.state.engine
+    engine.check(voice)
     take(request, POEMS, visitor)
     visit_of(request).leave()
 
