@@ -1,8 +1,8 @@
-"""The batcher: one thread that writes all poems of a process, a symbol of each at every step.
+"""The batcher: one thread that writes all poems of a process by continuous batching, one symbol of each line a step.
 
-Wishes wait in a bounded queue for a place among the rows, join at any step and leave
-as they finish. Each live version has its own table; a poem stays with the version it
-began with. What goes wrong with one version, or one poem, is that poem's alone.
+Wishes wait in a bounded queue until rows are free, join the batch at any step and leave
+it as they finish. Each live version has its own table; a poem stays with the version it
+began with. An error of one version, or of one poem, ends no other poem.
 """
 
 import math
@@ -30,25 +30,25 @@ from app.engine.taste_policy import TastePolicy
 log = structlog.get_logger(__name__)
 
 FLUSH_S = 0.05
-"""Seconds between two events of a streaming reader, who sees no finer: each wakes up his thread."""
+"""Seconds between two batches of events for a streaming reader; each wakes a thread."""
 SEED_BITS = 31
 CROWD = 12
-"""Readers beyond whom the rows in use grow fewer: a step of fewer is quicker, and so is everybody's first line."""
+"""Number of readers beyond which fewer rows are used: a step of fewer rows is quicker, so first lines come sooner."""
 IN_A_SWAP = 4
 """Divisor of the rows that readers share while a replaced version finishes its poems: two networks take turns, and a
 step of each costs nearly as much as one of all.
 """
 LATEST_WEIGHT = 0.1
-"""Weight of the latest poem in the moving average of what a poem takes."""
+"""Weight of the latest poem in the moving average of seconds a poem."""
 FIRST_GUESS_S = 0.5
-"""Seconds a poem is thought to take before one has been written."""
+"""Seconds a poem is assumed to take before one has been written."""
 
 T = TypeVar("T")
 
 
 class FairQueue(Generic[T]):
-    """First come, first served within a visitor, and visitors in turn: one with many wishes does not fill it for the
-    others. Not thread-safe.
+    """Round robin over visitors, first in first out within each: a visitor with many wishes does not delay the others.
+    Not thread-safe.
     """
 
     def __init__(self) -> None:
@@ -56,16 +56,16 @@ class FairQueue(Generic[T]):
         self._count = 0
 
     def __len__(self) -> int:
-        """How many wait."""
+        """Number of waiting items."""
         return self._count
 
     def put(self, visitor: str, one: T) -> None:
-        """Wait behind this visitor's others; "" is everybody who has no name."""
+        """Append an item behind the same visitor's others; all who have no name share ""."""
         self._lines.setdefault(visitor, deque()).append(one)
         self._count += 1
 
     def take(self) -> T:
-        """Whose turn it is; his next one comes after everybody else's first. IndexError when nobody waits."""
+        """Remove and return the next item; its visitor then goes to the end. IndexError when empty."""
         if not self._lines:
             raise IndexError("nobody waits")
         visitor, line = self._lines.popitem(last=False)
@@ -76,11 +76,11 @@ class FairQueue(Generic[T]):
         return one
 
     def first(self) -> T:
-        """Whose turn it is, who goes on waiting. StopIteration when nobody waits."""
+        """The next item, which stays. StopIteration when empty."""
         return next(iter(self._lines.values()))[0]
 
     def leave(self, one: T) -> bool:
-        """Stop waiting; False for one that does not wait."""
+        """Remove an item; False if it does not wait."""
         for visitor, line in self._lines.items():
             if one in line:
                 line.remove(one)
@@ -91,7 +91,7 @@ class FairQueue(Generic[T]):
         return False
 
     def clear(self) -> list[T]:
-        """Everybody who waited."""
+        """Remove and return all items."""
         everybody = [one for line in self._lines.values() for one in line]
         self._lines.clear()
         self._count = 0
@@ -107,15 +107,15 @@ class Ticket:
     hear: Hear
     stream: bool
     alone: bool = False
-    """Is it written as for a lone reader, however many there are?"""
+    """Does it get all the candidates that a lone reader has, however many readers there are?"""
     poem: Poem | None = None
     since: float = 0.0
-    """When the poem was begun, by the monotonic clock."""
+    """Monotonic time at which the poem was begun."""
     ended: bool = False
 
 
 def share_of(rows: int, readers: int) -> int:
-    """Rows for each of so many *readers*: of all, and of fewer the more they are beyond a `CROWD`."""
+    """Rows for each of *readers*: an equal share; of all rows, beyond a `CROWD` of ever fewer."""
     return rows * min(readers, CROWD) // max(1, readers) ** 2
 
 
@@ -136,8 +136,8 @@ class Batcher:
         dice: Callable[[], int] | None = None,
     ) -> None:
         """*current*: the version that serves a voice; *rows*: lines written at once; *queue*: poems that may wait;
-        *candidates*: the most ways a line is drawn without a taste; *way*: how lines are chosen without one (None: each
-        version's own); *taste_policy*: how the others are written; *dice*: seeds.
+        *candidates*: most candidates of a line where no taste chooses; *way*: how lines are chosen there (None: the
+        version's own way); *taste_policy*: which poems a taste chooses, and how; *dice*: seeds.
         """
         self._current = current
         self._way = way
@@ -147,7 +147,7 @@ class Batcher:
         self._dice = dice or partial(secrets.randbits, SEED_BITS)
         self._rows = rows
         self._queue = queue
-        # Rows that a poem may need at once: who waits does not know yet whether a taste will choose.
+        # Most rows of a poem: whether a taste will choose is not known while it waits.
         self._rows_per_poem = max(candidates, self._taste_policy.candidates)
 
         # Shared between threads, under the lock.
@@ -159,7 +159,7 @@ class Batcher:
         self._stale = False
         self._thread: threading.Thread | None = None
 
-        # Of the decode thread. Others only look at them.
+        # Written by the decode thread only.
         self._under_way: dict[Poem, Ticket] = {}
         self._tables: dict[LiveVersion, Table] = {}
         self._silent: set[Poem] = set()
@@ -168,7 +168,7 @@ class Batcher:
         self._written = 0
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
-        """A poem; waits for it. Raises EngineFull, EngineFailed, and what the voice's version raises."""
+        """Write a poem and wait for it. Raises EngineFull, EngineFailed, and what *current* raises."""
         ticket, written = self._promise(voice, wish, visitor)
         try:
             return written.result()
@@ -176,7 +176,7 @@ class Batcher:
             self.leave(ticket)
 
     def write_all(self, voice: str, wishes: Iterable[Wish], *, at_once: int) -> Generator[Writing]:
-        """A poem for each of *wishes*, in their order, so many of them begun at once.
+        """Write a poem for each of *wishes*, in their order, *at_once* of them at the same time.
 
         Closing the iterator gives up the rest; raises as `write` does.
         """
@@ -210,7 +210,7 @@ class Batcher:
     def submit(
         self, voice: str, wish: Wish, hear: Hear, *, stream: bool = False, visitor: str = "", alone: bool = False
     ) -> Ticket:
-        """Wait for a place; *hear* is told everything from then on. Raises EngineFull, EngineFailed when closing."""
+        """Queue a wish; *hear* is called with each event of its poem. Raises EngineFull, EngineFailed when closing."""
         ticket = Ticket(voice, wish, hear, stream, alone=alone or wish.seed is not None)
         with self._wake:
             if self._closing:
@@ -225,20 +225,20 @@ class Batcher:
         return ticket
 
     def leave(self, ticket: Ticket) -> None:
-        """The reader has gone: his rows are free within one step. Repeating it, or after the end, changes nothing."""
+        """Cancel a wish: its rows are free within one step. Idempotent, also after the end."""
         with self._wake:
             if not ticket.ended and not self._waiting.leave(ticket):
                 self._left.append(ticket)
                 self._wake.notify()
 
     def prune(self) -> None:
-        """Versions may have been replaced: forget those that nobody is written by."""
+        """Drop the tables of replaced versions that write no poem any more."""
         with self._wake:
             self._stale = True
             self._wake.notify()
 
     def close(self) -> None:
-        """Fail what is under way or waits, and stop the thread."""
+        """Stop the thread; poems under way and waiting wishes fail with EngineFailed."""
         with self._wake:
             self._closing = True
             self._wake.notify()
@@ -248,25 +248,25 @@ class Batcher:
 
     @property
     def at_once(self) -> int:
-        """Poems that find room together with all the candidates that a lone reader's has."""
+        """Number of poems that fit at once with all the candidates of a lone reader's."""
         return max(1, self._rows // self._rows_per_poem)
 
     def load(self) -> tuple[int, int]:
-        """Poems under way, and poems that wait."""
+        """Number of poems under way, and of waiting wishes."""
         with self._lock:
             return len(self._under_way), len(self._waiting)
 
     def versions(self) -> list[LiveVersion]:
-        """Those that poems are being written by, or were until a moment ago."""
+        """Versions with a table: those that write poems, or did until the last prune."""
         return list(self._tables)
 
     def _retry_after(self) -> int:
-        """Seconds until all who wait now have had their turn, by what poems have lately taken."""
+        """Seconds until the queue of now is done, by the moving average."""
         at_once = max(1, len(self._under_way))  # a crowd has fewer rows each than a lone reader
         return max(1, math.ceil((len(self._waiting) / at_once + 1) * self._poem_s))
 
     def _run(self) -> None:
-        """The decode thread. However it ends, nobody is left waiting for it."""
+        """The decode thread. However it ends, every ticket is answered."""
         try:
             while self._serve():
                 pass
@@ -278,7 +278,7 @@ class Batcher:
                 self._tell_failure(ticket, EngineFailed("the engine is closing"))
 
     def _serve(self) -> bool:
-        """Let in who waits, let out who has left, and write one symbol more; False when closing."""
+        """One round: remove cancelled poems, admit waiting wishes, step every table; False when closing."""
         with self._wake:
             while not (self._closing or self._left or self._stale or self._under_way or self._waiting):
                 self._wake.wait()
@@ -300,11 +300,10 @@ class Batcher:
         return True
 
     def _admitted(self) -> list[tuple[Ticket, int]]:
-        """Those who wait and find a place now, each with the most candidates a line that there are rows for.
+        """Take from the queue what there are rows for: tickets, each with the most candidates a line it may have.
 
-        Readers share the rows: the more, the fewer candidates, and nobody waits for more rows than he will get. A crowd
-        leaves rows free as well. A seed's poem must come again the same, in a crowd too, and waits until there is room
-        for all of it; so do the many poems that one asks for.
+        Readers share the rows: the more readers, the fewer candidates each; a crowd leaves some rows free. Only the
+        poem of a seed, which must come out the same each time, and those of `write_all` wait for all their candidates.
         """
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
         rows = self._rows // IN_A_SWAP if self._swapping() else self._rows
@@ -320,11 +319,11 @@ class Batcher:
         return found
 
     def _swapping(self) -> bool:
-        """Does a version that was replaced still finish poems?"""
+        """Is a replaced version still finishing poems?"""
         return len(self._tables) > 1 and any(t.used and not self._serves(live) for live, t in self._tables.items())
 
     def _open(self, ticket: Ticket, most: int) -> None:
-        """Fix the version and begin, with so many candidates a line at most."""
+        """Choose the version and begin the poem, with *most* candidates a line at most."""
         try:
             live, trial = self._draw(ticket)
         except PoemBotError as error:
@@ -344,13 +343,13 @@ class Batcher:
         self._guarded(poem, lambda: poem.open(table))
 
     def _draw(self, ticket: Ticket) -> tuple[LiveVersion, int | None]:
-        """Who writes it: the champion, or by draw a challenger; and the trial of that draw."""
+        """The version that writes the poem, champion or challenger; and the id of the trial that drew."""
         champion = self._current(ticket.voice)
         challenger, trial = self._challengers.draw(ticket.voice, ticket.wish)
         return challenger or champion, trial
 
     def _step(self, live: LiveVersion, table: Table) -> None:
-        """One symbol more for all poems of a version."""
+        """One step of a table: one symbol more for all lines of a version."""
         self._metrics.batch_size.observe(table.used)
         try:
             drafts = table.step()
@@ -378,7 +377,7 @@ class Batcher:
             self._guarded(poem, lambda: take.attend(table, draft))
 
     def _flush(self) -> None:
-        """Tell streaming readers what is new: at once when they have heard nothing yet, else now and then."""
+        """Send streaming readers what is new: a first character at once, the rest every `FLUSH_S`."""
         now = time.monotonic()
         if now >= self._flush_at:
             self._flush_at = now + FLUSH_S
@@ -391,7 +390,7 @@ class Batcher:
                 self._silent.discard(poem)
 
     def _guarded(self, poem: Poem, deed: Callable[[], None]) -> None:
-        """Do something for one poem; what goes wrong is its own."""
+        """Run *deed* for one poem; an exception fails that poem alone."""
         try:
             deed()
         except Exception as error:
@@ -405,7 +404,7 @@ class Batcher:
             self._poem_s += max(LATEST_WEIGHT, 1 / self._written) * (spent - self._poem_s)
 
     def _end(self, poem: Poem) -> Ticket:
-        """Forget a poem, and its version with the last of its poems if it serves no more; its ticket is used."""
+        """Remove a poem, and its version's table if that is empty and the version replaced; returns its ticket."""
         self._silent.discard(poem)
         ticket = self._under_way.pop(poem)
         ticket.ended = True

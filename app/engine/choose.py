@@ -1,4 +1,4 @@
-"""Choosing among candidates: several ways a line could go on from one place, one of which the poem takes."""
+"""Choosing among candidates: of several lines drawn for one place in a poem, one is taken."""
 
 import math
 from collections import Counter, deque
@@ -12,30 +12,30 @@ from models.seen import Hashes, shares_a_run
 LIKELY = 8.0
 """Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
-"""How freely plausibility chooses: of two lines 1 apart, e^(1/T) to 1. Near 0 it would say the same things again."""
+"""Softmax temperature of the choice by plausibility. Near 0 the same lines would come again and again."""
 OPENING_TEMPERATURE = 0.8
-"""The same of the first line of a voice that opens warm (`Style.opening`): all that follows differs with it."""
+"""The same for the first line of a voice with a `Style.opening`: a varied first line makes varied poems."""
 FEWEST = 2
-"""Candidates of a line, however many readers there are, where its way draws several."""
+"""Fewest candidates of a line, however many readers there are, of a way that draws several."""
 OF_A_TAKE = 4
-"""Candidates that a take has at least: two takes of two are chosen from worse than one of four, and cost more."""
+"""Fewest candidates of a take: two takes of two give a worse choice than one of four, and cost more."""
 TASTED = 16
 """Candidates of a line where a taste chooses, of a version that asks for fewer without one."""
 REMEMBERED = 4096
 """Lines of a voice that a process remembers to have served: as many as forty readers see in a day."""
 SAID_LINE = 30.0
-"""Log-odds that a line loses that was said lately, in its poem, or in the verse that the version learned from: it comes
-only where all its rivals were said, too."""
+"""Log-odds subtracted from a line that was served lately, or stands in its poem or in the training verse: it is chosen
+only where the same holds for all other candidates."""
 SAID_HERE = 6.0
-"""Log-odds that a line loses all of whose pairs of words stand in its own poem already."""
+"""Log-odds subtracted from a line all of whose word pairs stand in its own poem already; in proportion for some."""
 SAID_PAIR, MOST_TIMES = 2.0, 3
-"""Log-odds that a line loses, in the mean of its pairs of words, for each time a pair was said lately; and how many
-times count."""
+"""Log-odds subtracted for each time that a word pair of the line was served lately, mean over its pairs; and the most
+times that count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One way a line could go."""
+    """A line drawn for one place."""
 
     text: str
     logprob: float
@@ -47,12 +47,12 @@ class Candidate:
 
     @property
     def mean_logprob(self) -> float:
-        """Nats a symbol: comparable between lines of different length."""
+        """Nats a symbol, comparable between lines of different length."""
         return self.logprob / self.symbols
 
     @property
     def mean_reward(self) -> float:
-        """Log-odds that it is preferred to another, likelihood apart."""
+        """Log-odds a symbol that readers prefer it, likelihood not counted."""
         return self.reward / self.symbols
 
 
@@ -115,8 +115,8 @@ def first(_context: Context, _candidates: Sequence[Candidate], _uniform: float) 
 
 
 def plausibility(said: Hashes | None = None, *, warm: bool = False) -> Scorer:
-    """How likely the network finds a line, and what readers prefer, in log-odds; less for what stands in *said*, or in
-    the poem already: nothing is likelier than to say the same again.
+    """Scores by likelihood and reward, less a penalty for what stands in *said* or in the poem already, which the
+    network finds likeliest of all. *warm*: the first line is chosen at `OPENING_TEMPERATURE`.
     """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
@@ -139,9 +139,9 @@ def _share_of(pairs: Sequence[str], known: Collection[str]) -> float:
 
 
 class Recent:
-    """What a process has lately said for a voice, so that it is not said again. Of the decode thread.
+    """The lines that a process served lately for a voice, which are avoided. Used by the decode thread only.
 
-    Variety comes from here: improbable letters are no variety, they are words that are none (docs/learning.md).
+    Variety comes from here and not from improbable letters, which make words that do not exist (docs/learning.md).
     """
 
     def __init__(self, most: int = REMEMBERED) -> None:
@@ -162,13 +162,13 @@ class Recent:
             _take_away(self._pairs, pairs)
 
     def cost(self, line: str) -> float:
-        """Log-odds that *line* loses."""
+        """Log-odds to subtract from *line*."""
         pairs = _pairs(line)
         again = sum(min(self._pairs[pair], MOST_TIMES) for pair in pairs) / max(1, len(pairs))
         return SAID_PAIR * again + SAID_LINE * (_letters(line) in self._lines)
 
     def avoided(self, score: Scorer) -> Scorer:
-        """The *score*, less what each candidate loses."""
+        """*score* less the cost of each candidate."""
 
         def scored(context: Context, candidates: Sequence[Candidate]) -> list[float]:
             pairs = zip(score(context, candidates), candidates, strict=True)
@@ -187,12 +187,12 @@ def _pairs(line: str) -> tuple[str, ...]:
 
 
 def stem(word: str) -> str:
-    """Of a Korean word its first two syllables: what comes after them is mostly its ending."""
+    """The first two syllables of a Korean word, since its ending mostly follows them; other words whole."""
     return word[:2] if "가" <= word[0] <= "힣" else word
 
 
 def _take_away(counts: Counter[str], keys: Iterable[str]) -> None:
-    """One less of each; what is at nothing is forgotten."""
+    """Decrement the count of each key; keys at zero are removed."""
     for key in keys:
         counts[key] -= 1
         if not counts[key]:
@@ -200,12 +200,12 @@ def _take_away(counts: Counter[str], keys: Iterable[str]) -> None:
 
 
 def alike(_context: Context, candidates: Sequence[Candidate]) -> list[float]:
-    """All are as good as each other: of a version that draws one, whose taste knows likelihood already."""
+    """The same score for all, for a version that draws one line: its taste counts likelihood already."""
     return [0.0] * len(candidates)
 
 
 def by_score(score: Scorer) -> Chooser:
-    """A candidate's propensity is proportional to exp(score)."""
+    """Chooses with propensities proportional to exp(score)."""
 
     def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
         return weighted(score(context, candidates), uniform)
@@ -214,9 +214,7 @@ def by_score(score: Scorer) -> Chooser:
 
 
 def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scorer:
-    """The better liked the better; of lines liked alike, those that are the better *beside*: liking / temperature +
-    beside.
-    """
+    """Scores by taste and a second scorer: liking / temperature + *beside*."""
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
         liked = _liked(likings, candidates)
@@ -226,7 +224,7 @@ def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scor
 
 
 def noting(likings: Likings, choose: Chooser) -> Chooser:
-    """As *choose* chooses, with a note of what taste says of it."""
+    """*choose*, with the chosen line's log-odds of a tick noted in the choice."""
 
     def noted(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
         choice = choose(context, candidates, uniform)
@@ -241,7 +239,7 @@ def _liked(likings: Likings, candidates: Sequence[Candidate]) -> Sequence[float]
 
 
 def weighted(scores: Sequence[float], uniform: float) -> Choice:
-    """One of them, with a propensity proportional to exp(score)."""
+    """A draw with propensities proportional to exp(score)."""
     best = max(scores)
     weights = [math.exp(score - best) for score in scores]  # less the best: exp of 900 is no number
     propensities = [weight / math.fsum(weights) for weight in weights]
@@ -254,13 +252,11 @@ def weighted(scores: Sequence[float], uniform: float) -> Choice:
 
 
 ONE = Way(1, first)
-"""The first line that comes."""
+"""One candidate, which is taken."""
 
 
 def without_taste(style: Style, most: int, *, said: Hashes | None = None) -> Way:
-    """How a version of that style writes for readers without a taste, with so many candidates at most; what it has read
-    is avoided.
-    """
+    """How lines are chosen where there is no taste, of *most* candidates at most; *said*: training verse, avoided."""
     candidates = min(style.candidates, most)
     if candidates == 1:
         return ONE
@@ -269,12 +265,12 @@ def without_taste(style: Style, most: int, *, said: Hashes | None = None) -> Way
 
 
 def avoiding(way: Way, recent: Recent) -> Way:
-    """The same, less what *recent* remembers; one that chooses by no score stays as it is."""
+    """*way* with what *recent* remembers avoided; a way without a score is returned as it is."""
     return way if way.score is None else replace(way, choose=by_score(recent.avoided(way.score)))
 
 
 def with_taste(likings: Likings, most: int, *, temperature: float, without: Way, recent: Recent) -> Way:
-    """How lines are chosen by taste, and beside it by what the version has *without* one; *most*: of the candidates."""
+    """How lines are chosen by taste added to the score of the way *without* one; *most*: candidates of a line."""
     candidates = min(most, max(without.candidates, TASTED))
     beside = without.score or alike
     choose = noting(likings, by_score(tasted(likings, temperature, recent.avoided(beside))))

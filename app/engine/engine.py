@@ -1,7 +1,7 @@
-"""The engine: poems of the champions, for many readers at once.
+"""The engine: writes poems with the champions, for many readers at once. What the site and the shell call.
 
-What the site and the shell talk to. Puts the roster (which version) and the batcher
-(whose turn) together; the network itself is `models/step.py`.
+It joins the roster (which version serves) and the batcher (which poem is stepped
+when); the network itself is `models/step.py`.
 """
 
 import ctypes
@@ -23,17 +23,17 @@ from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 
 POLL_S = 1.0
-"""Seconds between two looks at which versions and tastes ought to serve."""
+"""Seconds between two polls of the versions and tastes that ought to serve."""
 LOADING = 5
 """How much nicer the thread is that loads versions. A third of the decode thread's weight: far less, and it could keep
 the interpreter's lock from it while another process has the core.
 """
 TRIM_AFTER = 5
-"""Polls after a swap by which the old version's last poem will have ended, and its memory can be returned."""
+"""Polls after a swap until memory is returned: by then the old version has finished its last poem."""
 
 
 class Engine:
-    """Writes poems. Any thread may call anything."""
+    """Writes poems. All methods are thread-safe."""
 
     def __init__(
         self,
@@ -48,18 +48,17 @@ class Engine:
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
     ) -> None:
-        """*champions*: what each voice ought to serve; *spare*: what it serves when that would not load at the start;
-        *challengers*: what else writes a share of the poems; *fetch*: the folder of a key; *candidates*: the
-        most ways a line is drawn; *way*: how lines are chosen (None: the version's own), where *taste_policy* has no
-        taste that does;
-        *dice*: seeds for poems whose reader names none.
+        """*champions*: the version each voice ought to serve; *spare*: the version that serves if the champion does not
+        load at the start; *challengers*: versions on trial; *fetch*: key -> folder; *candidates*: most candidates of a
+        line; *way*: how lines are chosen where *taste_policy* has no taste (None: the version's own way); *dice*: seeds
+        for poems whose reader names none.
         """
         self.metrics = EngineMetrics()
-        """What this engine has done so far."""
+        """Counters of this engine."""
         self._settings = settings
         self._candidates = candidates
         self._taste_policy = taste_policy or TastePolicy(candidates=candidates)
-        # One poem needs as many rows as it has candidates, whatever the setting says.
+        # At least the rows of one poem with all its candidates, whatever the setting says.
         self._rows = max(settings.slots, candidates, self._taste_policy.candidates)
         self._challengers = Challengers(wanted=challengers, load=lambda one: self._load(one, fetch(one.folder)))
         self._roster = Roster(
@@ -88,7 +87,7 @@ class Engine:
         self._poller: threading.Thread | None = None
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
-        """A poem; waits for it. *visitor*: whose turn it is when many wait.
+        """Write a poem and wait for it. *visitor*: whose turn it takes in the queue.
 
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
@@ -96,16 +95,16 @@ class Engine:
         return self._batcher.write(voice, wish, visitor=visitor)
 
     def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
-        """A poem for each of *wishes*, in their order, as a lone reader would get it: a crowd's have fewer candidates.
+        """Write a poem for each of *wishes*, in their order, each with all the candidates of a lone reader's.
 
-        For whoever wants many and is no reader. Closing the iterator gives up the rest; raises as `write` does.
+        For samples and benches. Closing the iterator cancels the rest; raises as `write` does.
         """
         self.check(voice)
         at_once = min(self._batcher.at_once, self._settings.queue)
         yield from self._batcher.write_all(voice, wishes, at_once=at_once)
 
     def submit(self, voice: str, wish: Wish, hear: Hear, *, visitor: str = "") -> Ticket:
-        """A poem as it is written: *hear* is called with each event, on the decode thread, and must not wait.
+        """Write a poem as a stream: *hear* is called with each event on the decode thread, and must not block.
 
         Raises UnknownVoice, EngineFull, EngineFailed.
         """
@@ -117,27 +116,27 @@ class Engine:
         self._current(voice)
 
     def temperature(self, voice: str) -> float:
-        """What a voice writes at unless a visitor wishes otherwise. Raises UnknownVoice, EngineFailed."""
+        """The default temperature of a voice. Raises UnknownVoice, EngineFailed."""
         return self._current(voice).style.temperature
 
     def leave(self, ticket: Ticket) -> None:
-        """Give a submitted wish up."""
+        """Cancel a submitted wish."""
         self._batcher.leave(ticket)
 
     def refresh(self) -> None:
-        """Have the champions serve, now. A version that will not load leaves the old one serving; see `status`."""
+        """Load and serve the champions, now. A version that does not load leaves the old one serving; see `status`."""
         self._refresh(patient=False)
 
     def status(self) -> dict[str, VoiceStatus]:
-        """What serves, what ought to, and what is wrong, by voice."""
+        """By voice: the version that serves, the one that ought to, and the error if they differ."""
         return self._roster.status()
 
     def load(self) -> tuple[int, int]:
-        """Poems under way, and poems that wait."""
+        """Number of poems under way, and of waiting wishes."""
         return self._batcher.load()
 
     def in_memory(self) -> set[int]:
-        """Row ids of the versions that serve, and of those that only finish their poems."""
+        """Row ids of all versions in memory: those that serve, are on trial, or still finish poems."""
         serving = {status.version for status in self.status().values() if status.version is not None}
         on_trial = {live.id for live in self._challengers.lives()}
         return serving | on_trial | {live.id for live in self._batcher.versions()}
@@ -147,14 +146,14 @@ class Engine:
         return self._challengers.broken()
 
     def start(self) -> None:
-        """Load the champions, and follow them from now on. Repeating it changes nothing."""
+        """Load the champions and poll for changes from now on. Idempotent."""
         self.refresh()
         if self._poller is None:
             self._poller = threading.Thread(target=self._poll, name="roster", daemon=True)
             self._poller.start()
 
     def close(self) -> None:
-        """Stop; poems under way fail with EngineFailed."""
+        """Stop the threads; poems under way fail with EngineFailed."""
         self._stop.set()
         self._batcher.close()
         if self._poller is not None:
@@ -177,7 +176,7 @@ class Engine:
         self._refreshed = True
 
     def _current(self, voice: str) -> LiveVersion:
-        """The version that serves; the first who asks waits for the first look, which loads it."""
+        """The version that serves; the first caller waits for the first refresh, which loads it."""
         if not self._refreshed:
             with self._first_refresh:
                 if not self._refreshed:

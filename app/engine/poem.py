@@ -1,11 +1,10 @@
 """A poem under way: which line comes next, which rows write it, and the events its reader is sent.
 
-Lines are written one after the other, each from where the one before ended; a
-line may be drawn several times from one place, and one of those is gone on with.
-The first line that is written is told at once; how the poem goes on from there may
-be written in several takes, the best of which is told (best-of-n sampling, as in
-Stiennon et al. 2020). So a reader has a line to read while the takes are written.
-Knows a table, not the queue or the thread.
+Lines are written one after the other, each from the state in which the line before
+ended. A line may have several candidates, of which one is chosen. The first line is
+sent at once; the rest may be written in several takes, of which the best is sent
+(best-of-n sampling, as in Stiennon et al. 2020). So a reader has a line to read while
+the takes are written. Knows a table, not the queue or the thread.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,28 +19,28 @@ from models.sample import key, uniform
 
 THINNED_AT = (3 / 16, 5 / 16)
 """Lengths of a line, as shares of the longest that the version's style allows, at which half of the candidates are
-given up: those that another has begun in the same words, and those that would be chosen least likely if they ended
-here. The rule is fixed beforehand and draws no random number, so a propensity is one among those who are left."""
+dropped: first those that begin with the same words as a better one, then those with the lowest scores so far. The rule
+is fixed and draws no random number, so a propensity is a probability among the candidates that are left."""
 LEFT = 2
-"""Candidates of a line that are always left to choose from, so that a choice stays a draw."""
+"""Candidates of a line that are never dropped, so that a choice stays a draw."""
 WHICH = -1
-"""Stream id of the random number that chooses among a take's candidates, and among takes; those of the next take count
-down from there, as the candidates' own count up from 0."""
+"""Stream id of the random number that chooses among the candidates of take 0, and among takes; take n has `WHICH` - n.
+The candidates' own stream ids count up from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The poem has a place; from here on its version is fixed."""
+    """The poem has begun; its version is fixed."""
 
     version: int
     """Row id of the version."""
     number: int | None
-    """None: a trial drew it, and nobody is told yet."""
+    """None while a trial keeps it from readers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More characters of a line: those of one line, joined, are its text."""
+    """More characters of a line; those of one slot, joined, are its text."""
 
     slot: int
     text: str
@@ -63,35 +62,35 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """No poem; the last event of a poem that could not be written."""
+    """The poem could not be written; its last event."""
 
     error: PoemBotError
 
 
 Event = Start | Delta | LineDone | Done
 Hear = Callable[[Event | Failed], None]
-"""Called on the decode thread; must not wait."""
+"""Called on the decode thread; must not block."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """A candidate that is written to its end."""
+    """A finished candidate."""
 
     candidate: Candidate
     place: Place
-    """Where it ended: the line end is to be read next."""
+    """The state in which it ended: the line end is to be read next."""
 
 
 def _different_first(ranked: Sequence[int], field: Mapping[int, Candidate]) -> list[int]:
-    """*ranked*, but whoever has begun in the words of one before him comes after all others: the same line sixteen
-    times is no choice, and may have been said lately.
+    """*ranked*, with every candidate whose text equals a better one's moved behind all others: sixteen times the same
+    line is no choice.
     """
     first = {field[i].text: i for i in reversed(ranked)}
     return sorted(ranked, key=lambda i: first[field[i].text] != i)  # stable: else the order stays
 
 
 class Poem:
-    """One writing, as its reader hears of it: a wish, a version, and the takes of which one is told."""
+    """A poem being written for one reader: a wish, a version, and the takes of which one is sent."""
 
     def __init__(
         self, live: LiveVersion, wish: Wish, hear: Hear, *, seed: int, way: Way, stream: bool, trial: int | None = None
@@ -101,35 +100,35 @@ class Poem:
         self.seed = seed
         self.way = way
         self.silent = stream
-        """Does its reader wait for a first character?"""
+        """Is its reader still waiting for a first character?"""
         self.temperature = live.style.temperature if wish.temperature is None else wish.temperature
         self.takes = [Take(self)]
-        """One until the first line is written; then as many as the way has."""
+        """One until the first line is written, then as many as the way has."""
         self._hear = hear
         self._stream = stream
         self._trial = trial
         self._told: list[WrittenLine] = []
         self._sent = ""
-        """What the reader has been sent of the line under way, and how many of its drawn symbols."""
+        """What the reader has been sent of the line under way; the number of its drawn symbols follows."""
         self._sent_symbols = 0
 
     @property
     def parted(self) -> bool:
-        """Are there several takes?"""
+        """Are there several takes by now?"""
         return len(self.takes) > 1
 
     @property
     def per_take(self) -> int:
-        """Candidates of a take's next line: takes share them; before they part, one draws no more than it will have."""
+        """Candidates of a take's next line: the takes share the way's candidates, before they part too."""
         return self.way.candidates // self.way.takes
 
     def quotation(self, slot: int) -> Quotation | None:
-        """The quotation that stands in a slot, if one does."""
+        """The quotation in a slot, or None."""
         return self.wish.keep[slot] if slot < min(len(self.wish.keep), self.wish.lines) else None
 
     @property
     def done(self) -> bool:
-        """Is no row left that writes it?"""
+        """Has every take ended?"""
         return not any(take.drafts for take in self.takes)
 
     def open(self, table: Table) -> None:
@@ -138,12 +137,12 @@ class Poem:
         self.takes[0].open(table)
 
     def close(self, table: Table) -> None:
-        """Give up all rows."""
+        """Free all rows."""
         for take in self.takes:
             take.close(table)
 
     def flush(self, table: Table) -> None:
-        """Send the reader what was drawn since the last time. Of several candidates none is sure before the end."""
+        """Send the reader what was drawn since the last flush; nothing while several candidates compete."""
         if self.way.candidates > 1:
             return
         row = self.takes[0].drafts[0].row
@@ -156,7 +155,7 @@ class Poem:
             self.send(self.live.vocabulary.decode(fresh))
 
     def send(self, text: str) -> None:
-        """Send the reader more of the line under way, where he reads along; of several takes none is sure."""
+        """Send a streaming reader more of the line under way; nothing while several takes compete."""
         if not self.parted:
             self._say(text)
 
@@ -167,12 +166,12 @@ class Poem:
             self.silent = False
 
     def line_ended(self, line: WrittenLine) -> None:
-        """A take has one line more: of the only one it is told."""
+        """A take has one line more: send it unless several takes compete."""
         if not self.parted:
             self._tell(line)
 
     def take_ended(self) -> None:
-        """When all takes have: tell the one that is chosen, and be done."""
+        """When the last take has ended, choose one, send its lines, and end the poem."""
         if not self.done:
             return
         if self.parted:
@@ -202,38 +201,38 @@ class Poem:
 
 
 class Take:
-    """One way that a poem goes: its lines so far, and the rows that write the next one."""
+    """One continuation of a poem: its lines so far, and the rows that write the next one."""
 
     def __init__(self, poem: Poem, number: int = 0, *, lines: Sequence[WrittenLine] = ()) -> None:
         self.poem = poem
         self.drafts: list[Draft] = []
         self.lines = list(lines)
         self.score = 0.0
-        """Log-odds that it is chosen among the takes: of its lines, summed since they parted."""
+        """Log-odds that it is chosen among the takes: the sum over its lines since they parted."""
         self._number = number
         self._prime = "" if number else " ".join(poem.wish.prime.split())
         self._primed = False
         self._ended: dict[int, _Ended] = {}
         self._field = 0
-        """Candidates of the line under way that have not been given up."""
+        """Candidates of the line under way that have not been dropped."""
         self._opening = ""
-        """What the visitor wrote of the line under way."""
+        """The beginning of the line under way that the visitor wrote."""
 
     def open(self, table: Table) -> None:
-        """Take a row at the beginning of the poem."""
+        """Take a row and begin the poem."""
         draft = self._draft(0)
         table.add(draft)
         self._next(table, draft)
 
     def attend(self, table: Table, draft: Draft) -> None:
-        """Go on after a row's outcome (READ or LINE)."""
+        """Continue after a row's outcome (READ or LINE)."""
         if draft.outcome is Outcome.READ:
             self._write(table, draft)
         else:
             self._line_ended(table, draft)
 
     def close(self, table: Table) -> None:
-        """Give up all rows."""
+        """Free all rows."""
         for draft in self.drafts:
             table.remove(draft)
         self.drafts.clear()
@@ -248,7 +247,7 @@ class Take:
         self.drafts.remove(draft)
 
     def _next(self, table: Table, draft: Draft) -> None:
-        """The draft's row stands at the begin of a line: pass the quotations, then write one, or be done."""
+        """At the beginning of a line: read the quotations that stand here, then write the next line or end."""
         given: list[int] = []
         while quotation := self.poem.quotation(len(self.lines)):
             line = WrittenLine(
@@ -265,7 +264,7 @@ class Take:
             self._drop(table, draft)
             self.poem.take_ended()
             return
-        prime, self._prime = self._prime, ""  # it begins the first line that is written
+        prime, self._prime = self._prime, ""  # it opens the first line that is written
         self._primed = bool(prime)
         self._opening = prime
         given += self.poem.live.vocabulary.encode(prime)
@@ -276,9 +275,9 @@ class Take:
             self._write(table, draft)
 
     def _write(self, table: Table, draft: Draft) -> None:
-        """Write the next line from where the draft's row stands; where the takes part, each of them does.
+        """Write the next line from the state of the draft's row; where the takes part, begin the others from it too.
 
-        They part after the first line that was written, unless one line alone is left: that has candidates.
+        They part after the first written line, unless only one line is left: that line has candidates of its own.
         """
         if self.poem.way.takes > 1 and self._written() and not self.poem.parted and self._to_write() > 1:
             others = [Take(self.poem, n, lines=self.lines) for n in range(1, self.poem.way.takes)]
@@ -288,22 +287,22 @@ class Take:
         self._begin(table, draft)
 
     def go_on(self, table: Table, row: int) -> None:
-        """Write the next line from where the *row* of another take stands."""
+        """Write the next line from the state of another take's *row*."""
         draft = self._draft(0)
         table.fork(row, draft)
         self._begin(table, draft)
 
     def _written(self) -> bool:
-        """Is one of its lines no quotation?"""
+        """Has the take written a line, quotations not counted?"""
         return any(self.poem.quotation(line.slot) is None for line in self.lines)
 
     def _to_write(self) -> int:
-        """Lines that are still to be written; quotations are not."""
+        """Number of lines still to be written, quotations not counted."""
         wish, at = self.poem.wish, len(self.lines)
         return wish.lines - at - sum(one is not None for one in wish.keep[at : wish.lines])
 
     def _begin(self, table: Table, draft: Draft) -> None:
-        """Begin all candidates of a line from where the draft's row stands."""
+        """Begin all candidates of a line from the state of the draft's row."""
         state = self.poem.live.rules.after(self.poem.live.vocabulary.encode(self._opening))
         self._field = self.poem.per_take
         if self._field > 1 and not self._opening:
@@ -332,7 +331,7 @@ class Take:
         )
 
     def _line_ended(self, table: Table, draft: Draft) -> None:
-        """Keep what the draft has written; when all candidates are there, go on with one of them."""
+        """Keep a finished candidate; when it is the last one, choose."""
         symbols = table.symbols(draft.row)
         text = self._opening + self.poem.live.vocabulary.decode(symbols)
         nats, reward = float(table.logprob[draft.row]), float(table.reward[draft.row])
@@ -344,8 +343,8 @@ class Take:
             self._choose(table, draft)
 
     def thin(self, table: Table, slot: int) -> None:
-        """Give up the worse half of a line's candidates; those that have ended already compete."""
-        if slot != len(self.lines) or self._field <= LEFT:  # that line is chosen already, or has few enough
+        """Drop the worse half of a line's candidates, finished ones included."""
+        if slot != len(self.lines) or self._field <= LEFT:  # already chosen, or few enough
             return
         drafts = {draft.candidate: draft for draft in self.drafts}
         field = {i: one.candidate for i, one in self._ended.items()}
@@ -357,7 +356,7 @@ class Take:
         for candidate in given_up:
             self._ended.pop(candidate, None)
         losers = [drafts[candidate] for candidate in given_up if candidate in drafts]
-        # A take never leaves the table: where all who are left have ended, a loser's row goes on with one of them.
+        # A take always keeps a row: if all that are left have finished, a dropped one's row continues with the choice.
         row = losers.pop() if len(losers) == len(self.drafts) else None
         for draft in losers:
             self._drop(table, draft)
@@ -365,7 +364,7 @@ class Take:
             self._choose(table, row)
 
     def _unfinished(self, table: Table, row: int) -> Candidate:
-        """What a row has drawn so far."""
+        """A candidate of what a row has drawn so far."""
         symbols = table.symbols(row)
         text = self._opening + self.poem.live.vocabulary.decode(symbols)
         return Candidate(text, float(table.logprob[row]), len(symbols), reward=float(table.reward[row]))
@@ -376,11 +375,11 @@ class Take:
         return self.poem.way.score(self._context(), candidates)
 
     def _context(self) -> Context:
-        """Where the line under way is to stand."""
+        """The place of the line under way."""
         return Context(tuple(line.text for line in self.lines), ends=len(self.lines) == self.poem.wish.lines - 1)
 
     def _choose(self, table: Table, draft: Draft) -> None:
-        """All candidates are there: go on with one of them, in the draft's row."""
+        """Choose one of the finished candidates and continue with it in the draft's row."""
         ended = [self._ended[i] for i in sorted(self._ended)]
         self._ended.clear()
         number = uniform(self.poem.seed, len(self.lines), WHICH - self._number)
