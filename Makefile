@@ -25,10 +25,10 @@ run: $(RUNS) ## set up and start: the site, a worker and beat on http://127.0.0.
 	@exec $(BIN)/poembot serve
 
 test: check ## set up and prove: check, then the tests; of those marked nightly a third, another each day
-	@$(BIN)/pytest --numprocesses auto --dist loadfile --nightly part
+	@$(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder --nightly part
 
 nightly: $(TESTS) ## every test in every way: both scales, all windows, all trainings
-	@$(BIN)/pytest --numprocesses auto --dist loadfile
+	@$(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder
 
 chaos: $(TESTS) ## kill, starve and cut off every part at every moment, and print what came of it
 	@$(BIN)/pytest tests/chaos -m 'chaos or not chaos' -p no:randomly -q

@@ -49,6 +49,12 @@ THIRDS = 3
 """Parts of the nightly tests; `make test` runs one of them."""
 BOTH_SCALES = {"test_migrations", "test_runs", "test_session", "test_shelf", "test_ticks", "test_trials"}
 """Of tests/store, what differs between databases: locks, claims, types. The rest are queries: on Postgres nightly."""
+NIGHTLY_SCALED = ("store", "story", "worker")
+"""Folders whose tests run on Postgres and Redis nightly, and on SQLite always."""
+TOGETHER = ("chaos", "story")
+"""Folders whose tests share one deployment, and so one process."""
+SLOWEST = ("worker", "chaos", "story", "cli", "browser", "web")
+"""Folders in the order in which they begin; then all others. Short files at the end keep all processes busy."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -61,16 +67,27 @@ def pytest_configure() -> None:
     os.environ.setdefault("NIGHTLY_PART", str(datetime.now(UTC).toordinal() % THIRDS))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have queries on the second scale wait for the night, and leave out what another day runs."""
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Mark what waits for the night, leave out what another day runs, and have the slowest begin."""
     for item in items:
-        if item.path.parent.name == "store" and item.path.stem not in BOTH_SCALES and "scaled" in item.name:
+        folder, file = item.path.parent.name, item.path.stem
+        item.add_marker(pytest.mark.xdist_group(folder if folder in TOGETHER else f"{folder}/{file}"))
+        if folder in NIGHTLY_SCALED and file not in BOTH_SCALES and "scaled" in item.name:
             item.add_marker("nightly")
     if config.getoption("nightly") == "part":
         today = int(os.environ["NIGHTLY_PART"])
         stays = [item.get_closest_marker("nightly") is None or third(item.nodeid) == today for item in items]
         config.hook.pytest_deselected(items=[item for item, here in zip(items, stays, strict=True) if not here])
         items[:] = [item for item, here in zip(items, stays, strict=True) if here]
+    yield  # others shuffle them
+    items.sort(key=_when)
+
+
+def _when(item: pytest.Item) -> int:
+    """Its folder's place among the slowest."""
+    folder = item.path.parent.name
+    return SLOWEST.index(folder) if folder in SLOWEST else len(SLOWEST)
 
 
 def third(nodeid: str) -> int:
