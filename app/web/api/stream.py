@@ -10,20 +10,20 @@ stored in a transaction of its own and sent last; a reader who leaves frees his 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Body, Depends, Request
+from fastapi import APIRouter, Body, Request
 from fastapi.responses import StreamingResponse
 from fastapi.routing import APIRoute
 from fastapi.sse import format_sse_event
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.routing import Match
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
 
 from app import actions
-from app.bootstrap import Bot
 from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
@@ -31,8 +31,9 @@ from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
 from app.store.session import TRANSIENT_DB_ERRORS
 from app.web.api.readers import wish_of
 from app.web.api.schemas import PoemOut, PoemWish
-from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
+from app.web.http.deps import Slug, bot_of, engine_of
 from app.web.http.errors import code_of, retry_after_of, status_of
+from app.web.http.visitors import visitor_of
 from app.web.readers.poems import admit, count
 
 log = structlog.get_logger(__name__)
@@ -58,31 +59,51 @@ class StreamRoute(APIRoute):
 router = APIRouter(prefix="/api/v1", route_class=StreamRoute, include_in_schema=False)
 
 
-def _valid_wish(
-    *, voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, body: Annotated[PoemWish | None, Body()] = None
-) -> Wish:
-    asked = body or PoemWish()
-    admit(request, voice, visitor)
-    return actions.poems.wished(bot, wish_of(asked), by=visitor, keep=asked.keep)
+class PoemStream(StreamingResponse):
+    """A poem on its way; *leave* gives its place up when it is sent, or its reader has gone."""
+
+    def __init__(self, content: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
+        super().__init__(content, media_type=MEDIA_TYPE, headers=UNBUFFERED)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
 
 
-async def _begin(
-    voice: Slug, request: Request, engine: EngineDep, visitor: VisitorDep, wish: Annotated[Wish, Depends(_valid_wish)]
-) -> AsyncIterator[AsyncIterator[Heard]]:
-    """Wait for a place and start writing: the events; stop when the reader has all of them or has left."""
+@router.post("/voices/{voice}/poems", response_model=None)
+async def stream(voice: Slug, request: Request, body: Annotated[PoemWish | None, Body()] = None) -> PoemStream:
+    """Have a poem written, and read along."""
+    # Without FastAPI's dependencies: to solve five of them costs as much as a tick.
+    bot, engine, visitor = bot_of(request), engine_of(request), visitor_of(request)
+    wish = await run_in_threadpool(_wished, request, voice, visitor, body or PoemWish())
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
     def put(event: Event | Failed) -> None:  # called on the decode thread
         loop.call_soon_threadsafe(queue.put_nowait, event)
 
+    async def store(writing: Writing) -> PoemOut:
+        poem = await run_in_threadpool(actions.poems.store, bot, wish, writing, by=visitor)
+        count(request, voice)
+        return PoemOut.of(poem)
+
     ticket = engine.submit(voice, wish, put, visitor=visitor.turn)
+    leave = partial(engine.leave, ticket)
     try:
         first = await _first(queue, request)
-        if isinstance(first, Failed):
-            raise first.error
-        yield _events(first, queue)
-    finally:
-        engine.leave(ticket)
+    except BaseException:
+        leave()
+        raise
+    return PoemStream(_sent(_events(first, queue), store), leave)
+
+
+def _wished(request: Request, voice: str, visitor: Visitor, asked: PoemWish) -> Wish:
+    """The wish as the engine is to fulfil it. Raises Limited, Unfit, UnknownLine, UnknownVoice, EngineFailed."""
+    admit(request, voice, visitor)
+    return actions.poems.wished(bot_of(request), wish_of(asked), by=visitor, keep=asked.keep)
 
 
 async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Heard]:
@@ -96,33 +117,18 @@ async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIt
         yield heard
 
 
-async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
+async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Event:
+    """The first event, as soon as the poem has a place. Raises what it failed with instead, or EngineFailed."""
     while True:
         try:
-            return await asyncio.wait_for(queue.get(), POLL_EVERY)
+            first = await asyncio.wait_for(queue.get(), POLL_EVERY)
         except TimeoutError:
             if await request.is_disconnected():
-                return Failed(EngineFailed("the reader left before his turn came"))
-
-
-@router.post("/voices/{voice}/poems", response_model=None)
-async def stream(
-    *,
-    voice: Slug,
-    request: Request,
-    bot: BotDep,
-    visitor: VisitorDep,
-    wish: Annotated[Wish, Depends(_valid_wish)],
-    events: Annotated[AsyncIterator[Heard], Depends(_begin)],
-) -> StreamingResponse:
-    """Have a poem written, and read along."""
-
-    async def store(writing: Writing) -> PoemOut:
-        poem = await run_in_threadpool(_store, bot, visitor, wish, writing)
-        count(request, voice)
-        return poem
-
-    return StreamingResponse(_sent(events, store), media_type=MEDIA_TYPE, headers=UNBUFFERED)
+                raise EngineFailed("the reader left before his turn came") from None
+            continue
+        if isinstance(first, Failed):
+            raise first.error
+        return first
 
 
 async def _sent(events: AsyncIterator[Heard], store: Callable[[Writing], Awaitable[PoemOut]]) -> AsyncIterator[bytes]:
@@ -158,7 +164,3 @@ def _written(event: Event | Failed) -> bytes:
 
 def _event(name: str, data: Mapping[str, object]) -> bytes:
     return format_sse_event(event=name, data_str=json.dumps(data))
-
-
-def _store(bot: Bot, visitor: Visitor, wish: Wish, writing: Writing) -> PoemOut:
-    return PoemOut.of(actions.poems.store(bot, wish, writing, by=visitor))

@@ -48,7 +48,7 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
 
 
 def admit(request: Request, voice: str, visitor: Visitor) -> None:
-    """Let *visitor* have a poem written: the engine has places of its own. Raises UnknownVoice, EngineFailed, Limited."""
+    """Count a poem for *visitor*, who then waits for the engine. Raises UnknownVoice, EngineFailed, Limited."""
     engine: Engine = request.app.state.engine
     engine.check(voice)
     take(request, POEMS, visitor)
