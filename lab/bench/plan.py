@@ -1,6 +1,6 @@
-"""The plan of docs/scale.md, worked out from what the benches found: `python -m lab.bench.plan` writes it there.
+"""Capacity planning: `python -m lab.bench.plan` computes the table of docs/scale.md and writes it there.
 
-What readers do is assumed, and said; what a core does is measured (`make bench`, `make soak`).
+What readers do is assumed, by the constants below; what a core does is measured (`make bench`, `make soak`).
 """
 
 import json
@@ -16,33 +16,33 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "scale.md"
 BEGIN, END = "<!-- python -m lab.bench.plan -->", "<!-- /python -m lab.bench.plan -->"
 
 POEMS, TICKS = 4, 3
-"""A reader's, a day."""
+"""Poems and ticks of a reader in a day."""
 PEAK = 0.10
-"""Share of a day's readers in its busiest hour."""
+"""Share of a day's readers who come in its busiest hour."""
 HEADROOM = 1.5
-"""The busiest minute over the mean of its hour, and room for a web to be replaced."""
+"""Load of the busiest minute over the mean of its hour, with room to replace a web process."""
 BYTES_A_POEM = 2_700
-"""Rows and indexes of a poem of five lines in Postgres, with its impressions; measured over 2,000 poems."""
+"""Rows and indexes of a poem of five lines in Postgres, impressions included; measured over 2,000 poems."""
 BUSIEST = 0.6
-"""Share of what a web can do that is asked of it: beyond, waiting grows."""
+"""Planned utilisation of a web process: beyond this share, waiting times grow."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What the benches say of one core."""
+    """What one core does, by the benchmarks."""
 
     poems_per_s: float
-    """Stored, over HTTP, a CPU second of a web, as served: with a taste, and as many candidates as 64 readers get."""
+    """Poems stored over HTTP, a CPU second of a web process, with a taste and as many candidates as 64 readers get."""
     steps_per_s: float
-    """Of the engine with 64 lines."""
+    """Steps of the engine with 64 lines."""
     chars_per_s: float
-    """Of a training."""
+    """Characters of a training."""
     web_mb: float
-    """Memory of a web under load."""
+    """Memory of a web process under load."""
 
 
 def measured(folder: Path = RESULTS) -> Measured:
-    """From the files that `make bench` and `make soak` leave. FileNotFoundError for one that is missing."""
+    """Read the results of `make bench` and `make soak`. FileNotFoundError if one is missing."""
     decode, serve, train, soak = (_read(folder / f"{name}.json") for name in ("decode", "serve", "train", "soak"))
     return Measured(
         serve["poems_per_cpu_s"],
@@ -58,7 +58,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def plan(readers: int, core: Measured) -> dict[str, str]:
-    """What so many readers a day ask for, and what carries them."""
+    """The load of so many readers a day, and what is needed for it."""
     poems = readers * POEMS
     peak = poems * PEAK / 3600 * HEADROOM
     webs = max(2, math.ceil(peak / (core.poems_per_s * BUSIEST)))
@@ -76,7 +76,7 @@ def plan(readers: int, core: Measured) -> dict[str, str]:
 
 
 def table(core: Measured) -> str:
-    """The section, in Markdown."""
+    """The table, in Markdown."""
     small, large = plan(100_000, core), plan(1_000_000, core)
     rows = [f"| {name} | {small[name]} | {large[name]} |" for name in small]
     told = (
@@ -87,7 +87,7 @@ def table(core: Measured) -> str:
 
 
 def main() -> int:
-    """Write the section anew."""
+    """Replace the table in the document."""
     before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
     DOCUMENT.write_text(f"{before}{BEGIN}\n{table(measured())}\n{END}{after}", encoding="utf-8")

@@ -1,8 +1,6 @@
-"""What a bench found: a JSON file for the record, a table for the eye, and all of them on one page.
+"""Reports of the benchmarks: a JSON file each, a table on stdout, and one page with all tables.
 
-What the figures were measured on, and how quickly it multiplies.
-
-Graphs as SVG: one line for each name over the same steps, both axes by powers.
+It also has what all benchmarks share: the description of the machine, how to measure a rate, and the charts.
 """
 
 import json
@@ -26,7 +24,7 @@ LIBRARIES = ("numpy", "onnxruntime", "torch", "uvicorn", "fastapi", "sqlalchemy"
 
 
 def describe() -> dict[str, object]:
-    """The processor, how many of it we may use, and the libraries that matter."""
+    """The processor, the cores that this process may use, and the versions of the libraries that matter."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -47,7 +45,7 @@ def _processor() -> str:
 
 
 def rate(deed: Callable[[], object], *, seconds: float, warm_up: int = 5) -> float:
-    """How often a second *deed* can be done, tried for so many *seconds*."""
+    """How often a second *deed* can be called, measured for so many *seconds*."""
     for _ in range(warm_up):
         deed()
     done, began = 0, time.perf_counter()
@@ -60,9 +58,9 @@ def rate(deed: Callable[[], object], *, seconds: float, warm_up: int = 5) -> flo
 def in_turns(
     contenders: Mapping[str, Callable[[float], float]], *, seconds: float, rounds: int = 3
 ) -> dict[str, float]:
-    """What each measures when given a share of *seconds*, in turns, the median of *rounds*.
+    """The median of *rounds* measurements of each contender, taken in turns, *seconds* in all for each.
 
-    What disturbs the machine disturbs all of them.
+    In turns, so that other load on the machine disturbs all of them.
     """
     found: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
@@ -83,7 +81,7 @@ def draw(
     x_title: str,
     y_title: str,
 ) -> Path:
-    """Write the graph; *lines* has a value, or None, for each of the *steps*."""
+    """Write a chart with a logarithmic y axis; *lines* has a value, or None, for each of the *steps*."""
     drawn = [
         Line(name, colour, [(place, value) for place, value in enumerate(values) if value])
         for (name, values), colour in zip(lines.items(), COLOURS, strict=False)
@@ -94,11 +92,11 @@ def draw(
 
 RESULTS = Path(__file__).parent / "results"
 Row = tuple[str, object, str]
-"""What was measured, what came of it, and what was asked for."""
+"""(what was measured, the figure, what was required)."""
 
 
 def keep(name: str, figures: Mapping[str, Any], folder: Path = RESULTS) -> Path:
-    """Write the figures of one bench; whatever it found before is replaced."""
+    """Write the figures of one benchmark; they replace its earlier ones."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
     file.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -106,10 +104,10 @@ def keep(name: str, figures: Mapping[str, Any], folder: Path = RESULTS) -> Path:
 
 
 def summarise(folder: Path = RESULTS) -> Path:
-    """Write one page with a table for each bench that has been run, and its graph where there is one."""
+    """Write one page with a table and, if there is one, a chart for each benchmark that has been run."""
     parts = [
-        "# What the benches found",
-        "Written by `make bench`; what each thing means stands in `lab/bench/README.md`.",
+        "# Results of the benchmarks",
+        "Written by `make bench`; `lab/bench/README.md` explains each figure.",
     ]
     for file in sorted(folder.glob("*.json")):
         name, figures = file.stem, json.loads(file.read_text(encoding="utf-8"))
@@ -125,7 +123,7 @@ def summarise(folder: Path = RESULTS) -> Path:
 
 
 def _on(figures: Mapping[str, Any]) -> list[str]:
-    """On what machine, in a sentence."""
+    """The machine, in a sentence."""
     machine = figures.get("machine")
     if not isinstance(machine, Mapping):
         return []
@@ -134,14 +132,14 @@ def _on(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(figure: object) -> str:
-    """As people read numbers."""
+    """A figure as it is printed."""
     if not isinstance(figure, float):
         return "–" if figure is None else str(figure)
     return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def rounded(value: Any, digits: int = 4) -> Any:
-    """The same figures with so many significant digits, however deep they lie."""
+    """The same figures, nested ones too, with so many significant digits."""
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if isinstance(value, Mapping):
@@ -152,7 +150,7 @@ def rounded(value: Any, digits: int = 4) -> Any:
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
-    """A table on stdout."""
+    """Print a table."""
     table = Table(title=title, title_justify="left")
     table.add_column("measured")
     table.add_column("figure", justify="right")
@@ -163,7 +161,7 @@ def show(title: str, rows: Sequence[Row]) -> None:
 
 
 def verdict(figure: float | None, *, must: float, aim: float, least: bool) -> str:
-    """Both marks, and which of them *figure* reaches; *least*: more is better."""
+    """The required and the desired value, and which of them *figure* reaches; *least*: more is better."""
     sign = "≥" if least else "≤"
     marks = f"{sign} {must:g} / {sign} {aim:g}"
     if figure is None:

@@ -1,9 +1,9 @@
-"""How `bard` was made: plain stories for the language and verse in all its kinds, by turns; last the smallest songs.
+"""The recipe of `bard`: stages of plain prose and of verse in turn; the shortest songs come last.
 
     python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.6
 
-The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
-there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
+The corpus folder has `en-prose/` and `en-poems-more/`; our own verse is in the base's folder. The command ends with the
+shipped folder. Finished stages are kept in the work folder, and a second start resumes there.
 """
 
 import random
@@ -17,15 +17,15 @@ STORIES = ("storybooks_asp_pratham", "fairytaleqa")
 CLASSICS, ENCYCLOPEDIA, LYRICS = 2_400_000, 400_000, 1_000_000
 MORE_LYRICS = 2_500_000
 MORE_CLASSICS = 1_200_000
-"""Characters that are read of each, first and later: more of them than of stories would set the tone."""
+"""Characters that are read of each, in the first stages and later; more would outweigh the stories."""
 NEW_CLASSICS, MORE_ENCYCLOPEDIA = 5_000_000, 1_200_000
-"""Characters that are read the third time."""
+"""Characters that the stage `further` reads of each."""
 SHORTEST_LYRIC, LONGEST_LYRIC, LONGEST_LINE = 60, 900, 64
 SELDOM = 40
 
 
 def lyrics(corpus: Path, *, most: int = LYRICS) -> list[str]:
-    """Short poems in plain words, of four centuries; drawn at random, always the same."""
+    """Short poems in plain words from four centuries, drawn at random with a fixed seed."""
     text = (corpus / "en-poems-more" / "pdp_lyric_plain.txt").read_text(encoding="utf-8")
     poems = [
         "\n".join(" ".join(line.split()) for line in poem.splitlines() if line.strip()) for poem in text.split("\n\n\n")
@@ -44,7 +44,7 @@ def lyrics(corpus: Path, *, most: int = LYRICS) -> list[str]:
 
 
 def stories(corpus: Path) -> list[str]:
-    """Today's stories for children: the plainest prose."""
+    """Modern stories for children: the plainest prose."""
     return [text for name in STORIES for text in passages(corpus / "en-prose" / f"{name}.txt")]
 
 
@@ -56,12 +56,12 @@ def prose(corpus: Path) -> list[str]:
 
 
 def more_classics(corpus: Path) -> list[str]:
-    """Classics that the first stage has not read."""
+    """Classics that the first stage does not read."""
     return passages(corpus / "en-prose" / "gutenberg_children.txt", skip=CLASSICS, most=MORE_CLASSICS)
 
 
 def new_prose(corpus: Path) -> list[str]:
-    """Classics and encyclopedia that no stage before has read."""
+    """Classics and encyclopedia that no earlier stage reads."""
     folder = corpus / "en-prose"
     classics = passages(folder / "gutenberg_children.txt", skip=CLASSICS + MORE_CLASSICS, most=NEW_CLASSICS)
     return [*classics, *passages(folder / "simplewiki_select.txt", skip=ENCYCLOPEDIA, most=MORE_ENCYCLOPEDIA)]

@@ -1,9 +1,9 @@
-"""How `sibot` was made: plain prose for the language and verse in all its kinds, by turns; last the plainest verse.
+"""The recipe of `sibot`: stages of plain prose and of verse in turn; the plainest verse comes last.
 
     python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.9
 
-The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
-there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
+The corpus folder has `ko-modern/` and `ko-poems/`; our own verse is in the base's folder. The command ends with the
+shipped folder. Finished stages are kept in the work folder, and a second start resumes there.
 """
 
 from pathlib import Path
@@ -14,16 +14,16 @@ from models.corpus import read_poems
 from models.vocabulary import Vocabulary
 
 TALES = ("asp_storybooks", "boddari_fairytales", "kobest_scenes", "kommongen", "songys_chatbot")
-"""Tales, scenes and talk: today's Korean, as plain as our verse; read twice."""
+"""Tales, scenes and dialogues: modern Korean, as plain as our verse; read twice."""
 MIXED = ("ud_kaist", "kobest_examples", "book_reviews_nanet", "klue_gsd_xnli")
 PLOTS, MORE_PLOTS = 1_600_000, 800_000
-"""Characters of the encyclopedia's plots and legends, first and later; all of them would outweigh the tales."""
+"""Characters of plots and legends from the encyclopedia, in the first stage and later; all would outweigh the tales."""
 OLD_SPELLING = ("이상.txt", "박용철(번역)_옛표기.txt", "시조_옛표기.txt")
 ENCYCLOPEDIA = 3_000_000
-"""Characters of what is nearest in it to tales and verse."""
+"""Characters of the encyclopedia's articles that are nearest to tales and verse."""
 LONGEST_LINE = 40
 SELDOM, OURS = 20, 7
-"""A character that stands so often has a symbol of its own; in our verse each counts sevenfold."""
+"""A character that occurs so often gets a symbol of its own; one in our verse counts seven times."""
 
 
 def old_poets(corpus: Path) -> list[str]:
@@ -33,24 +33,24 @@ def old_poets(corpus: Path) -> list[str]:
 
 
 def tales(corpus: Path) -> list[str]:
-    """The plainest of today's prose."""
+    """The plainest modern prose."""
     return [text for name in TALES for text in passages(corpus / "ko-modern" / f"{name}.txt")]
 
 
 def prose(corpus: Path) -> list[str]:
-    """All of today's prose that is read."""
+    """The modern prose of the first stage."""
     folder = corpus / "ko-modern"
     mixed = [text for name in MIXED for text in passages(folder / f"{name}.txt")]
     return [*tales(corpus), *mixed, *passages(folder / "kowiki_plots.txt", most=PLOTS)]
 
 
 def more_plots(corpus: Path) -> list[str]:
-    """Plots that the first stage has not read."""
+    """Plots that the first stage does not read."""
     return passages(corpus / "ko-modern" / "kowiki_plots.txt", skip=PLOTS, most=MORE_PLOTS)
 
 
 def encyclopedia(corpus: Path) -> list[str]:
-    """Articles of every kind: few of its words are our verse's, and its sentences are right."""
+    """Articles of every kind: their words are seldom those of our verse, but their sentences are correct."""
     return passages(corpus / "ko-modern" / "kowiki_select_A.txt", most=ENCYCLOPEDIA)
 
 
