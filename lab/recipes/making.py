@@ -45,12 +45,12 @@ LONGEST = 400
 class OwnVerse:
     """Our own verse beside a base voice, by kind; the holdouts are not in it."""
 
-    plain: Sequence[str]
-    simple: Sequence[str]
+    plain: list[str]
+    simple: list[str]
     """Written later, in the commonest words: one scene, whose lines follow from each other."""
-    songs: Sequence[str]
+    songs: list[str]
     """Written last: short lines, each a sentence, that keep to one thing."""
-    dense: Sequence[str]
+    dense: list[str]
     """All other files: a fresh image in every line."""
 
     @classmethod
