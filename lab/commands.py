@@ -144,9 +144,6 @@ def simulate(
     ),
     exam: Annotated[int, typer.Option(min=5, help="Lines of the exam after the last round.")] = 2400,
     probe: Annotated[int, typer.Option(min=0, help="Lines that are searched for the attackers' phrase.")] = 10_000,
-    trial_share: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of poems for a version on trial; 0: only the gate decides.")
-    ] = 0.0,
     as_json: Json = False,
 ) -> None:
     """Simulate readers and attackers, and measure whether later poems get more ticks."""
@@ -162,7 +159,7 @@ def simulate(
         base = _present_base(voice, bot)
         settings = bot.settings
     people, source = _audience(audience, judge, base)
-    changed = {"trial_share": trial_share, "taste_after": TASTE_AFTER, "swap": "auto", "train_threads": 1}
+    changed = {"taste_after": TASTE_AFTER, "swap": "auto", "train_threads": 1}
     order = Order(base, voice, rounds, judged, exam, probe, settings.model_copy(update=changed))
     told = run(order, people, seeds=seeds, strategies=chosen, out=out, say=say, source=source)
     tell(told, (f"{name:20s} {figure}" for name, figure in told["figures"].items()), as_json=as_json)

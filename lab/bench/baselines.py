@@ -105,15 +105,16 @@ def operations(architecture: Mapping[str, Any]) -> int:
     return sum(2 * k * n for k, n in shapes(architecture))
 
 
-def products(architecture: Mapping[str, Any], rows: int, *, precision: str, threads: int) -> Callable[[], object]:
-    """A function that runs the matrix products of one step of *rows* texts, one after the other."""
-    kind = {"int8": _int8, "fp32": _fp32}[precision]
+def products(architecture: Mapping[str, Any], rows: int, *, threads: int) -> Callable[[], object]:
+    """A function that runs the int8 matrix products of one step of *rows* texts, one after the other."""
     nodes, inputs, outputs, weights, feed = [], [], [], [], {}
     for i, (k, n) in enumerate(shapes(architecture)):
-        x, weight, op, (of_x, of_y) = kind(rows, k, n)
-        nodes.append(helper.make_node(op, [f"x{i}", f"w{i}"], [f"y{i}"]))
-        inputs.append(helper.make_tensor_value_info(f"x{i}", of_x, x.shape))
-        outputs.append(helper.make_tensor_value_info(f"y{i}", of_y, (rows, n)))
+        rng = np.random.default_rng(k)
+        x = rng.integers(1, 255, (rows, k), np.uint8)
+        weight = rng.integers(-127, 127, (k, n), np.int8)
+        nodes.append(helper.make_node("MatMulInteger", [f"x{i}", f"w{i}"], [f"y{i}"]))
+        inputs.append(helper.make_tensor_value_info(f"x{i}", TensorProto.UINT8, x.shape))
+        outputs.append(helper.make_tensor_value_info(f"y{i}", TensorProto.INT32, (rows, n)))
         weights.append(numpy_helper.from_array(weight, f"w{i}"))
         feed[f"x{i}"] = x
     graph = helper.make_graph(nodes, "products", inputs, outputs, weights)
@@ -127,19 +128,6 @@ def products(architecture: Mapping[str, Any], rows: int, *, precision: str, thre
     for output in outputs:
         binding.bind_output(output.name)
     return lambda: session.run_with_iobinding(binding)
-
-
-def _int8(rows: int, k: int, n: int) -> tuple[Any, Any, str, tuple[int, int]]:
-    dice = np.random.default_rng(k)
-    x = dice.integers(1, 255, (rows, k), np.uint8)
-    weight = dice.integers(-127, 127, (k, n), np.int8)
-    return x, weight, "MatMulInteger", (TensorProto.UINT8, TensorProto.INT32)
-
-
-def _fp32(rows: int, k: int, n: int) -> tuple[Any, Any, str, tuple[int, int]]:
-    dice = np.random.default_rng(k)
-    x, weight = dice.normal(size=(rows, k)), dice.normal(size=(k, n))
-    return np.float32(x), np.float32(weight), "MatMul", (TensorProto.FLOAT, TensorProto.FLOAT)
 
 
 LONGEST = 64

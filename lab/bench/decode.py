@@ -68,7 +68,7 @@ class Contest:
         network, temperature = network_of(self.version), self.version.meta.style.temperature
         contenders: dict[str, Measure] = {"engine": partial(self.engine, rows), "onnx_step": partial(self.bare, rows)}
         for name, spelling in (("torch_lstm", Whole), ("torch_cell", Cells)):
-            contenders[name] = partial(_rate_of, spelling(network, rows, temperature=temperature).step)
+            contenders[name] = partial(report.rate, spelling(network, rows, temperature=temperature).step)
         chosen = {name: measure for name, measure in contenders.items() if name not in without}
         return report.in_turns(chosen, seconds=self.seconds, rounds=rounds)
 
@@ -87,12 +87,12 @@ class Contest:
         rules = Rules.of(symbols, banned=style.banned, spell=style.spell)
         step = Step(self.version.build_graph("int8"), rules=rules.forbidden, rows=rows, threads=self.threads)
         step.ids[:] = np.arange(rows) % len(symbols)
-        return _rate_of(partial(step.run, rows), seconds)
+        return report.rate(partial(step.run, rows), seconds)
 
     def ceiling(self, rows: int, engine: float) -> dict[str, float]:
         """The machine's int8 rate for these shapes, the steps a second it allows, and the engine's share of those."""
-        multiply = baselines.products(self.version.meta.architecture, rows, precision="int8", threads=self.threads)
-        steps = report.rate(multiply, seconds=self.seconds / 3)
+        multiply = baselines.products(self.version.meta.architecture, rows, threads=self.threads)
+        steps = report.rate(multiply, self.seconds / 3)
         operations = baselines.operations(self.version.meta.architecture)
         return {"b": rows, "int8_gops": steps * rows * operations / 1e9, "steps_per_s": steps, "share": engine / steps}
 
@@ -251,10 +251,6 @@ def _writing(folder: Path, rows: int, *, threads: int) -> Iterator[Engine]:
 
 def _steps(engine: Engine) -> int:
     return engine.metrics.steps
-
-
-def _rate_of(deed: Callable[[], object], seconds: float) -> float:
-    return report.rate(deed, seconds=seconds)
 
 
 def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app import actions, reads
+from app import reads
 from app.domain.poem import Wish, Writing
-from app.domain.visitor import Visitor
 from app.settings import Settings
 from lab.bench import report
 from lab.simulate import audience
@@ -47,19 +46,9 @@ def read_on(here: Deployment, ticks: int) -> tuple[int, int]:
     while ticked < ticks:
         reader = next(coming)
         for _ in range(PATIENT):
-            marks = _read(here, writer, reader)
-            shown, ticked = shown + len(marks), ticked + sum(marks)
+            visit = here.read(reader, writer)
+            shown, ticked = shown + len(visit.ticks), ticked + sum(visit.ticks)
     return shown, ticked
-
-
-def _read(here: Deployment, writer: Ready, reader: audience.Visitor) -> list[bool]:
-    """Show the reader one poem and store his ticks; for each line, whether he ticked it."""
-    known = Visitor(reader.id, returned=True, address=reader.address)
-    poem = actions.poems.write(here.bot, writer, here.voice, Wish(), by=known)
-    marks = reader.read([line.text for line in poem.lines])
-    chosen = {line.id for line, mark in zip(poem.lines, marks, strict=True) if mark}
-    actions.ticks.tick_lines(here.bot, poem.id, chosen, by=known)
-    return marks
 
 
 def measure(voice: str, ticks: int, home: Path) -> dict[str, object]:

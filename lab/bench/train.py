@@ -126,7 +126,7 @@ def _products(network: CharNetwork, seconds: float) -> float:
     size, gates = network.architecture.size, GATES[network.architecture.cell] * network.architecture.size
     x, weight = torch.randn(LANES * STEPS, size, dtype=kind), torch.randn(size, gates, dtype=kind)
     with torch.inference_mode():
-        return report.rate(lambda: x @ weight, seconds=seconds) * 2 * LANES * STEPS * size * gates / 1e9
+        return report.rate(lambda: x @ weight, seconds) * 2 * LANES * STEPS * size * gates / 1e9
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:

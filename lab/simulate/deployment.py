@@ -1,18 +1,19 @@
 """A simulated deployment with one voice; visitors come one by one, each for a poem.
 
-Database, engine, lesson, trainer, gate and trial are the site's own. Only HTTP is left out, and random numbers are
-seeded, so that a simulation can be repeated.
+Database, engine, lesson, trainer and gate are the site's own. There is no HTTP and no trial: what the gate admits
+serves at once. Random numbers are seeded, so that a simulation can be repeated.
 """
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from app import actions, reads
+from app.actions.poems import Writer
 from app.bootstrap import Bot, build, build_engine
 from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
@@ -25,7 +26,6 @@ from app.settings import Settings
 from app.store import migrations
 from lab.simulate.people import Visitor
 from models import checkpoint
-from worker import upkeep
 from worker.runner import Runner
 
 SWEEP = 20
@@ -67,38 +67,31 @@ class Deployment:
 
     def visit(self, visitor: Visitor) -> Visit:
         """Write the visitor a poem, store his ticks and his submission; run the worker's sweep when it is due."""
-        reader = Reader(visitor.id, returned=True, address=visitor.address)
-        poem = actions.poems.write(self.bot, self.engine, self.voice, Wish(), by=reader)
-        texts = [line.text for line in poem.lines]
-        ticks = visitor.read(texts)
-        ticked = {line.id for line, tick in zip(poem.lines, ticks, strict=True) if tick}
-        actions.ticks.tick_lines(self.bot, poem.id, ticked, by=reader)
-        self._teach(visitor, reader)
+        visit = self.read(visitor, self.engine)
+        if (text := visitor.teach()) is not None:
+            with suppress(Unfit):  # refused, as on the site
+                actions.submissions.teach(self.bot, self.voice, by=_reader(visitor), text=text, consent=True)
         self._visits += 1
         if self._visits % SWEEP == 0:
             self.sweep()
+        return visit
+
+    def read(self, visitor: Visitor, writer: Writer) -> Visit:
+        """Have *writer* write the visitor a poem, and store his ticks."""
+        poem = actions.poems.write(self.bot, writer, self.voice, Wish(), by=_reader(visitor))
+        texts = [line.text for line in poem.lines]
+        ticks = visitor.read(texts)
+        ticked = {line.id for line, tick in zip(poem.lines, ticks, strict=True) if tick}
+        actions.ticks.tick_lines(self.bot, poem.id, ticked, by=_reader(visitor))
         return Visit(tuple(texts), tuple(ticks), visitor.honest and visitor.attentive)
 
-    def _teach(self, visitor: Visitor, reader: Reader) -> None:
-        text = visitor.teach()
-        if text is None:
-            return
-        try:
-            actions.submissions.teach(self.bot, self.voice, by=reader, text=text, consent=True)
-        except Unfit:  # refused, as on the site
-            return
-
     def sweep(self) -> None:
-        """Run the worker's sweep: learn a taste that is due, weigh the trial; then refresh the engine."""
+        """Run the part of the worker's sweep that learns a taste when it is due; then refresh the engine."""
         actions.tastes.learn_due(self.bot)
-        over = self.bot.clock() + self.bot.settings.trial_rules.visit
-        upkeep.weigh_trials(self.bot, at=over)  # as if all visits were over
         self.engine.refresh()
 
-    def run(self) -> RunState | None:
-        """Have the worker carry out a run; its final state. None while a trial is in progress."""
-        if self.bot.challengers():
-            return None
+    def run(self) -> RunState:
+        """Have the worker carry out a run; its final state."""
         report, _ = actions.runs.request(self.bot, self.voice, Cause.COUNT, by="simulation")
         self.runner.work()
         self.engine.refresh()
@@ -113,12 +106,18 @@ class Deployment:
         return list(self.engine.write_all(self.voice, [Wish()] * count))
 
 
+def _reader(visitor: Visitor) -> Reader:
+    """The visitor as the site knows him, with a cookie that has come back."""
+    return Reader(visitor.id, returned=True, address=visitor.address)
+
+
 @contextmanager
 def deployed(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Deployment]:
     """A deployment in *home* with the base voice in that folder and these *settings*, except for paths."""
-    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off", "auto_approve": True}
-    place["run_minutes"] = 0  # results must not depend on the machine's speed
-    bot = build(settings.model_copy(update=place), queue=NoQueue(), shipped=base.parent)
+    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": ""}
+    own = {"limits": "off", "auto_approve": True, "trial_share": 0.0}
+    own["run_minutes"] = 0  # results must not depend on the machine's speed
+    bot = build(settings.model_copy(update=place | own), queue=NoQueue(), shipped=base.parent)
     try:
         migrations.upgrade(bot.database)
         meta = checkpoint.read(base).meta

@@ -86,11 +86,16 @@ def gather(courses: Sequence[Course]) -> dict[str, dict[str, list[float]]]:
     return found
 
 
+def levels(references: Sequence[Course]) -> tuple[float, float]:
+    """Tick-rates without learning: of the base's lines, and of those that the oracle picks."""
+    none = fmean(sum(one["ticked"]) / len(one["ticked"]) for one in references)
+    return none, sum(one["oracle_ticks"] for one in references) / sum(one["oracle_shown"] for one in references)
+
+
 def figures(courses: Sequence[Course], references: Sequence[Course]) -> dict[str, float | None]:
     """The summary figures; None where the strategy was not run or nothing could be measured."""
     rates = gather(courses)
-    none = fmean(sum(one["ticked"]) / len(one["ticked"]) for one in references)
-    oracle = sum(one["oracle_ticks"] for one in references) / sum(one["oracle_shown"] for one in references)
+    none, oracle = levels(references)
     ours = rates.get("ours")
     final = ours["tick_rate"][-1] / none if ours and none else math.nan
     best = oracle / none if none else math.nan

@@ -171,7 +171,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dreams", type=int, default=Settings().dreams)
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args(arguments)
-    settings = Settings(trial_share=0, lesson_steps=chosen.steps, dreams=chosen.dreams)
+    settings = Settings(lesson_steps=chosen.steps, dreams=chosen.dreams)
     for addresses in chosen.addresses:
         try:
             told = measure(

@@ -30,7 +30,7 @@ from app.engine.choose import Candidate, Choice, Context, first
 from app.engine.engine import Engine
 from app.settings import Settings
 from lab.simulate.deployment import Deployment, Visit, alone, deployed
-from lab.simulate.figures import figures, frontier, gather, real_words, says, tick_rate, variety
+from lab.simulate.figures import figures, frontier, gather, levels, real_words, says, tick_rate, variety
 from lab.simulate.people import Audience, Visitor
 from models import checkpoint
 from models.corpus import Passage, Poems
@@ -250,10 +250,9 @@ def simulate(
         "strategies": gather(courses),
         "figures": figures(courses, references),
     }
-    none = [sum(one["ticked"]) / len(one["ticked"]) for one in references]
-    oracle = sum(one["oracle_ticks"] for one in references) / sum(one["oracle_shown"] for one in references)
-    tick_rate(out / "tick_rate.svg", told["strategies"], none=sum(none) / len(none), oracle=oracle)
-    frontier(out / "frontier.svg", told["strategies"], none=sum(none) / len(none))
+    none, oracle = levels(references)
+    tick_rate(out / "tick_rate.svg", told["strategies"], none=none, oracle=oracle)
+    frontier(out / "frontier.svg", told["strategies"], none=none)
     (out / "figures.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
     return told
 
@@ -261,16 +260,18 @@ def simulate(
 def _key(order: Order, source: str) -> str:
     """Hash of everything that a course depends on."""
     of = order.settings
-    chosen: list[Any] = [
-        of.candidates,
-        of.taste_after,
-        of.taste_share,
-        of.taste_temperature,
-        of.dreams,
-        of.lesson_steps,
+    chosen = [of.candidates, of.taste_after, of.taste_share, of.taste_temperature, of.dreams, of.lesson_steps]
+    told = [
+        order.base.name,
+        order.rounds,
+        order.judged,
+        order.exam,
+        order.probe,
+        *chosen,
+        of.samples,
+        of.precision,
+        source,
     ]
-    chosen += [of.trial_share, of.swap, of.samples, of.precision]
-    told = [order.base.name, order.rounds, order.judged, order.exam, order.probe, chosen, source]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
