@@ -78,7 +78,7 @@ def train(corpus: Path, work: Path, base: Path) -> Maker:
     plain, simple, songs, dense = own.plain, own.simple, own.songs, own.dense
     texts, poets = prose(corpus), lyrics(corpus)
     ours = [*plain, *dense, *dense]
-    make = Maker.begin(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work=work, base=base)
+    make = Maker.start(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work=work, base=base)
 
     make.read("language", [*texts, *once([*poets, *ours])], passes=1, rate=4e-3, floor=0.4)
     poems = [*ours, *poets[: len(poets) // 3]]

@@ -108,7 +108,7 @@ class Maker:
         self.network, self.vocabulary, self.work, self.base = network, vocabulary, work, base
 
     @classmethod
-    def begin(cls, vocabulary: Vocabulary, *, work: Path, base: Path) -> "Maker":
+    def start(cls, vocabulary: Vocabulary, *, work: Path, base: Path) -> "Maker":
         """An untrained network; the vocabulary is noted in the work folder, from where it is packaged."""
         work.mkdir(parents=True, exist_ok=True)
         (work / "vocabulary.json").write_text(json.dumps(vocabulary.characters, ensure_ascii=False), encoding="utf-8")

@@ -65,7 +65,7 @@ def train(corpus: Path, work: Path, base: Path) -> Maker:
     plain, simple, songs, dense = own.plain, own.simple, own.songs, own.dense
     texts, stories = prose(corpus), tales(corpus)
     everything, verse = all_prose(corpus), [*plain, *dense, *old_poets(corpus)]
-    make = Maker.begin(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work=work, base=base)
+    make = Maker.start(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work=work, base=base)
 
     make.read("language", [*stories, *texts, *once(verse)], passes=1, rate=4e-3, floor=0.4)
     make.learn_verse("verse", verse, dropout=0.25, passes=4, rate=3e-3, floor=0.3, seed=1)
