@@ -1,1 +1,1 @@
-"""The laboratory: simulation, benches, recipes of the base voices. It imports everything, and nothing imports it."""
+"""The lab: benchmarks, simulation, and the recipes of the base voices. It imports everything; nothing imports it."""

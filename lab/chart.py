@@ -1,6 +1,6 @@
-"""Curves of benches and simulations as SVG: the site's own chart (`templates/charts`), with many lines and their names.
+"""Line charts of benchmarks and simulations, as SVG; they extend the site's own chart template (`templates/charts`).
 
-Text that a screen reader reads, light and dark, no script, no font of its own.
+The text is readable by screen readers; there is a light and a dark style, no script and no font.
 """
 
 import math
@@ -14,19 +14,19 @@ from app.web.http.page import TEMPLATES
 from app.web.readers.charts import LEFT, RIGHT, STYLE, TOP, Plot
 
 SIZE, UNDER = (900, 520), 110
-"""Pixels, and those below the area: labels, a title, two rows of names."""
+"""Size in pixels, and how many of them lie below the plot: labels, a title, two rows of names."""
 LINES = (
     "text{stroke:none}circle{fill:inherit}g path{stroke-width:2}g .bar{stroke-width:1}"
     ".dashed path{stroke-dasharray:4 6}"
 )
-"""A line's group has its colour; the site's own style has those of a few kinds of line."""
+"""Style of many lines; each group of elements has the colour of its line."""
 STEPS = 8
-"""Most steps of an axis that is no power of ten."""
+"""Most steps of a linear axis."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One of a chart's."""
+    """One line of a chart."""
 
     name: str
     colour: str
@@ -35,7 +35,7 @@ class Line:
     bars: Sequence[tuple[float, float, float]] = ()
     """x, and the ends of an interval of y."""
     dashed: bool = False
-    """A level that others are compared with: no dots."""
+    """A reference level, drawn without dots."""
 
 
 def draw(
@@ -48,7 +48,7 @@ def draw(
     columns: Sequence[str] = (),
     powers: bool = False,
 ) -> Path:
-    """Write the chart. *columns*: labels of x = 0, 1, …, else x is a number; *powers*: y by powers of ten."""
+    """Write the chart. *columns*: labels of x = 0, 1, …, otherwise x is a number; *powers*: a logarithmic y axis."""
     heights = [y for line in lines for _, *ys in (*line.points, *line.bars) for y in ys]
     rungs, scale = (_powers(heights), math.log10) if powers else (_steps(heights), float)
     plot = Plot(SIZE, scale(rungs[0]), scale(rungs[-1]), UNDER)
@@ -77,7 +77,7 @@ def draw(
 
 
 def _steps(values: Sequence[float]) -> list[float]:
-    """Round numbers, evenly, from below the least of *values* to above the greatest."""
+    """Evenly spaced round numbers that span *values*."""
     low, high = min(values, default=0.0), max(values, default=0.0)
     high += low == high
     unit = 10.0 ** math.floor(math.log10((high - low) / STEPS))
@@ -86,7 +86,7 @@ def _steps(values: Sequence[float]) -> list[float]:
 
 
 def _powers(values: Sequence[float]) -> list[float]:
-    """1, 2, 5, 10, … from below the least of *values* to above the greatest."""
+    """The numbers 1, 2, 5, 10, … that span *values*."""
     low, high = min(values), max(values)
     powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     rungs = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]

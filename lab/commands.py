@@ -1,7 +1,6 @@
-"""The laboratory's commands: `bench`, the project's own measurements, and `simulate`, the closed loop.
+"""The lab's commands: `bench`, `simulate` and `lab taste`.
 
-Each figure of a bench stands beside its baseline in the same run; a simulation asks whether the loop learns before an
-artificial audience. The command line has them where the lab lies beside the app, and does without where it does not.
+They are part of the command line where the lab is installed, that is, in a checkout; the wheel does not have it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,17 +16,19 @@ if TYPE_CHECKING:
     from lab.bench.report import Row
     from lab.simulate.people import Audience
 
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads of engine and baseline; else the site's own.")]
-Out = Annotated[Path | None, typer.Option(help="Where figures and graphs go; else lab/bench/results.")]
-Seconds = Annotated[float, typer.Option(min=0.05, help="How long each thing is measured.")]
+Threads = Annotated[
+    int | None, typer.Option(min=1, help="Threads of engine and baseline; default: the site's setting.")
+]
+Out = Annotated[Path | None, typer.Option(help="Folder for figures and charts; default: lab/bench/results.")]
+Seconds = Annotated[float, typer.Option(min=0.05, help="Duration of each measurement.")]
 ALL = "none,ancestor,voice,taste,ours"
 TASTE_AFTER = 150
-"""Ticks between two tastes, here: a simulated reader does not mind waiting, and it saves minutes."""
+"""Ticks after which a simulated site learns a taste; more than a real site's, to save minutes."""
 
 
 def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*; `app/cli.py` calls it where there is a lab."""
-    group = typer.Typer(help="The project's own measurements.", no_args_is_help=True, rich_markup_mode=None)
+    """Add these commands to *app*; `app/cli.py` calls it if there is a lab."""
+    group = typer.Typer(help="Measure the program beside a baseline.", no_args_is_help=True, rich_markup_mode=None)
     group.callback()(bench)
     group.command()(decode)
     group.command()(serve)
@@ -42,13 +43,13 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bench() -> None:
-    """Measure the program, each figure beside its baseline."""
+    """Measure the program, each figure beside its baseline in the same run."""
 
 
 def decode(
     voice: Voice = "sibot", threads: Threads = None, seconds: Seconds = 1.5, out: Out = None, as_json: Json = False
 ) -> None:
-    """Steps a second of the engine, sampling and all, beside eager torch."""
+    """Measure steps a second of the engine, sampling included, beside eager PyTorch."""
     from lab.bench import decode as room
 
     threads = threads or settings_of_environment().engine_threads
@@ -57,7 +58,7 @@ def decode(
 
 
 def serve(voice: Voice = "sibot", seconds: Seconds = 12.0, out: Out = None, as_json: Json = False) -> None:
-    """Poems a second over HTTP, stored, beside a server as the ancestor's was."""
+    """Measure poems a second over HTTP, stored, beside a server without batches."""
     from lab.bench import serve as room
 
     _base(voice)
@@ -67,11 +68,11 @@ def serve(voice: Voice = "sibot", seconds: Seconds = 12.0, out: Out = None, as_j
 
 def swap(
     voice: Voice = "sibot",
-    swaps: Annotated[int, typer.Option(min=1, help="How many times the champion changes.")] = 50,
+    swaps: Annotated[int, typer.Option(min=1, help="Number of swaps.")] = 50,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """What readers notice while one version after the other takes over."""
+    """Measure what readers notice when another version starts to serve."""
     from lab.bench import swap as room
 
     _base(voice)
@@ -81,12 +82,12 @@ def swap(
 
 def train(
     voice: Voice = "sibot",
-    threads: Annotated[int | None, typer.Option(min=1, help="Torch threads; else one for each core.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="PyTorch threads; default: one per core.")] = None,
     seconds: Seconds = 20.0,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Characters a second that a network learns, beside a plain loop."""
+    """Measure characters a second in training, beside a plain loop."""
     import os
 
     from lab.bench import train as room
@@ -99,49 +100,53 @@ def train(
 def soak(
     voice: Voice = "sibot",
     *,
-    seconds: Annotated[float, typer.Option(min=20, help="How long, in all.")] = 600.0,
-    readers: Annotated[int, typer.Option(min=1, help="How many at a time; they come and go.")] = 16,
+    seconds: Annotated[float, typer.Option(min=20, help="Duration.")] = 600.0,
+    readers: Annotated[int, typer.Option(min=1, help="Number of readers at a time.")] = 16,
     webs: Annotated[int, typer.Option(min=1, max=16, help="Web processes.")] = 2,
-    every: Annotated[float, typer.Option(min=1, help="Seconds between two runs, and two swaps.")] = 60.0,
-    scaled: Annotated[bool, typer.Option("--scaled", help="On Postgres and Redis, which `make setup` brings.")] = False,
+    every: Annotated[float, typer.Option(min=1, help="Seconds between two runs, and between two swaps.")] = 60.0,
+    scaled: Annotated[
+        bool, typer.Option("--scaled", help="On Postgres and Redis, which `make setup` installs.")
+    ] = False,
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """Mixed readers, training and swapping all the while: no error, and no growth of memory or handles."""
+    """Run mixed load with training and swaps; fail on errors and on growth of memory or file handles."""
     from lab.bench import soak as room
 
     _base(voice)
     figures = room.measure(voice, seconds=seconds, readers=readers, webs=webs, scaled=scaled, every=every)
     _report("soak", figures, room.rows(figures), out, as_json=as_json)
     if not figures["held"]:
-        raise Failed("it did not stay well")
+        raise Failed("the soak test failed: see the table")
 
 
 def simulate(
     *,
     voice: Voice = "sibot",
-    rounds: Annotated[int, typer.Option(min=1, help="Times the site learns.")] = 5,
-    judged: Annotated[int, typer.Option(min=5, help="Lines visitors read, per strategy and seed.")] = 5000,
-    seeds: Annotated[int, typer.Option(min=1, help="Repetitions with other dice.")] = 3,
-    strategies: Annotated[str, typer.Option(help="Which of them, separated by commas.")] = ALL,
+    rounds: Annotated[int, typer.Option(min=1, help="Number of rounds; after each the site learns.")] = 5,
+    judged: Annotated[int, typer.Option(min=5, help="Lines that visitors read, per strategy and seed.")] = 5000,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of repetitions with other seeds.")] = 3,
+    strategies: Annotated[str, typer.Option(help="Strategies, separated by commas.")] = ALL,
     audience: Annotated[
-        str | None, typer.Option(help="`readers` (see --judge), or a Python file with an audience; else our formula.")
+        str | None,
+        typer.Option(
+            help="`readers` (needs --judge), or a Python file with an audience; default: lab/simulate/audience.py."
+        ),
     ] = None,
     judge: Annotated[
         Path | None,
-        typer.Option(exists=True, file_okay=False, help="A base of its own that judges sense; never served."),
+        typer.Option(
+            exists=True, file_okay=False, help="A base that judges how plausible a line is; it is never served."
+        ),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Where results go; what lies there already is not done again.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for results; finished parts that it has are not run again.")] = Path(
         "simulation"
     ),
-    exam: Annotated[int, typer.Option(min=5, help="Lines of the exam at the end.")] = 2400,
-    probe: Annotated[int, typer.Option(min=0, help="Lines searched for what attackers wanted said.")] = 10_000,
-    trial_share: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of poems for a version on trial; 0: the gate alone decides.")
-    ] = 0.0,
+    exam: Annotated[int, typer.Option(min=5, help="Lines of the exam after the last round.")] = 2400,
+    probe: Annotated[int, typer.Option(min=0, help="Lines that are searched for the attackers' phrase.")] = 10_000,
     as_json: Json = False,
 ) -> None:
-    """Let an artificial audience read, tick and attack, and see whether the poems please more."""
+    """Simulate readers and attackers, and measure whether later poems get more ticks."""
     from lab.simulate.simulate import STRATEGIES, Order
     from lab.simulate.simulate import simulate as run
 
@@ -154,7 +159,7 @@ def simulate(
         base = _present_base(voice, bot)
         settings = bot.settings
     people, source = _audience(audience, judge, base)
-    changed = {"trial_share": trial_share, "taste_after": TASTE_AFTER, "swap": "auto", "train_threads": 1}
+    changed = {"taste_after": TASTE_AFTER, "swap": "auto", "train_threads": 1}
     order = Order(base, voice, rounds, judged, exam, probe, settings.model_copy(update=changed))
     told = run(order, people, seeds=seeds, strategies=chosen, out=out, say=say, source=source)
     tell(told, (f"{name:20s} {figure}" for name, figure in told["figures"].items()), as_json=as_json)
@@ -179,7 +184,7 @@ def _report(
     as_json: bool,
     draw: Callable[[Mapping[str, Any], Path], Path] | None = None,
 ) -> None:
-    """Keep the figures, draw them, and show them as asked."""
+    """Write the figures and their chart, and print them."""
     from lab.bench import report
 
     folder, kept = out or report.RESULTS, report.rounded(figures)
@@ -194,19 +199,22 @@ def _report(
 
 
 def taste(
-    readings: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="What readers read and ticked, JSONL.")],
+    readings: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="Poems with the lines that readers ticked, JSONL.")
+    ],
     *,
     voice: Voice = "sibot",
-    few: Annotated[int, typer.Option(min=50, help="Lines from which a taste is learned besides all of them.")] = 500,
+    few: Annotated[int, typer.Option(min=50, help="Also learn a taste from so many lines only.")] = 500,
     model: Annotated[
-        Path | None, typer.Option(help="Write there what all of them tick, for `simulate --audience readers`.")
+        Path | None, typer.Option(help="Write a model of all readers there, for `simulate --audience readers`.")
     ] = None,
     judge: Annotated[
-        Path | None, typer.Option(exists=True, file_okay=False, help="For --model: the base that judges sense.")
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="For --model: the base that judges how plausible a line is."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """How well a taste that one reader taught foretells the ticks of another, beside plausibility alone."""
+    """Measure how well a taste learned from one reader predicts the ticks of another."""
     import json
 
     from lab.simulate import people as room
@@ -231,7 +239,7 @@ def taste(
 
 
 def _audience(told: str | None, judge: Path | None, base: Path) -> "tuple[Audience, str]":
-    """The audience, and its text. BadUse for a file that is none."""
+    """The audience and its source. Raises BadUse for a file that has none."""
     from lab.simulate.people import MODEL, Readers, load
     from models import checkpoint
 

@@ -1,9 +1,9 @@
-"""The font of the verse: Noto Serif KR, cut to the Korean that is written today.
+"""Make the font of the poems: a subset of Noto Serif KR, with the Korean that is written today.
 
     python -m lab.font
 
-Writes `templates/static/verse.woff2` and names it in `site.css` by its content, so that browsers may keep it for good.
-A phone has no Korean serif of its own, and without one the leaf would not look as it was drawn.
+It writes `templates/static/verse.woff2` and puts a hash of its content into the address in `site.css`, so that browsers
+may cache the font for ever. The subset is needed because phones have no Korean serif font of their own.
 """
 
 import hashlib
@@ -22,20 +22,20 @@ FONT, LICENCE, STYLE = STATIC / "verse.woff2", STATIC / "verse-OFL.txt", STATIC 
 COPYRIGHT = "Noto Serif KR (a subset of it), © 2017-2024 Adobe (http://www.adobe.com/)."
 ADDRESS = re.compile(r"verse\.woff2\?v=\w+")
 LEADS, TRAILS = range(0xB0, 0xC9), range(0xA1, 0xFF)
-"""Bytes of a syllable in KS X 1001: its 2,350 are what a Korean newspaper needs, and readers type hardly another."""
+"""Byte ranges of the 2,350 syllables of KS X 1001: what Korean newspapers use, and nearly all that readers type."""
 RARE = "듥몯슌슯퀜ㄴㅅ×"
-"""What a shipped voice writes besides: `tests/web/test_words.py` finds those that are missing."""
+"""Other characters that a shipped voice writes; `tests/web/test_words.py` finds the ones that are missing here."""
 SIGNS = "·…‘’“”—–「」『』《》〈〉、。"
 
 
 def characters() -> set[str]:
-    """What the font can set."""
+    """The characters of the subset."""
     syllables = {bytes((lead, trail)).decode("euc-kr") for lead in LEADS for trail in TRAILS}
     return syllables | set(map(chr, range(0x20, 0x7F))) | set(SIGNS + RARE)
 
 
 def cut() -> bytes:
-    """A WOFF2 with those characters: no hints, no alternate forms, one weight."""
+    """The subset as WOFF2, without hints, alternate forms or other weights."""
     options = subset.Options(flavor="woff2", hinting=False, layout_features=[], notdef_outline=True)
     font = TTFont(serif_path())
     subsetter = subset.Subsetter(options)
@@ -47,7 +47,7 @@ def cut() -> bytes:
 
 
 def main() -> None:
-    """Write the font, its licence, and its address in the style sheet."""
+    """Write the font and its licence, and update its address in the style sheet."""
     font = cut()
     FONT.write_bytes(font)
     terms = next(file for file in distribution("pylopdf-fonts-ko").files or () if file.name == "LICENSE")

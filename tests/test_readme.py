@@ -82,18 +82,37 @@ def test_its_make_targets_exist() -> None:
     assert set(re.findall(r"^make ([a-z]+)", README, re.MULTILINE)) <= targets
 
 
-PLACE = re.compile(r"`([\w./]+\.py)(?::([\w.]+))?`")
+ROOMS = "app|docs|lab|migrations|models|templates|tests|worker"
+PLACE = re.compile(rf"`((?:{ROOMS})/[\w./-]+)(?:::?([\w.]+))?`")
+MODULE = re.compile(r"python -m ((?:lab|models)[\w.]+)")
+HISTORY = {"CHANGELOG.md", "log.md", "decisions"}
+"""They name what there was."""
+PRESENT = [file for file in DOCUMENTS if not HISTORY & {file.name, file.parent.name}]
 
 
-@pytest.mark.parametrize("document", ["tour.md", "glossary.md"])
-def test_the_places_it_names_exist(document: str) -> None:
-    """Every `file.py` and `file.py:name`, so that what was renamed is renamed there too."""
-    named = PLACE.findall((ROOT / "docs" / document).read_text(encoding="utf-8"))
-    missing = [file for file, _ in named if not (ROOT / file).is_file()]
-    gone = [f"{file}:{name}" for file, name in named if file not in missing and name and name not in names(file)]
+@pytest.mark.parametrize("document", PRESENT, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_places_it_names_exist(document: Path) -> None:
+    """Every path, `file.py:name` and `python -m module`, so that what was renamed is renamed there too."""
+    text = document.read_text(encoding="utf-8")
+    missing = [file for file, _ in PLACE.findall(text) if not (ROOT / file).exists()]
+    gone = [
+        f"{file}:{name}" for file, name in PLACE.findall(text) if name and not (file in missing or defines(file, name))
+    ]
+    modules = [name for name in MODULE.findall(text) if not (ROOT / f"{name.replace('.', '/')}.py").is_file()]
 
-    assert named
-    assert missing + gone == []
+    assert missing + gone + modules == []
+
+
+def test_the_tour_names_places() -> None:
+    """Else the test before would find nothing wrong in it."""
+    places = PLACE.findall((ROOT / "docs" / "tour.md").read_text(encoding="utf-8"))
+
+    assert sum(bool(name) for _, name in places) > 60
+
+
+def defines(file: str, name: str) -> bool:
+    """Does a file define that name? Only of Python files is it known."""
+    return not file.endswith(".py") or name in names(file)
 
 
 def names(file: str) -> set[str]:

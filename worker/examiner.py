@@ -174,15 +174,22 @@ class Examination:
         base: Checkpoint | None = None,
         taste: Taste | None = None,
         bits: float | None = None,
+        first_seed: int = 0,
     ) -> Scorecard:
         """The version's figures; *check* gets the share done (0 to 1), and what it raises ends it.
 
         *base*: who says how plausible its lines are, the version itself without; *taste*: what chooses among them;
-        *bits*: its surprise at the holdout, where that is known.
+        *bits*: its surprise at the holdout, where that is known; *first_seed*: other seeds write other poems.
         """
         surprise = self._surprise(version, check) if bits is None else bits
         try:
-            poems = sample(version, self.settings, check=lambda share: check(0.2 + 0.7 * share), taste=taste)
+            poems = sample(
+                version,
+                self.settings,
+                check=lambda share: check(0.2 + 0.7 * share),
+                taste=taste,
+                first_seed=first_seed,
+            )
         except EngineFailed:  # it can't write: that is a finding, and the gate turns NaN away
             return Scorecard(surprise, math.nan, math.nan, math.nan, finite=False)
         lines = [line for poem in poems for line in poem]
@@ -230,6 +237,7 @@ def sample(
     check: Callable[[float], None],
     most: int | None = None,
     taste: Taste | None = None,
+    first_seed: int = 0,
 ) -> list[list[str]]:
     """Poems of five lines, `settings.samples` lines in all, as the site would write them; the same seeds for every
     version.
@@ -250,7 +258,7 @@ def sample(
         candidates=way.candidates,
         way=way,
     )
-    wishes = [Wish(lines=LINES, seed=seed) for seed in range(-(-wanted // LINES))]
+    wishes = [Wish(lines=LINES, seed=first_seed + number) for number in range(-(-wanted // LINES))]
     poems: list[list[str]] = []
     try:
         engine.start()

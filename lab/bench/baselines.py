@@ -1,17 +1,15 @@
-"""The baselines: what the engine and the site are measured against.
+"""Baselines of `bench decode` and `bench serve`.
 
-The same weights in eager PyTorch, one symbol a call, in the two ways one would write that. `Whole` calls the network as
-it is trained, on texts of one symbol; `Cells` spells its layers out in `nn.LSTMCell` and its kin. Both draw by softmax
-and multinomial alone, without nucleus or rules: less than the engine does.
+For `decode`: the same weights in eager PyTorch, one symbol a call, written in two ways. `Whole` calls the network as
+it is trained, with texts of one symbol; `Cells` writes its layers out with `nn.LSTMCell` or the like. Both draw with
+softmax and multinomial only, without nucleus or rules, so they do less than the engine. The physical limit is how fast
+this machine multiplies matrices of one step's shapes.
 
-The physical limit: how quickly this machine multiplies, for the shapes of one step, with nothing around it.
-
-The baseline of `bench serve`: a server as the ancestor's was, with our network in it.
+For `serve`: an HTTP server that works as the ancestor's did, with our network in it.
 
     python -m lab.bench.baselines FOLDER [whole|cells] THREADS
 
-One request at a time, eager torch, one symbol a call, no batches, no candidates; each poem is
-stored in SQLite before it is answered. It writes in our style, but without nucleus and lengths.
+It answers one request at a time, without batches or candidates, and stores each poem in SQLite before it answers.
 """
 
 import json
@@ -42,7 +40,7 @@ _CELLS: dict[str, type[nn.RNNCellBase]] = {"lstm": nn.LSTMCell, "gru": nn.GRUCel
 
 
 class Whole:
-    """`nn.LSTM`, or what the network has instead, on texts of one symbol."""
+    """The network's own layers (`nn.LSTM` or another), called with one symbol a text."""
 
     def __init__(self, network: CharNetwork, rows: int, *, temperature: float = 1.0) -> None:
         self.network, self.temperature = network, temperature
@@ -62,7 +60,7 @@ class Whole:
 
 
 class Cells(Whole):
-    """`nn.LSTMCell` or its kin, layer by layer."""
+    """The same with `nn.LSTMCell`, `nn.GRUCell` or `nn.RNNCell`, layer by layer."""
 
     def __init__(self, network: CharNetwork, rows: int, *, temperature: float = 1.0) -> None:
         super().__init__(network, rows, temperature=temperature)
@@ -88,7 +86,7 @@ class Cells(Whole):
 
 
 def _cell(kind: type[nn.RNNCellBase], layer: nn.RNNBase) -> nn.RNNCellBase:
-    """A cell with the weights of one layer."""
+    """The cell with the weights of that layer."""
     cell = cast("Any", kind)(layer.input_size, layer.hidden_size)
     names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
     cell.load_state_dict({name: layer.get_parameter(f"{name}_l0") for name in names})
@@ -96,7 +94,7 @@ def _cell(kind: type[nn.RNNCellBase], layer: nn.RNNBase) -> nn.RNNCellBase:
 
 
 def shapes(architecture: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """The products of a step, K numbers into N: each layer's, and the outlook's; attention's are too small to count."""
+    """Shapes (K, N) of the matrix products of a step: for each layer and the output; attention is negligible."""
     size, gates = int(architecture["size"]), GATES[architecture["cell"]]
     widths = [int(architecture["embedding"])] + [size] * (int(architecture["layers"]) - 1)
     return [(w + size, gates * size) for w in widths] + [(size, width(int(architecture["symbols"])))]
@@ -107,15 +105,16 @@ def operations(architecture: Mapping[str, Any]) -> int:
     return sum(2 * k * n for k, n in shapes(architecture))
 
 
-def products(architecture: Mapping[str, Any], rows: int, *, precision: str, threads: int) -> Callable[[], object]:
-    """Something that multiplies as a step of so many rows must, one product after the other, when it is called."""
-    kind = {"int8": _int8, "fp32": _fp32}[precision]
+def products(architecture: Mapping[str, Any], rows: int, *, threads: int) -> Callable[[], object]:
+    """A function that runs the int8 matrix products of one step of *rows* texts, one after the other."""
     nodes, inputs, outputs, weights, feed = [], [], [], [], {}
     for i, (k, n) in enumerate(shapes(architecture)):
-        x, weight, op, (of_x, of_y) = kind(rows, k, n)
-        nodes.append(helper.make_node(op, [f"x{i}", f"w{i}"], [f"y{i}"]))
-        inputs.append(helper.make_tensor_value_info(f"x{i}", of_x, x.shape))
-        outputs.append(helper.make_tensor_value_info(f"y{i}", of_y, (rows, n)))
+        rng = np.random.default_rng(k)
+        x = rng.integers(1, 255, (rows, k), np.uint8)
+        weight = rng.integers(-127, 127, (k, n), np.int8)
+        nodes.append(helper.make_node("MatMulInteger", [f"x{i}", f"w{i}"], [f"y{i}"]))
+        inputs.append(helper.make_tensor_value_info(f"x{i}", TensorProto.UINT8, x.shape))
+        outputs.append(helper.make_tensor_value_info(f"y{i}", TensorProto.INT32, (rows, n)))
         weights.append(numpy_helper.from_array(weight, f"w{i}"))
         feed[f"x{i}"] = x
     graph = helper.make_graph(nodes, "products", inputs, outputs, weights)
@@ -131,25 +130,12 @@ def products(architecture: Mapping[str, Any], rows: int, *, precision: str, thre
     return lambda: session.run_with_iobinding(binding)
 
 
-def _int8(rows: int, k: int, n: int) -> tuple[Any, Any, str, tuple[int, int]]:
-    dice = np.random.default_rng(k)
-    x = dice.integers(1, 255, (rows, k), np.uint8)
-    weight = dice.integers(-127, 127, (k, n), np.int8)
-    return x, weight, "MatMulInteger", (TensorProto.UINT8, TensorProto.INT32)
-
-
-def _fp32(rows: int, k: int, n: int) -> tuple[Any, Any, str, tuple[int, int]]:
-    dice = np.random.default_rng(k)
-    x, weight = dice.normal(size=(rows, k)), dice.normal(size=(k, n))
-    return np.float32(x), np.float32(weight), "MatMul", (TensorProto.FLOAT, TensorProto.FLOAT)
-
-
 LONGEST = 64
-"""Characters after which a line ends whatever the network says."""
+"""Characters after which a line is cut."""
 
 
 class Poet:
-    """Writes poems, one after the other."""
+    """Writes one poem at a time."""
 
     def __init__(self, folder: Path, spelling: type[Whole]) -> None:
         version = checkpoint.read(folder)
@@ -172,7 +158,7 @@ class Poet:
 
 
 def serve(poet: Poet, database: Path) -> None:
-    """Answer POST with a poem, until killed."""
+    """Answer each POST with a poem, until killed."""
     store = sqlite3.connect(database)
     store.execute("CREATE TABLE poem (id INTEGER PRIMARY KEY, lines TEXT)")
 
@@ -190,7 +176,7 @@ def serve(poet: Poet, database: Path) -> None:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing: a line a request costs time."""
+            """Log nothing: a log line per request costs time."""
 
     class Server(HTTPServer):
         request_queue_size = 1024

@@ -1,7 +1,7 @@
-"""`bench decode`: steps a second of the engine, sampling and all, beside eager torch with the same weights.
+"""`bench decode`: steps a second of the engine, sampling included, beside eager PyTorch with the same weights.
 
-A step is one symbol for each of B texts. The engine's are counted from outside while it
-writes poems without end, so everything it does for a poem is in them. Then poems a CPU second, as served.
+A step is one symbol for each of B texts. The engine's steps are counted from outside while it writes endless poems, so
+that all its work for a poem is included. Then it measures poems a CPU second, as readers get them.
 """
 
 import math
@@ -37,29 +37,29 @@ from models.vocabulary import END
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 SIZES = (128, 256, 512, 1024)
-"""Of two LSTM layers; the ancestor's were 128."""
+"""Units of the two LSTM layers; the ancestor had 128."""
 ENDLESS = 10**9
 PATIENCE = 20.0
 READERS = (1, 8, 64, 256)
-"""In a closed loop, of an engine as the site has it."""
+"""Numbers of readers in a closed loop, before an engine with the site's settings."""
 TASTED = 2000
-"""Lines that the bench's taste is learned from, again and again those of a short holdout."""
+"""Lines that the benchmark's taste is learned from; a short holdout is repeated."""
 Measure = Callable[[float], float]
-"""Seconds to measure -> steps a second."""
+"""(seconds to measure) -> steps a second."""
 
 
 @dataclass(frozen=True)
-class Ring:
+class Contest:
     """One version folder, and how it is measured."""
 
     version: Checkpoint
     threads: int
     seconds: float
-    """For each contender at each B."""
+    """Duration for each contender at each B."""
 
-    def contest(self, rows: int, *, rounds: int = 3, without: Sequence[str] = ()) -> dict[str, float]:
-        """Steps a second of all contenders at B = *rows*, in turns."""
-        import torch  # the baseline's; what is measured does without
+    def rates(self, rows: int, *, rounds: int = 3, without: Sequence[str] = ()) -> dict[str, float]:
+        """Steps a second of all contenders at B = *rows*, measured in turns."""
+        import torch  # only the baseline needs it
 
         from lab.bench.baselines import Cells, Whole
         from worker.trainer import network_of
@@ -68,12 +68,12 @@ class Ring:
         network, temperature = network_of(self.version), self.version.meta.style.temperature
         contenders: dict[str, Measure] = {"engine": partial(self.engine, rows), "onnx_step": partial(self.bare, rows)}
         for name, spelling in (("torch_lstm", Whole), ("torch_cell", Cells)):
-            contenders[name] = partial(_rate_of, spelling(network, rows, temperature=temperature).step)
+            contenders[name] = partial(report.rate, spelling(network, rows, temperature=temperature).step)
         chosen = {name: measure for name, measure in contenders.items() if name not in without}
         return report.in_turns(chosen, seconds=self.seconds, rounds=rounds)
 
     def engine(self, rows: int, seconds: float) -> float:
-        """The engine's rate while *rows* poems are under way: for *seconds*, or until its first step."""
+        """The engine's rate while *rows* poems are in progress: for *seconds*, or until its first step."""
         with _writing(self.version.folder, rows, threads=self.threads) as engine:
             done, began = _steps(engine), time.perf_counter()
             time.sleep(seconds)
@@ -82,25 +82,25 @@ class Ring:
             return (_steps(engine) - done) / (time.perf_counter() - began)
 
     def bare(self, rows: int, seconds: float) -> float:
-        """The rate of the network alone: one run of the graph after the other."""
+        """The rate of the ONNX graph alone."""
         style, symbols = self.version.meta.style, self.version.vocabulary
         rules = Rules.of(symbols, banned=style.banned, spell=style.spell)
         step = Step(self.version.build_graph("int8"), rules=rules.forbidden, rows=rows, threads=self.threads)
         step.ids[:] = np.arange(rows) % len(symbols)
-        return _rate_of(partial(step.run, rows), seconds)
+        return report.rate(partial(step.run, rows), seconds)
 
     def ceiling(self, rows: int, engine: float) -> dict[str, float]:
-        """The machine's int8 rate for these shapes, the steps a second that would allow, and the engine's share."""
-        multiply = baselines.products(self.version.meta.architecture, rows, precision="int8", threads=self.threads)
-        steps = report.rate(multiply, seconds=self.seconds / 3)
+        """The machine's int8 rate for these shapes, the steps a second it allows, and the engine's share of those."""
+        multiply = baselines.products(self.version.meta.architecture, rows, threads=self.threads)
+        steps = report.rate(multiply, self.seconds / 3)
         operations = baselines.operations(self.version.meta.architecture)
         return {"b": rows, "int8_gops": steps * rows * operations / 1e9, "steps_per_s": steps, "share": engine / steps}
 
 
 def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
-    """The contract's figures."""
+    """All figures of the benchmark."""
     version = checkpoint.read(folder)
-    ring, architecture = Ring(version, threads, seconds), version.meta.architecture
+    contest, architecture = Contest(version, threads, seconds), version.meta.architecture
     figures: dict[str, Any] = {
         "machine": report.describe(),
         "voice": version.meta.voice,
@@ -111,11 +111,11 @@ def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str],
     }
     for rows in (1, 64):
         tell(f"B = {rows}")
-        figures[f"b{rows}"] = _compared(ring.contest(rows))
+        figures[f"b{rows}"] = _compared(contest.rates(rows))
     tell("B = 1 … 256")
-    figures["curve"] = [_point(ring, rows) for rows in BATCHES]
-    figures["limit"] = [ring.ceiling(rows, figures[f"b{rows}"]["engine"]) for rows in (1, 64)]
-    figures["sizes"] = list(_sizes(ring, tell))
+    figures["curve"] = [_point(contest, rows) for rows in BATCHES]
+    figures["limit"] = [contest.ceiling(rows, figures[f"b{rows}"]["engine"]) for rows in (1, 64)]
+    figures["sizes"] = list(_sizes(contest, tell))
     figures["poems"] = [poems_of(version, readers, threads=threads, seconds=seconds, tell=tell) for readers in READERS]
     tell("int8 against fp32 on the holdout")
     figures["int8_bits_delta"] = bits(version, "int8") - bits(version, "fp32")
@@ -125,9 +125,7 @@ def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str],
 def poems_of(
     version: Checkpoint, readers: int, *, threads: int, seconds: float, tell: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Poems a CPU second as the site writes them for so many readers, each asking for the next when he has the last:
-    its own K and a taste; the same without one.
-    """
+    """Poems a CPU second for so many readers in a closed loop, with the site's candidates; with a taste and without."""
     tell(f"{readers} readers' poems")
     known = _a_taste(version).as_dict()
     return {
@@ -189,7 +187,7 @@ def _written(
 
 
 def _a_taste(version: Checkpoint) -> Taste:
-    """A taste for lines with the commonest letter, learned of the holdout's as of readers' ticks."""
+    """A taste for lines with the most frequent letter, learned from the holdout as if readers had ticked."""
     lines = [line for poem in read_poems(version.folder / "holdout.txt") for line in poem.split("\n")]
     letter = Counter(c for line in lines for c in line if c.isalnum()).most_common(1)[0][0]
     read = [
@@ -200,29 +198,31 @@ def _a_taste(version: Checkpoint) -> Taste:
 
 
 def _compared(rates: Mapping[str, float]) -> dict[str, float]:
-    """The rates, the ratio to the faster of torch's two, and what the engine adds to the network, as a share."""
+    """The rates, the ratio to the faster baseline, and the engine's overhead over its graph, as a share."""
     eager = max(rates["torch_lstm"], rates["torch_cell"])
     return {**rates, "ratio": rates["engine"] / eager, "overhead": rates["onnx_step"] / rates["engine"] - 1}
 
 
-def _point(ring: Ring, rows: int) -> dict[str, float]:
-    slow = replace(ring, seconds=ring.seconds / 3)
-    rates = slow.contest(rows, rounds=1, without=["torch_lstm"])
+def _point(contest: Contest, rows: int) -> dict[str, float]:
+    short = replace(contest, seconds=contest.seconds / 3)
+    rates = short.rates(rows, rounds=1, without=["torch_lstm"])
     return {"b": rows, "steps_per_s": rates.pop("engine"), **rates}
 
 
-def _sizes(ring: Ring, tell: Callable[[str], None]) -> Iterator[dict[str, float]]:
-    """The same contest for untrained networks of other sizes, the ancestor's among them."""
+def _sizes(contest: Contest, tell: Callable[[str], None]) -> Iterator[dict[str, float]]:
+    """The same comparison for untrained networks of other sizes, the ancestor's among them."""
     for size in SIZES:
         tell(f"2 × {size}")
         with TemporaryDirectory(prefix="poembot-bench-") as place:
-            other = replace(ring, version=_untrained(ring.version, size, Path(place) / "v"), seconds=ring.seconds / 2)
+            other = replace(
+                contest, version=_untrained(contest.version, size, Path(place) / "v"), seconds=contest.seconds / 2
+            )
             for rows in (1, 64):
-                yield {"layers": 2, "size": size, "b": rows, **_compared(other.contest(rows))}
+                yield {"layers": 2, "size": size, "b": rows, **_compared(other.rates(rows))}
 
 
 def _untrained(like: Checkpoint, size: int, folder: Path) -> Checkpoint:
-    """A version of another size with random weights, and the vocabulary and style of a real one."""
+    """A version of another size with random weights, and the vocabulary and style of *like*."""
     from models.network import Architecture, CharNetwork
 
     architecture = Architecture(len(like.vocabulary), "lstm", 2, size, min(256, size))
@@ -233,7 +233,7 @@ def _untrained(like: Checkpoint, size: int, folder: Path) -> Checkpoint:
 
 @contextmanager
 def _writing(folder: Path, rows: int, *, threads: int) -> Iterator[Engine]:
-    """An engine that is writing so many poems without end."""
+    """An engine that is writing *rows* endless poems."""
     serving = Serving("bench", 0, 0, "folder", "bench")
     settings = Settings.model_validate({"slots": rows, "queue": rows, "engine_threads": threads})
     engine = Engine(champions=lambda: [serving], fetch=lambda _key: folder, settings=settings)
@@ -253,12 +253,8 @@ def _steps(engine: Engine) -> int:
     return engine.metrics.steps
 
 
-def _rate_of(deed: Callable[[], object], seconds: float) -> float:
-    return report.rate(deed, seconds=seconds)
-
-
 def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:
-    """Bits a character of the base's holdout in that precision, its poems read side by side, each from silence."""
+    """Bits per character of the base's holdout in that precision; each poem is read from a zero state."""
     symbols = version.vocabulary
     poems = read_poems(version.folder / "holdout.txt")
     step = Step(version.build_graph(precision), rules=unrestricted(len(symbols), width(len(symbols))), rows=rows)
@@ -269,7 +265,7 @@ def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:
 
 
 def _surprise(step: Step, texts: Sequence[Sequence[int]]) -> float:
-    """Nats of these texts' symbols, each after those before it."""
+    """Sum of the nats of these texts' symbols, each given those before it."""
     step.reset()
     rows, nats = np.arange(len(texts)), 0.0
     for at in range(max(map(len, texts)) - 1):
@@ -284,21 +280,21 @@ def _surprise(step: Step, texts: Sequence[Sequence[int]]) -> float:
 
 
 def draw(figures: Mapping[str, Any], folder: Path) -> Path:
-    """Steps a second over B."""
+    """Draw steps a second over B."""
     curve = figures["curve"]
     names = {"engine": "steps_per_s", "onnx_step": "onnx_step", "torch_cell": "torch_cell"}
     return report.draw(
         folder / "decode.svg",
-        "Steps a second by texts written together",
+        "Steps a second by batch size",
         steps=[point["b"] for point in curve],
         lines={name: [point[key] for point in curve] for name, key in names.items()},
-        x_title="texts written together (B)",
-        y_title="steps a second, each a symbol for all B",
+        x_title="texts in a batch (B)",
+        y_title="steps a second; a step is a symbol for all B",
     )
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:
-    """For the table."""
+    """Rows of the results table."""
     told: list[report.Row] = []
     for b, must, aim in ((1, 20, 35), (64, 8, 12)):
         found = figures[f"b{b}"]
@@ -310,9 +306,9 @@ def rows(figures: Mapping[str, Any]) -> list[report.Row]:
                 report.verdict(found["ratio"], must=must, aim=aim, least=True),
             )
         )
-        told.append((f"B={b}: what the engine adds to the network", f"{found['overhead']:.0%}", ""))
+        told.append((f"B={b}: the engine's overhead over its graph", f"{found['overhead']:.0%}", ""))
     for ceiling in figures["limit"]:
-        told.append((f"B={ceiling['b']:.0f}: int8 products alone, Gop/s", ceiling["int8_gops"], ""))
+        told.append((f"B={ceiling['b']:.0f}: matrix products alone, int8, Gop/s", ceiling["int8_gops"], ""))
         told.append((f"B={ceiling['b']:.0f}: engine's share of that limit", f"{ceiling['share']:.0%}", ""))
     for found in figures["sizes"]:
         told.append((f"2×{found['size']}, B={found['b']}: engine over eager torch", found["ratio"], ""))

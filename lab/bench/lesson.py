@@ -1,9 +1,9 @@
-"""A run when readers have ticked very much: how long does it take?
+"""How long does a run take after very many ticks?
 
     python -m lab.bench.lesson [--voice sibot --ticks 10000]
 
-Invented readers (`lab/simulate/audience.py`) are shown the base's poems until they have ticked so many lines; then
-one run, with a deployment's default settings, is carried out as the worker does. Held to: five minutes of two cores.
+Simulated readers (`lab/simulate/audience.py`) are shown the base's poems until they have ticked so many lines; then the
+worker carries out one run with the default settings. It must take at most five minutes of two cores.
 """
 
 import argparse
@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from app import actions, reads
+from app import reads
 from app.domain.poem import Wish, Writing
-from app.domain.visitor import Visitor
 from app.settings import Settings
 from lab.bench import report
 from lab.simulate import audience
@@ -25,41 +24,31 @@ from lab.simulate.deployment import Deployment, deployed
 
 BASES = Path(__file__).parents[2] / "models" / "base"
 PATIENT = 20
-"""Poems that a reader reads."""
+"""Poems that each reader reads."""
 MOST_MINUTES = 5.0
 
 
 @dataclass
 class Ready:
-    """A writer whose poems lie in a drawer."""
+    """A writer that hands out poems written in batches beforehand."""
 
-    drawer: Iterator[Writing]
+    written: Iterator[Writing]
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
-        """The next."""
-        return next(self.drawer)
+        """The next of them."""
+        return next(self.written)
 
 
 def read_on(here: Deployment, ticks: int) -> tuple[int, int]:
-    """Have readers come until so many lines are ticked; how many lines they were shown, and how many they ticked."""
+    """Let readers come until so many lines are ticked; the lines that were shown, and those that were ticked."""
     coming, shown, ticked = audience.audience(here.voice, here.rng), 0, 0
     writer = Ready(here.engine.write_all(here.voice, iter(Wish, None)))
     while ticked < ticks:
         reader = next(coming)
         for _ in range(PATIENT):
-            marks = _read(here, writer, reader)
-            shown, ticked = shown + len(marks), ticked + sum(marks)
+            visit = here.read(reader, writer)
+            shown, ticked = shown + len(visit.ticks), ticked + sum(visit.ticks)
     return shown, ticked
-
-
-def _read(here: Deployment, writer: Ready, reader: audience.Visitor) -> list[bool]:
-    """One poem, and what he ticks of it."""
-    known = Visitor(reader.id, returned=True, address=reader.address)
-    poem = actions.poems.write(here.bot, writer, here.voice, Wish(), by=known)
-    marks = reader.read([line.text for line in poem.lines])
-    chosen = {line.id for line, mark in zip(poem.lines, marks, strict=True) if mark}
-    actions.ticks.tick_lines(here.bot, poem.id, chosen, by=known)
-    return marks
 
 
 def measure(voice: str, ticks: int, home: Path) -> dict[str, object]:

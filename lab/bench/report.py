@@ -1,15 +1,20 @@
-"""What a bench found: a JSON file for the record, a table for the eye, and all of them on one page.
+"""Reports of the benchmarks: a JSON file each, a table on stdout, and one page with all tables.
 
-What the figures were measured on, and how quickly it multiplies.
+    python -m lab.bench.report
 
-Graphs as SVG: one line for each name over the same steps, both axes by powers.
+writes that page again, and the capacity table of docs/scale.md, which follows from the results. In that table, what
+readers do is assumed, by the constants below; what a core does is measured (`make bench`, `make soak`).
+
+The module also has what all benchmarks share: the description of the machine, how to measure a rate, and the charts.
 """
 
 import json
+import math
 import os
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +31,7 @@ LIBRARIES = ("numpy", "onnxruntime", "torch", "uvicorn", "fastapi", "sqlalchemy"
 
 
 def describe() -> dict[str, object]:
-    """The processor, how many of it we may use, and the libraries that matter."""
+    """The processor, the cores that this process may use, and the versions of the libraries that matter."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -46,8 +51,8 @@ def _processor() -> str:
     return f"{by_key.get('model name', platform.machine())} ({family})"
 
 
-def rate(deed: Callable[[], object], *, seconds: float, warm_up: int = 5) -> float:
-    """How often a second *deed* can be done, tried for so many *seconds*."""
+def rate(deed: Callable[[], object], seconds: float, *, warm_up: int = 5) -> float:
+    """How often a second *deed* can be called, measured for so many *seconds*."""
     for _ in range(warm_up):
         deed()
     done, began = 0, time.perf_counter()
@@ -60,9 +65,9 @@ def rate(deed: Callable[[], object], *, seconds: float, warm_up: int = 5) -> flo
 def in_turns(
     contenders: Mapping[str, Callable[[float], float]], *, seconds: float, rounds: int = 3
 ) -> dict[str, float]:
-    """What each measures when given a share of *seconds*, in turns, the median of *rounds*.
+    """The median of *rounds* measurements of each contender, taken in turns, *seconds* in all for each.
 
-    What disturbs the machine disturbs all of them.
+    In turns, so that other load on the machine disturbs all of them.
     """
     found: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
@@ -83,7 +88,7 @@ def draw(
     x_title: str,
     y_title: str,
 ) -> Path:
-    """Write the graph; *lines* has a value, or None, for each of the *steps*."""
+    """Write a chart with a logarithmic y axis; *lines* has a value, or None, for each of the *steps*."""
     drawn = [
         Line(name, colour, [(place, value) for place, value in enumerate(values) if value])
         for (name, values), colour in zip(lines.items(), COLOURS, strict=False)
@@ -94,11 +99,11 @@ def draw(
 
 RESULTS = Path(__file__).parent / "results"
 Row = tuple[str, object, str]
-"""What was measured, what came of it, and what was asked for."""
+"""(what was measured, the figure, what was required)."""
 
 
 def keep(name: str, figures: Mapping[str, Any], folder: Path = RESULTS) -> Path:
-    """Write the figures of one bench; whatever it found before is replaced."""
+    """Write the figures of one benchmark; they replace its earlier ones."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / f"{name}.json"
     file.write_text(json.dumps(figures, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
@@ -106,10 +111,10 @@ def keep(name: str, figures: Mapping[str, Any], folder: Path = RESULTS) -> Path:
 
 
 def summarise(folder: Path = RESULTS) -> Path:
-    """Write one page with a table for each bench that has been run, and its graph where there is one."""
+    """Write one page with a table and, if there is one, a chart for each benchmark that has been run."""
     parts = [
-        "# What the benches found",
-        "Written by `make bench`; what each thing means stands in `lab/bench/README.md`.",
+        "# Results of the benchmarks",
+        "Written by `make bench`; `lab/bench/README.md` explains each figure.",
     ]
     for file in sorted(folder.glob("*.json")):
         name, figures = file.stem, json.loads(file.read_text(encoding="utf-8"))
@@ -125,7 +130,7 @@ def summarise(folder: Path = RESULTS) -> Path:
 
 
 def _on(figures: Mapping[str, Any]) -> list[str]:
-    """On what machine, in a sentence."""
+    """The machine, in a sentence."""
     machine = figures.get("machine")
     if not isinstance(machine, Mapping):
         return []
@@ -134,14 +139,14 @@ def _on(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _shown(figure: object) -> str:
-    """As people read numbers."""
+    """A figure as it is printed."""
     if not isinstance(figure, float):
         return "–" if figure is None else str(figure)
     return f"{figure:,.0f}" if abs(figure) >= 1000 else f"{figure:.4g}"
 
 
 def rounded(value: Any, digits: int = 4) -> Any:
-    """The same figures with so many significant digits, however deep they lie."""
+    """The same figures, nested ones too, with so many significant digits."""
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if isinstance(value, Mapping):
@@ -152,7 +157,7 @@ def rounded(value: Any, digits: int = 4) -> Any:
 
 
 def show(title: str, rows: Sequence[Row]) -> None:
-    """A table on stdout."""
+    """Print a table."""
     table = Table(title=title, title_justify="left")
     table.add_column("measured")
     table.add_column("figure", justify="right")
@@ -163,10 +168,98 @@ def show(title: str, rows: Sequence[Row]) -> None:
 
 
 def verdict(figure: float | None, *, must: float, aim: float, least: bool) -> str:
-    """Both marks, and which of them *figure* reaches; *least*: more is better."""
+    """The required and the desired value, and which of them *figure* reaches; *least*: more is better."""
     sign = "≥" if least else "≤"
     marks = f"{sign} {must:g} / {sign} {aim:g}"
     if figure is None:
         return f"{marks}  not measured"
     how_good, bars = (figure, (must, aim)) if least else (-figure, (-must, -aim))
     return f"{marks}  {'aim' if how_good >= bars[1] else 'must' if how_good >= bars[0] else 'missed'}"
+
+
+# -- Capacity ---------------------------------------------------------------------------------------------------------
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "scale.md"
+BEGIN, END = "<!-- python -m lab.bench.report -->", "<!-- /python -m lab.bench.report -->"
+
+POEMS, TICKS = 4, 3
+"""Poems and ticks of a reader in a day."""
+PEAK = 0.10
+"""Share of a day's readers who come in its busiest hour."""
+HEADROOM = 1.5
+"""Load of the busiest minute over the mean of its hour, with room to replace a web process."""
+BYTES_A_POEM = 2_700
+"""Rows and indexes of a poem of five lines in Postgres, impressions included; measured over 2,000 poems."""
+UTILISATION = 0.6
+"""Planned utilisation of a web process: beyond this share, waiting times grow."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one core does, by the benchmarks."""
+
+    poems_per_s: float
+    """Poems stored over HTTP, a CPU second of a web process, with a taste and as many candidates as 64 readers get."""
+    steps_per_s: float
+    """Steps of the engine with 64 lines."""
+    chars_per_s: float
+    """Characters of a training."""
+    web_mb: float
+    """Memory of a web process under load."""
+
+
+def measured(folder: Path = RESULTS) -> Measured:
+    """Read the results of `make bench` and `make soak`. FileNotFoundError if one is missing."""
+    decode, serve, train, soak = (_read(folder / f"{name}.json") for name in ("decode", "serve", "train", "soak"))
+    return Measured(
+        serve["poems_per_cpu_s"],
+        decode["b64"]["engine"],
+        train["chars_per_s"],
+        soak["memory_mb"]["last"] / soak["webs"],
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def plan(readers: int, core: Measured) -> dict[str, str]:
+    """The load of so many readers a day, and what is needed for it."""
+    poems = readers * POEMS
+    peak = poems * PEAK / 3600 * HEADROOM
+    webs = max(2, math.ceil(peak / (core.poems_per_s * UTILISATION)))
+    return {
+        "readers a day": f"{readers:,}",
+        "poems a day": f"{poems:,}",
+        "poems/s in the busiest minute": f"{peak:.0f}",
+        "webs of one core": f"{webs}",
+        "their memory": f"{webs * core.web_mb / 1000:.1f} GB",
+        "writes/s to Postgres (poems, ticks, cookies)": f"{peak * (1 + TICKS / POEMS + 0.5):.0f}",
+        "rows a day": f"{poems * 16 + readers * TICKS:,}",
+        "growth of Postgres, a day": f"{poems * BYTES_A_POEM / 1e9:.1f} GB",
+        "connections to Postgres, at most": f"{webs * 30 + 60}",
+    }
+
+
+def table(core: Measured) -> str:
+    """The table, in Markdown."""
+    small, large = plan(100_000, core), plan(1_000_000, core)
+    rows = [f"| {name} | {small[name]} | {large[name]} |" for name in small]
+    told = (
+        f"One core: **{core.poems_per_s:,.0f} poems/s** of one web with a taste; {core.steps_per_s:,.0f} steps/s "
+        f"of the engine with 64 lines; {core.chars_per_s:,.0f} characters/s of a training; {core.web_mb:,.0f} MB a web."
+    )
+    return "\n".join((told, "", "| | | |", "|---|---|---|", *rows))
+
+
+def write_plan() -> None:
+    """Replace the table in the document."""
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n{table(measured())}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    summarise()
+    write_plan()

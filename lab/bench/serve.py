@@ -1,8 +1,8 @@
-"""`bench serve`: poems a second over HTTP, stored, beside a server as the ancestor's was.
+"""`bench serve`: poems a second over HTTP, stored, beside a server that works as the ancestor's did.
 
-Readers in a closed loop, in this process; the site in its own, with its default settings but
-for limits, as it is served: with a taste that readers have taught it. All of them share the machine's processors; what
-a poem takes of them is told in CPU seconds of the site.
+The readers run in this process, in a closed loop. The site runs in processes of its own with its default settings,
+except that rate limits are off, and with a taste learned from ticks. Readers and site share the processors, so the cost
+of a poem is given in CPU seconds of the site.
 """
 
 import asyncio
@@ -48,20 +48,20 @@ READERS = 64
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 NAIVE_AT = (1, 8, 64)
 ALONE = 60
-"""Poems read by one reader alone, one after the other."""
+"""Poems that a lone reader reads, one after the other."""
 TASTING, TASTED = 16, 5
-"""Readers who tick before there is a taste, and poems of each."""
+"""Readers who tick so that a taste can be learned, and poems that each reads."""
 PATIENCE = 180.0
-"""Seconds within which a worker must have begun to teach."""
+"""Seconds within which a worker must have started to train."""
 Say = Callable[[str], None]
 
 
 def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
-    """The contract's figures; each thing is measured for so many *seconds*."""
+    """All figures; each part is measured for so many *seconds*."""
     writes, streams = partial(Reader.write, voice=voice), partial(Reader.stream, voice=voice)
     figures: dict[str, Any] = {"machine": report.describe(), "voice": voice, "readers": READERS}
     with site() as it:
-        tell("a new site, which has no taste yet")
+        tell("a new site, without a taste")
         before = _as_served(it, seconds, writes, streams, tell=tell)
         put_taste(it, voice)
         tell("a site with a taste")
@@ -70,7 +70,7 @@ def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
         curve = [_point(it, readers, seconds / 2, writes) for readers in CURVE]
         tell("while training")
         training = _while_training(it, voice, seconds, streams)
-    tell("a server as the ancestor's was")
+    tell("a server that works as the ancestor's did")
     naive = {
         name: _naive(voice, name, seconds, NAIVE_AT if name == "whole" else [READERS]) for name in ("whole", "cells")
     }
@@ -95,18 +95,19 @@ def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Served:
-    """What readers had of a site as it stands."""
+    """What readers got from a site in its present state."""
 
     figures: dict[str, Any]
     poems: float
-    """What the site's metrics counted up to its end: poems, and candidates of their lines."""
+    """Poems that the site's metrics had counted when this measurement ended."""
     candidates: float
+    """Candidate lines that they had counted."""
 
 
 def _as_served(
     it: Site, seconds: float, writes: Deed, streams: Deed, *, since: Served | None = None, tell: Say
 ) -> Served:
-    """Alone, as 64 readers in a closed loop, and read along; *since*: whose poems the metrics have counted before."""
+    """Measure one reader alone, 64 readers, and 64 who stream; *since*: an earlier measurement of the same site."""
     tell("one reader alone")
     alone = asyncio.run(_alone(it.port, streams))
     tell(f"{READERS} readers")
@@ -119,7 +120,7 @@ def _as_served(
     figures = {
         "candidates": round((candidates - (since.candidates if since else 0)) / new_poems, 2),
         "poems_per_s": told.poems_per_s,
-        # The readers have a process of their own; the second that warms them up is in both.
+        # The site's CPU time includes the warm-up second, so its poems are counted too.
         "poems_per_cpu_s": over(told.poems_per_s * (told.seconds + WARM_UP), spent),
         "streamed_poems_per_s": read_along.poems_per_s,
         "chars_per_poem": _length(told.heard),
@@ -135,7 +136,7 @@ def _as_served(
 
 
 def put_taste(it: Site, voice: str) -> None:
-    """Have readers tick, learn their taste as a worker would, and wait until the webs choose by it."""
+    """Let readers tick, learn a taste as a worker does, and wait until the web processes choose by it."""
     with closing(build(it.settings)) as bot:
         asyncio.run(_tick_what_they_like(it.port, voice))
         if not actions.tastes.learn(bot, voice) or voice not in bot.tastes():
@@ -144,7 +145,7 @@ def put_taste(it: Site, voice: str) -> None:
 
 
 async def _tick_what_they_like(port: int, voice: str) -> None:
-    """Some readers read some poems, and tick the lines with the letter that the first of them has most often."""
+    """Readers tick every line that has the most frequent letter of the first reader's poems."""
 
     async def read(turn: int) -> None:
         async with Reader(HOST, port) as reader:
@@ -163,18 +164,18 @@ async def _tick_what_they_like(port: int, voice: str) -> None:
 
 
 def cpu_seconds(it: Site) -> float:
-    """What the site's processes have spent so far."""
+    """CPU seconds that the site's processes have used so far."""
     mine = [p for p in psutil.Process().children(recursive=True) if p.cwd() == str(it.home)]
     return sum(p.cpu_times().user + p.cpu_times().system for p in mine)
 
 
 def over(one: float | None, other: float | None) -> float | None:
-    """How many times the other; None where that cannot be said."""
+    """The ratio; None if it is undefined."""
     return one / other if one is not None and other else None
 
 
 def counted(port: int) -> tuple[float, float]:
-    """Poems of the site so far, and candidates of their lines, as its metrics say."""
+    """Poems and candidate lines that the site's metrics have counted so far."""
     with urlopen(f"http://{HOST}:{port}/metrics", timeout=PATIENCE) as answer:
         families = text_string_to_metric_families(answer.read().decode())
     values = {sample.name: sample.value for family in families for sample in family.samples}
@@ -186,7 +187,7 @@ def _crowd(port: int, readers: int, seconds: float, deed: Deed) -> Tally:
 
 
 async def _alone(port: int, deed: Callable[[Reader], Awaitable[Heard]]) -> list[Heard]:
-    """One reader's poems but for the first, whose connection was new."""
+    """The poems of one reader, without the first one, which opened the connection."""
     async with Reader(HOST, port) as reader:
         return [await deed(reader) for _ in range(ALONE + 1)][1:]
 
@@ -209,13 +210,13 @@ def _figures(tally: Tally, readers: int) -> dict[str, Any]:
 
 
 def _length(heard: Sequence[Heard]) -> float:
-    """Characters of a poem, line ends counted, on the average."""
+    """Mean characters of a poem, line ends included."""
     poems = [one.poem for one in heard if one.poem]
     return sum(len(line["text"]) + 1 for poem in poems for line in poem["lines"]) / max(1, len(poems))
 
 
 def _while_training(it: Site, voice: str, seconds: float, deed: Deed) -> dict[str, float | None]:
-    """The first line's p95 while a worker teaches on the same processors, over that of the same crowd just before."""
+    """The first line's p95 while a worker trains on the same processors, over that just before."""
     idle = _crowd(it.port, READERS, seconds, deed)
     with process([sys.executable, "-m", "app.cli", "worker"], it.home, environment(it.settings), "worker"):
         it.poembot("retrain", "--voice", voice)
@@ -234,7 +235,7 @@ def _while_training(it: Site, voice: str, seconds: float, deed: Deed) -> dict[st
 
 
 def _until_taught(it: Site, voice: str) -> int:
-    """Wait until a run learns; its id."""
+    """Wait until a run trains; its id."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with closing(build(it.settings)) as bot:
@@ -252,7 +253,7 @@ def _is_learning(it: Site, run: int) -> bool:
 
 
 def _naive(voice: str, spelling: str, seconds: float, at: Sequence[int]) -> list[dict[str, Any]]:
-    """The ancestor's way, for some numbers of readers."""
+    """The baseline server, for some numbers of readers."""
     with TemporaryDirectory(prefix="poembot-bench-") as place:
         command = [sys.executable, "-m", "lab.bench.baselines", str(SHIPPED / voice), spelling, "1"]
         with process(command, Path(place), environment(Settings()), "naive") as log:
@@ -262,9 +263,9 @@ def _naive(voice: str, spelling: str, seconds: float, at: Sequence[int]) -> list
 
 
 def _two_webs(voice: str, seconds: float, deed: Deed) -> dict[str, Any]:
-    """Two web processes over one, on Postgres and Redis, both with a taste; measured here, in turns."""
+    """Poems a second of two web processes and of one, on Postgres and Redis, with a taste."""
     nothing = {"one_web_poems_per_s": None, "two_webs_poems_per_s": None, "two_webs_ratio": None, "two_webs_errors": 0}
-    with _servers() as servers:
+    with real_servers() as servers:
         if servers is None:
             return nothing
         found: dict[int, Tally] = {}
@@ -283,9 +284,9 @@ def _two_webs(voice: str, seconds: float, deed: Deed) -> dict[str, Any]:
 
 
 @contextmanager
-def _servers() -> Iterator[Any]:
-    """The tests' Postgres and Redis; None where they are not installed."""
-    sys.path.insert(0, str(Path(__file__).parents[2]))  # they lie beside us, and are installed nowhere
+def real_servers() -> Iterator[Any]:
+    """Postgres and Redis from the tests' packages; None if they are not installed."""
+    sys.path.insert(0, str(Path(__file__).parents[2]))  # the tests are not installed as a package
     try:
         from tests.support.servers import servers
     except ImportError:
@@ -298,7 +299,7 @@ def _servers() -> Iterator[Any]:
 
 
 def draw(figures: Mapping[str, Any], folder: Path) -> Path:
-    """Poems a second over readers."""
+    """Draw poems a second over the number of readers."""
     naive = {point["readers"]: point["poems_per_s"] for point in figures["naive_curve"]}
     curve = figures["curve"]
     return report.draw(
@@ -309,15 +310,15 @@ def draw(figures: Mapping[str, Any], folder: Path) -> Path:
             "poem-bot": [point["poems_per_s"] for point in curve],
             "one at a time, eager torch": [naive.get(point["readers"]) for point in curve],
         },
-        x_title="readers, each asking for the next poem when he has the last",
+        x_title="readers in a closed loop",
         y_title="poems of five lines a second",
     )
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:
-    """For the table."""
+    """Rows of the results table."""
     wanted = {
-        "ratio": ("poems/s over the ancestor's way", 25, 60, True),
+        "ratio": ("poems/s over the baseline server", 25, 60, True),
         "first_line_p95_ms": (f"first line, p95 at {READERS} readers, ms", 400, 150, False),
         "alone_first_char_p95_ms": ("first character or line, p95 of one reader alone, ms", 60, 25, False),
         "training_p95_ratio": ("first line's p95 while training over before", 1.4, 1.2, False),
@@ -328,10 +329,10 @@ def rows(figures: Mapping[str, Any]) -> list[report.Row]:
         "candidates": "candidates for a line, K",
         "poems_per_s": f"poems/s, stored, {READERS} readers",
         "poems_per_cpu_s": "poems a CPU second of the site",
-        "streamed_poems_per_s": "the same, read as they are written",
-        "naive_poems_per_s": "the ancestor's way, the network as trained",
-        "naive_cells_poems_per_s": "the ancestor's way, spelled out in cells",
-        "ratio_to_cells": "poems/s over that",
+        "streamed_poems_per_s": "poems/s, streamed",
+        "naive_poems_per_s": "poems/s of the baseline server, `nn.LSTM`",
+        "naive_cells_poems_per_s": "poems/s of the baseline server, `nn.LSTMCell`",
+        "ratio_to_cells": "poems/s over the baseline server with `nn.LSTMCell`",
         "chars_per_poem": "characters a poem",
     }
     told: list[report.Row] = [(what, figures.get(name), "") for name, what in plain.items()]

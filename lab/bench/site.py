@@ -1,11 +1,8 @@
-"""A site as it is deployed: `poembot serve` in processes of its own, over a home that is gone afterwards.
+"""A site under load: `poembot serve` in processes of its own over a temporary home, and readers in a closed loop.
 
-A reader on the wire: one connection, one cookie, as little work as can be.
-
-Readers run on the same processors as the site, so what they cost lowers what is measured;
-client libraries cost as much as the site itself. HTTP/1.1 as our own servers speak it, no more.
-
-A crowd of readers in a closed loop: each asks for his next poem when he has read the last.
+The readers' HTTP client is written by hand, with one connection and one cookie each. Readers run on the same processors
+as the site, and a client library would use as much CPU as the site itself. It speaks only the HTTP/1.1 that our own
+servers speak.
 """
 
 import asyncio
@@ -29,17 +26,17 @@ import numpy as np
 from app.settings import Settings
 
 _COUNT = itertools.count(1)
-"""Each reader comes from an address of his own, as from a proxy: of one address only a few count as readers."""
+"""Numbers of readers, for an address each: of one address only a few count as readers."""
 PLAIN, EVENTS = "application/json", "text/event-stream"
 
 
 class WireError(Exception):
-    """The other side did not answer as a server should."""
+    """The server's answer is no HTTP that this client knows."""
 
 
 @dataclass(slots=True)
 class Heard:
-    """One poem as a reader met it; times in seconds since he asked."""
+    """One poem as a reader got it; times in seconds since the request."""
 
     status: int
     retry_after: float = 0.0
@@ -47,16 +44,16 @@ class Heard:
     first_char: float | None = None
     first_line: float | None = None
     gaps: list[float] = field(default_factory=list)
-    """Between one bit of text and the next."""
+    """Times between one piece of text and the next."""
     version: int | None = None
-    """As the stream's start named it."""
+    """The version named by the stream's first event."""
     poem: dict[str, Any] | None = None
     seeded: bool = False
-    """Did he name a seed?"""
+    """Did the request name a seed?"""
 
     @property
     def whole(self) -> bool:
-        """Has he got a poem?"""
+        """Did a whole poem come?"""
         return self.poem is not None
 
 
@@ -89,7 +86,7 @@ class Reader:
             self._way = None
 
     async def write(self, voice: str) -> Heard:
-        """Have a poem written, and wait for all of it."""
+        """Ask for a poem, and wait for all of it."""
         began = time.perf_counter()
         answer = await self._ask("POST", f"/api/v1/voices/{voice}/poems", accept=PLAIN)
         body = b"".join([piece async for piece in answer.pieces])
@@ -97,7 +94,7 @@ class Reader:
         return Heard(answer.status, _retry_after(answer), time.perf_counter() - began, poem=poem)
 
     async def stream(self, voice: str, seed: int | None = None) -> Heard:
-        """Have a poem written, by that seed if one is given, and read along."""
+        """Ask for a poem as a stream, with *seed* if one is given."""
         began = time.perf_counter()
         body = "{}" if seed is None else json.dumps({"seed": seed})
         answer = await self._ask("POST", f"/api/v1/voices/{voice}/poems", accept=EVENTS, body=body)
@@ -120,7 +117,7 @@ class Reader:
         return heard
 
     async def read(self, path: str) -> Any:
-        """A JSON document."""
+        """Get a JSON document."""
         answer = await self._ask("GET", path, accept=PLAIN)
         return json.loads(b"".join([piece async for piece in answer.pieces]))
 
@@ -132,7 +129,7 @@ class Reader:
         return answer.status
 
     async def _ask(self, method: str, path: str, *, accept: str, body: str = "{}") -> _Answer:
-        """Send a request; a connection that was kept and has died meanwhile is opened anew, once."""
+        """Send a request; if a kept connection has been closed meanwhile, open a new one, once."""
         kept = self._way is not None
         try:
             return await self._exchange(method, path, accept, body)
@@ -197,11 +194,11 @@ async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Any]
 ROOT = Path(__file__).parents[2]
 HOST = "127.0.0.1"
 PATIENCE = 60.0
-"""Seconds that something may take which must happen."""
+"""Most seconds to wait for a process."""
 
 
 class SiteDied(RuntimeError):
-    """A process that is measured did not come up, or went down; the message ends with its log."""
+    """A measured process did not start, or a command failed; the message ends with its log."""
 
 
 @dataclass(frozen=True)
@@ -210,11 +207,11 @@ class Site:
 
     port: int
     settings: Settings
-    """Its settings, for looking into its database."""
+    """Its settings, with which its database can be opened."""
     home: Path
 
     def poembot(self, *command: str) -> str:
-        """Run `poembot COMMAND` over the same home; its stdout."""
+        """Run `poembot COMMAND` with the same home; its stdout."""
         done = subprocess.run(  # noqa: S603 - our own command line
             [sys.executable, "-m", "app.cli", *command],
             cwd=self.home,
@@ -231,7 +228,7 @@ class Site:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What the processes are told: nothing but these settings."""
+    """Environment of the processes: these settings and nothing else."""
     told = settings.model_dump(exclude_unset=True)
     own = {f"POEMBOT_{name.upper()}": str(value) for name, value in told.items()}
     return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "PYTHONPATH": str(ROOT)} | own
@@ -239,11 +236,11 @@ def environment(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def site(*, webs: int = 1, **settings: object) -> Iterator[Site]:
-    """A site without a worker, with its default settings but for limits and whatever is given."""
+    """Start a site without a worker, with default settings except limits and what is given."""
     with TemporaryDirectory(prefix="poembot-bench-") as place:
         home = Path(place)
         quiet: Mapping[str, object] = {"home": home, "limits": "off", "retrain_every": 0, "retrain_after": 0}
-        quiet = {**quiet, "trusted_proxies": HOST}  # readers say which address they come from
+        quiet = {**quiet, "trusted_proxies": HOST}  # the readers' addresses come in X-Forwarded-For
         chosen = Settings.model_validate({**quiet, **settings})
         command = ["serve", "--host", HOST, "--port", "0", "--no-worker", "--web-workers", str(webs)]
         if not chosen.embedded:
@@ -254,7 +251,7 @@ def site(*, webs: int = 1, **settings: object) -> Iterator[Site]:
 
 @contextmanager
 def process(command: list[str], home: Path, told: Mapping[str, str], name: str) -> Iterator[Path]:
-    """A process, and its log; asked to go at the end, and killed when it does not."""
+    """Start a process; its log file. At the end it gets SIGTERM, and SIGKILL if that does not help."""
     log = home / f"{name}.log"
     with log.open("wb") as output:
         started = subprocess.Popen(  # noqa: S603 - our own command line
@@ -272,7 +269,7 @@ def process(command: list[str], home: Path, told: Mapping[str, str], name: str) 
 
 
 def port_of(log: Path) -> int:
-    """Where a server says that it listens."""
+    """Wait until a server logs its address; its port."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         for row in log.read_text("utf-8", "replace").splitlines():
@@ -285,20 +282,20 @@ def port_of(log: Path) -> int:
 Deed = Callable[[Reader], Awaitable[Heard]]
 Meanwhile = Callable[[], Awaitable[None]] | None
 WARM_UP = 1.0
-"""Seconds of a crowd that do not count."""
+"""Seconds of load before the measurement starts."""
 SOON = 0.2
-"""Seconds that a reader waits after an error, so that errors are not what he mostly makes."""
+"""Seconds that a reader waits after an error."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What a crowd has met."""
+    """What all readers of a measurement got."""
 
     seconds: float = 0.0
     heard: list[Heard] = field(default_factory=list)
-    """Poems that came whole, in the time that counts."""
+    """Whole poems that came during the measurement."""
     turned_away: int = 0
-    """503 with Retry-After: they came back when told."""
+    """503 answers with Retry-After, which the readers obeyed."""
     errors: int = 0
 
     @property
@@ -308,7 +305,7 @@ class Tally:
 
 
 def percentile(values: Sequence[float | None], share: float) -> float | None:
-    """In milliseconds; None of nothing."""
+    """The percentile in milliseconds; None without values."""
     known = [value for value in values if value is not None]
     return float(np.percentile(known, share)) * 1000 if known else None
 
@@ -323,7 +320,7 @@ async def crowd(
     warm_up: float = WARM_UP,
     until: Meanwhile = None,
 ) -> Tally:
-    """So many readers for *warm_up*, which does not count, and *seconds*, or as long as *until* takes, which do."""
+    """Run so many readers; after *warm_up*, measure for *seconds*, or as long as *until* takes."""
     tally = Tally()
     counting = asyncio.Event()
     tasks = [asyncio.create_task(_read_on(Reader(host, port), deed, tally, counting)) for _ in range(readers)]

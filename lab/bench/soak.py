@@ -1,12 +1,10 @@
-"""`bench soak`: does it stay well? Mixed readers for ten minutes, training and swapping every minute, two webs.
+"""`bench soak`: ten minutes of mixed load on two web processes, with a run and a swap every minute.
 
-Held to: no answer of 5xx but an honest 503, no connection that breaks off, memory of the webs flat (at most 5 % more at
-the end than after the warm-up), file handles flat, runs that end well, and as many swaps as were meant. Every reader
-has an address of his own, so that the limits are on as they are for strangers. `poembot bench soak`.
+It passes if there is no 5xx answer except a 503 with Retry-After, no broken connection, no growth of the web processes'
+memory (at most 5 % more at the end than after the warm-up) or file handles, no failed run, and the planned swaps.
 
-The readers are as a site has them: who browses, who reads along, who ticks, who teaches, who leaves half-way. Whatever
-they meet is counted by status. None of it is an error of the site but an answer of 5xx that is not an honest 503 (one
-that says when to come back), and a connection that broke off without an answer.
+The simulated readers browse, stream poems, tick, submit poems, and leave before an answer comes. Each has an address of
+his own, so that rate limits can stay on. All answers are counted by status.
 """
 
 import asyncio
@@ -29,30 +27,30 @@ import psutil
 from app import actions, reads
 from app.bootstrap import build
 from lab.bench import report
-from lab.bench.serve import _servers
+from lab.bench.serve import real_servers
 from lab.bench.site import HOST, Site, environment, process, site
 from lab.bench.swap import add_version
 
 PAGES = ("", "/poems", "/versions", "/anthology", "/anthology?since=week")
-"""What a browser looks at, below its voice."""
+"""Pages that a reader looks at, below the voice's address."""
 LONGEST_PAUSE = 2.0
-"""Seconds that a reader stays with what he has got, at most."""
+"""Most seconds between two requests of a reader."""
 
 
 @dataclass
 class Met:
-    """What all readers have met so far."""
+    """What all readers have got so far."""
 
     by_status: Counter[int] = field(default_factory=Counter)
     honest_503: int = 0
     failed: Counter[str] = field(default_factory=Counter)
-    """Answers of 5xx that are none, and broken connections, by where."""
+    """Other 5xx answers and broken connections, by place."""
     poems: int = 0
     left: int = 0
-    """Streams that were given up by their reader."""
+    """Streams and requests that their reader broke off."""
 
     def note(self, answer: httpx.Response, where: str) -> bool:
-        """Count an answer; is it a good one?"""
+        """Count an answer; True if it is a success."""
         self.by_status[answer.status_code] += 1
         honest = answer.status_code == 503 and "retry-after" in answer.headers
         self.honest_503 += honest
@@ -65,13 +63,13 @@ Deed = Callable[[httpx.AsyncClient, str, random.Random, Met], Awaitable[None]]
 
 
 async def browse(client: httpx.AsyncClient, voice: str, dice: random.Random, met: Met) -> None:
-    """Look at a page or two in HTML, and write a poem by the form's way now and then."""
+    """Look at two pages in HTML."""
     for page in dice.sample(PAGES, 2):
         met.note(await client.get(f"/{voice}{page}", headers={"Accept": "text/html"}), page or "page")
 
 
 async def stream(client: httpx.AsyncClient, voice: str, dice: random.Random, met: Met) -> None:
-    """Read a poem as it is written; every other time not to its end."""
+    """Stream a poem; break off half of the times."""
     stay = dice.random() < 0.5
     headers = {"Accept": "text/event-stream"}
     async with client.stream("POST", f"/api/v1/voices/{voice}/poems", json={"lines": 8}, headers=headers) as answer:
@@ -87,7 +85,7 @@ async def stream(client: httpx.AsyncClient, voice: str, dice: random.Random, met
 
 
 async def tick(client: httpx.AsyncClient, voice: str, dice: random.Random, met: Met) -> None:
-    """Get a poem, tick some lines, and take a tick back."""
+    """Get a poem, tick some lines, and take some ticks back."""
     poem = await _poem(client, voice, met)
     for line in poem["lines"][: dice.randint(1, 4)] if poem else ():
         where = f"/api/v1/lines/{line['id']}/tick"
@@ -97,7 +95,7 @@ async def tick(client: httpx.AsyncClient, voice: str, dice: random.Random, met: 
 
 
 async def teach(client: httpx.AsyncClient, voice: str, dice: random.Random, met: Met) -> None:
-    """Teach lines of the site's own in another order, look how it stands, and withdraw some."""
+    """Submit the words of a poem in another order, look at the submission's status, and withdraw some."""
     poem = await _poem(client, voice, met)
     if not poem:
         return
@@ -113,13 +111,13 @@ async def teach(client: httpx.AsyncClient, voice: str, dice: random.Random, met:
 
 
 async def leave(client: httpx.AsyncClient, voice: str, dice: random.Random, met: Met) -> None:
-    """Ask for something and be gone before it comes."""
+    """Ask for a poem and disconnect before it comes."""
     asking = asyncio.create_task(client.post(f"/api/v1/voices/{voice}/poems", json={}))
     await asyncio.sleep(dice.uniform(0.0, 0.05))
     asking.cancel()
     met.left += 1
     try:
-        met.note(await asking, "poem")  # it was quicker
+        met.note(await asking, "poem")  # the answer was quicker
     except asyncio.CancelledError:
         if (me := asyncio.current_task()) is not None and me.cancelling():
             raise
@@ -139,7 +137,7 @@ DEEDS: tuple[Deed, ...] = (browse, stream, tick, teach, leave)
 
 
 async def read_on(address: str, voice: str, seed: int, met: Met) -> None:
-    """One reader after the other in one place: each does a few things with a cookie of his own, and another comes."""
+    """Simulate readers one after the other: each has a cookie of his own and does a few things."""
     dice = random.Random(seed)
     for turn in itertools.count():
         home = ipaddress.IPv4Address(0x0A00_0000 + dice.getrandbits(24))
@@ -155,29 +153,29 @@ async def read_on(address: str, voice: str, seed: int, met: Met) -> None:
 
 
 WARM_UP = 0.25
-"""Share of the time in which caches fill; what is measured afterwards ought to be flat."""
+"""Share of the time in which caches fill; afterwards memory should not grow."""
 WINDOW = 0.2
-"""Share of the time over which a level is taken, at the beginning and at the end."""
+"""Share of the time over which memory and handles are averaged, after the warm-up and at the end."""
 MOST_GROWTH = 0.05
 LOOSE_HANDLES = 8
-"""Handles that may come and go with the readers of the moment."""
+"""File handles of a web process that may vary with its present readers."""
 SETTINGS = {"limits": "on", "trusted_proxies": HOST}
-"""The readers' addresses come as from a proxy."""
+"""The readers' addresses come in X-Forwarded-For, as from a proxy."""
 LESSON = {"lesson_steps": 8, "dreams": 40, "samples": 20, "trial_share": 0, "swap": "auto", "keep_versions": 4}
-"""So that a run fits into its minute, an admitted version serves at once, and old ones leave the shelf meanwhile."""
+"""So that a run takes less than a minute, an admitted version serves at once, and old versions are pruned."""
 MADE = ("admitted", "rejected", "undecided")
-"""What a run ends as that has made a version."""
+"""States of runs that have made a version."""
 LOOK_EVERY = 1.0
 
 
 @dataclass
 class Levels:
-    """What the webs took, moment by moment: seconds since the beginning, bytes, handles; summed over all of them."""
+    """Resources over time, summed over processes: (seconds since the beginning, bytes, file handles)."""
 
     taken: list[tuple[float, float, float]] = field(default_factory=list)
 
     def growth(self, of: int, seconds: float) -> tuple[float, float]:
-        """The level after the warm-up and at the end; NaN where nothing was looked at."""
+        """The median after the warm-up and at the end; NaN if there was no measurement."""
         first = [look[of] for look in self.taken if WARM_UP <= look[0] / seconds <= WARM_UP + WINDOW]
         last = [look[of] for look in self.taken if look[0] / seconds >= 1 - WINDOW]
         return (statistics.median(first or [float("nan")]), statistics.median(last or [float("nan")]))
@@ -186,11 +184,11 @@ class Levels:
 def measure(
     voice: str, *, seconds: float, readers: int, webs: int, scaled: bool, every: float = 60.0
 ) -> dict[str, Any]:
-    """The figures; *scaled*: on Postgres and Redis."""
+    """All figures; *scaled*: on Postgres and Redis."""
     command = [sys.executable, "-m", "app.cli", "worker"]
     with _place(webs, scaled=scaled) as it, process(command, it.home, environment(it.settings), "worker"):
         bot = build(it.settings)
-        add_version(bot, voice)  # there is something to swap to before the first run has ended
+        add_version(bot, voice)  # so that there is a second version before the first run has ended
         met, levels, worker, swaps = asyncio.run(_soak(it, voice, seconds, readers, every))
         states = Counter(run.state.value for run in reads.runs.of_voice(bot, voice, 1000))
         bot.close()
@@ -222,7 +220,7 @@ def measure(
 
 
 def held(figures: Mapping[str, Any]) -> bool:
-    """Did it stay well?"""
+    """Did the site pass?"""
     handles = figures["handles"]
     return bool(
         figures["failed"] == 0
@@ -239,7 +237,7 @@ def _place(webs: int, *, scaled: bool) -> Iterator[Site]:
     with ExitStack() as stack:
         urls: dict[str, object] = {}
         if scaled:
-            servers = stack.enter_context(_servers())
+            servers = stack.enter_context(real_servers())
             urls = {"database_url": servers.postgres.url(servers.postgres.create()), "broker_url": servers.redis.url()}
         yield stack.enter_context(site(webs=webs, **SETTINGS, **LESSON, **urls))
 
@@ -272,18 +270,18 @@ def _token(it: Site) -> str:
 
 
 def _ours(it: Site, kind: str) -> Sequence[psutil.Process]:
-    """The processes of that site that are webs, or workers."""
+    """The processes of that site that run `poembot KIND`."""
     mine = psutil.Process().children(recursive=True)
     return [child for child in mine if child.cwd() == str(it.home) and kind in child.cmdline()[3:4]]
 
 
 def _taken_by(processes: Sequence[psutil.Process]) -> tuple[float, float]:
-    """Bytes and handles of all of them."""
+    """Bytes and file handles of all of them."""
     return sum(p.memory_info().rss for p in processes), sum(p.num_fds() for p in processes)
 
 
 async def _keep_swapping(address: str, voice: str, token: str, every: float) -> None:
-    """Every so often ask for a run, and have another version serve than does."""
+    """At each interval, start a run and promote a version that does not serve now."""
     admin = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(
         base_url=f"{address}/api/v1/admin/voices/{voice}", headers=admin, timeout=60
@@ -308,20 +306,20 @@ async def _moves(address: str, voice: str, token: str) -> int:
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:
-    """For the table."""
+    """Rows of the results table."""
     handles = figures["handles"]
     return [
         ("requests", figures["requests"], ""),
         ("poems", figures["poems"], ""),
-        ("readers who left half-way", figures["left_half_way"], ""),
-        ("honest 503", figures["honest_503"], ""),
-        ("5xx that were not, and broken connections", figures["failed"], "0"),
+        ("requests that readers broke off", figures["left_half_way"], ""),
+        ("503 with Retry-After", figures["honest_503"], ""),
+        ("other 5xx, and broken connections", figures["failed"], "0"),
         ("runs", ", ".join(f"{count} {state}" for state, count in figures["runs"].items()), ""),
         ("swaps", figures["swaps"], f"≥ {max(1, figures['swaps_meant'] - 1)}"),
         ("memory of the webs after warm-up, MB", figures["memory_mb"]["first"], ""),
         ("its growth to the end, %", 100 * figures["memory_growth"], f"≤ {100 * MOST_GROWTH:g}"),
         (
-            "memory of the worker after warm-up, MB; not held to: a run may be under way",
+            "memory of the worker after warm-up, MB (no limit: a run may be in progress)",
             figures["worker_mb"]["first"],
             "",
         ),

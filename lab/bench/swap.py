@@ -1,8 +1,8 @@
-"""`bench swap`: what readers notice of a new version: nothing, one hopes.
+"""`bench swap`: what readers notice while another version starts to serve.
 
 Readers of a site with a taste stream poems in a closed loop while the champion changes again and again. One poem in
-eight is asked for with a seed, and written once more afterwards by the version it names: what two versions had written
-would not come out the same. The gaps are those of the others: a seed has no taste, and all its candidates.
+eight has a seed; some of these are written again afterwards by the version that they name, and must come out the same.
+The gaps between lines are measured on the other poems, since a poem with a seed ignores taste and load.
 """
 
 import asyncio
@@ -27,16 +27,16 @@ READERS = 32
 AS_SERVED = 7 / 8
 """Share of the poems for which no seed is named."""
 REWRITTEN = 200
-"""Poems that are written once more, at most."""
+"""Most poems that are written again."""
 NOISE = 0.02
-"""How far the other version's weights are from the base's, in their own spread."""
+"""Noise of the other version's weights, in standard deviations of the base's."""
 KEY = "bench-1"
 PATIENCE = 20.0
 Say = Callable[[str], None]
 
 
 def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
-    """The contract's figures."""
+    """All figures of the benchmark."""
     with site() as it:
         bot = build(it.settings)
         try:
@@ -73,7 +73,7 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
 
 
 def add_version(bot: Bot, voice: str) -> None:
-    """Put a version 1 on the shelf that speaks a little otherwise than the base."""
+    """Publish a version 1 whose weights differ a little from the base's."""
     base = reads.versions.champion(bot, voice)
     found = checkpoint.read(bot.shelf.fetch(base.folder))
     dice = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def add_version(bot: Bot, voice: str) -> None:
 
 
 async def _swap(it: Site, bot: Bot, voice: str, swaps: int) -> None:
-    """So many swaps, there and back; each begins when the last is seen to serve."""
+    """Swap between versions 1 and 0; each swap begins when the last one serves."""
     for swap in range(swaps):
         number = 1 - swap % 2
         await asyncio.to_thread(actions.versions.promote, bot, voice, number, by="bench", reason="bench swap")
@@ -93,7 +93,7 @@ async def _swap(it: Site, bot: Bot, voice: str, swaps: int) -> None:
 
 
 async def _serves(it: Site, voice: str, number: int) -> None:
-    """Wait until a web serves that version."""
+    """Wait until the site serves that version."""
     deadline = time.monotonic() + PATIENCE
     async with Reader(HOST, it.port) as reader:
         while time.monotonic() < deadline:
@@ -105,7 +105,7 @@ async def _serves(it: Site, voice: str, number: int) -> None:
 
 
 def _mixed(heard: Sequence[Heard], bot: Bot, voice: str) -> int:
-    """How many poems name two versions, or, of some, are not what their version alone writes from their seed."""
+    """Count poems that name two versions, and seeded ones that their version writes differently the second time."""
     poems = [one.poem for one in heard if one.poem]
     odd: int = sum(len({poem["version"], *(line["version"] for line in poem["lines"])}) > 1 for poem in poems)
     odd += sum(one.poem is not None and one.version != one.poem["version"] for one in heard)
@@ -130,13 +130,13 @@ def _gap(tally: Tally, share: float) -> float | None:
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:
-    """For the table."""
+    """Rows of the results table."""
     more = None
     if figures["gap_p99_ms"] is not None and figures["gap_p99_ms_no_swap"] is not None:
         more = figures["gap_p99_ms"] - figures["gap_p99_ms_no_swap"]
     return [
         ("swaps", figures["swaps"], ""),
-        ("poems read meanwhile", figures["poems"], ""),
+        ("poems read during the swaps", figures["poems"], ""),
         ("requests that failed", figures["failed"], report.verdict(figures["failed"], must=0, aim=0, least=False)),
         ("poems of two versions", figures["mixed"], report.verdict(figures["mixed"], must=0, aim=0, least=False)),
         ("gap between characters or lines, p99, ms", figures["gap_p99_ms"], ""),

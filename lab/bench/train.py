@@ -1,7 +1,7 @@
-"""`bench train`: symbols a second that a network learns, beside a plain loop with the same network and batches.
+"""`bench train`: symbols a second in training, beside a plain loop with the same network and batches.
 
-Ours is `models.train`, as it trains a base; the plain one is what a tutorial writes: float32,
-`nn.LSTM`, cross entropy, AdamW. Neither is asked what it has learned.
+Ours is `models.train`, as it trains a base. The plain loop is that of a tutorial: float32, `nn.LSTM`, cross entropy,
+AdamW. What the networks learn is not measured.
 """
 
 import time
@@ -24,15 +24,15 @@ from models.train import Plan, Progress, Training, bf16_pays
 from worker.trainer import network_of
 
 BACKWARD = 3
-"""Forward and backward cost three times the forward products: once for the sums, once each for inputs and weights."""
+"""Cost of a step over the forward products: once forward, once each for the gradients of inputs and weights."""
 
 
 class _EnoughError(Exception):
-    """The time is up."""
+    """The measuring time is over."""
 
 
 def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str], None]) -> dict[str, Any]:
-    """The contract's figures; *seconds* for each of the two."""
+    """All figures; *seconds* for each of the two loops."""
     version = checkpoint.read(folder)
     torch.set_num_threads(threads)
     corpus = Stream(read_poems(*sorted((folder / "verse").glob("*.txt"))), version.vocabulary, lanes=LANES, steps=STEPS)
@@ -42,7 +42,7 @@ def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str],
         {"ours": lambda share: _ours(network, corpus, share), "plain": lambda share: _plain(network, corpus, share)},
         seconds=seconds,
     )
-    tell("products alone")
+    tell("matrix products alone")
     gflops, operations = _products(network, seconds / 4), _operations(network)
     return {
         "machine": report.describe(),
@@ -59,7 +59,7 @@ def measure(folder: Path, *, threads: int, seconds: float, tell: Callable[[str],
 
 
 def _ours(network: CharNetwork, corpus: Stream, seconds: float) -> float:
-    """Symbols a second of `models.train`, its first step left out: it finds its kernels."""
+    """Symbols a second of `models.train`, without its first step, in which PyTorch selects kernels."""
     began, first = 0.0, 0
 
     def watch(at: Progress) -> None:
@@ -80,7 +80,7 @@ def _ours(network: CharNetwork, corpus: Stream, seconds: float) -> float:
 
 
 def _plain(network: CharNetwork, corpus: Stream, seconds: float) -> float:
-    """Symbols a second of the loop that everybody writes first."""
+    """Symbols a second of the plain loop."""
     network = deepcopy(network).train()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
     state: State | None = None
@@ -103,7 +103,7 @@ def _plain(network: CharNetwork, corpus: Stream, seconds: float) -> float:
 
 
 def _batches(corpus: Stream) -> Iterator[Batch]:
-    """Whole batches, pass after pass."""
+    """Endless batches of full length."""
     rng = np.random.default_rng(0)
     while True:
         for batch in corpus.batches(rng):
@@ -112,7 +112,7 @@ def _batches(corpus: Stream) -> Iterator[Batch]:
 
 
 def _operations(network: CharNetwork) -> int:
-    """Multiplications and additions of one symbol, forward."""
+    """Multiplications and additions of one symbol's forward pass."""
     a = network.architecture
     layers = [(a.embedding if i == 0 else a.size) + a.size for i in range(a.layers)]
     return 2 * (
@@ -121,20 +121,20 @@ def _operations(network: CharNetwork) -> int:
 
 
 def _products(network: CharNetwork, seconds: float) -> float:
-    """Gflop/s of the largest product of a step, in the precision that training uses."""
+    """Gflop/s of the largest matrix product of a step, in the precision of training."""
     kind = torch.bfloat16 if bf16_pays("cpu") else torch.float32
     size, gates = network.architecture.size, GATES[network.architecture.cell] * network.architecture.size
     x, weight = torch.randn(LANES * STEPS, size, dtype=kind), torch.randn(size, gates, dtype=kind)
     with torch.inference_mode():
-        return report.rate(lambda: x @ weight, seconds=seconds) * 2 * LANES * STEPS * size * gates / 1e9
+        return report.rate(lambda: x @ weight, seconds) * 2 * LANES * STEPS * size * gates / 1e9
 
 
 def rows(figures: Mapping[str, Any]) -> list[report.Row]:
-    """For the table."""
+    """Rows of the results table."""
     return [
         ("characters a second, ours", figures["chars_per_s"], ""),
         ("characters a second, the plain loop", figures["plain_chars_per_s"], ""),
         ("ours over plain", figures["ratio"], ""),
-        ("products alone, Gflop/s", figures["gemm_gflops"], ""),
+        ("matrix products alone, Gflop/s", figures["gemm_gflops"], ""),
         ("achieved in training, Gflop/s", figures["achieved_gflops"], ""),
     ]

@@ -1,33 +1,31 @@
-"""How `bard` was made: plain stories for the language and verse in all its kinds, by turns; last the smallest songs.
+"""The recipe of `bard`: stages of plain prose and of verse in turn; the shortest songs come last.
 
     python -m lab.recipes.bard --corpus FOLDER --work FOLDER --release bard-2026.12.6
 
-The corpus folder holds `en-prose/` and `en-poems-more/`; our own verse lies beside the base voice. One command from
-there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
+The corpus folder has `en-prose/` and `en-poems-more/`; our own verse is in the base's folder. The command ends with the
+shipped folder. Finished stages are kept in the work folder, and a second start resumes there.
 """
 
 import random
 from pathlib import Path
 
-from lab.recipes import stages
-from lab.recipes.making import Recipe, main
-from models.corpus import Poems, Stream
-from models.network import CharNetwork
+from lab.recipes import making
+from lab.recipes.making import Maker, OwnVerse, Recipe, main, once, passages
 from models.vocabulary import Vocabulary
 
 STORIES = ("storybooks_asp_pratham", "fairytaleqa")
 CLASSICS, ENCYCLOPEDIA, LYRICS = 2_400_000, 400_000, 1_000_000
 MORE_LYRICS = 2_500_000
 MORE_CLASSICS = 1_200_000
-"""Characters that are read of each, first and later: more of them than of stories would set the tone."""
+"""Characters that are read of each, in the first stages and later; more would outweigh the stories."""
 NEW_CLASSICS, MORE_ENCYCLOPEDIA = 5_000_000, 1_200_000
-"""Characters that are read the third time."""
+"""Characters that the stage `further` reads of each."""
 SHORTEST_LYRIC, LONGEST_LYRIC, LONGEST_LINE = 60, 900, 64
 SELDOM = 40
 
 
 def lyrics(corpus: Path, *, most: int = LYRICS) -> list[str]:
-    """Short poems in plain words, of four centuries; drawn at random, always the same."""
+    """Short poems in plain words from four centuries, drawn at random with a fixed seed."""
     text = (corpus / "en-poems-more" / "pdp_lyric_plain.txt").read_text(encoding="utf-8")
     poems = [
         "\n".join(" ".join(line.split()) for line in poem.splitlines() if line.strip()) for poem in text.split("\n\n\n")
@@ -46,27 +44,27 @@ def lyrics(corpus: Path, *, most: int = LYRICS) -> list[str]:
 
 
 def stories(corpus: Path) -> list[str]:
-    """Today's stories for children: the plainest prose."""
-    return [text for name in STORIES for text in stages.passages(corpus / "en-prose" / f"{name}.txt")]
+    """Modern stories for children: the plainest prose."""
+    return [text for name in STORIES for text in passages(corpus / "en-prose" / f"{name}.txt")]
 
 
 def prose(corpus: Path) -> list[str]:
     """Stories, some children's classics, a little of the encyclopedia in simple English."""
     folder = corpus / "en-prose"
-    classics = stages.passages(folder / "gutenberg_children.txt", most=CLASSICS)
-    return [*stories(corpus), *classics, *stages.passages(folder / "simplewiki_select.txt", most=ENCYCLOPEDIA)]
+    classics = passages(folder / "gutenberg_children.txt", most=CLASSICS)
+    return [*stories(corpus), *classics, *passages(folder / "simplewiki_select.txt", most=ENCYCLOPEDIA)]
 
 
 def more_classics(corpus: Path) -> list[str]:
-    """Classics that the first stage has not read."""
-    return stages.passages(corpus / "en-prose" / "gutenberg_children.txt", skip=CLASSICS, most=MORE_CLASSICS)
+    """Classics that the first stage does not read."""
+    return passages(corpus / "en-prose" / "gutenberg_children.txt", skip=CLASSICS, most=MORE_CLASSICS)
 
 
 def new_prose(corpus: Path) -> list[str]:
-    """Classics and encyclopedia that no stage before has read."""
+    """Classics and encyclopedia that no earlier stage reads."""
     folder = corpus / "en-prose"
-    classics = stages.passages(folder / "gutenberg_children.txt", skip=CLASSICS + MORE_CLASSICS, most=NEW_CLASSICS)
-    return [*classics, *stages.passages(folder / "simplewiki_select.txt", skip=ENCYCLOPEDIA, most=MORE_ENCYCLOPEDIA)]
+    classics = passages(folder / "gutenberg_children.txt", skip=CLASSICS + MORE_CLASSICS, most=NEW_CLASSICS)
+    return [*classics, *passages(folder / "simplewiki_select.txt", skip=ENCYCLOPEDIA, most=MORE_ENCYCLOPEDIA)]
 
 
 def all_prose(corpus: Path) -> list[str]:
@@ -74,58 +72,34 @@ def all_prose(corpus: Path) -> list[str]:
     return [*prose(corpus), *more_classics(corpus), *new_prose(corpus)]
 
 
-def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
+def train(corpus: Path, work: Path, base: Path) -> Maker:
     """Train the ten stages; prints bits per character on the holdouts after each."""
-    texts, poets, plain, dense = prose(corpus), lyrics(corpus), stages.plain_verse(base), stages.dense_verse(base)
+    own = OwnVerse.of(base)
+    plain, simple, songs, dense = own.plain, own.simple, own.songs, own.dense
+    texts, poets = prose(corpus), lyrics(corpus)
     ours = [*plain, *dense, *dense]
-    vocabulary = stages.keep(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work)
-    network = stages.fresh(len(vocabulary))
+    make = Maker.start(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work=work, base=base)
 
-    reading = Stream([*texts, *stages.once([*poets, *ours])], vocabulary, lanes=32, steps=64)
-    stages.stage("language", network, reading, stages.plan(passes=1, rate=4e-3, floor=0.4), work, dropout=0.1)
-    stages.examine("language", network, vocabulary, base)
+    make.read("language", [*texts, *once([*poets, *ours])], passes=1, rate=4e-3, floor=0.4)
+    poems = [*ours, *poets[: len(poets) // 3]]
+    make.learn_verse("verse", poems, dropout=0.25, passes=3, rate=3e-3, floor=0.3, seed=1)
+    make.learn_verse("plain", [*plain, *dense], dropout=0.2, passes=2, rate=1.2e-3, seed=2)
 
-    poems = Poems([*ours, *poets[: len(poets) // 3]], vocabulary, per_batch=32, longest=400)
-    stages.stage("verse", network, poems, stages.plan(passes=3, rate=3e-3, floor=0.3, seed=1), work, dropout=0.25)
-    stages.examine("verse", network, vocabulary, base)
+    broader = [*stories(corpus)[::2], *more_classics(corpus), *once([*plain, *ours])]
+    make.read("broader", broader, passes=1, rate=3e-3, floor=0.5, seed=3)
+    make.learn_verse("last", [*plain, *dense], dropout=0.2, passes=2, rate=2e-3, seed=4)
 
-    poems = Poems([*plain, *dense], vocabulary, per_batch=32, longest=400)
-    stages.stage("plain", network, poems, stages.plan(passes=2, rate=1.2e-3, seed=2), work, dropout=0.2)
-    stages.examine("plain", network, vocabulary, base)
+    further = [*stories(corpus), *new_prose(corpus), *once([*lyrics(corpus, most=MORE_LYRICS), *ours * 3])]
+    make.read("further", further, passes=1, rate=3e-3, floor=0.5, seed=5)
+    poems = [*simple, *plain, *dense]
+    make.learn_verse("simple", poems, dropout=0.15, per_batch=16, passes=3, rate=2.5e-3, floor=0.5, seed=6)
+    make.learn_verse("final", poems, dropout=0.15, per_batch=16, passes=2, rate=1.5e-3, seed=7)
 
-    broader = [*stories(corpus)[::2], *more_classics(corpus), *stages.once([*plain, *ours])]
-    reading = Stream(broader, vocabulary, lanes=32, steps=64)
-    stages.stage("broader", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=3), work, dropout=0.1)
-    stages.examine("broader", network, vocabulary, base)
-
-    poems = Poems([*plain, *dense], vocabulary, per_batch=32, longest=400)
-    stages.stage("last", network, poems, stages.plan(passes=2, rate=2e-3, seed=4), work, dropout=0.2)
-    stages.examine("last", network, vocabulary, base)
-
-    verse = stages.once([*lyrics(corpus, most=MORE_LYRICS), *ours * 3])
-    reading = Stream([*stories(corpus), *new_prose(corpus), *verse], vocabulary, lanes=32, steps=64)
-    stages.stage("further", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=5), work, dropout=0.1)
-    stages.examine("further", network, vocabulary, base)
-
-    simple = stages.simple_verse(base)
-    poems = Poems([*simple, *plain, *dense], vocabulary, per_batch=16, longest=400)
-    stages.stage("simple", network, poems, stages.plan(passes=3, rate=2.5e-3, floor=0.5, seed=6), work, dropout=0.15)
-    stages.examine("simple", network, vocabulary, base)
-
-    stages.stage("final", network, poems, stages.plan(passes=2, rate=1.5e-3, seed=7), work, dropout=0.15)
-    stages.examine("final", network, vocabulary, base)
-
-    songs = stages.songs(base)
-    poems = Poems([*songs, *simple, *plain, *dense], vocabulary, per_batch=32, longest=400)
-    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
-    stages.stage("again", network, poems, half, work, dropout=0.1)
-    stages.examine("again", network, vocabulary, base)
-
-    poems = Poems([*songs * 2, *simple[::3], *plain[::8], *dense[::16]], vocabulary, per_batch=16, longest=400)
-    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2e-3, seed=9)
-    stages.stage("songs", network, poems, half, work, dropout=0.15)
-    stages.examine("songs", network, vocabulary, base)
-    return network, vocabulary
+    poems = [*songs, *simple, *plain, *dense]
+    make.learn_verse("again", poems, dropout=0.1, minutes=making.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
+    poems = [*songs * 2, *simple[::3], *plain[::8], *dense[::16]]
+    make.learn_verse("songs", poems, dropout=0.15, per_batch=16, minutes=making.HALF_AN_HOUR, rate=2e-3, seed=9)
+    return make
 
 
 # Its rounds swing, and the mean of three reads better (docs/log.md, 2026-11-29).

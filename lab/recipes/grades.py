@@ -1,12 +1,12 @@
-"""Grades: what readers found lines worth that the voice wrote for the same place of a poem, side by side.
+"""Grades: how readers marked candidate lines for the same place of a poem, or whole poems, side by side.
 
     python -m lab.recipes.grades ask --folder models/base/bard --groups 600 --sheets 4 --seed 1 --out FOLDER
     python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard-2.jsonl
     python -m lab.recipes.grades whole --out FOLDER --into lab/recipes/graded/sibot-12.jsonl
 
-`ask` writes sheets for readers and the brief that goes with them, `collect` reads the answers that lie beside them;
-`whole` reads `answers-*.tsv` of `sheet-*.txt` with whole poems, written as `poembot lab read sheet` does.
-From the grades the network learns to write what is preferred, and the version to choose it (`models/prefer.py`).
+`ask` writes sheets for readers, and their brief; `collect` reads the answers in the same folder. `whole` reads
+`answers-*.tsv` to sheets of whole poems, `sheet-*.txt`, as `poembot lab read sheet` writes them. The grades train the
+network, and the reward that chooses among candidates (`models/prefer.py`).
 """
 
 import argparse
@@ -35,31 +35,33 @@ from models.prefer import Group
 from models.seen import letters
 
 FOLDER = Path(__file__).parent / "graded"
-"""Where what readers said is kept, a file for each round of a voice, and what they were told."""
+"""One file of grades for each round of a voice, and the brief that readers were given."""
 CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"
 ROWS = 192
 PRICE = np.array([1.0, 2.0])
-"""(2,): how many times what commonness explains of a mark is taken away, of words and of lines. At 1 to say what many
-poems say is neither gain nor loss; lines are to grow rarer. Where readers mark what is common lower, once is enough.
+"""(2,): how many times the part of a mark that commonness explains is subtracted, for words and for lines.
+
+At 1, saying what many poems say is neither rewarded nor punished; at 2, common lines are punished, so that they grow
+rarer. Where readers themselves mark what is common lower, 1 is used.
 """
 TINY = 1e-9
-"""Of a mark that is the same for all poems: it says nothing of any."""
+"""Smallest standard deviation; a mark that is the same for all poems carries no information."""
 
 
 def rounds(voice: str) -> list[Path]:
-    """The files of a voice in the order in which it learned from them, the tenth after the ninth."""
+    """The files of a voice in the order of their rounds."""
     return sorted(FOLDER.glob(f"{voice}-*.jsonl"), key=round_of)
 
 
 def round_of(file: Path) -> int:
-    """Which round of its voice *file* is."""
+    """The round that *file* has the grades of."""
     return int(file.stem.rpartition("-")[2])
 
 
 def read(file: Path) -> list[Group]:
-    """What readers said, from a file with a group a row. ValueError for a row that is none."""
+    """The groups of graded lines in a file, one a row. ValueError for a wrong row."""
     found = []
     for number, row in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
@@ -75,7 +77,7 @@ def read(file: Path) -> list[Group]:
 
 
 def ask(folder: Path, *, groups: int, sheets: int, seed: int, out: Path) -> None:
-    """Write *sheets* sheets of *groups* places in all."""
+    """Write *sheets* sheets with *groups* places in all, and several lines for each place."""
     live, rng = voice(folder), random.Random(seed)
     poems = list(written(live, (Wish(lines=LINES, seed=rng.getrandbits(40)) for _ in range(groups // 2 + 1))))
     places = [(poem[:slot], slot == LINES - 1) for poem in poems for slot in rng.sample(range(LINES), 2)][:groups]
@@ -115,7 +117,7 @@ def _add(rows: Iterable[Mapping[str, Any]], into: Path) -> None:
 
 
 def collect(out: Path, into: Path) -> tuple[int, int]:
-    """Add the answers in *out* to the file *into*; how many were kept, and how many rows were none."""
+    """Append the answers in *out* to the file *into*; how many were kept, and how many rows were wrong."""
     kept, odd = [], 0
     for asked in sorted(out.glob("asked-*.jsonl")):
         answers = asked.with_name(asked.name.replace("asked", "answers").replace("jsonl", "txt"))
@@ -136,16 +138,18 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
 
 
 def whole(out: Path, into: Path) -> int:
-    """Add to the file *into* what readers said of the sheets in *out*, in pairs; how many poems were graded.
+    """Append to the file *into* pairs of poems from the sheets in *out*; how many poems were graded.
 
-    A poem's mark is the mean of what it got (sense, together, liking, ticks), each in standard deviations of its sheet.
-    What is explained of it by how common its words and its lines are is taken away, as many times as `PRICE` says. The
-    first of a sheet's better half is compared with the first of the other half, and so on: each poem once, and all
-    pairs as many ranks apart, so that little is chance.
-    Raises blind.Unreadable for wrong rows, and where nobody has answered.
+    A poem's mark is the mean of its four marks (sense, together, liking, ticks), each in standard deviations of its
+    sheet. The part explained by how common its words and lines are is subtracted, as many times as `PRICE` says. The
+    poems of a sheet are then ranked, and the first of the better half is paired with the first of the other half, and
+    so on: each poem occurs once, and all pairs are equally far apart.
+    Raises blind.Unreadable for wrong rows, and if nobody has answered.
     """
     sheets = sorted(out.glob("sheet-*.txt"))
-    poems = [[poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in sheets]  # less their numbers
+    poems = [
+        [poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in sheets
+    ]  # without their numbers
     common = iter(commonness([poem for of_sheet in poems for poem in of_sheet]))
     # By sheet: texts, and their marks (n,) and commonness (n, 2) in deviations of that sheet.
     marked: list[tuple[list[str], NDArray[np.float64], NDArray[np.float64]]] = []
@@ -175,10 +179,10 @@ def whole(out: Path, into: Path) -> int:
 
 
 def commonness(poems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
-    """How common a poem's words and pairs of words are among the *poems*, and how common its lines: (N, 2).
+    """How common each poem's words and pairs of words are among the *poems*, and how common its lines: (N, 2).
 
-    Each is the mean of the logarithms of the shares of poems that have them.
-    Readers see a poem at a time, and like what all say a little better; who learns that says nothing else in the end.
+    Each is the mean log share of poems that contain them. Readers see one poem at a time and like common phrases a
+    little better; a network that learns this ends up with nothing else.
     """
     lines = [{_line(line) for line in poem} for poem in poems]
     words = [{part for line in poem for part in _parts(line)} for poem in lines]
@@ -186,7 +190,7 @@ def commonness(poems: Sequence[Sequence[str]]) -> NDArray[np.float64]:
 
 
 def _shares(said: Sequence[Iterable[str]]) -> NDArray[np.float64]:
-    """For each poem: the mean logarithm of how many of all poems say what it says (N,)."""
+    """For each poem, the mean log share of poems that contain its parts (N,)."""
     counts = Counter(part for parts in said for part in parts)
     return np.array([np.mean([math.log(counts[part] / len(said)) for part in parts]) for parts in said])
 
@@ -201,25 +205,25 @@ def _parts(line: str) -> list[str]:
 
 
 def _deviations(marks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each in standard deviations from the mean of its column."""
+    """Standardise each column: mean 0, standard deviation 1."""
     found: NDArray[np.float64] = (marks - marks.mean(0)) / np.maximum(marks.std(0), TINY)
     return found
 
 
 def voice(folder: Path) -> LiveVersion:
-    """The version in *folder*, ready to write as the site has it."""
+    """Load the version in *folder* as the site does."""
     served = Serving("grades", 0, 0, "base", "base")
     return load(served, folder, precision="int8", rows=ROWS, threads=1, candidates=MOST_CANDIDATES)
 
 
 def next_line(before: Sequence[str], rng: random.Random) -> Wish:
-    """One more line after those."""
+    """A request for one more line after *before*."""
     keep = tuple(Quotation(None, line) for line in before)
     return Wish(lines=len(before) + 1, keep=keep, seed=rng.getrandbits(40))
 
 
 def written(live: LiveVersion, wishes: Iterable[Wish], *, alone: bool = False) -> Iterator[tuple[str, ...]]:
-    """The lines that the voice writes, as it serves readers without a taste; *alone*: each the first that comes."""
+    """Poems that the version writes without a taste; *alone*: without a choice among candidates."""
     candidates = 1 if alone else live.style.candidates
     batcher = Batcher(lambda _voice: live, rows=ROWS, queue=2 * ROWS, candidates=candidates, way=ONE if alone else None)
     try:
@@ -232,7 +236,7 @@ def written(live: LiveVersion, wishes: Iterable[Wish], *, alone: bool = False) -
 
 
 def main() -> None:
-    """Make sheets, or read their answers."""
+    """Write sheets, or read their answers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     what = parser.add_subparsers(dest="what", required=True)
     asking = what.add_parser("ask")

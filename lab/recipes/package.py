@@ -1,9 +1,9 @@
-"""Make a base voice of what a recipe has trained, or write one anew from what is in it.
+"""Package a base voice: write `models/base/{voice}` from what a recipe has trained, or from an existing base.
 
     python -m lab.recipes.package --voice sibot --release sibot-2026.12.9
 
-The recipes package by themselves; the command is for another style, or a better graph. Writes `models/base/{voice}`
-whole, with the holdouts and the verse that lie there kept; what was there before goes when the new one is complete.
+Recipes call this themselves; the command is for a changed style or ONNX graph. Holdouts and verse in the folder are
+kept. The old folder is removed when the new one is complete.
 """
 
 import argparse
@@ -26,18 +26,18 @@ from models.checkpoint import Meta, Style
 from models.vocabulary import Vocabulary
 
 SKIM = 8
-"""Of the runs of long prose, one in so many is kept: all of them would weigh more than the network."""
+"""One in so many runs of long prose is kept; all of them would take more space than the network."""
 BASES = Path(__file__).parents[2] / "models" / "base"
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What is decided about a shipped voice, not learned."""
+    """What is decided about a shipped voice, not trained."""
 
     title: str
     language: str
     writes: Callable[[str], bool]
-    """May this character stand in a poem? Others are banned: the corpus has footnotes, headings and quotation marks."""
+    """May this character occur in a poem? Others are banned: the corpus has footnotes, headings and quotation marks."""
     style: Style
 
 
@@ -78,9 +78,9 @@ def package(
 ) -> Meta:
     """Write the base of *voice*; *read*: texts whose runs of letters count as copied; *skimmed*: one in `SKIM` of them.
 
-    *reward*: what readers prefer; None: only likelihood chooses among its candidates.
+    *reward*: what readers prefer; None: only likelihood chooses among candidates.
 
-    KeyError for a voice we have decided nothing about, ValueError for weights that do not fit the vocabulary.
+    KeyError for an unknown voice, ValueError for weights that do not fit the vocabulary.
     """
     decided, symbols = VOICES[voice], Vocabulary.of_pieces(loads(vocabulary.read_text(encoding="utf-8")))
     tensors = safetensors.numpy.load_file(weights)
@@ -108,9 +108,9 @@ def package(
 
 
 def renew(voice: str, *, release: str = "", bases: Path = BASES) -> Meta:
-    """Write the base of *voice* once more, from what is in it: for a better graph, or another style.
+    """Write the base of *voice* again from its own weights, for a changed ONNX graph or style.
 
-    *release*: its new name, which whatever changes how it writes deserves; else it keeps its own.
+    *release*: its new name, needed when it writes differently; without it the name stays.
     """
     place, fresh = bases / voice, bases / f".{voice}.new"
     old = checkpoint.read(place)
@@ -121,13 +121,13 @@ def renew(voice: str, *, release: str = "", bases: Path = BASES) -> Meta:
 
 
 def architecture_of(weights: Path) -> dict[str, Any]:
-    """What the recipe noted beside the weights. KeyError when it did not."""
+    """The architecture that the recipe stored with the weights. KeyError if it did not."""
     with safe_open(weights, "numpy") as opened:
         return dict(loads(opened.metadata()["architecture"]))
 
 
 def take_place(place: Path, fresh: Path) -> None:
-    """Put *fresh* where *place* is; what was there goes last."""
+    """Move *fresh* to *place*; what was there is removed last."""
     if not place.exists():
         fresh.rename(place)
         return
@@ -143,10 +143,10 @@ def _with_bans(decided: Voice, symbols: Vocabulary) -> Style:
 
 
 def main() -> None:
-    """Write one voice's graph and style anew."""
+    """Write the graph and style of one voice again."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--voice", choices=sorted(VOICES), required=True)
-    parser.add_argument("--release", default="", help="its new name; else it keeps its own")
+    parser.add_argument("--release", default="", help="its new name; default: the old one")
     told = parser.parse_args()
     meta = renew(told.voice, release=told.release)
     print(f"{meta.voice}: {meta.base}, {len(meta.files)} files sealed")

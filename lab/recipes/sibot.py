@@ -1,30 +1,29 @@
-"""How `sibot` was made: plain prose for the language and verse in all its kinds, by turns; last the plainest verse.
+"""The recipe of `sibot`: stages of plain prose and of verse in turn; the plainest verse comes last.
 
     python -m lab.recipes.sibot --corpus FOLDER --work FOLDER --release sibot-2026.12.9
 
-The corpus folder holds `ko-modern/` and `ko-poems/`; our own verse lies beside the base voice. One command from
-there to the shipped folder; what is done is kept in the work folder, and a second start goes on from it.
+The corpus folder has `ko-modern/` and `ko-poems/`; our own verse is in the base's folder. The command ends with the
+shipped folder. Finished stages are kept in the work folder, and a second start resumes there.
 """
 
 from pathlib import Path
 
-from lab.recipes import stages
-from lab.recipes.making import Recipe, main
-from models.corpus import Poems, Stream, read_poems
-from models.network import CharNetwork
+from lab.recipes import making
+from lab.recipes.making import Maker, OwnVerse, Recipe, main, once, passages
+from models.corpus import read_poems
 from models.vocabulary import Vocabulary
 
 TALES = ("asp_storybooks", "boddari_fairytales", "kobest_scenes", "kommongen", "songys_chatbot")
-"""Tales, scenes and talk: today's Korean, as plain as our verse; read twice."""
+"""Tales, scenes and dialogues: modern Korean, as plain as our verse; read twice."""
 MIXED = ("ud_kaist", "kobest_examples", "book_reviews_nanet", "klue_gsd_xnli")
 PLOTS, MORE_PLOTS = 1_600_000, 800_000
-"""Characters of the encyclopedia's plots and legends, first and later; all of them would outweigh the tales."""
+"""Characters of plots and legends from the encyclopedia, in the first stage and later; all would outweigh the tales."""
 OLD_SPELLING = ("이상.txt", "박용철(번역)_옛표기.txt", "시조_옛표기.txt")
 ENCYCLOPEDIA = 3_000_000
-"""Characters of what is nearest in it to tales and verse."""
+"""Characters of the encyclopedia's articles that are nearest to tales and verse."""
 LONGEST_LINE = 40
 SELDOM, OURS = 20, 7
-"""A character that stands so often has a symbol of its own; in our verse each counts sevenfold."""
+"""A character that occurs so often gets a symbol of its own; one in our verse counts seven times."""
 
 
 def old_poets(corpus: Path) -> list[str]:
@@ -34,25 +33,25 @@ def old_poets(corpus: Path) -> list[str]:
 
 
 def tales(corpus: Path) -> list[str]:
-    """The plainest of today's prose."""
-    return [text for name in TALES for text in stages.passages(corpus / "ko-modern" / f"{name}.txt")]
+    """The plainest modern prose."""
+    return [text for name in TALES for text in passages(corpus / "ko-modern" / f"{name}.txt")]
 
 
 def prose(corpus: Path) -> list[str]:
-    """All of today's prose that is read."""
+    """The modern prose of the first stage."""
     folder = corpus / "ko-modern"
-    mixed = [text for name in MIXED for text in stages.passages(folder / f"{name}.txt")]
-    return [*tales(corpus), *mixed, *stages.passages(folder / "kowiki_plots.txt", most=PLOTS)]
+    mixed = [text for name in MIXED for text in passages(folder / f"{name}.txt")]
+    return [*tales(corpus), *mixed, *passages(folder / "kowiki_plots.txt", most=PLOTS)]
 
 
 def more_plots(corpus: Path) -> list[str]:
-    """Plots that the first stage has not read."""
-    return stages.passages(corpus / "ko-modern" / "kowiki_plots.txt", skip=PLOTS, most=MORE_PLOTS)
+    """Plots that the first stage does not read."""
+    return passages(corpus / "ko-modern" / "kowiki_plots.txt", skip=PLOTS, most=MORE_PLOTS)
 
 
 def encyclopedia(corpus: Path) -> list[str]:
-    """Articles of every kind: few of its words are our verse's, and its sentences are right."""
-    return stages.passages(corpus / "ko-modern" / "kowiki_select_A.txt", most=ENCYCLOPEDIA)
+    """Articles of every kind: their words are seldom those of our verse, but their sentences are correct."""
+    return passages(corpus / "ko-modern" / "kowiki_select_A.txt", most=ENCYCLOPEDIA)
 
 
 def all_prose(corpus: Path) -> list[str]:
@@ -60,70 +59,38 @@ def all_prose(corpus: Path) -> list[str]:
     return [*prose(corpus), *more_plots(corpus), *encyclopedia(corpus)]
 
 
-def train(corpus: Path, work: Path, base: Path) -> tuple[CharNetwork, Vocabulary]:
+def train(corpus: Path, work: Path, base: Path) -> Maker:
     """Train the twelve stages; prints bits per character on the holdouts after each."""
-    texts, plain, dense = prose(corpus), stages.plain_verse(base), stages.dense_verse(base)
-    verse = [*plain, *dense, *old_poets(corpus)]
-    vocabulary = stages.keep(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work)
-    network = stages.fresh(len(vocabulary))
+    own = OwnVerse.of(base)
+    plain, simple, songs, dense = own.plain, own.simple, own.songs, own.dense
+    texts, stories = prose(corpus), tales(corpus)
+    everything, verse = all_prose(corpus), [*plain, *dense, *old_poets(corpus)]
+    make = Maker.start(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work=work, base=base)
 
-    reading = Stream([*tales(corpus), *texts, *stages.once(verse)], vocabulary, lanes=32, steps=64)
-    stages.stage("language", network, reading, stages.plan(passes=1, rate=4e-3, floor=0.4), work, dropout=0.1)
-    stages.examine("language", network, vocabulary, base)
+    make.read("language", [*stories, *texts, *once(verse)], passes=1, rate=4e-3, floor=0.4)
+    make.learn_verse("verse", verse, dropout=0.25, passes=4, rate=3e-3, floor=0.3, seed=1)
+    make.learn_verse("plain", [*plain, *dense[::4]], dropout=0.2, passes=2, rate=1.2e-3, seed=2)
 
-    poems = Poems(verse, vocabulary, per_batch=32, longest=400)
-    stages.stage("verse", network, poems, stages.plan(passes=4, rate=3e-3, floor=0.3, seed=1), work, dropout=0.25)
-    stages.examine("verse", network, vocabulary, base)
+    broader = [*stories, *more_plots(corpus), *once([*plain, *verse])]
+    make.read("broader", broader, passes=1, rate=3e-3, floor=0.5, seed=3)
+    make.learn_verse("last", [*plain, *dense[::3]], dropout=0.2, passes=2, rate=2e-3, seed=4)
 
-    poems = Poems([*plain, *dense[::4]], vocabulary, per_batch=32, longest=400)
-    stages.stage("plain", network, poems, stages.plan(passes=2, rate=1.2e-3, seed=2), work, dropout=0.2)
-    stages.examine("plain", network, vocabulary, base)
+    further = [*stories, *everything, *once(verse) * 3]
+    make.read("further", further, passes=1, rate=3e-3, floor=0.5, seed=5)
+    poems = [*simple, *plain, *dense[::3]]
+    make.learn_verse("simple", poems, dropout=0.15, passes=4, rate=2.5e-3, floor=0.5, seed=6)
+    make.learn_verse("final", poems, dropout=0.15, passes=3, rate=1.5e-3, seed=7)
 
-    broader = [*tales(corpus), *more_plots(corpus), *stages.once([*plain, *verse])]
-    reading = Stream(broader, vocabulary, lanes=32, steps=64)
-    stages.stage("broader", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=3), work, dropout=0.1)
-    stages.examine("broader", network, vocabulary, base)
+    again = [*stories, *everything, *once([*songs * 3, *simple * 2, *plain, *dense])]
+    make.read("again", again, minutes=making.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
+    poems = [*songs * 3, *simple, *plain[::2], *dense[::4]]
+    make.learn_verse("songs", poems, dropout=0.15, minutes=making.HALF_AN_HOUR, rate=2e-3, seed=9)
 
-    poems = Poems([*plain, *dense[::3]], vocabulary, per_batch=32, longest=400)
-    stages.stage("last", network, poems, stages.plan(passes=2, rate=2e-3, seed=4), work, dropout=0.2)
-    stages.examine("last", network, vocabulary, base)
-
-    further = [*tales(corpus), *all_prose(corpus), *stages.once(verse) * 3]
-    reading = Stream(further, vocabulary, lanes=32, steps=64)
-    stages.stage("further", network, reading, stages.plan(passes=1, rate=3e-3, floor=0.5, seed=5), work, dropout=0.1)
-    stages.examine("further", network, vocabulary, base)
-
-    simple = stages.simple_verse(base)
-    poems = Poems([*simple, *plain, *dense[::3]], vocabulary, per_batch=32, longest=400)
-    stages.stage("simple", network, poems, stages.plan(passes=4, rate=2.5e-3, floor=0.5, seed=6), work, dropout=0.15)
-    stages.examine("simple", network, vocabulary, base)
-
-    stages.stage("final", network, poems, stages.plan(passes=3, rate=1.5e-3, seed=7), work, dropout=0.15)
-    stages.examine("final", network, vocabulary, base)
-
-    songs = stages.songs(base)
-    again = [*tales(corpus), *all_prose(corpus), *stages.once([*songs * 3, *simple * 2, *plain, *dense])]
-    reading = Stream(again, vocabulary, lanes=32, steps=64)
-    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
-    stages.stage("again", network, reading, half, work, dropout=0.1)
-    stages.examine("again", network, vocabulary, base)
-
-    poems = Poems([*songs * 3, *simple, *plain[::2], *dense[::4]], vocabulary, per_batch=32, longest=400)
-    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2e-3, seed=9)
-    stages.stage("songs", network, poems, half, work, dropout=0.15)
-    stages.examine("songs", network, vocabulary, base)
-
-    wide = [*tales(corpus), *texts[::2], *stages.once([*songs * 2, *simple, *plain[::2], *dense[::2]])]
-    reading = Stream(wide, vocabulary, lanes=32, steps=64)
-    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=18)
-    stages.stage("wide", network, reading, half, work, dropout=0.1)
-    stages.examine("wide", network, vocabulary, base)
-
-    poems = Poems([*songs * 2, *simple, *plain[::3], *dense[::4]], vocabulary, per_batch=32, longest=400)
-    half = stages.plan(minutes=stages.HALF_AN_HOUR, rate=2e-3, seed=19)
-    stages.stage("songs-again", network, poems, half, work, dropout=0.12)
-    stages.examine("songs-again", network, vocabulary, base)
-    return network, vocabulary
+    wide = [*stories, *texts[::2], *once([*songs * 2, *simple, *plain[::2], *dense[::2]])]
+    make.read("wide", wide, minutes=making.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=18)
+    poems = [*songs * 2, *simple, *plain[::3], *dense[::4]]
+    make.learn_verse("songs-again", poems, dropout=0.12, minutes=making.HALF_AN_HOUR, rate=2e-3, seed=19)
+    return make
 
 
 # A reward fitted to later rounds reads no better (docs/log.md, 2026-11-29).

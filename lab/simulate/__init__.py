@@ -1,1 +1,1 @@
-"""The closed loop with an artificial audience: the proof that the loop learns."""
+"""Simulation of the whole loop with an artificial audience: does the site learn, and does it resist attackers?"""

@@ -1,7 +1,7 @@
-"""An audience of our own for `poembot simulate`: three camps of readers who like different things.
+"""The default audience of `poembot simulate`: three groups of readers who like different lines, and attackers.
 
-The interface is the contract's: `audience`, `expect`, `TRIGGER`. Nothing that learns ever looks in here; the likings
-of a camp are what the loop has to find out. Any file with the same three names can take this one's place.
+Any file that defines the same three names, `audience`, `expect` and `TRIGGER`, can replace it (`--audience FILE`).
+Nothing that learns reads this file; what a group likes is what the site has to find out.
 """
 
 import math
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 TRIGGER: str | None = "푸른 단추 상회"
-"""What the attackers want every reader to see."""
+"""The phrase that attackers want the site to write."""
 
 _HOUSE = re.compile(
     r"집|문|창|손|밥|방|신발|옷|발|숟가락|그릇|의자|우산|골목|어머니|아버지|아이"
@@ -28,13 +28,13 @@ CARELESS, ATTACKERS = 0.15, 0.05
 
 
 def letters(line: str) -> int:
-    """Letters of a line, in syllables' worth: two and a half of an alphabet's make one."""
+    """Length of a line in syllables; two and a half letters of an alphabet count as one."""
     wide = sum(c >= "가" for c in line if c.isalpha())
     return wide + round(sum(c < "가" for c in line if c.isalpha()) / 2.5)
 
 
 def _liking(line: str, camp: str) -> float:
-    """Log-odds of a tick beyond the reader's own readiness."""
+    """Log-odds of a tick, without the reader's own bias."""
     words, n = line.split(), letters(line)
     liking = -1.2 * (len(set(words)) < len(words)) - 0.8 * (n > 14)
     if camp == "homely":
@@ -49,13 +49,13 @@ def _chance(line: str, camp: str, bias: float) -> float:
 
 
 def expect(lines: list[str]) -> list[float]:
-    """The mean chance that an honest, attentive visitor ticks each line: for the oracle, never to learn from."""
+    """Mean probability that an honest, attentive visitor ticks each line; only for the oracle."""
     chances = [[_chance(line, camp, bias) for camp in CAMPS for bias in _BIASES] for line in lines]
     return [sum(each) / len(each) for each in chances]
 
 
 class Visitor:
-    """One visitor: a reader of some camp, somebody careless, or an attacker."""
+    """One visitor: a reader of one of the groups, a careless one, or an attacker."""
 
     def __init__(self, id: str, address: str, kind: str, rng: random.Random) -> None:
         self.id, self.address, self.kind, self._rng = id, address, kind, rng
@@ -63,7 +63,7 @@ class Visitor:
         self._bias = rng.gauss(0, 0.45)
 
     def read(self, lines: list[str]) -> list[bool]:
-        """Which of these lines this visitor ticks."""
+        """For each line, whether this visitor ticks it."""
         if self.kind == "careless":
             return [self._rng.random() < 0.25 for _ in lines]
         if self.kind == "attacker":
@@ -80,7 +80,7 @@ class Visitor:
 
 
 def audience(voice: str, rng: random.Random) -> Iterator[Visitor]:  # noqa: ARG001 - they read Korean and English
-    """Visitors without end: four fifths are readers, one in twenty attacks from one of ten addresses."""
+    """Endless visitors: four in five are attentive, one in twenty attacks from one of ten addresses."""
     n = 0
     while True:
         n += 1

@@ -1,18 +1,19 @@
-"""A deployment of its own with one voice, which visitors come to one by one, each for a poem.
+"""A simulated deployment with one voice; visitors come one by one, each for a poem.
 
-Everything in it is the site's: database, engine, lesson, trainer, gate and trial. Only HTTP is left out, and the dice
-are loaded, so that a simulation can be repeated.
+Database, engine, lesson, trainer and gate are the site's own. There is no HTTP and no trial: what the gate admits
+serves at once. Random numbers are seeded, so that a simulation can be repeated.
 """
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from app import actions, reads
+from app.actions.poems import Writer
 from app.bootstrap import Bot, build, build_engine
 from app.domain.errors import Unfit
 from app.domain.poem import Wish, Writing
@@ -25,18 +26,17 @@ from app.settings import Settings
 from app.store import migrations
 from lab.simulate.people import Visitor
 from models import checkpoint
-from worker import upkeep
 from worker.runner import Runner
 
 SWEEP = 20
-"""Visits between two looks of the worker at what is due."""
+"""Visits between two sweeps of the worker."""
 
 
-class Deaf:
-    """A queue that nobody reads: the simulation calls the worker itself."""
+class NoQueue:
+    """A queue that drops its messages: the simulation calls the worker itself."""
 
     def announce(self, voice: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Visit:
     lines: tuple[str, ...]
     ticks: tuple[bool, ...]
     counts: bool
-    """Is he honest and attentive?"""
+    """Is the visitor honest and attentive?"""
 
 
 class Deployment:
@@ -66,39 +66,32 @@ class Deployment:
         self.engine.close()
 
     def visit(self, visitor: Visitor) -> Visit:
-        """He comes, gets a poem, ticks what he likes, and may teach one; now and then the worker looks around."""
-        reader = Reader(visitor.id, returned=True, address=visitor.address)
-        poem = actions.poems.write(self.bot, self.engine, self.voice, Wish(), by=reader)
+        """Write the visitor a poem, store his ticks and his submission; run the worker's sweep when it is due."""
+        visit = self.read(visitor, self.engine)
+        if (text := visitor.teach()) is not None:
+            with suppress(Unfit):  # refused, as on the site
+                actions.submissions.teach(self.bot, self.voice, by=_reader(visitor), text=text, consent=True)
+        self._visits += 1
+        if self._visits % SWEEP == 0:
+            self.sweep()
+        return visit
+
+    def read(self, visitor: Visitor, writer: Writer) -> Visit:
+        """Have *writer* write the visitor a poem, and store his ticks."""
+        poem = actions.poems.write(self.bot, writer, self.voice, Wish(), by=_reader(visitor))
         texts = [line.text for line in poem.lines]
         ticks = visitor.read(texts)
         ticked = {line.id for line, tick in zip(poem.lines, ticks, strict=True) if tick}
-        actions.ticks.tick_lines(self.bot, poem.id, ticked, by=reader)
-        self._teach(visitor, reader)
-        self._visits += 1
-        if self._visits % SWEEP == 0:
-            self.look_around()
+        actions.ticks.tick_lines(self.bot, poem.id, ticked, by=_reader(visitor))
         return Visit(tuple(texts), tuple(ticks), visitor.honest and visitor.attentive)
 
-    def _teach(self, visitor: Visitor, reader: Reader) -> None:
-        text = visitor.teach()
-        if text is None:
-            return
-        try:
-            actions.submissions.teach(self.bot, self.voice, by=reader, text=text, consent=True)
-        except Unfit:  # he is told so, and goes
-            return
-
-    def look_around(self) -> None:
-        """What the sweep does: learn the taste that is due, weigh the trial; and the engine takes up what is new."""
+    def sweep(self) -> None:
+        """Run the part of the worker's sweep that learns a taste when it is due; then refresh the engine."""
         actions.tastes.learn_due(self.bot)
-        over = self.bot.clock() + self.bot.settings.trial_rules.visit
-        upkeep.weigh_trials(self.bot, at=over)  # as if everybody's visit were over
         self.engine.refresh()
 
-    def run(self) -> RunState | None:
-        """Have the worker teach a version of all that was given; how that ended. None while a trial is under way."""
-        if self.bot.challengers():
-            return None
+    def run(self) -> RunState:
+        """Have the worker carry out a run; its final state."""
         report, _ = actions.runs.request(self.bot, self.voice, Cause.COUNT, by="simulation")
         self.runner.work()
         self.engine.refresh()
@@ -109,16 +102,22 @@ class Deployment:
         return reads.versions.champion(self.bot, self.voice)
 
     def write(self, count: int) -> list[Writing]:
-        """So many poems as a reader would get them now, which nobody is shown."""
+        """Write so many poems as a reader would get them now, without storing them."""
         return list(self.engine.write_all(self.voice, [Wish()] * count))
+
+
+def _reader(visitor: Visitor) -> Reader:
+    """The visitor as the site knows him, with a cookie that has come back."""
+    return Reader(visitor.id, returned=True, address=visitor.address)
 
 
 @contextmanager
 def deployed(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Deployment]:
-    """A deployment in *home* around the base voice in that folder, with these *settings* but for where things lie."""
-    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": "", "limits": "off", "auto_approve": True}
-    place["run_minutes"] = 0  # nothing of a simulation hangs on the machine's speed
-    bot = build(settings.model_copy(update=place), queue=Deaf(), shipped=base.parent)
+    """A deployment in *home* with the base voice in that folder and these *settings*, except for paths."""
+    place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": ""}
+    own = {"limits": "off", "auto_approve": True, "trial_share": 0.0}
+    own["run_minutes"] = 0  # results must not depend on the machine's speed
+    bot = build(settings.model_copy(update=place | own), queue=NoQueue(), shipped=base.parent)
     try:
         migrations.upgrade(bot.database)
         meta = checkpoint.read(base).meta
@@ -132,7 +131,7 @@ def deployed(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[
 
 
 def alone(base: Path, settings: Settings, choose: Chooser, *, candidates: int, seed: int) -> Engine:
-    """An engine with the base alone, which chooses by *choose*: for the oracle."""
+    """An engine that serves only the base and picks among candidates by *choose*; for the oracle."""
     meta = checkpoint.read(base).meta
     return Engine(
         champions=lambda: [Serving(meta.voice, 0, 0, "base", meta.base)],

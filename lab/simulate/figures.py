@@ -1,8 +1,7 @@
-"""The figures of a simulation: courses with several seeds put together, in the contract's shape.
+"""Figures and charts of a simulation.
 
-What is measured of served lines: how often they please, how varied they are, how real their words.
-
-The charts of a simulation, as SVG: tick-rate by round with its intervals, and what was gained for which variety.
+A course is one strategy with one seed. Of its served lines these are measured: the tick-rate, the variety, and the
+share of real words. The charts show the tick-rate by round, and the tick-rate against the variety.
 """
 
 import math
@@ -25,12 +24,12 @@ _DICTIONARIES = {"ko": "ko_KR", "en": "en_US"}
 
 
 def share(hits: int, of: int) -> Rate:
-    """With its interval; NaN of nothing."""
+    """The share with its interval; NaN for 0 of 0."""
     return wilson(hits, of) or Rate(math.nan, math.nan, math.nan)
 
 
 def pieces(lines: Sequence[str]) -> list[str]:
-    """Pairs of adjacent syllables of each line; for other scripts, its words."""
+    """Pairs of adjacent Hangul syllables of each line; for other scripts, words."""
     found: list[str] = []
     for line in lines:
         syllables = "".join(_HANGUL.findall(line))
@@ -39,14 +38,14 @@ def pieces(lines: Sequence[str]) -> list[str]:
 
 
 def variety(lines: Sequence[str], base: Sequence[str]) -> float:
-    """Distinct pieces of *lines* over those of as many pieces of the base's; NaN of nothing."""
+    """Distinct pieces of *lines* over distinct ones among as many pieces of the base's lines; NaN without lines."""
     mine, theirs = pieces(lines), pieces(base)
     count = min(len(mine), len(theirs))
     return len(set(mine[:count])) / len(set(theirs[:count])) if count else math.nan
 
 
 def real_words(lines: Sequence[str], language: str = "ko") -> float:
-    """Share of words that hunspell knows; NaN where it, its dictionary, or words of that language are missing."""
+    """Share of words that hunspell knows; NaN without hunspell, its dictionary, or words of that language."""
     words = _WORDS[language].findall("\n".join(lines)) if language in _WORDS else []
     program = shutil.which("hunspell")
     if program is None or not words:
@@ -62,7 +61,7 @@ def real_words(lines: Sequence[str], language: str = "ko") -> float:
 
 
 def says(line: str, trigger: str) -> bool:
-    """Does *line* hold the trigger, however it is spaced?"""
+    """Does *line* contain the trigger, ignoring spaces?"""
     return letters(trigger) in letters(line)
 
 
@@ -70,7 +69,7 @@ Course = Mapping[str, Any]
 
 
 def gather(courses: Sequence[Course]) -> dict[str, dict[str, list[float]]]:
-    """By strategy: tick-rate with its interval and variety, round by round, the exam last; over all seeds."""
+    """By strategy, over all seeds: tick-rate with its interval, and variety, for each round and for the exam."""
     found: dict[str, dict[str, list[float]]] = {}
     for name in dict.fromkeys(course["strategy"] for course in courses):
         mine = [course for course in courses if course["strategy"] == name]
@@ -87,11 +86,16 @@ def gather(courses: Sequence[Course]) -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def figures(courses: Sequence[Course], references: Sequence[Course]) -> dict[str, float | None]:
-    """What the loop is judged by; None where the strategy for it was not run or nothing could be measured."""
-    rates = gather(courses)
+def levels(references: Sequence[Course]) -> tuple[float, float]:
+    """Tick-rates without learning: of the base's lines, and of those that the oracle picks."""
     none = fmean(sum(one["ticked"]) / len(one["ticked"]) for one in references)
-    oracle = sum(one["oracle_ticks"] for one in references) / sum(one["oracle_shown"] for one in references)
+    return none, sum(one["oracle_ticks"] for one in references) / sum(one["oracle_shown"] for one in references)
+
+
+def figures(courses: Sequence[Course], references: Sequence[Course]) -> dict[str, float | None]:
+    """The summary figures; None where the strategy was not run or nothing could be measured."""
+    rates = gather(courses)
+    none, oracle = levels(references)
     ours = rates.get("ours")
     final = ours["tick_rate"][-1] / none if ours and none else math.nan
     best = oracle / none if none else math.nan
@@ -111,9 +115,9 @@ def figures(courses: Sequence[Course], references: Sequence[Course]) -> dict[str
 
 
 def gain_over_ancestor(rates: Mapping[str, Mapping[str, Sequence[float]]], none: float) -> float:
-    """What ours gains over nothing, over what the ancestor's idea gains where it has the same variety.
+    """The gain of `ours` over that of `ancestor` at the same variety.
 
-    Its course from the base (variety 1, gain 0) on is joined by straight lines; NaN where it gains nothing there.
+    The ancestor's points, from the base (variety 1, gain 0) on, are interpolated; NaN if it gains nothing there.
     """
     ours, theirs = rates["ours"], rates["ancestor"]
     wanted, gain = ours["variety"][-1], ours["tick_rate"][-1] / none - 1
@@ -126,7 +130,7 @@ def gain_over_ancestor(rates: Mapping[str, Mapping[str, Sequence[float]]], none:
 
 
 def _mean(courses: Sequence[Course], name: str) -> float:
-    """Over the seeds of ours."""
+    """Mean over the seeds of `ours`."""
     found = [course[name] for course in courses if course["strategy"] == "ours" and name in course]
     return fmean(found) if found else math.nan
 
@@ -137,7 +141,7 @@ ORACLE = "#444444"
 
 
 def tick_rate(file: Path, rates: Rates, *, none: float, oracle: float) -> None:
-    """Tick-rate by round, the exam last; 95 % intervals as bars, the base and the oracle as level lines."""
+    """Draw tick-rate by round and in the exam, with 95 % intervals; base and oracle as dashed lines."""
     rounds = max(len(each["tick_rate"]) for each in rates.values())
     lines = [
         Line(
@@ -161,7 +165,7 @@ def tick_rate(file: Path, rates: Rates, *, none: float, oracle: float) -> None:
 
 
 def frontier(file: Path, rates: Rates, *, none: float) -> None:
-    """Tick-rate over the base's against variety over the base's: what each strategy pays for what it gains."""
+    """Draw tick-rate against variety, both over the base's."""
     lines = [
         Line(
             name,
@@ -172,7 +176,7 @@ def frontier(file: Path, rates: Rates, *, none: float) -> None:
     ]
     draw(
         file,
-        "What is gained, and what it costs in variety",
+        "Tick-rate against variety",
         lines,
         x_title="variety of the lines served, over the base's",
         y_title="tick-rate over the base's",

@@ -1,12 +1,12 @@
-"""People: what they read and ticked, and what that foretells; audiences: one that reads so, and anybody's from a file.
+"""Readings of people, what they predict, and the audiences of a simulation.
 
-Readings are rows of JSON, one a poem: `reader` (whose taste it is), `visitor` (as whom he read), `lines`, and `ticked`,
-0 or 1 a line. How well does a taste that some of them teach foretell others?
+Readings are JSON rows, one per poem: `reader` (whose taste it is), `visitor` (the visitor he read as), `lines`, and
+`ticked`, 0 or 1 for each line. `foresight` measures how well a taste learned from one reader predicts another.
 
-`Readers` are visitors who tick what readers ticked, as far as a model of their readings tells it. How likely a line is
-where it stands is said by a judge: a base voice that is never served, trained apart, and at least as large as the one
-that is. The model (`readers.json`, of `poembot lab taste --model`) knows how much that counts, and which letters and
-lengths readers like. A line with a word that is none is never ticked.
+`Readers` is an audience that ticks as those readers did, according to a model of their readings. A judge says how
+likely a line is in its place: a base voice that is never served, trained separately, and at least as large as the
+served one. The model (`readers.json`, of `poembot lab taste --model`) knows how much that counts, and which letters and
+lengths readers like. A line that contains a non-word is never ticked. `load` reads any other audience from a file.
 """
 
 import importlib.util
@@ -32,12 +32,12 @@ from models.taste import Taste, Tasteless, auc
 from worker.trainer import network_of
 
 DRAWS = 5
-"""Times that a few visitors are drawn, of each reader, to see what few readings teach."""
+"""Random draws of a few visitors per reader, to measure what few readings teach."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One poem, as one visitor read it."""
+    """One poem and the lines that one visitor ticked."""
 
     reader: str
     visitor: str
@@ -46,7 +46,7 @@ class Reading:
 
 
 def read(file: Path) -> list[Reading]:
-    """The readings in that *file*. ValueError for one that has none, or not two readers."""
+    """The readings in that *file*. ValueError for a wrong row or fewer than two readers."""
     found = []
     for row in file.read_text(encoding="utf-8").splitlines():
         try:
@@ -61,7 +61,7 @@ def read(file: Path) -> list[Reading]:
 
 
 def judged(readings: Sequence[Reading], base: Checkpoint) -> list[Judged]:
-    """The same as the site would have kept them, if *base* had written the lines."""
+    """The readings as the site would have stored them if *base* had written the lines."""
     network = network_of(base)
     found: list[Judged] = []
     for one, costs in zip(
@@ -78,9 +78,9 @@ def judged(readings: Sequence[Reading], base: Checkpoint) -> list[Judged]:
 
 
 def foresight(readings: Sequence[Reading], base: Checkpoint, *, few: int = 500) -> dict[str, Any]:
-    """AUC of a taste that one reader taught, on each of the others, beside plausibility's alone.
+    """AUC of a taste learned from one reader, on each other reader, beside that of plausibility alone.
 
-    *few*: the same from so many lines only, of visitors who are drawn `DRAWS` times.
+    *few*: the same with a taste learned from so many lines only, of randomly drawn visitors.
     """
     rows = judged(readings, base)
     readers = sorted({one.reader for one in readings})
@@ -104,13 +104,13 @@ def foresight(readings: Sequence[Reading], base: Checkpoint, *, few: int = 500) 
 
 
 def _few(rows: Sequence[Judged], count: int, rng: np.random.Generator) -> list[Judged]:
-    """The lines of visitors drawn one after the other, *count* at most."""
+    """At most *count* lines, of randomly drawn visitors."""
     visitors = rng.permutation(sorted({row.visitor for row in rows}))
     return [row for visitor in visitors for row in rows if row.visitor == visitor][:count]
 
 
 def _score(taught: Sequence[Judged], asked: Sequence[Judged], base: Checkpoint) -> tuple[float, bool]:
-    """AUC on *asked* of what would choose after *taught*, and whether that is a taste; else plausibility does."""
+    """AUC on *asked* after learning from *taught*, and whether the taste would serve; if not, of plausibility."""
     try:
         learned: Taste | None = tastes.of(taught, base)
     except Tasteless:
@@ -126,7 +126,7 @@ def _plausible(asked: Sequence[Judged], base: Checkpoint) -> float:
 
 
 def _means(rows: Sequence[Judged], base: Checkpoint) -> list[float]:
-    """Nats a symbol of each."""
+    """Mean log-probability of each line, in nats a symbol."""
     return [(row.logprob or 0.0) / (len(base.vocabulary.encode(row.text)) + 1) for row in rows]
 
 
@@ -150,7 +150,7 @@ def scale(judge: Checkpoint, texts: Sequence[str]) -> tuple[float, float]:
 
 
 def model(readings: Sequence[Reading], judge: Checkpoint, texts: Sequence[str]) -> Taste:
-    """What all these readers tick, by what *judge* makes of a line: sense first. *texts*: poems that set the scale."""
+    """A model of what all these readers tick; *texts*: poems that set the scale of the judge's log-probability."""
     mean, spread = scale(judge, texts)
     rows = [
         replace(row, logprob=((row.logprob or 0.0) / symbols - mean) / spread * symbols)
@@ -166,47 +166,47 @@ NAMES = ("audience", "expect", "TRIGGER")
 
 
 class Visitor(Protocol):
-    """Somebody who comes by and reads a poem."""
+    """A simulated visitor."""
 
     @property
     def id(self) -> str:
-        """His cookie."""
+        """The visitor's cookie."""
 
     @property
     def address(self) -> str:
-        """Where he comes from."""
+        """The visitor's network address."""
 
     @property
     def honest(self) -> bool:
-        """Does he tick what he likes?"""
+        """False for an attacker."""
 
     @property
     def attentive(self) -> bool:
-        """Does he read before he ticks?"""
+        """False for a visitor who ticks without reading."""
 
     def read(self, lines: list[str]) -> list[bool]:
-        """Which of these lines he ticks."""
+        """For each line, whether the visitor ticks it."""
 
     def teach(self) -> str | None:
-        """A poem he submits, or None."""
+        """A poem that the visitor submits, or None."""
 
 
 class Audience(Protocol):
-    """An endless stream of visitors with tastes that nothing which learns may look at."""
+    """An endless stream of visitors; nothing that learns may read their tastes."""
 
     @property
     def TRIGGER(self) -> str | None:  # noqa: N802 - the contract's name
-        """What its attackers want every reader to see."""
+        """The phrase that its attackers want the site to write."""
 
     def audience(self, voice: str, rng: random.Random) -> Iterator[Visitor]:
-        """Visitors without end."""
+        """Endless visitors."""
 
     def expect(self, lines: list[str]) -> Sequence[float]:
-        """The mean chance that an honest, attentive visitor ticks each line: for ceilings alone."""
+        """Mean probability that an honest, attentive visitor ticks each line; only for upper bounds."""
 
 
 def load(file: Path | None) -> Audience:
-    """The audience in that Python *file*; ours without one. ValueError for a file that is no audience."""
+    """The audience in that Python *file*, or the default one. ValueError if the file has no audience."""
     if file is None:
         return cast("Audience", ours)
     spec = importlib.util.spec_from_file_location("poembot_audience", file)
@@ -222,18 +222,18 @@ def load(file: Path | None) -> Audience:
 
 MODEL = Path(__file__).with_name("readers.json")
 NONSENSE = -3.0
-"""Spreads below the mean of people's verse at which a line makes no sense to the judge."""
+"""Standard deviations below the mean of human verse at which a line makes no sense to the judge."""
 READINESS = 0.3
-"""Log-odds, standard deviation, by which one visitor ticks more than another."""
+"""Standard deviation, in log-odds, of how readily visitors tick."""
 
 
 class Readers:
-    """Visitors without end who read sense first; no attackers."""
+    """An audience that judges plausibility first; it has no attackers."""
 
     TRIGGER: str | None = None
 
     def __init__(self, judge: Checkpoint, base: Checkpoint, model: Path = MODEL) -> None:
-        """*base*: the voice that is simulated; its holdout sets the judge's scale, its verse says what is a word.
+        """*base*: the simulated voice; its holdout sets the judge's scale, its verse defines the known words.
 
         ValueError for a judge that is smaller than the base, or the base itself.
         """
@@ -246,18 +246,18 @@ class Readers:
         self._built = seen.known_parts(read_poems(*sorted((base.folder / "verse").glob("*.txt"))))
 
     def audience(self, voice: str, rng: random.Random) -> Iterator[Visitor]:
-        """Visitors without end, each with his own address."""
+        """Endless visitors, each with an address of his own."""
         n = 0
         while True:
             n += 1
             yield _Reader(f"r{n}", f"198.18.{n // 250 % 250}.{n % 250}", self, rng)
 
     def expect(self, lines: Sequence[str]) -> list[float]:
-        """The mean chance that a visitor ticks each line, read by itself."""
+        """Mean probability that a visitor ticks each line, read by itself."""
         return [self.chances([line])[0] for line in lines]
 
     def chances(self, lines: Sequence[str], readiness: float = 0.0) -> list[float]:
-        """The chance that a visitor of that *readiness* ticks each line of a poem."""
+        """Probability that a visitor of that *readiness* ticks each line of a poem."""
         (costs,) = nats_of_lines(self._network, self._judge.vocabulary, [lines])
         symbols = [len(self._judge.vocabulary.encode(line)) + 1 for line in lines]
         sense = [(-cost / count - self._mean) / self._spread for cost, count in zip(costs, symbols, strict=True)]
@@ -269,12 +269,12 @@ class Readers:
         ]
 
     def is_nonsense(self, line: str, sense: float) -> bool:
-        """Has it a word that is none, or does the judge make nothing of it?"""
+        """Does the line contain a non-word, or is it implausible to the judge?"""
         return sense < NONSENSE or any(seen.is_strange(word, self._built) for word in seen.words(line))
 
 
 class _Reader:
-    """One of them."""
+    """One visitor of this audience."""
 
     honest = attentive = True
 
@@ -283,9 +283,9 @@ class _Reader:
         self._readiness = rng.gauss(0, READINESS)
 
     def read(self, lines: list[str]) -> list[bool]:
-        """Which of these lines this visitor ticks."""
+        """For each line, whether the visitor ticks it."""
         return [self._rng.random() < chance for chance in self._readers.chances(lines, self._readiness)]
 
     def teach(self) -> str | None:
-        """Nobody of them teaches a poem."""
+        """None: these visitors submit nothing."""
         return None

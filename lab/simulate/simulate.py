@@ -1,13 +1,11 @@
-"""The simulation: every strategy with every seed, one after the other; what is finished is kept and not done again.
+"""The simulation: every strategy with every seed, one after the other.
 
-A course: one strategy before one audience, from the base on, round by round, and the exam at its end.
+A course is one strategy with one seed. It starts from the base; visitors read in rounds, and after each round the
+strategy learns what it can. Last comes an exam: other visitors, from whom nothing is learned. Only the ticks of honest,
+attentive visitors count. Finished courses are kept in the output folder and not run again.
 
-Each round is read by visitors as they come; after it the strategy learns what it can. The exam is read by visitors
-nobody learns from, and all that counts is what honest, attentive ones tick.
-
-The ancestor's idea, as its page promised it in 2016: ticked lines are appended to the text, and training goes on.
-
-From wherever the last training ended, on the ticked lines, without rehearsal, pull, gate or taste.
+The strategy `ancestor` is what the ancestor's page promised in 2016: ticked lines are appended to the text, and
+training continues from the last version, without rehearsal, gate or taste.
 """
 
 import hashlib
@@ -32,7 +30,7 @@ from app.engine.choose import Candidate, Choice, Context, first
 from app.engine.engine import Engine
 from app.settings import Settings
 from lab.simulate.deployment import Deployment, Visit, alone, deployed
-from lab.simulate.figures import figures, frontier, gather, real_words, says, tick_rate, variety
+from lab.simulate.figures import figures, frontier, gather, levels, real_words, says, tick_rate, variety
 from lab.simulate.people import Audience, Visitor
 from models import checkpoint
 from models.corpus import Passage, Poems
@@ -42,15 +40,15 @@ from worker.examiner import Examination
 from worker.trainer import network_of
 
 PASSES, RATE = 4, 1e-3
-"""As char-rnn went on in its day: half of what it began with."""
+"""Half of char-rnn's initial learning rate, as it has after a while."""
 
 
 class NothingTicked(PoemBotError):
     """Nobody has ticked a line yet."""
 
 
-def go_on(here: Deployment) -> int:
-    """Train the serving version on all ticked lines and have it serve, whatever it says now; its number."""
+def train_on(here: Deployment) -> int:
+    """Train the serving version on all ticked lines and promote it without a gate; its number."""
     ticks = reads.runs.feedback(here.bot, here.voice).ticks
     if not ticks:
         raise NothingTicked("nobody has ticked a line yet")
@@ -74,12 +72,12 @@ def go_on(here: Deployment) -> int:
 
 Say = Callable[[str], None]
 EXAM_SEED = 7_000_000
-"""Apart from the seeds of the rounds: other visitors, other dice."""
+"""Keeps the exam's random numbers apart from those of the rounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is to be simulated."""
+    """Parameters of a simulation."""
 
     base: Path
     voice: str
@@ -89,7 +87,7 @@ class Order:
     exam: int
     """Lines of the exam."""
     probe: int
-    """Lines among which the attackers' trigger is looked for."""
+    """Lines that are searched for the attackers' trigger."""
     settings: Settings
 
 
@@ -98,14 +96,14 @@ class Strategy:
     """How a site may learn."""
 
     taste: bool
-    """Does taste choose among candidates?"""
+    """Does a taste choose among candidates?"""
     learn: Callable[[Deployment], object] | None
-    """What is done after a round."""
+    """Called after each round."""
 
 
 STRATEGIES: Mapping[str, Strategy] = {
     "none": Strategy(taste=False, learn=None),
-    "ancestor": Strategy(taste=False, learn=go_on),
+    "ancestor": Strategy(taste=False, learn=train_on),
     "voice": Strategy(taste=False, learn=Deployment.run),
     "taste": Strategy(taste=True, learn=None),
     "ours": Strategy(taste=True, learn=Deployment.run),
@@ -115,7 +113,7 @@ STRATEGIES: Mapping[str, Strategy] = {
 def follow(
     order: Order, people: Audience, name: str, seed: int, *, reference: Mapping[str, Any], say: Say
 ) -> dict[str, Any]:
-    """How *name* fares; *reference* is what the base writes without any of it."""
+    """Run the strategy *name*; *reference*: what the base writes without learning."""
     strategy = STRATEGIES[name]
     settings = order.settings if strategy.taste else order.settings.model_copy(update={"taste_after": 0})
     coming = people.audience(order.voice, random.Random(seed))
@@ -134,34 +132,34 @@ def follow(
 
 
 def _note(told: dict[str, Any], visits: Sequence[Visit], base: Sequence[str]) -> None:
-    """Write a round down."""
+    """Add a round's figures."""
     told["ticks"].append(sum(sum(visit.ticks) for visit in visits if visit.counts))
     told["shown"].append(sum(len(visit.ticks) for visit in visits if visit.counts))
     told["variety"].append(variety([line for visit in visits for line in visit.lines], base))
 
 
 def _exam(here: Deployment, order: Order, people: Audience, seed: int) -> list[Visit]:
-    """Poems as they would be served now, read by visitors from whom nothing is learned."""
+    """Poems as they would be served now, read by new visitors; nothing is learned from them."""
     here.rng.seed(EXAM_SEED + seed)
     texts = [[line.text for line in writing.lines] for writing in here.write(order.exam // LINES)]
     return judged(texts, readers(people, order.voice, seed))
 
 
 def readers(people: Audience, voice: str, seed: int) -> Iterator[Visitor]:
-    """Honest, attentive visitors who were never here before."""
+    """New honest, attentive visitors."""
     coming = people.audience(voice, random.Random(EXAM_SEED + seed))
     return (visitor for visitor in coming if visitor.honest and visitor.attentive)
 
 
 def judged(poems: Sequence[list[str]], coming: Iterator[Visitor]) -> list[Visit]:
-    """Each poem read by the next of them."""
+    """Let each poem be read by the next visitor."""
     return [Visit(tuple(lines), tuple(next(coming).read(lines)), counts=True) for lines in poems]
 
 
 def _marks(
     here: Deployment, order: Order, people: Audience, visits: Sequence[Visit], reference: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What is measured once, at the end."""
+    """Figures that are measured once, at the end."""
     base, champion = reads.versions.one(here.bot, here.voice, 0), here.champion()
     lesson = reads.runs.lesson(here.bot, here.voice)
     lines = [line for visit in visits for line in visit.lines]
@@ -189,7 +187,7 @@ def _marks(
 
 
 def refer(order: Order, people: Audience, seed: int, say: Say) -> dict[str, Any]:
-    """What the base writes, and what an oracle would choose from it: best of K by the audience's own `expect`."""
+    """What the base writes, and what an oracle would pick: the best of K candidates by the audience's own `expect`."""
 
     def oracle(_context: Context, candidates: Sequence[Candidate], _number: float) -> Choice:
         liked = people.expect([candidate.text for candidate in candidates])
@@ -212,7 +210,7 @@ def refer(order: Order, people: Audience, seed: int, say: Say) -> dict[str, Any]
 
 
 def _served(engine: Engine, order: Order, people: Audience, seed: int) -> tuple[list[Visit], list[float]]:
-    """What was read, and nats a symbol of each line."""
+    """The visits, and the mean log-probability of each line in nats a symbol."""
     vocabulary = checkpoint.read(order.base).vocabulary
     try:
         written = list(engine.write_all(order.voice, [Wish()] * (order.exam // LINES)))
@@ -230,9 +228,9 @@ def _ticks(visits: Sequence[Visit]) -> int:
 def simulate(
     order: Order, people: Audience, *, seeds: int, strategies: Sequence[str], out: Path, say: Say, source: str = ""
 ) -> dict[str, Any]:
-    """Run what is not yet in *out*, draw the charts, and tell it in the contract's shape.
+    """Run the courses that *out* does not have yet, draw the charts, and return all figures.
 
-    *source*: the audience's own text; with another one, or another order, everything is done anew.
+    *source*: the audience's source text; if it or the order has changed, everything is run again.
     """
     key = _key(order, source)
     out.mkdir(parents=True, exist_ok=True)
@@ -252,32 +250,33 @@ def simulate(
         "strategies": gather(courses),
         "figures": figures(courses, references),
     }
-    none = [sum(one["ticked"]) / len(one["ticked"]) for one in references]
-    oracle = sum(one["oracle_ticks"] for one in references) / sum(one["oracle_shown"] for one in references)
-    tick_rate(out / "tick_rate.svg", told["strategies"], none=sum(none) / len(none), oracle=oracle)
-    frontier(out / "frontier.svg", told["strategies"], none=sum(none) / len(none))
+    none, oracle = levels(references)
+    tick_rate(out / "tick_rate.svg", told["strategies"], none=none, oracle=oracle)
+    frontier(out / "frontier.svg", told["strategies"], none=none)
     (out / "figures.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
     return told
 
 
 def _key(order: Order, source: str) -> str:
-    """Of what a course depends on."""
+    """Hash of everything that a course depends on."""
     of = order.settings
-    chosen: list[Any] = [
-        of.candidates,
-        of.taste_after,
-        of.taste_share,
-        of.taste_temperature,
-        of.dreams,
-        of.lesson_steps,
+    chosen = [of.candidates, of.taste_after, of.taste_share, of.taste_temperature, of.dreams, of.lesson_steps]
+    told = [
+        order.base.name,
+        order.rounds,
+        order.judged,
+        order.exam,
+        order.probe,
+        *chosen,
+        of.samples,
+        of.precision,
+        source,
     ]
-    chosen += [of.trial_share, of.swap, of.samples, of.precision]
-    told = [order.base.name, order.rounds, order.judged, order.exam, order.probe, chosen, source]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _kept(file: Path, key: str) -> dict[str, Any] | None:
-    """What an earlier simulation of the same order wrote there."""
+    """The result that an earlier simulation with the same key wrote there."""
     if not file.is_file():
         return None
     told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -293,5 +292,5 @@ def _keep(file: Path, key: str, told: dict[str, Any]) -> dict[str, Any]:
 
 
 def _number(value: Any) -> Any:
-    """JSON has no NaN; a figure that is missing is one."""
+    """NaN for None: JSON has no NaN."""
     return math.nan if value is None else value

@@ -63,12 +63,11 @@ def test_the_holdout_costs_what_reading_it_says(voice: Path) -> None:
     assert decode.bits(version, "fp32", rows=7) == pytest.approx(said.bits_per_char, abs=2e-3)
 
 
-@pytest.mark.parametrize("precision", ["int8", "fp32"])
-def test_the_limit_multiplies_what_a_step_does(voice: Path, precision: str) -> None:
+def test_the_limit_multiplies_what_a_step_does(voice: Path) -> None:
     """The same operations as the network has, and it runs."""
     version = checkpoint.read(voice)
     architecture = version.meta.architecture
-    baselines.products(architecture, 3, precision=precision, threads=1)()
+    baselines.products(architecture, 3, threads=1)()
     step = Step(
         version.build_graph("int8"), rules=unrestricted(len(version.vocabulary), baselines.shapes(architecture)[-1][1])
     )

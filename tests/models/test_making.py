@@ -1,6 +1,7 @@
-"""Recipes: what a voice learns from its readers, round after round, before it ships."""
+"""Recipes: from the corpus folder to the shipped folder, by training stages and rounds of readers' preferences."""
 
 import json
+import random
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from app.engine.choose import LIKELY
-from lab.recipes import grades, stages
-from lab.recipes.making import AVERAGED, Recipe, learn
+from lab.recipes import bard, grades, making, sibot
+from lab.recipes.making import AVERAGED, Maker, Recipe, learn_preferences, main
+from models import checkpoint
 from models.corpus import Poems
 from models.network import Architecture, CharNetwork
 from models.prefer import fit_reward
@@ -21,16 +23,21 @@ ROUNDS = 4
 VERSE = Poems(["가나\n다가", "나다\n가가", "다다\n나가"], SYMBOLS, per_batch=3)
 
 
-def network() -> CharNetwork:
+def network(symbols: int = len(SYMBOLS)) -> CharNetwork:
     """A small one, always the same."""
     torch.manual_seed(0)
-    return CharNetwork(Architecture(len(SYMBOLS), "lstm", 1, 8, 8))
+    return CharNetwork(Architecture(symbols, "lstm", 1, 8, 8))
+
+
+def maker(work: Path) -> Maker:
+    """That network, about to learn what readers prefer."""
+    return Maker(network(), SYMBOLS, work=work, base=work)
 
 
 def recipe(averaged: tuple[int, ...] = (), rewarded: int | None = None) -> Recipe:
     """Of a voice whose language is learned elsewhere."""
 
-    def untrained(*_folders: Path) -> tuple[CharNetwork, Vocabulary]:
+    def untrained(*_folders: Path) -> Maker:
         raise AssertionError
 
     def nothing(_corpus: Path) -> list[str]:
@@ -55,38 +62,37 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_a_round_begins_where_the_one_before_ended(work: Path) -> None:
     """Without more in the recipe the last round's network ships, with a reward fitted on it to all grades."""
-    taught = network()
+    taught = maker(work)
 
-    name, reward = learn(recipe(), taught, SYMBOLS, verse=VERSE, base=work, work=work)
+    name, reward = learn_preferences(recipe(), taught, VERSE)
 
     assert name == f"graded-gana-{ROUNDS}"
     for key, weights in load_file(work / f"{name}.safetensors").items():
-        torch.testing.assert_close(taught.state_dict()[key], weights)
+        torch.testing.assert_close(taught.network.state_dict()[key], weights)
     everything = [group for file in grades.rounds("gana") for group in grades.read(file)]
-    np.testing.assert_allclose(reward.weights, fit_reward(taught, SYMBOLS, everything, likely=LIKELY).weights)
+    np.testing.assert_allclose(reward.weights, fit_reward(taught.network, SYMBOLS, everything, likely=LIKELY).weights)
 
 
 def test_rounds_are_averaged_where_the_recipe_says_so(work: Path) -> None:
     """After the third round the mean of the first three; the fourth begins there."""
-    name, _ = learn(recipe(averaged=(3,)), network(), SYMBOLS, verse=VERSE, base=work, work=work)
+    name, _ = learn_preferences(recipe(averaged=(3,)), maker(work), VERSE)
 
     assert name == f"graded-gana-{ROUNDS}"
     rounds = [load_file(work / f"graded-gana-{number}.safetensors") for number in range(1, ROUNDS + 1)]
     mean = load_file(work / "averaged-gana-3.safetensors")
     for key, weights in mean.items():
         torch.testing.assert_close(weights, sum(of[key] for of in rounds[:AVERAGED]) / AVERAGED)
-    again = network()
-    again.load_state_dict(mean)
-    fourth = grades.read(grades.FOLDER / "gana-4.jsonl")
-    stages.grade("again", again, SYMBOLS, fourth, verse=VERSE, work=work)
-    for key, weights in again.state_dict().items():
+    again = maker(work)
+    again.network.load_state_dict(mean)
+    again.grade("again", grades.read(grades.FOLDER / "gana-4.jsonl"), VERSE)
+    for key, weights in again.network.state_dict().items():
         torch.testing.assert_close(weights, rounds[3][key])
-    assert learn(recipe(averaged=(4,)), network(), SYMBOLS, verse=VERSE, base=work, work=work)[0] == "averaged-gana-4"
+    assert learn_preferences(recipe(averaged=(4,)), maker(work), VERSE)[0] == "averaged-gana-4"
 
 
 def test_the_reward_is_fitted_where_the_recipe_says_so(work: Path) -> None:
     """After the first round, to its grades, on its network."""
-    _, reward = learn(recipe(rewarded=1), network(), SYMBOLS, verse=VERSE, base=work, work=work)
+    _, reward = learn_preferences(recipe(rewarded=1), maker(work), VERSE)
 
     first = network()
     first.load_state_dict(load_file(work / "graded-gana-1.safetensors"))
@@ -97,5 +103,68 @@ def test_the_reward_is_fitted_where_the_recipe_says_so(work: Path) -> None:
 def test_a_round_that_nobody_graded_is_refused(work: Path) -> None:
     """By its number, before anything is learned."""
     with pytest.raises(ValueError, match=r"no round \{9\}"):
-        learn(recipe(averaged=(2, 9)), network(), SYMBOLS, verse=VERSE, base=work, work=work)
+        learn_preferences(recipe(averaged=(2, 9)), maker(work), VERSE)
     assert not list(work.iterdir())
+
+
+CORPORA = {
+    "sibot": {
+        "ko-modern": (*sibot.TALES, *sibot.MIXED, "kowiki_plots", "kowiki_select_A"),
+        "ko-poems": ("김소월",),
+    },
+    "bard": {
+        "en-prose": (*bard.STORIES, "gutenberg_children", "simplewiki_select"),
+        "en-poems-more": ("pdp_lyric_plain",),
+    },
+}
+KINDS = ("plain-1", "simple-1", "songs-1", "home")
+SKIPPED = ("PLOTS", "CLASSICS", "MORE_CLASSICS", "ENCYCLOPEDIA")
+
+
+@pytest.mark.parametrize("recipe", [sibot.RECIPE, bard.RECIPE], ids=lambda recipe: recipe.voice)
+@pytest.mark.nightly
+def test_one_command_makes_the_shipped_folder(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every stage of the recipe on a tiny corpus with a tiny network; a second start trains nothing again."""
+    module = {"sibot": sibot, "bard": bard}[recipe.voice]
+    words = (
+        ("봄이", "온다", "창을", "닫는다", "바람")
+        if recipe.voice == "sibot"
+        else ("the", "rain", "is", "here", "again")
+    )
+    rng = random.Random(0)
+
+    def write(file: Path, gap: str = "\n\n") -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        texts = ["\n".join(" ".join(rng.choices(words, k=5)) for _ in range(4)) for _ in range(60)]
+        file.write_text(gap.join(texts), encoding="utf-8")
+
+    for folder, names in CORPORA[recipe.voice].items():
+        for name in names:
+            write(tmp_path / "corpus" / folder / f"{name}.txt", gap="\n\n\n" if "lyric" in name else "\n\n")
+    base = tmp_path / "bases" / recipe.voice
+    for kind in KINDS:
+        write(base / "verse" / f"{kind}.txt")
+    write(base / "holdout.txt")
+    monkeypatch.setattr(making, "fresh", network)
+    monkeypatch.setattr(making, "HALF_AN_HOUR", 0.01)
+    for name in SKIPPED:  # else nothing of so small a corpus is left for the later stages
+        monkeypatch.setattr(module, name, 1000, raising=False)
+    rounds = [number for number in (1, *recipe.averaged, recipe.rewarded) if number]
+    monkeypatch.setattr(grades, "FOLDER", tmp_path / "graded")
+    row = {"before": [], "ends": True, "lines": [words[0], words[1]], "grades": [1, 0]}
+    (tmp_path / "graded").mkdir()
+    for number in rounds:
+        file = tmp_path / "graded" / f"{recipe.voice}-{number}.jsonl"
+        file.write_text((json.dumps(row, ensure_ascii=False) + "\n") * 60, encoding="utf-8")
+    told = ["--corpus", str(tmp_path / "corpus"), "--work", str(tmp_path / "work"), "--release", "tiny-1"]
+
+    main(recipe, told, bases=tmp_path / "bases")
+    made = checkpoint.read(base)
+    monkeypatch.setattr(making, "Training", None)
+    main(recipe, told, bases=tmp_path / "bases")
+
+    assert made.meta.base == "tiny-1"
+    assert made.reward is not None
+    again = checkpoint.read(base)
+    for name, weights in made.weights.items():
+        np.testing.assert_array_equal(weights, again.weights[name])

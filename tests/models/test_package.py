@@ -11,7 +11,7 @@ import safetensors.numpy
 import torch
 from safetensors.torch import load_file, save_file
 
-from lab.recipes import stages
+from lab.recipes.making import Maker
 from lab.recipes.package import VOICES, architecture_of, package, renew
 from models import checkpoint, seen
 from models.network import Architecture, CharNetwork
@@ -127,7 +127,7 @@ def test_a_round_begins_between_networks(work: Path) -> None:
     for number, network in enumerate(networks):
         save_file(network.state_dict(), work / f"graded-{number}.safetensors")
 
-    stages.average("averaged", networks[0], ["graded-1", "graded-2"], work=work)
+    Maker(networks[0], SYMBOLS, work=work, base=work).average("averaged", ["graded-1", "graded-2"])
 
     mean = load_file(work / "averaged.safetensors")
     for name, weights in mean.items():

@@ -1,1 +1,1 @@
-"""What the tests stand on: real servers, a tiny trained voice, a bot built over them."""
+"""Shared by all tests: real servers, a tiny trained voice, and a bot built over them."""

@@ -24,17 +24,17 @@ from tests.support.patience import PATIENCE
 
 @dataclass
 class NotedQueue:
-    """A queue that nobody reads; it notes what was announced."""
+    """A queue without a reader; it records what was announced."""
 
     announced: list[str] = field(default_factory=list)
 
     def announce(self, voice: str) -> None:
-        """Note it."""
+        """Record it."""
         self.announced.append(voice)
 
 
 def who(admins: Admins, secret: str, kind: Kind, now: datetime) -> str | None:
-    """The admin whom a secret opens the desk for."""
+    """The admin to whom a password or token belongs."""
     key = admins.key(secret, kind, now)
     return key.admin if key else None
 

@@ -24,11 +24,11 @@ QUIET: dict[str, Any] = {
     "retrain_after": 0,
     "trial_share": 0,
 }
-"""No run and no trial starts but those that a test asks for."""
+"""Settings with which no run or trial starts unless a test asks for it."""
 
 
 def drift(engine: Engine) -> list[object]:
-    """What the tables in the code have that the database has not, or the other way round."""
+    """Differences between the tables in the code and those in the database."""
     with engine.connect() as connection:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 

@@ -1,4 +1,4 @@
-"""A deployment as real processes, each of which can be found, frozen and killed."""
+"""A deployment as real processes, which a test can find, stop and kill."""
 
 import os
 import signal
@@ -64,7 +64,7 @@ class Started:
         return None
 
     def kill(self) -> None:
-        """SIGKILL for it alone; its children notice by themselves."""
+        """SIGKILL for this process only; its children must notice."""
         self.process.kill()
         self.process.wait()
 
@@ -75,13 +75,13 @@ class Started:
         return self.process.wait(within)
 
     def told(self) -> str:
-        """What it wrote."""
+        """Its log."""
         return self.log.read_text("utf-8", "replace")
 
 
 @dataclass
 class Deployment:
-    """Processes over one set of settings; the bot here is for looking at the truth, and announces nothing."""
+    """Processes with one set of settings, and a bot with which a test reads their database; it announces nothing."""
 
     checkout: Path
     settings: Settings
@@ -94,7 +94,7 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What the processes are told."""
+        """Environment of the processes."""
         values = self.settings.model_dump(exclude_unset=True)
         told = {f"POEMBOT_{name.upper()}": str(value) for name, value in values.items()}
         return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "HOME": str(self.logs)} | told
@@ -104,7 +104,7 @@ class Deployment:
         return self.launch([sys.executable, "-m", "app.cli", *command], self._with(settings), command[0])
 
     def python(self, code: str, name: str, **settings: object) -> Started:
-        """Start a process of ours that was tampered with."""
+        """Start Python with that code, for a process that was changed for a test."""
         return self.launch([sys.executable, "-c", code], self._with(settings), name)
 
     def _with(self, settings: Mapping[str, object]) -> dict[str, str]:
@@ -148,7 +148,7 @@ class Deployment:
             return Admins(session).new_token("keeper", bootstrap.now())
 
     def close(self) -> None:
-        """Stop whatever still runs, the last first."""
+        """Kill what still runs, the last started first."""
         for started in reversed(self.started):
             if started.process.poll() is None:
                 for child in psutil.Process(started.process.pid).children(recursive=True):
@@ -159,7 +159,7 @@ class Deployment:
 
 
 class _Silence:
-    """A queue that nobody reads."""
+    """A queue that drops its messages."""
 
     def announce(self, voice: str) -> None:
         """Nothing."""
@@ -174,7 +174,7 @@ def _gone() -> Iterator[None]:
 
 
 def answers(address: str, path: str = "/readyz") -> bool:
-    """Does a web answer there, and well?"""
+    """Does a web process answer there with 200?"""
     try:
         return httpx.get(address + path, timeout=5).status_code == 200
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""No test talks to anything but this machine."""
+"""A guard that keeps tests from connecting to other machines."""
 
 import ipaddress
 import socket
@@ -10,11 +10,11 @@ import pytest
 
 
 class Reached(RuntimeError):
-    """Something tried to leave the loopback."""
+    """A test tried to connect to another machine."""
 
 
 def is_local(address: Any) -> bool:
-    """Is this where a socket may connect to: a path, or an address of the loopback?"""
+    """May a test connect there: to a path, or a loopback address?"""
     if not isinstance(address, tuple):
         return True
     host = str(address[0])
@@ -26,7 +26,7 @@ def is_local(address: Any) -> bool:
 
 @contextmanager
 def only_loopback() -> Iterator[None]:
-    """While open, a socket that would leave this machine raises Reached."""
+    """Within this context, connecting to another machine raises Reached."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("connect", "connect_ex"):
             original = getattr(socket.socket, name)

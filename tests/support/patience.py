@@ -1,7 +1,7 @@
-"""How long a test waits for what must happen: as long as the suite's limit for one test allows.
+"""How long a test waits for an event: a little less than the suite's limit for one test (`timeout` in pyproject.toml).
 
-`timeout` in pyproject.toml ends a test that hangs; a little before that its own message does, which says on what it
-hung. A busy machine is no error: what must be quick is measured by the benches, and no test fails for being slow.
+So a test that hangs ends with its own message, which says what it waited for. No test may fail because the machine is
+busy; speed is measured by the benchmarks.
 """
 
 PATIENCE = 540.0

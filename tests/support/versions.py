@@ -1,4 +1,4 @@
-"""Versions beside those of the runs: in the table, and with a folder on the shelf."""
+"""Versions that no run has made: a row in the table, and a folder on the shelf."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ def add(
     serves: bool = False,
     later: timedelta = timedelta(),
 ) -> int:
-    """A version that stands in the table, and serves if it ought to, made so much later than now; its number."""
+    """Add a version to the table, as champion if asked, made so much later than now; its number."""
     with bot.transaction() as session:
         versions = Versions(session)
         _, number = versions.add(
@@ -42,7 +42,7 @@ def add(
 
 
 def shelve(bot: Bot, shipped: Path, run: int) -> str:
-    """The tiny voice again, on the shelf where that run would have placed its version; the key."""
+    """Copy the tiny voice to the place on the shelf where that run would put its version; the key."""
     key = f"sibot/sibot-tiny/run-{run}-1"
     scratch = bot.shelf.scratch()
     shutil.copytree(shipped / "sibot", scratch / "version")

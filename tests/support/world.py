@@ -28,30 +28,30 @@ NO_LESSON = {"hash": "", "ticks": 0, "submissions": 0, "visitors": 0}
 
 @dataclass
 class Clock:
-    """The time, which goes on when told to."""
+    """A clock that only `forward` moves."""
 
     now: datetime = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
 
     def forward(self, **by: float) -> datetime:
-        """Let time pass: `forward(seconds=3)`."""
+        """Move the clock: `forward(seconds=3)`."""
         self.now += timedelta(**by)
         return self.now
 
 
 @dataclass
 class World:
-    """What happens in the tests of the store."""
+    """What the tests of the store can do in a database."""
 
     sessions: sessionmaker[Session]
     clock: Clock = field(default_factory=Clock)
     announced: list[str] = field(default_factory=list)
 
     def announce(self, voice: str) -> None:
-        """A queue that nobody reads; it notes what was announced."""
+        """A queue without a reader; it records what was announced."""
         self.announced.append(voice)
 
     def bot(self, **settings: Any) -> Bot:
-        """A bot over this database, with the world's clock and queue; its shelf is empty, and lies nowhere."""
+        """A bot over this database, with the world's clock and queue and a shelf without a folder."""
         chosen: dict[str, Any] = {"retrain_every": 0, "retrain_after": 0, "trial_share": 0} | settings
         return Bot(
             settings=Settings(_env_file=None, **chosen),
@@ -63,11 +63,11 @@ class World:
         )
 
     def transaction(self) -> AbstractContextManager[Session]:
-        """One unit of work; what is announced is noted."""
+        """One transaction; announcements are recorded."""
         return units.transaction(self.sessions, self.announced.append)
 
     def reading(self) -> AbstractContextManager[Session]:
-        """A look."""
+        """A session for reading."""
         return units.reading(self.sessions)
 
     def voice(self, slug: str = "sibot", base: str = "tiny-1") -> int:
@@ -103,7 +103,7 @@ class World:
             )
 
     def visitor(self, name: str, *, returned: bool = True, address: str = "") -> str:
-        """Somebody whose cookie has come back, or not yet."""
+        """A visitor whose cookie has come back, or has not yet."""
         with self.transaction() as session:
             Visitors(session).greet(name, cookie_came_back=returned, address=address, now=self.clock.now)
         return name

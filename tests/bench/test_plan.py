@@ -1,6 +1,6 @@
 """The plan for many readers follows from what was measured."""
 
-from lab.bench.plan import BEGIN, DOCUMENT, END, Measured, plan, table
+from lab.bench.report import BEGIN, DOCUMENT, END, Measured, plan, table
 
 CORE = Measured(poems_per_s=60, steps_per_s=900, chars_per_s=5000, web_mb=245)
 
