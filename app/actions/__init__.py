@@ -9,7 +9,6 @@ from app.actions import (  # noqa: F401 - `from app import actions` brings them 
     admins,
     deployment,
     guesses,
-    pieces,
     poems,
     runs,
     submissions,

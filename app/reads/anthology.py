@@ -9,8 +9,8 @@ from app.domain.errors import UnknownPoem
 from app.domain.poem import Day, Piece, PieceLine
 from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
-from app.store.pieces import Pieces
 from app.store.poems import Days
+from app.store.submissions import Pieces
 from app.store.ticks import Loved, LovedLine, LovedPoem
 from app.store.voices import Voices
 

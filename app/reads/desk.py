@@ -15,9 +15,8 @@ from app.reads.runs import outlook_in
 from app.reads.versions import Beside, side_by_side
 from app.store.admins import Admins, Audit, AuditEntry, Key, Kind
 from app.store.health import Counts, Pulses
-from app.store.pieces import Pieces
 from app.store.runs import Runs
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices

@@ -13,9 +13,8 @@ from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.store import dump
 from app.store.lessons import Learned, Learnings
-from app.store.pieces import Pieces
 from app.store.runs import Runs
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.ticks import MarkedLine, Ticks
 from app.store.visitors import Privacy
 from app.store.voices import Voices

@@ -18,10 +18,9 @@ from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from app.domain.trial import TrialState
 from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.guesses import Guesses
-from app.store.pieces import Pieces
 from app.store.poems import Poems
 from app.store.session import AT_ONCE, Queries, dialect_of, insert, insert_in, parts, picked
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.tables import (
     DayRow,
     GuessRow,

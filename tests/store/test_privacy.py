@@ -11,9 +11,8 @@ from app.domain.guess import Riddle
 from app.domain.submission import SubmissionStatus, examine
 from app.store.guesses import Guesses
 from app.store.lessons import FeedbackStore
-from app.store.pieces import Pieces
 from app.store.poems import Poems
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.tables import metadata
 from app.store.ticks import Ticks
 from app.store.visitors import BLURRED, Privacy, Visitors

@@ -8,7 +8,7 @@ import pytest
 from app.bootstrap import Bot
 from app.store.admins import Audit
 from app.store.health import Counts
-from app.store.pieces import Pieces
+from app.store.submissions import Pieces
 from app.web.http.limits import Rule
 from app.web.http.visitors import Keys
 from tests.support import versions

@@ -31,7 +31,7 @@ def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
         lines = [line for _, line in sorted(_placed(form))]
-        piece = actions.pieces.weave(
+        piece = actions.submissions.weave(
             bot, voice, lines, by=visitor, title=form.text("title"), author=form.text("author")
         )
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
@@ -76,7 +76,7 @@ def piece(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> 
 @router.post("/pieces/{piece}/withdraw")
 def withdraw(piece: PoemId, request: Request, _form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
     """Its maker takes it back."""
-    actions.pieces.withdraw(bot, piece, by=visitor)
+    actions.submissions.withdraw_piece(bot, piece, by=visitor)
     set_flash(request, "unwoven")
     return see_other("/me")
 
