@@ -22,7 +22,7 @@ from app.store.admins import Admins
 from app.store.health import Pulses
 from app.store.migrations import is_current
 from app.store.runs import Runs
-from app.store.session import told_by
+from app.store.session import database_now
 from app.store.versions import Retention, Versions
 from app.store.voices import Voices
 from models import checkpoint
@@ -127,7 +127,7 @@ def _database(bot: Bot) -> Finding:
 def _clock(bot: Bot) -> Finding:
     with bot.reading() as session:
         now = bot.clock()
-        apart = told_by(session) - now
+        apart = database_now(session) - now
         ahead = [voice.slug for voice in Voices(session).all() if Versions(session).newest_made(voice.slug) > now]
     if abs(apart) > MOST_SKEW:
         told = f"the database's is {apart.total_seconds():+.0f} s from this machine's; have both follow a time server"
@@ -216,7 +216,7 @@ def _wrong_voices(web: Pulse) -> Iterator[Finding]:
 def _runs(bot: Bot) -> Finding:
     with bot.reading() as session:
         newest = Runs(session).of_voice(None, limit=5)
-        waiting = Runs(session).waiting(told_by(session))
+        waiting = Runs(session).waiting(database_now(session))
     failed = [run for run in newest if run.state is RunState.FAILED]
     if len(failed) > 1:
         told = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"

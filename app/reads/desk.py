@@ -14,7 +14,7 @@ from app.domain.version import VersionReport, VersionStatus, VoiceReport
 from app.reads.runs import outlook_in
 from app.reads.versions import Beside, side_by_side
 from app.store.admins import Admins, Audit, AuditEntry, Key, Kind
-from app.store.health import Counts, Pulses
+from app.store.health import Health, Pulses
 from app.store.runs import Runs
 from app.store.submissions import Pieces, Submissions
 from app.store.trials import Trials
@@ -77,7 +77,7 @@ class Overview:
 def overview(bot: Bot, today: datetime) -> Overview:
     """The overview; *today*: when the day began."""
     with bot.reading() as session:
-        counts, versions, runs, trials = Counts(session), Versions(session), Runs(session), Trials(session)
+        health, versions, runs, trials = Health(session), Versions(session), Runs(session), Trials(session)
         voices, pulses = Voices(session).all(), Pulses(session).alive(bot.clock())
         slugs = [voice.slug for voice in voices]
         on_trial = {slug: running for slug in slugs if (running := trials.running(slug))}
@@ -90,7 +90,7 @@ def overview(bot: Bot, today: datetime) -> Overview:
             if len(numbers) > 1:
                 besides[voice.slug] = side_by_side(versions.samples(voice.slug), numbers)
         return Overview(
-            counts={slug: {"today": counts.of(slug, today), "ever": counts.of(slug, EVER)} for slug in slugs},
+            counts={slug: {"today": health.counts(slug, today), "ever": health.counts(slug, EVER)} for slug in slugs},
             versions=known,
             on_trial=on_trial,
             outlooks={slug: outlook_in(session, bot, slug) for slug in slugs},

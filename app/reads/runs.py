@@ -10,7 +10,7 @@ from app.bootstrap import Bot
 from app.domain.lesson import Feedback, Lesson, ReadLine, build, choosers, split
 from app.domain.run import Outlook, RunReport
 from app.domain.version import Version
-from app.store.lessons import FeedbackStore, Readings
+from app.store.lessons import FeedbackStore
 from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
@@ -98,8 +98,8 @@ class Task:
 def task(bot: Bot, voice: str) -> Task:
     """The input of a run of *voice*. Raises UnknownVoice."""
     with bot.reading() as session:
-        versions, readings = Versions(session), Readings(session)
+        versions, store = Versions(session), FeedbackStore(session)
         base, champion = versions.one(voice, 0), versions.champion(voice)
-        given, held = split(FeedbackStore(session).of(voice), readings.taught(champion.id))
-        read = readings.of(voice, held)
+        given, held = split(store.of(voice), store.taught(champion.id))
+        read = store.readings(voice, held)
     return Task(build(given), base, champion, tuple(choosers(read)))

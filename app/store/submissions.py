@@ -13,7 +13,7 @@ from sqlalchemy import case, func, select
 from app.domain.errors import UnknownLine, UnknownPiece, UnknownSubmission
 from app.domain.poem import Piece, PieceLine
 from app.domain.submission import Offer, Submission, SubmissionStatus
-from app.store.poems import SAID_BY_HUMANS, is_told, new_id
+from app.store.poems import HAS_HUMAN_WORDS, is_revealed, new_id
 from app.store.session import Queries
 from app.store.tables import (
     LessonItemRow,
@@ -296,7 +296,7 @@ class Pieces(Queries):
 
     @staticmethod
     def _lines() -> Any:
-        number, poem = case((is_told(), VersionRow.number)), case((~SAID_BY_HUMANS, LineRow.poem_id))
+        number, poem = case((is_revealed(), VersionRow.number)), case((~HAS_HUMAN_WORDS, LineRow.poem_id))
         found = select(LineRow.id, LineRow.text, poem, number)
         return found.join(VersionRow, VersionRow.id == LineRow.version_id).join(PoemRow, PoemRow.id == LineRow.poem_id)
 
