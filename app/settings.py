@@ -1,8 +1,8 @@
-"""The settings: environment variables with the prefix POEMBOT_, each explained beside its name.
+"""The settings: environment variables with the prefix POEMBOT_, each with its help text.
 
-A setting may also be a file of its name (`poembot_secret_key`) in the folder POEMBOT_SECRETS, which is where Docker
-puts secrets: what is set in the environment wins. The help text here is the documentation: `.env.example` is made
-from it (`python -m app.settings`).
+A setting may also be a file of that name (`poembot_secret_key`) in the folder POEMBOT_SECRETS, where Docker puts
+secrets; an environment variable takes precedence. `.env.example` is generated from the help texts
+(`python -m app.settings`).
 """
 
 import hashlib
@@ -25,11 +25,11 @@ from app.domain.trial import TrialRules
 
 WEAKEST_SECRET = 32
 SECRETS = "/run/secrets"
-"""Where secrets lie as files, unless POEMBOT_SECRETS names another folder."""
+"""Default of POEMBOT_SECRETS, the folder of secrets as files."""
 
 
 class Settings(BaseSettings):
-    """What a deployment may choose."""
+    """The configuration of a deployment."""
 
     model_config = SettingsConfigDict(env_prefix="POEMBOT_", env_file=".env", extra="ignore", frozen=True)
 
@@ -153,17 +153,17 @@ class Settings(BaseSettings):
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that the site answers to; none: all."""
+        """The host names that the site answers to; empty: all."""
         return frozenset(name.strip().lower() for name in self.hosts.split(",")) - {""}
 
     @property
     def trial_rules(self) -> TrialRules:
-        """When a trial is over."""
+        """The rules for ending a trial."""
         return TrialRules(longest=timedelta(days=self.trial_days), impressions=self.trial_impressions)
 
     @property
     def schedule(self) -> Schedule:
-        """When runs start by themselves."""
+        """The rules for starting runs automatically."""
         return Schedule(
             every=timedelta(hours=self.retrain_every) if self.retrain_every else None, after=self.retrain_after
         )
@@ -171,17 +171,20 @@ class Settings(BaseSettings):
     @property
     def database(self) -> str:
         """The database's URL."""
-        return _with(self.database_password, self.database_url) or f"sqlite:///{self.home.absolute() / 'poembot.db'}"
+        return (
+            _with_password(self.database_password, self.database_url)
+            or f"sqlite:///{self.home.absolute() / 'poembot.db'}"
+        )
 
     @property
     def embedded(self) -> bool:
-        """Does the database belong to this installation alone (SQLite)?"""
+        """Is the database SQLite, which belongs to this machine alone?"""
         return self.database.startswith("sqlite")
 
     @property
     def broker(self) -> str:
         """The broker's URL."""
-        return _with(self.broker_password, self.broker_url) or "filesystem://"
+        return _with_password(self.broker_password, self.broker_url) or "filesystem://"
 
     @property
     def shelf(self) -> str:
@@ -189,7 +192,7 @@ class Settings(BaseSettings):
         return self.shelf_url or str(self.home.absolute() / "shelf")
 
     def secret(self) -> str:
-        """The signing secret; made and kept in HOME (mode 600) the first time it is needed."""
+        """The signing secret; generated and stored in HOME (mode 600) when it is first needed."""
         if self.secret_key:
             return self.secret_key
         kept = self.home / "secret"
@@ -198,22 +201,22 @@ class Settings(BaseSettings):
         return kept.read_text(encoding="ascii")
 
     def secret_mark(self) -> str:
-        """A mark of the secret that does not give it away: webs that differ in it do not know each other's readers."""
+        """A short hash of the secret, to compare web processes: all must use the same secret."""
         return hmac.new(self.secret().encode(), b"mark of the secret", hashlib.sha256).hexdigest()[:12]
 
     def _make_secret(self, kept: Path) -> None:
-        """Appears whole, once: a full disk leaves no empty secret behind, and no process reads half of one."""
+        """Write a complete file and link it into place, so that no other process reads a partial secret."""
         self.home.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self.home, encoding="ascii") as file:  # readable for its owner alone
+        with tempfile.NamedTemporaryFile("w", dir=self.home, encoding="ascii") as file:  # mode 600
             file.write(secrets.token_urlsafe(48))
             file.flush()
             os.fsync(file.fileno())
-            with suppress(FileExistsError):  # another process was quicker
+            with suppress(FileExistsError):  # another process was faster
                 os.link(file.name, kept)
 
 
-def _with(password: str, url: str) -> str:
-    """*url* with that password, unless it has one."""
+def _with_password(password: str, url: str) -> str:
+    """*url* with the password added, unless it contains one."""
     parts = urlsplit(url)
     if not password or not parts.netloc or parts.password:
         return url
@@ -222,7 +225,7 @@ def _with(password: str, url: str) -> str:
 
 
 def example() -> str:
-    """The text of `.env.example`: every setting with its help and, commented out, its default."""
+    """The text of `.env.example`: every setting with its help text and its default, commented out."""
     blocks = ["# What a deployment may choose. Copy to `.env` and uncomment what you change.\n"]
     for name, field in Settings.model_fields.items():
         default = field.default

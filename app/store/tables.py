@@ -25,8 +25,8 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
-"""64-bit row id, for tables that grow with readers. SQLite's INTEGER has 64 bits, and auto-increments only a primary key
-of that type."""
+"""64-bit row id, for tables that grow with readers. SQLite's INTEGER has 64 bits; no other type of primary key
+auto-increments there."""
 GOES_WITH = "CASCADE"
 """On delete: the row is deleted with the row it belongs to."""
 

@@ -57,7 +57,7 @@ class Visitors(Queries):
     """Queries for visitors."""
 
     def greet(self, visitor: str, *, cookie_came_back: bool, address: str, now: datetime) -> None:
-        """Create or update the visitor's row. When his cookie first comes back, his earlier impressions begin to count."""
+        """Create or update the visitor's row; when his cookie first comes back, his earlier impressions count too."""
         returned = now if cookie_came_back else None
         here = {"id": visitor, "created": now, "returned": returned, "address": address}
         since = self._session.scalar(_greeting(dialect_of(self._session)), here)
@@ -88,7 +88,7 @@ class Visitors(Queries):
         return self._rows(_RETURNED, {"visitor": visitor}).scalar() is not None
 
     def sweep(self, *, before: datetime) -> int:
-        """Delete visitors from before *before* whose cookie never came back, and their poems that nobody else was shown.
+        """Delete visitors from before *before* whose cookie never came back, with the poems that only they were shown.
 
         At most `BATCH` poems at a time; the next sweep deletes the rest. Returns the number of poems.
         """
