@@ -64,8 +64,8 @@ def _run(argv: list[str]) -> int:
         status = _status(error)
         if status is None:
             raise
-        told = "what was given is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-        return _refuse(told, status)
+        message = "what was given is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+        return _refuse(message, status)
     return int(result or 0)
 
 

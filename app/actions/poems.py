@@ -37,7 +37,7 @@ from app.store.voices import Voices
 CANDIDATES = 3
 """Next lines that are offered."""
 TRIES = 8
-"""At most so many lines are generated for them: at a low temperature the engine repeats itself."""
+"""Most lines that are generated to find them: at a low temperature the engine repeats itself."""
 
 
 class Writer(Protocol):

@@ -20,7 +20,7 @@ from models.taste import JudgedLine, Taste, Tasteless
 
 log = structlog.get_logger(__name__)
 MAX_READINGS = 20_000
-"""A taste is trained on the newest lines, at most so many: training stays fast, and readers change."""
+"""A taste is trained on at most this many lines, the newest: training stays fast, and readers change."""
 
 
 def learn_due(bot: Bot) -> list[str]:

@@ -144,8 +144,8 @@ def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | 
         version = versions.of_base(voice, before) if before is not None else None
         if version is None or version.status is VersionStatus.PRUNED:
             raise NothingToUndo(voice)
-        told = reason.strip() or f"rollback from {champion.number}"
-        serve(session, voice, version.number, by=by, reason=told, now=bot.clock())
+        why = reason.strip() or f"rollback from {champion.number}"
+        serve(session, voice, version.number, by=by, reason=why, now=bot.clock())
         detail = _with_reason(f"from {champion.number}", reason.strip())
         Audit(session).add(by, "rollback", f"{voice} {version.number}", detail, bot.clock())
     return version.number

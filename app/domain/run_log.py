@@ -214,8 +214,8 @@ def _fact(text: str, kind: Any, spec: str | None) -> object:
 
 def _pattern(kind: type[Entry]) -> re.Pattern[str]:
     parts = Formatter().parse(kind.SENTENCE)
-    told = (re.escape(words) + (f"(?P<{name}>.*?)" if name else "") for words, name, _, _ in parts)
-    return re.compile("".join(told), re.DOTALL)
+    pieces = (re.escape(words) + (f"(?P<{name}>.*?)" if name else "") for words, name, _, _ in parts)
+    return re.compile("".join(pieces), re.DOTALL)
 
 
 _PATTERNS = {kind: _pattern(kind) for kind in KINDS}

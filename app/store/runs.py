@@ -23,11 +23,11 @@ _SHARE = {  # of each phase: the progress at its beginning, and its share of the
     Phase.PUBLISHING: (0.98, 0.02),
 }
 LOG_LINES = 200
-"""The newest lines of a run's log are shown, at most so many."""
+"""Of a run's log, at most this many lines are shown, the newest."""
 FAR = 10
-"""A lease that ends more than so many lease times from now is invalid. (Workers may have different lease times.)"""
+"""A lease that ends more than this many lease times from now is invalid. (Workers may have different lease times.)"""
 TOO_OFTEN = 10
-"""A run fails after so many times the allowed attempts, even if each of them made progress."""
+"""A run fails after this many times the allowed attempts, even if each of them made progress."""
 WORN_OUT = "taken up too often without coming to an end"
 
 
@@ -118,8 +118,8 @@ class Runs(Queries):
         self, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None, now: datetime
     ) -> None:
         """End the run; *verdict*: why there is no version. Raises LeaseLost."""
-        told = verdict.as_dict() if verdict else None
-        over = {"state": state, "error": error, "verdict": told, "ended": now}
+        stored = verdict.as_dict() if verdict else None
+        over = {"state": state, "error": error, "verdict": stored, "ended": now}
         self._write(claim, heed=False, leased_until=None, seconds_left=None, **over)
 
     def _write(self, claim: Claim, *, heed: bool = True, **values: Any) -> None:

@@ -22,7 +22,7 @@ from app.store.tables import (
 )
 
 KEPT = 20
-"""The newest tastes of a voice are kept, so many; older ones are deleted."""
+"""This many tastes of a voice are kept, the newest; older ones are deleted."""
 
 
 class Tastes(Queries):
@@ -95,7 +95,7 @@ class Tastes(Queries):
         return self._session.scalar(ticks) or 0
 
     def judged(self, voice: str, *, newest: int | None = None) -> tuple[Judged, ...]:
-        """The lines that visitors whose cookie has come back were shown, oldest first; all, or the *newest* so many."""
+        """The lines that visitors whose cookie has come back were shown, oldest first; *newest*: only this many."""
         shown = (
             select(
                 ImpressionRow, LineRow.text, LineRow.logprob, TickRow.taken_back, TickRow.address, VisitorRow.address
