@@ -121,7 +121,6 @@ def judge(
     *,
     champion: Scorecard | None = None,
     readers: int = 0,
-    limits: GateLimits = LIMITS,
 ) -> Verdict:
     """Admit *candidate* only if every rule holds; the reasons name the broken rules.
 
@@ -131,12 +130,12 @@ def judge(
     serving = champion or base
     held = {
         "not_finite": candidate.finite,
-        "forgot_the_language": candidate.bits_per_char <= base.bits_per_char + limits.slack,
-        "worse_than_champion": candidate.bits_per_char <= serving.bits_per_char + limits.slack,
+        "forgot_the_language": candidate.bits_per_char <= base.bits_per_char + LIMITS.slack,
+        "worse_than_champion": candidate.bits_per_char <= serving.bits_per_char + LIMITS.slack,
     }
-    beside_base, beside_champion = (_writes_as_well(candidate, rival, limits) for rival in (base, serving))
+    beside_base, beside_champion = (_writes_as_well(candidate, rival) for rival in (base, serving))
     held |= {rule: holds and beside_champion[rule] for rule, holds in beside_base.items()}
-    measured = readers >= limits.readers
+    measured = readers >= LIMITS.readers
     if measured:
         held["readers_disagree"] = candidate.liking > serving.liking
     broken = tuple(rule for rule, holds in held.items() if not holds)
@@ -145,7 +144,7 @@ def judge(
     return Verdict(broken, () if measured else ("too_few_readers",))
 
 
-def _writes_as_well(candidate: Scorecard, rival: Scorecard, limits: GateLimits) -> dict[str, bool]:
+def _writes_as_well(candidate: Scorecard, rival: Scorecard) -> dict[str, bool]:
     """By rule: are the candidate's sampled lines as good as the *rival*'s?
 
     `says_blocked_words` is the only check of the words that a voice generates; the screen checks only submissions.
@@ -156,16 +155,16 @@ def _writes_as_well(candidate: Scorecard, rival: Scorecard, limits: GateLimits) 
     repeated = p_value(candidate.repeated, candidate.lines, rival.repeated, rival.lines)
     copied = p_value(candidate.copied, candidate.lines, rival.copied, rival.lines)
     return {
-        "repeats_itself": candidate.distinct >= limits.variety * rival.distinct
-        and candidate.distinct2 >= limits.variety * rival.distinct2,
-        "copies": candidate.copied <= rival.copied + limits.copied or copied >= limits.level,
-        "says_blocked_words": candidate.blocked <= limits.blocked and blocked >= limits.blocked_level,
+        "repeats_itself": candidate.distinct >= LIMITS.variety * rival.distinct
+        and candidate.distinct2 >= LIMITS.variety * rival.distinct2,
+        "copies": candidate.copied <= rival.copied + LIMITS.copied or copied >= LIMITS.level,
+        "says_blocked_words": candidate.blocked <= LIMITS.blocked and blocked >= LIMITS.blocked_level,
         "strange_lengths": all(
-            before / limits.stretch - 1 <= after <= before * limits.stretch + 1 for before, after in lengths
+            before / LIMITS.stretch - 1 <= after <= before * LIMITS.stretch + 1 for before, after in lengths
         ),
-        "strange_words": strange >= limits.level,
-        "makes_less_sense": candidate.plausible >= rival.plausible - limits.plausible,
-        "says_it_again": candidate.repeated <= max(rival.repeated, limits.repeated) or repeated >= limits.level,
+        "strange_words": strange >= LIMITS.level,
+        "makes_less_sense": candidate.plausible >= rival.plausible - LIMITS.plausible,
+        "says_it_again": candidate.repeated <= max(rival.repeated, LIMITS.repeated) or repeated >= LIMITS.level,
     }
 
 
