@@ -12,7 +12,7 @@ from app.domain.submission import Submission, SubmissionStatus
 from app.domain.trial import TrialReport
 from app.domain.version import VersionReport, VersionStatus, VoiceReport
 from app.reads.runs import outlook_in
-from app.reads.versions import Beside, side_by_side
+from app.reads.versions import Comparison, compare
 from app.store.admins import Admins, Audit, AuditEntry, Key, Kind
 from app.store.health import Health, Pulses
 from app.store.runs import Runs
@@ -62,7 +62,7 @@ class Overview:
     versions: Mapping[str, list[VersionReport]]
     on_trial: Mapping[str, TrialReport]
     outlooks: Mapping[str, Outlook]
-    besides: Mapping[str, Beside]
+    besides: Mapping[str, Comparison]
     """The champion beside the versions to decide on; only voices that have such versions."""
     runs: Mapping[str, list[RunReport]]
     waiting: int
@@ -88,7 +88,7 @@ def overview(bot: Bot, today: datetime) -> Overview:
             undecided = {one.number for one in newest if one.status is VersionStatus.UNDECIDED}
             numbers = {voice.champion, *undecided, *([tried.challenger] if tried else ())}
             if len(numbers) > 1:
-                besides[voice.slug] = side_by_side(versions.samples(voice.slug), numbers)
+                besides[voice.slug] = compare(versions.samples(voice.slug), numbers)
         return Overview(
             counts={slug: {"today": health.counts(slug, today), "ever": health.counts(slug, EVER)} for slug in slugs},
             versions=known,
@@ -140,7 +140,7 @@ class ShownRun:
     shown: VoiceReport
     made: VersionReport | None
     on_trial: TrialReport | None
-    beside: Beside
+    beside: Comparison
 
 
 def run(bot: Bot, run: int, seed: str) -> ShownRun:
@@ -150,7 +150,7 @@ def run(bot: Bot, run: int, seed: str) -> ShownRun:
         voice, store = Voices(session).one(report.voice), Versions(session)
         made = next((one for one in store.of_voice(report.voice) if one.number == report.version), None)
         samples, on_trial = store.samples(report.voice) if made else {}, Trials(session).running(report.voice)
-    beside = side_by_side(samples, {voice.champion, made.number} if made else (), seed)
+    beside = compare(samples, {voice.champion, made.number} if made else (), seed)
     return ShownRun(report, voice, made, on_trial, beside)
 
 
@@ -160,7 +160,7 @@ class ShownTrial:
 
     trial: TrialReport | None
     challenger: VersionReport | None
-    beside: Beside
+    beside: Comparison
 
 
 def trial(bot: Bot, voice: str, seed: str) -> ShownTrial:
@@ -170,6 +170,6 @@ def trial(bot: Bot, voice: str, seed: str) -> ShownTrial:
         samples, known = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
         newest = next(iter(Trials(session).of_voice(voice)), None)
     if newest is None:
-        return ShownTrial(None, None, side_by_side(samples, (), seed))
-    both = side_by_side(samples, {newest.champion, newest.challenger}, seed)
+        return ShownTrial(None, None, compare(samples, (), seed))
+    both = compare(samples, {newest.champion, newest.challenger}, seed)
     return ShownTrial(newest, known.get(newest.challenger), both)

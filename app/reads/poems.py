@@ -76,16 +76,16 @@ def current(
     """
     with bot.reading() as session:
         voice = choose(frame_in(session, around, bot.clock()))
-        poem = _his(session, voice.slug, visitor, else_newest=quiet)
+        poem = _latest(session, voice.slug, visitor, else_newest=quiet)
         back = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
     return Current(voice, poem, back)
 
 
-def his(bot: Bot, voice: str, visitor: Visitor, around: Around) -> ShownPoem | None:
+def latest(bot: Bot, voice: str, visitor: Visitor, around: Around) -> ShownPoem | None:
     """The poem last written for *visitor*, else the newest; None where there is none. Raises UnknownVoice."""
     with bot.reading() as session:
         frame_in(session, around, bot.clock()).voice(voice)
-        return _his(session, voice, visitor, else_newest=True)
+        return _latest(session, voice, visitor, else_newest=True)
 
 
 def last(bot: Bot, voice: str, visitor: Visitor) -> Poem:
@@ -137,7 +137,7 @@ def browsed(
         return poems, following, Loved(session).marks(poems)
 
 
-def _his(session: Session, voice: str, visitor: Visitor, *, else_newest: bool) -> ShownPoem | None:
+def _latest(session: Session, voice: str, visitor: Visitor, *, else_newest: bool) -> ShownPoem | None:
     poems = Poems(session)
     found = poems.current(voice, visitor.id) if visitor.returned else None
     if found is None and else_newest:

@@ -55,7 +55,7 @@ def shelved(bot: Bot, folders: Collection[str]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
+class Comparison:
     """Poems that several versions wrote from the same seed, as readers would get them."""
 
     poems: tuple[tuple[int, Sequence[str]], ...]
@@ -64,17 +64,17 @@ class Beside:
     """The next seed; None where there is only one."""
 
 
-def side_by_side(samples: Mapping[int, Sequence[Sequence[str]]], numbers: Collection[int], seed: str = "") -> Beside:
+def compare(samples: Mapping[int, Sequence[Sequence[str]]], numbers: Collection[int], seed: str = "") -> Comparison:
     """The poems of those versions for one seed; versions without samples are left out."""
     shown = [number for number in sorted(numbers) if samples.get(number)]
     seeds = min((len(samples[number]) for number in shown), default=0)
     chosen = int(seed) % seeds if seeds and seed.isascii() and seed.isdigit() and len(seed) < 6 else 0
     poems = tuple((number, samples[number][chosen]) for number in shown)
-    return Beside(poems, (chosen + 1) % seeds if seeds > 1 else None)
+    return Comparison(poems, (chosen + 1) % seeds if seeds > 1 else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
+class VoiceVersions:
     """The page of a voice's versions."""
 
     versions: list[VersionReport]
@@ -86,11 +86,11 @@ class Grown:
     on_trial: TrialReport | None
     taste: TasteReport | None
     effect: TasteEffect | None
-    beside: Beside
+    beside: Comparison
     """The base, the champion, and the challenger; without a trial, the newest version."""
 
 
-def grown(bot: Bot, voice: str, seed: str) -> Grown:
+def overview(bot: Bot, voice: str, seed: str) -> VoiceVersions:
     """All versions, rejected ones too, with runs and trials; *seed*: which sample poems. Raises UnknownVoice."""
     with bot.reading() as session:
         store = Versions(session)
@@ -101,8 +101,18 @@ def grown(bot: Bot, voice: str, seed: str) -> Grown:
     on_trial = next((one for one in trials if one.state == "running"), None)
     champion = next((one.number for one in found if one.champion), 0)
     newest = on_trial.challenger if on_trial else max(samples, default=0)
-    beside, grown = side_by_side(samples, {0, champion, newest}, seed), growth(found, receptions)
-    return Grown(found, grown, champion, history, runs, trials, on_trial, taste, effect, beside)
+    return VoiceVersions(
+        versions=found,
+        growth=growth(found, receptions),
+        champion=champion,
+        history=history,
+        runs=runs,
+        trials=trials,
+        on_trial=on_trial,
+        taste=taste,
+        effect=effect,
+        beside=compare(samples, {0, champion, newest}, seed),
+    )
 
 
 @dataclass(frozen=True, slots=True)

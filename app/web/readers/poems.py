@@ -78,7 +78,7 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
     try:
         return ShownPoem(compose(request, voice, visitor, Wish(), []), {})
     except Limited:
-        shown = reads.poems.his(bot, voice, visitor, around_of(request))
+        shown = reads.poems.latest(bot, voice, visitor, around_of(request))
         if shown is None:
             raise
         return shown
@@ -134,7 +134,7 @@ def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLRes
 
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
     """The visitor's poem with the words that he typed, and why no new one was written."""
-    shown = reads.poems.his(request.app.state.bot, voice, visitor, around_of(request))
+    shown = reads.poems.latest(request.app.state.bot, voice, visitor, around_of(request))
     if shown is None:  # there is none to show it beside
         raise error
     typed = replace(shown, poem=replace(shown.poem, prime=draft.prime))
