@@ -131,12 +131,10 @@ def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor, after
     with bot.transaction() as session:
         greet(session, bot, by)
         poems = Poems(session)
-        place = len(lines)
-        kept = [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in enumerate(_quoted(poems, lines, by))]
-        rest = enumerate(_quoted(poems, after, by), start=place + 1)
-        kept += [replace(writing.lines[0], slot=place)]
-        kept += [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in rest]
-        whole = replace(writing, lines=tuple(kept))
+        before = [_as_written(quoted) for quoted in _quoted(poems, lines, by)]
+        behind = [_as_written(quoted) for quoted in _quoted(poems, after, by)]
+        placed = enumerate((*before, writing.lines[0], *behind))
+        whole = replace(writing, lines=tuple(replace(line, slot=slot) for slot, line in placed))
         last = poems.current(writing.voice, by.id)
         if last and [line.text for line in poems.one(last, by.id).lines] == [line.text for line in whole.lines]:
             return last
@@ -151,7 +149,11 @@ def _quoted(poems: Poems, lines: Sequence[int], by: Visitor) -> tuple[Quotation,
     return tuple(poems.quotations(lines, by.id))
 
 
-def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
+def _as_written(quotation: Quotation) -> WrittenLine:
+    return WrittenLine(0, quotation.text, logprob=0.0, chance=1.0, quoted=quotation.line)
+
+
+def poem_of_the_day(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
     """The poem of today: yesterday's poem that most readers ticked, else a new one from the day's seed.
 
     It is chosen once, also when two readers ask at the same moment. Raises UnknownVoice, EngineFull, EngineFailed.
@@ -168,17 +170,17 @@ def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
         loved = [Day(today, one.poem, one.readers) for one in ranked]
         best = chosen(loved, language, had=Days(session).among(voice, [one.poem.id for one in loved]))
     if best is not None:
-        return _keep(bot, voice, today, best.poem.id, by=by, readers=best.readers)
+        return _store_day(bot, voice, today, best.poem.id, by=by, readers=best.readers)
     writing = writer.write(voice, Wish(seed=seed_of(voice, today)), visitor=by.turn)
     with bot.transaction() as session:
         greet(session, bot, by)
         # No reader chose the day's seed, so this poem makes impressions as any other.
         counted = counts(session, bot, by)
         poem = Poems(session).keep(writing, by.id, prime="", fixed_seed=False, counted=counted, now=now)
-    return _keep(bot, voice, today, poem, by=by, readers=0)
+    return _store_day(bot, voice, today, poem, by=by, readers=0)
 
 
-def _keep(bot: Bot, voice: str, today: date, poem: str, *, by: Visitor, readers: int) -> Day:
+def _store_day(bot: Bot, voice: str, today: date, poem: str, *, by: Visitor, readers: int) -> Day:
     """Store the day's poem; the day with this poem, or with the one that another request stored first."""
     with bot.transaction() as session:
         days = Days(session)

@@ -88,7 +88,7 @@ def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> Shown
     """The poem of the day, before the one that he read on an earlier day; that one when the engine has no time."""
     bot: Bot = request.app.state.bot
     try:
-        day = actions.poems.settle(bot, request.app.state.engine, earlier.poem.voice, by=visitor)
+        day = actions.poems.poem_of_the_day(bot, request.app.state.engine, earlier.poem.voice, by=visitor)
     except (EngineFull, EngineFailed):
         return replace(earlier, earlier=earlier.poem.id)
     if day.poem.id == earlier.poem.id:
