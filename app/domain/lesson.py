@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from app.domain.taste import Judged
 
@@ -37,10 +37,14 @@ DISCOUNT_POWER = 3
 """Exponent of the discount for repeated runs of letters."""
 
 
+Kind = Literal["line", "poem"]
+
+
 @dataclass(frozen=True, slots=True)
 class TickedLine:
     """A line the network wrote and a visitor ticked."""
 
+    kind: ClassVar[Kind] = "line"
     line: int
     text: str
     before: str
@@ -49,15 +53,30 @@ class TickedLine:
     address: str
     """Keyed hash of the visitor's address that day; "" when unknown."""
 
+    @property
+    def source(self) -> int:
+        """Id of the line."""
+        return self.line
+
 
 @dataclass(frozen=True, slots=True)
 class TaughtPoem:
     """An approved submission."""
 
+    kind: ClassVar[Kind] = "poem"
+    before: ClassVar[str] = ""
     submission: int
     text: str
     visitor: str
     address: str
+
+    @property
+    def source(self) -> int:
+        """Id of the submission."""
+        return self.submission
+
+
+Given = TickedLine | TaughtPoem
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,11 @@ class Feedback:
     judged: tuple[Judged, ...] = ()
     """Every line that was shown, ticked or not."""
 
+    @property
+    def all(self) -> tuple[Given, ...]:
+        """Ticked lines and submissions."""
+        return (*self.ticks, *self.submissions)
+
 
 @dataclass(frozen=True, slots=True)
 class Text:
@@ -76,7 +100,7 @@ class Text:
 
     text: str
     weight: float
-    kind: Literal["line", "poem"]
+    kind: Kind
     before: str = ""
     """The lines above it: context for the network, not a training target."""
     sources: tuple[int, ...] = field(default=())
@@ -87,7 +111,7 @@ class Text:
 class LessonItem:
     """The source of a text in a version's lesson, and the effect of the training on it."""
 
-    kind: Literal["line", "poem"]
+    kind: Kind
     source: int
     """Id of the line or submission."""
     weight: float
@@ -127,76 +151,62 @@ class Lesson:
         return {"hash": self.hash, "ticks": self.ticks, "submissions": self.submissions, "visitors": self.visitors}
 
 
-Given = TickedLine | TaughtPoem
-Worth = Callable[[Given], float]
-
-
 def build(feedback: Feedback) -> Lesson:
     """The lesson of *feedback*."""
-    once, worth_of = _once(feedback), _worth_in(feedback)
-    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
-    shares = _shares(once, worth_of)
-    weighed: dict[tuple[str, str], float] = defaultdict(float)
-    sources: dict[tuple[str, str], set[int]] = defaultdict(set)
-    before: dict[tuple[str, str], str] = {}
-    for given in everything:
-        sources[_key(given)].add(given.line if isinstance(given, TickedLine) else given.submission)
-    for given in once:
-        weighed[_key(given)] += worth_of(given) * shares[given.visitor, given.address]
-        before.setdefault(_key(given), given.before if isinstance(given, TickedLine) else "")
-    texts = [
-        Text(
-            text,
-            round(weight, 6),
-            "line" if kind == "line" else "poem",
-            before[kind, text],
-            tuple(sorted(sources[kind, text])),
-        )
-        for (kind, text), weight in sorted(weighed.items())
-    ]
-    visitors = {given.visitor for given in once}
-    return Lesson(
-        tuple(texts), len(feedback.ticks), len(feedback.submissions), len(visitors), tuple(sorted(feedback.judged))
+    weighed = _weighed(feedback)
+    totals: dict[tuple[Kind, str], float] = defaultdict(float)
+    before: dict[tuple[Kind, str], str] = {}
+    sources: dict[tuple[Kind, str], set[int]] = defaultdict(set)
+    for given, weight in weighed:
+        totals[given.kind, given.text] += weight
+        before.setdefault((given.kind, given.text), given.before)
+    for given in feedback.all:
+        sources[given.kind, given.text].add(given.source)
+    texts = tuple(
+        Text(text, round(weight, 6), kind, before[kind, text], tuple(sorted(sources[kind, text])))
+        for (kind, text), weight in sorted(totals.items())
     )
+    visitors = {given.visitor for given, _ in weighed}
+    return Lesson(texts, len(feedback.ticks), len(feedback.submissions), len(visitors), tuple(sorted(feedback.judged)))
 
 
-def _once(feedback: Feedback) -> list[Given]:
-    """The feedback with each text only once per visitor."""
+def weights(feedback: Feedback) -> dict[str, float]:
+    """The total weight of each visitor in the lesson of *feedback*."""
+    found: dict[str, float] = defaultdict(float)
+    for given, weight in _weighed(feedback):
+        found[given.visitor] += weight
+    return dict(found)
+
+
+def _weighed(feedback: Feedback) -> list[tuple[Given, float]]:
+    """What was given, each text once per visitor, with its weight."""
     once: dict[tuple[str, str, str], Given] = {}
-    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
-    for given in everything:
-        once.setdefault((type(given).__name__, given.visitor, given.text), given)
-    return list(once.values())
-
-
-def _key(given: Given) -> tuple[str, str]:
-    return ("line" if isinstance(given, TickedLine) else "poem", given.text)
-
-
-def _worth_in(feedback: Feedback) -> Worth:
-    """The weight of each gift before the caps."""
+    for given in feedback.all:
+        once.setdefault((given.kind, given.visitor, given.text), given)
     of_tick, of_text = tick_weight(feedback.judged), campaign_discount(feedback.submissions)
+    uncapped = [
+        (given, of_tick(given) if isinstance(given, TickedLine) else POEM_WEIGHT * of_text[given.text])
+        for given in once.values()
+    ]
+    factors = _caps(uncapped)
+    return [(given, weight * factors[given.visitor, given.address]) for given, weight in uncapped]
 
-    def worth_of(given: Given) -> float:
-        return of_tick(given) if isinstance(given, TickedLine) else POEM_WEIGHT * of_text[given.text]
 
-    return worth_of
-
-
-def _shares(given: Iterable[Given], worth_of: Worth) -> dict[tuple[str, str], float]:
-    """By visitor and address: the factor that brings the weights of gifts under both caps."""
+def _caps(uncapped: Iterable[tuple[Given, float]]) -> dict[tuple[str, str], float]:
+    """By visitor and address: the factor that brings the weights under both caps."""
     by_visitor: dict[str, float] = defaultdict(float)
     pairs: dict[tuple[str, str], float] = defaultdict(float)
-    for gift in given:
-        by_visitor[gift.visitor] += worth_of(gift)
-        pairs[gift.visitor, gift.address] += worth_of(gift)
-    shares = {pair: min(1.0, MOST_PER_VISITOR / by_visitor[pair[0]]) for pair in pairs}
+    for given, weight in uncapped:
+        by_visitor[given.visitor] += weight
+        pairs[given.visitor, given.address] += weight
+    factors = {pair: min(1.0, MOST_PER_VISITOR / by_visitor[pair[0]]) for pair in pairs}
     by_address: dict[str, float] = defaultdict(float)
-    for (visitor, address), mine in pairs.items():
-        by_address[address or visitor] += mine * shares[visitor, address]
+    for (visitor, address), weight in pairs.items():
+        by_address[address or visitor] += weight * factors[visitor, address]
     most = most_of_an_address(by_address.values())
     return {
-        pair: share if not pair[1] else share * min(1.0, most / by_address[pair[1]]) for pair, share in shares.items()
+        (visitor, address): factor * min(1.0, most / by_address[address]) if address else factor
+        for (visitor, address), factor in factors.items()
     }
 
 
@@ -204,17 +214,6 @@ def most_of_an_address(weights: Iterable[float]) -> float:
     """The cap on an address's weight; *weights*: of all addresses before this cap."""
     usual = statistics.median_high(list(weights) or [0.0])
     return min(MOST_PER_ADDRESS, max(AT_LEAST, TIMES_THE_USUAL * usual))
-
-
-def weights(feedback: Feedback) -> dict[str, float]:
-    """The total weight of each visitor's gifts in the lesson of *feedback*."""
-    once = _once(feedback)
-    worth_of = _worth_in(feedback)
-    shares = _shares(once, worth_of)
-    found: dict[str, float] = defaultdict(float)
-    for given in once:
-        found[given.visitor] += worth_of(given) * shares[given.visitor, given.address]
-    return dict(found)
 
 
 def tick_weight(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
