@@ -1,4 +1,4 @@
-"""The application that an ASGI server is pointed at: `uvicorn app.asgi:app`."""
+"""The ASGI application: `uvicorn app.asgi:app`."""
 
 import gc
 
@@ -11,6 +11,6 @@ settings = Settings()
 configure(settings.env)
 bot = build(settings)
 app = create_app(bot, build_engine(bot))
-# What a web is made of stays as long as it does. To look through it took each full collection 0.2 s, in which nobody
-# was answered.
+# The objects made so far live as long as the process. Without this, each full garbage collection examined them again,
+# which took 0.2 s and blocked all requests.
 gc.freeze()

@@ -1,12 +1,12 @@
-"""Backup: the whole of a deployment in one folder, taken while it runs, and put back.
+"""Backup and restore of a whole deployment, in one folder. A backup can be taken while the deployment runs.
 
-    manifest.json   of which moment, by which release, of which schema, and the hash of every file
-    tables/         every row, a file of JSON lines a table (`app/store/dump.py`)
-    shelf/          the folder of every version there is, a voice's own base too
-    secret          the key that signs cookies, where HOME keeps it
+    manifest.json   time, release, schema revision, and the hash of every file
+    tables/         all rows, one file of JSON lines for each table (`app/store/dump.py`)
+    shelf/          the folders of all versions, and of bases that do not ship with the project
+    secret          the key that signs cookies, if it is stored in HOME
 
-The database is read in one snapshot, and versions never change: what is copied belongs together. A backup
-of SQLite can be put back into Postgres, and the other way round.
+The database is read in one snapshot and version folders never change, so the copy is consistent. A backup of SQLite
+can be restored into Postgres, and vice versa.
 """
 
 import json
@@ -29,36 +29,36 @@ from models.checkpoint import appearing, files, inside, sha256
 
 FORMAT = 1
 MANIFEST, TABLES, SHELF, SECRET = "manifest.json", "tables", "shelf", "secret"
-OURS = 0o700
-"""It holds what readers gave, and a key: for its owner alone."""
+OWNER_ONLY = 0o700
+"""Mode of the folder: it contains the readers' data and a secret key."""
 Manifest = dict[str, Any]
 
 
 class BadBackup(PoemBotError):
-    """The folder is no backup, or not whole, or of a later release."""
+    """The folder is no backup, is incomplete, or comes from a later release."""
 
     code = "bad_backup"
 
 
 class InUse(PoemBotError):
-    """The deployment that would be replaced still runs, or holds something."""
+    """The deployment that would be replaced is still running or not empty."""
 
     code = "in_use"
 
 
 def take(bot: Bot, folder: Path) -> Manifest:
-    """Write the whole deployment into a new *folder*, which appears when it is complete; its manifest.
+    """Write a backup into a new *folder*, which appears when it is complete; returns the manifest.
 
-    `missing` names versions whose folder is not on the shelf: they are in the tables all the same.
-    FileExistsError for a folder that is there.
+    `missing` in the manifest lists version folders that are not on the shelf; their rows are backed up all the same.
+    Raises FileExistsError if the folder exists.
     """
-    with appearing(folder, mode=OURS) as fresh, dump.snapshot(bot.database) as connection:
-        schema, made = migrations.revision(connection), bot.clock()  # the first query is the moment of the look
+    with appearing(folder, mode=OWNER_ONLY) as fresh, dump.snapshot(bot.database) as connection:
+        schema, made = migrations.revision(connection), bot.clock()  # the first query begins the snapshot
         (fresh / TABLES).mkdir()
         (fresh / SHELF).mkdir()
         missing = [key for key in _folders(connection) if not _copy(bot, key, fresh / SHELF / key)]
         with bot.reading() as session:
-            pruned = set(missing) - Retention(session).kept(missing)  # while we copied
+            pruned = set(missing) - Retention(session).kept(missing)  # since the snapshot
 
         def change(row: dict[str, Any]) -> None:
             if row.get("folder") in pruned:
@@ -84,40 +84,41 @@ def take(bot: Bot, folder: Path) -> Manifest:
 
 
 def _folders(connection: Connection) -> Iterator[str]:
-    """Keys of what must lie on the shelf; a base that ships comes with the release."""
+    """Keys of the version folders to copy; shipped bases come with the release."""
     for table in dump.tables(connection):
         if table.name == "versions":
-            there = table.c.status != VersionStatus.PRUNED.value
-            for key in connection.scalars(table.select().with_only_columns(table.c.folder).where(there)):
+            unpruned = table.c.status != VersionStatus.PRUNED.value
+            for key in connection.scalars(table.select().with_only_columns(table.c.folder).where(unpruned)):
                 if not key.startswith("base:"):
                     yield key
 
 
 def _copy(bot: Bot, key: str, place: Path) -> bool:
+    """Copy a version folder; False when it is missing."""
     try:
         shutil.copytree(bot.shelf.fetch(key), place)
-    except (BrokenFolder, FileNotFoundError):  # gone, or going just now
+    except (BrokenFolder, FileNotFoundError):  # missing, or removed while it was copied
         shutil.rmtree(place, ignore_errors=True)
         return False
     return True
 
 
-def look(folder: Path) -> Manifest:
-    """The manifest of a backup, every file of which is what it was. Raises BadBackup."""
+def verify(folder: Path) -> Manifest:
+    """Check the hash of every file of a backup; its manifest. Raises BadBackup."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        told: Mapping[str, str] = dict(manifest["files"])
+        hashes: Mapping[str, str] = dict(manifest["files"])
         if manifest["format"] != FORMAT:
             raise BadBackup(f"{folder} is of a later release")
         parts = {f"{TABLES}/{name}.jsonl" for name in dict(manifest["tables"])}
-        whole = parts <= set(told) and all(isinstance(manifest[name], str) for name in ("made", "release", "schema"))
+        whole = parts <= set(hashes) and all(isinstance(manifest[name], str) for name in ("made", "release", "schema"))
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         whole = False
     if not whole:
         raise BadBackup(f"{folder} is no backup: it has no {MANIFEST} that can be read")
-    for name, was in told.items():
+    for name, expected in hashes.items():
         try:
-            whole = sha256(inside(folder, name)) == was
+            whole = sha256(inside(folder, name)) == expected
         except (OSError, ValueError) as error:
             raise BadBackup(f"{folder}: {error}") from None
         if not whole:
@@ -125,15 +126,15 @@ def look(folder: Path) -> Manifest:
     return dict(manifest)
 
 
-def put_back(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
-    """Make the deployment what it was; its manifest. The present one must be stopped, and be empty unless *replace*.
+def restore_from(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
+    """Replace the deployment by a backup; its manifest. All processes must be stopped.
 
-    Raises BadBackup, InUse. Cut off half-way, it is done again.
+    Unless *replace*, the database must be empty. An interrupted restore can be repeated. Raises BadBackup, InUse.
     """
-    manifest = look(folder)
+    manifest = verify(folder)
     if not migrations.knows(bot.database, manifest["schema"]):
         raise BadBackup(f"{folder} is of a later release ({manifest['release']}); put that one in first")
-    _nobody_there(bot, replace=replace)
+    _require_unused(bot, replace=replace)
     keys = sorted({"/".join(Path(name).parts[1:4]) for name in manifest["files"] if name.startswith(f"{SHELF}/")})
     for key in keys:
         bot.shelf.remove(key)
@@ -151,15 +152,16 @@ def put_back(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
     migrations.upgrade(bot.database)
     _restore_secret(bot, folder)
     for key in set(bot.shelf.strays(bot.clock() + timedelta(days=1))) - set(keys):
-        bot.shelf.remove(key)  # made after the backup: no table knows of it any more
+        bot.shelf.remove(key)  # made after the backup: no row refers to it any more
     return manifest
 
 
-def _nobody_there(bot: Bot, *, replace: bool) -> None:
+def _require_unused(bot: Bot, *, replace: bool) -> None:
+    """Raise InUse if a process is alive, or if the database is not empty and not to be replaced."""
     with bot.database.connect() as connection:
         empty = dump.is_empty(connection)
-        begun = migrations.revision(connection) is not None
-    if begun:
+        has_schema = migrations.revision(connection) is not None
+    if has_schema:
         with bot.reading() as session:
             alive = [pulse.name for pulse in Pulses(session).alive(bot.clock())]
         if alive:
@@ -169,7 +171,7 @@ def _nobody_there(bot: Bot, *, replace: bool) -> None:
 
 
 def _restore_secret(bot: Bot, folder: Path) -> None:
-    """The key that HOME keeps; a key that the deployment is given is its own business."""
+    """Restore the secret in HOME; a secret from the settings is not part of a backup."""
     kept = bot.settings.home / SECRET
     if bot.settings.secret_key or not (folder / SECRET).is_file():
         return

@@ -1,4 +1,4 @@
-"""Bootstrap: the one place that chooses. Settings in, a `Bot` out: database, queue and shelf, ready to use."""
+"""Bootstrap, the composition root: builds a `Bot` (database, queue and shelf) and its engine from the settings."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -26,20 +26,20 @@ Store = TypeVar("Store")
 
 
 def now() -> datetime:
-    """This moment, in UTC, for those who have no bot."""
+    """The current time in UTC, for callers without a bot."""
     return datetime.now(UTC)
 
 
 class Queue(Protocol):
-    """Announces that there may be work: the broker, or in a simulation nobody."""
+    """Tells the workers that there may be work: by the broker, or in a simulation not at all."""
 
     def announce(self, voice: str) -> None:
-        """Say that *voice* may have a run. Never raises and never waits long: the sweep finds what was lost."""
+        """Announce that *voice* may have a run. Never raises and never blocks; the sweep finds what was lost."""
 
 
 @dataclass(frozen=True)
 class Bot:
-    """Everything a process needs; built once by `build`. What can be done with it: `app/actions`."""
+    """The dependencies of a process, built once by `build`: first argument of all `app/actions` and `app/reads`."""
 
     settings: Settings
     database: Database
@@ -47,55 +47,54 @@ class Bot:
     queue: Queue
     shelf: Shelf
     clock: Callable[[], datetime] = now
-    """Tells this moment to all who have the bot; a test has one of its own."""
+    """The current time; tests and simulations set their own clock."""
 
-    def transaction(self, announce: Callable[[str], None] | None = None) -> AbstractContextManager[Session]:
-        """One unit of work; *announce* is told of its runs after the commit (default: the queue)."""
-        return units.transaction(self.sessions, announce or self.queue.announce)
+    def transaction(self) -> AbstractContextManager[Session]:
+        """One unit of work; its runs are announced after the commit."""
+        return units.transaction(self.sessions, self.queue.announce)
 
     def reading(self) -> AbstractContextManager[Session]:
-        """A look that keeps nothing."""
+        """A read-only transaction."""
         return units.reading(self.sessions)
 
     @contextmanager
     def reads(self, store: Callable[[Session], Store]) -> Iterator[Store]:
-        """A look with one store."""
+        """A read-only transaction with one query class, such as `Voices`."""
         with self.reading() as session:
             yield store(session)
 
     def champions(self) -> list[Serving]:
-        """What each voice ought to serve."""
+        """The champion of each voice."""
         with self.reads(Voices) as voices:
             return voices.champions()
 
     def spare(self, voice: str) -> Serving | None:
-        """What a voice serves when its champion's folder is gone or broken: its base."""
+        """The base of a voice, which serves when the champion's folder is missing or broken."""
         with self.reads(Voices) as voices:
             return voices.base(voice)
 
     def challengers(self) -> list[Challenger]:
-        """What else writes a share of a voice's poems."""
+        """The challengers of all running trials."""
         with self.reads(Trials) as trials:
             return trials.under_way()
 
     def tastes(self) -> Mapping[str, int]:
-        """The taste that chooses among candidates, by voice."""
+        """By voice: the id of the taste that chooses among candidates."""
         with self.reads(Tastes) as tastes:
             return tastes.serving() if self.settings.taste_after else {}
 
     def taste(self, number: int) -> Mapping[str, Any]:
-        """What is kept of a taste."""
+        """The content of a taste."""
         with self.reads(Tastes) as tastes:
             return tastes.content(number)
 
     def close(self) -> None:
-        """Let go of the database's connections."""
+        """Close the database connections."""
         self.database.dispose()
 
 
-def build(settings: Settings | None = None, *, queue: Queue | None = None, shipped: Path = SHIPPED) -> Bot:
-    """The bot of these settings (default: of the environment). Opens nothing yet."""
-    settings = settings or Settings()
+def build(settings: Settings, *, queue: Queue | None = None, shipped: Path = SHIPPED) -> Bot:
+    """The bot of these settings. Nothing is connected until it is used."""
     settings.home.mkdir(parents=True, exist_ok=True)
     database = units.open_database(settings.database)
     sessions = sessionmaker(database, expire_on_commit=False)
@@ -104,8 +103,9 @@ def build(settings: Settings | None = None, *, queue: Queue | None = None, shipp
 
 
 def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], int] | None = None) -> Engine:
-    """The engine over this bot's champions; `start` it before use. *only*: with this one version and no other;
-    *dice*: seeds for poems, else chance.
+    """An engine that serves the bot's champions; call `start` before use.
+
+    *only*: serve this version alone; *dice*: source of seeds (default: random).
     """
     return Engine(
         champions=bot.champions if only is None else lambda: [only],
@@ -126,5 +126,5 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
 
 
 def build_reader(bot: Bot) -> Reader:
-    """A reader with this bot's champions."""
+    """A `Reader`, which scores given texts with the champions."""
     return Reader(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings)

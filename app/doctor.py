@@ -1,10 +1,10 @@
-"""The doctor: looks at every part of an installation, and says what is wrong and what to do."""
+"""The doctor: checks every part of an installation, and says what is wrong and how to repair it."""
 
 import importlib.util
 import os
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -15,27 +15,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.bootstrap import Bot
 from app.domain.errors import BrokenFolder
-from app.domain.health import Pulse
 from app.domain.run import RunState
 from app.domain.version import VersionStatus
 from app.store.admins import Admins
 from app.store.health import Pulses
 from app.store.migrations import is_current
 from app.store.runs import Runs
-from app.store.session import told_by
+from app.store.session import database_now
 from app.store.versions import Retention, Versions
 from app.store.voices import Voices
 from models import checkpoint
 
 LEAST_ROOM = 500_000_000
-"""Bytes that ought to be free where run-time data lives: a few versions and their scratch folders."""
+"""Bytes that must be free for run-time data: a few versions and their scratch folders."""
 MOST_SKEW = timedelta(seconds=5)
-"""What the clocks of this machine and the database may differ by."""
+"""Allowed difference between the clocks of this machine and the database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was looked at, whether it is well, and what to do if not."""
+    """The result of one check: what was checked, whether it is in order, and details or advice."""
 
     name: str
     ok: bool
@@ -43,7 +42,7 @@ class Finding:
 
 
 def examine(bot: Bot) -> list[Finding]:
-    """Every finding, in the order in which to mend them; what hangs on a broken part is left out."""
+    """All findings, in the order in which to repair them; without a database, its contents are not checked."""
     findings = [_folder("home", bot.settings.home.absolute()), _shelf(bot), _torch(), _broker(bot), _secret(bot)]
     database = _database(bot)
     findings.append(database)
@@ -53,7 +52,7 @@ def examine(bot: Bot) -> list[Finding]:
     return findings
 
 
-def _well(name: str, detail: str) -> Finding:
+def _ok(name: str, detail: str) -> Finding:
     return Finding(name, ok=True, detail=detail)
 
 
@@ -68,48 +67,48 @@ def _folder(name: str, folder: Path) -> Finding:
     if free < LEAST_ROOM:
         more = "make room, or lower POEMBOT_KEEP_VERSIONS"
         return _bad(name, f"{free / 1e6:.0f} MB free at {folder}; {more}")
-    return _well(name, f"{folder}, {free / 1e9:.1f} GB free")
+    return _ok(name, f"{folder}, {free / 1e9:.1f} GB free")
 
 
 def _shelf(bot: Bot) -> Finding:
     folder = Path(bot.settings.shelf.removeprefix("file://"))
     if "://" not in bot.settings.shelf or bot.settings.shelf.startswith("file://"):
-        return _folder("shelf", folder) if folder.exists() else _well("shelf", f"{folder}, still empty")
+        return _folder("shelf", folder) if folder.exists() else _ok("shelf", f"{folder}, still empty")
     try:
         bot.shelf.exists("a/b/c")
     except Exception as error:  # noqa: BLE001 - every object store fails in its own way
         return _bad("shelf", f"{bot.settings.shelf} does not answer: {error!r}; see its credentials")
-    return _well("shelf", f"{bot.settings.shelf} answers")
+    return _ok("shelf", f"{bot.settings.shelf} answers")
 
 
 def _secret(bot: Bot) -> Finding:
     if bot.settings.secret_key:
-        return _well("secret", "given")
+        return _ok("secret", "given")
     if not bot.settings.embedded:
-        told = "every machine makes one of its own and knows no reader of the others; give all one POEMBOT_SECRET_KEY"
-        return _bad("secret", told)
+        detail = "every machine makes one of its own and knows no reader of the others; give all one POEMBOT_SECRET_KEY"
+        return _bad("secret", detail)
     kept = bot.settings.home.absolute() / "secret"
     if kept.exists() and kept.stat().st_mode & 0o077:
         return _bad("secret", f"others may read {kept}; chmod 600 it")
-    return _well("secret", f"kept in {kept}")
+    return _ok("secret", f"kept in {kept}")
 
 
 def _torch() -> Finding:
     if importlib.util.find_spec("torch") is None:
         return _bad("torch", "not installed: no worker can teach here; pip install 'poem-bot[learn]'")
-    return _well("torch", "installed")
+    return _ok("torch", "installed")
 
 
 def _broker(bot: Bot) -> Finding:
     url = urlsplit(bot.settings.broker)
     if url.scheme == "filesystem":
-        return _well("broker", "the file system")
+        return _ok("broker", "the file system")
     where = (url.hostname or "localhost", url.port or 6379)
     try:
         socket.create_connection(where, timeout=1).close()
     except OSError as error:
         return _bad("broker", f"{where[0]}:{where[1]} does not answer ({error}); runs wait for the sweep")
-    return _well("broker", f"{where[0]}:{where[1]} answers")
+    return _ok("broker", f"{where[0]}:{where[1]} answers")
 
 
 def _database(bot: Bot) -> Finding:
@@ -121,21 +120,21 @@ def _database(bot: Bot) -> Finding:
         return _bad("database", f"does not answer: {str(error).splitlines()[0]}")
     if not current:
         return _bad("database", "has an old schema; run `poembot db upgrade`")
-    return _well("database", f"{bot.database.dialect.name}, schema up to date")
+    return _ok("database", f"{bot.database.dialect.name}, schema up to date")
 
 
 def _clock(bot: Bot) -> Finding:
     with bot.reading() as session:
         now = bot.clock()
-        apart = told_by(session) - now
+        apart = database_now(session) - now
         ahead = [voice.slug for voice in Voices(session).all() if Versions(session).newest_made(voice.slug) > now]
     if abs(apart) > MOST_SKEW:
-        told = f"the database's is {apart.total_seconds():+.0f} s from this machine's; have both follow a time server"
-        return _bad("clock", told)
+        detail = f"the database's is {apart.total_seconds():+.0f} s from this machine's; have both follow a time server"
+        return _bad("clock", detail)
     if ahead:
-        told = "was made in the future: some clock was ahead. Its next run counts all feedback anew and mends that"
-        return _bad("clock", f"the newest version of {', '.join(ahead)} {told}")
-    return _well("clock", "right, as far as can be seen from here")
+        detail = "was made in the future: some clock was ahead. Its next run counts all feedback anew and mends that"
+        return _bad("clock", f"the newest version of {', '.join(ahead)} {detail}")
+    return _ok("clock", "right, as far as can be seen from here")
 
 
 def _voices(bot: Bot) -> Iterator[Finding]:
@@ -150,11 +149,11 @@ def _voices(bot: Bot) -> Iterator[Finding]:
         except (BrokenFolder, checkpoint.Broken) as error:
             yield _bad(name, f"version {version.number}: {error}; `poembot rollback {version.voice}`")
         else:
-            yield _well(name, f"version {version.number} of {version.base} is whole")
+            yield _ok(name, f"version {version.number} of {version.base} is whole")
 
 
 def _versions(bot: Bot) -> Iterator[Finding]:
-    """What could be rolled back to, or is shown on the page of versions."""
+    """Check that the folders of all unpruned versions, except the champions, exist."""
     with bot.reading() as session:
         versions = [
             (voice.slug, version)
@@ -164,70 +163,65 @@ def _versions(bot: Bot) -> Iterator[Finding]:
         ]
     for slug, version in versions:
         if not bot.shelf.exists(version.folder):
-            told = (
-                f"its folder {version.folder} has vanished: nobody can go back to it; restore the shelf from a backup"
-            )
-            yield _bad(f"version {slug} {version.number}", told)
+            missing = f"its folder {version.folder} has vanished: nobody can go back to it"
+            yield _bad(f"version {slug} {version.number}", f"{missing}; restore the shelf from a backup")
 
 
 def _strays(bot: Bot) -> Finding:
-    """Folders that are newer than the database: it was put back from an old backup, and the shelf was not."""
+    """Look for folders without a version: an old copy of the database was restored, but not the shelf."""
     found = bot.shelf.strays(bot.clock() - timedelta(minutes=10))
     with bot.reading() as session:
         strays = sorted(set(found) - Retention(session).kept(found)) if found else []
     if strays:
-        told = "after an old database was put back, `poembot restore` would have removed them; they go after a day"
-        return _bad("strays", f"{len(strays)} folders that no table knows, as {strays[0]}: {told}")
-    return _well("strays", "every folder belongs to a version")
+        detail = "after an old database was put back, `poembot restore` would have removed them; they go after a day"
+        return _bad("strays", f"{len(strays)} folders that no table knows, as {strays[0]}: {detail}")
+    return _ok("strays", "every folder belongs to a version")
 
 
 def _alive(bot: Bot) -> Iterator[Finding]:
     with bot.reads(Pulses) as pulses:
         kinds = [pulse.kind for pulse in pulses.alive(bot.clock())]
-    start: dict[str, Callable[[int], str]] = {
-        "worker": lambda n: f"{n} alive" if n else "none alive: runs wait; start `poembot worker` or `poembot serve`",
-        "beat": lambda n: f"{n} alive" if n else "none alive: nothing starts by itself; start `poembot beat`",
+    if_none = {
+        "worker": "none alive: runs wait; start `poembot worker` or `poembot serve`",
+        "beat": "none alive: nothing starts by itself; start `poembot beat`",
     }
-    for kind, told in start.items():
-        yield Finding(kind, ok=kind in kinds, detail=told(kinds.count(kind)))
+    for kind, advice in if_none.items():
+        count = kinds.count(kind)
+        yield Finding(kind, ok=count > 0, detail=f"{count} alive" if count else advice)
 
 
 def _webs(bot: Bot) -> Iterator[Finding]:
-    """What the web processes say of themselves."""
+    """Check the reports of the web processes."""
     with bot.reads(Pulses) as pulses:
         webs = [pulse for pulse in pulses.alive(bot.clock()) if pulse.kind == "web"]
     if not webs:
         yield _bad("web", "none alive; start `poembot serve`")
         return
-    marks = {pulse.web.secret for pulse in webs}
-    told = "they sign with different secrets, and forget each other's readers; give all one POEMBOT_SECRET_KEY"
-    yield Finding("web", ok=len(marks) == 1, detail=f"{len(webs)} alive" if len(marks) == 1 else told)
+    one_secret = len({pulse.web.secret for pulse in webs}) == 1
+    advice = "they sign with different secrets, and forget each other's readers; give all one POEMBOT_SECRET_KEY"
+    yield Finding("web", ok=one_secret, detail=f"{len(webs)} alive" if one_secret else advice)
     for pulse in webs:
-        yield from _wrong_voices(pulse)
-
-
-def _wrong_voices(web: Pulse) -> Iterator[Finding]:
-    for one in web.web.voices:
-        if one.error:
-            told = f"serves {one.number} and not {one.wanted}: {one.error}; `poembot rollback {one.voice}`"
-            yield _bad(f"{web.name}, {one.voice}", told)
+        for one in pulse.web.voices:
+            if one.error:
+                detail = f"serves {one.number} and not {one.wanted}: {one.error}; `poembot rollback {one.voice}`"
+                yield _bad(f"{pulse.name}, {one.voice}", detail)
 
 
 def _runs(bot: Bot) -> Finding:
     with bot.reading() as session:
         newest = Runs(session).of_voice(None, limit=5)
-        waiting = Runs(session).waiting(told_by(session))
+        waiting = Runs(session).waiting(database_now(session))
     failed = [run for run in newest if run.state is RunState.FAILED]
     if len(failed) > 1:
-        told = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"
-        return _bad("runs", f"{told}; the desk has their logs")
+        detail = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"
+        return _bad("runs", f"{detail}; the desk has their logs")
     if waiting and not failed:
-        return _well("runs", f"{len(waiting)} wait for a worker")
-    return _well("runs", "nothing to complain of")
+        return _ok("runs", f"{len(waiting)} wait for a worker")
+    return _ok("runs", "nothing to complain of")
 
 
 def _admins(bot: Bot) -> Finding:
     with bot.reads(Admins) as admins:
         there = admins.any()
-    told = "there is one" if there else "there is none: nobody can moderate; `poembot admin create NAME`"
-    return Finding("admin", ok=there, detail=told)
+    detail = "there is one" if there else "there is none: nobody can moderate; `poembot admin create NAME`"
+    return Finding("admin", ok=there, detail=detail)

@@ -1,8 +1,8 @@
-"""The queue of an embedded installation: Celery's `filesystem://` transport, made safe for several processes.
+"""Broker of an embedded installation: Celery's `filesystem://` transport, made safe for several processes.
 
-The original writes a message in place, so that a reader may take half of it, and
-keeps a table of bindings that two starting processes can tear. Here a message
-appears whole; the table isn't needed, as there is one queue and it is called by its name.
+The original writes messages in place, so that a consumer may read half of one, and it keeps a table of bindings that
+two starting processes can corrupt. Here a message is written and then renamed, and there is no table, because there
+is only one queue.
 """
 
 import time
@@ -21,34 +21,34 @@ class Channel(filesystem.Channel):
     """Messages as files."""
 
     def _put(self, queue: str, payload: Any, **_: Any) -> None:  # type: ignore[override]
-        """Write beside, then rename: nobody sees half a message. Older ones are read first, also after a reboot."""
+        """Write the message to a draft file, then rename it. File names sort by time, so the oldest is read first."""
         folder = Path(self.data_folder_out)
         name = f"{time.time_ns():020d}_{uuid.uuid4()}"
         draft = folder / f"{name}.draft"
         try:
             draft.write_text(dumps(payload), encoding="utf-8")
-        except OSError:  # a full disk: what is there of it would never be read, nor removed
+        except OSError:  # the disk is full; nobody else would remove the draft
             draft.unlink(missing_ok=True)
             raise
         draft.rename(folder / f"{name}.{queue}.msg")
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        """The oldest message. Raises Empty."""
+        """Take the oldest message. Raises Empty."""
         while True:
             try:
                 return super()._get(queue)
-            except ValueError:  # torn by a full disk; it is off the queue already, and a bell carries no truth
+            except ValueError:  # truncated by a full disk; it is removed already, and the sweep finds its run
                 log.warning("message.torn")
 
     def _queue_bind(self, *_: Any) -> None:
-        """No table: the queue is called by its name."""
+        """Do nothing: the queue needs no table of bindings."""
 
     def get_table(self, exchange: str) -> list[Any]:
-        """Nothing is bound."""
+        """No bindings."""
         return []
 
 
 class Transport(filesystem.Transport):
-    """`filesystem://` with our channel."""
+    """`filesystem://` with this channel."""
 
     Channel = Channel

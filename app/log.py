@@ -20,11 +20,11 @@ QUIET = (
     "celery.worker.strategy",
     "celery.app.trace",
 )
-"""Loggers whose chatter the `http.request` and run events replace."""
+"""Loggers set to WARNING, because the application's own events replace their output."""
 
 
 def configure(env: str, *, level: int = logging.INFO) -> None:
-    """Send the log of this process, its libraries' included, to stderr in the form that *env* asks for."""
+    """Send all log records of this process, libraries included, to stderr; *env* selects JSON or plain text."""
     shared = _shared()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -61,5 +61,5 @@ def _renderers(env: str) -> Sequence[Processor]:
     return (structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain),)
 
 
-# Never the values of variables: among them are secrets, and what visitors typed.
+# Without local variables: they may contain secrets and what visitors typed.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))

@@ -1,7 +1,7 @@
-"""The task queue: announces to the workers that there may be a run to take up.
+"""The task queue: announces to the workers that a run may be waiting.
 
-A message carries no truth, the table of runs does. It may come twice, late or never; a sweep finds what was not
-announced (decision 0001). Celery is imported at the first announcement.
+The table of runs is authoritative, not the message, which may arrive twice, late or never: a sweep finds runs that were
+not announced (decision 0001). Celery is imported at the first announcement.
 """
 
 import threading
@@ -20,23 +20,23 @@ log = structlog.get_logger(__name__)
 LOOK = "look"
 """Name of the task that looks for a run."""
 SWEEP = "sweep"
-"""Name of the task that starts what is due and announces again what nobody took up."""
+"""Name of the task that starts due runs and announces waiting ones again."""
 SWEEP_EVERY = 15.0
 """Seconds."""
 TIDY = "tidy"
-"""Name of the task that clears away what killed workers left."""
+"""Name of the task that removes what killed workers left behind."""
 TIDY_EVERY = 3600.0
 """Seconds."""
 SEND_TIMEOUT = 0.5
-"""Seconds that an announcement may wait for a socket of the broker."""
+"""Seconds that an announcement may wait for the broker."""
 VISIBILITY_TIMEOUT = 6 * 3600
 """Seconds after which Redis delivers an unacknowledged message again."""
 
 
 def celery_config(settings: Settings, *, sending: bool = False) -> dict[str, Any]:
-    """What Celery needs to know of this deployment; *sending*: for a process that only sends, and can't wait.
+    """The configuration of Celery; *sending*: for a process that only sends and must not wait.
 
-    Makes the folders of a `filesystem://` queue in HOME.
+    Creates the folders of a `filesystem://` queue in HOME.
     """
     by_folder = settings.broker.startswith("filesystem")
     return {
@@ -44,7 +44,7 @@ def celery_config(settings: Settings, *, sending: bool = False) -> dict[str, Any
         "broker_transport": "app.filesystem_transport:Transport" if by_folder else None,
         "broker_transport_options": _filesystem(settings) if by_folder else _redis(sending),
         "broker_connection_retry_on_startup": True,
-        "broker_connection_max_retries": None,  # a worker outlasts its broker's absence, however long
+        "broker_connection_max_retries": None,  # a worker waits for its broker without limit
         "broker_connection_timeout": SEND_TIMEOUT if sending else 4.0,
         "task_default_queue": "poembot",
         "task_serializer": "json",
@@ -54,12 +54,12 @@ def celery_config(settings: Settings, *, sending: bool = False) -> dict[str, Any
         "worker_enable_remote_control": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
-        # Unlimited: a message whose receipt is lost with its broker would else count as taken for ever, and a worker
-        # with a limit of one would get no message again.
+        # 0 means no limit. A message whose acknowledgement was lost with the broker counts as prefetched for ever: with
+        # a limit of one, the worker would never get another message.
         "worker_prefetch_multiplier": 0,
         "worker_send_task_events": False,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
-        # In memory: Celery's own scheduler keeps a pickle, and a sweep every few seconds has nothing to remember.
+        # The in-memory scheduler. The default one keeps a pickle file, but tasks this frequent need no memory.
         "beat_scheduler": "celery.beat:Scheduler",
         "beat_schedule": {
             SWEEP: {"task": SWEEP, "schedule": SWEEP_EVERY, "options": {"expires": SWEEP_EVERY, "retry": False}},
@@ -96,9 +96,9 @@ def _redis(sending: bool) -> dict[str, Any]:
 
 
 class CeleryQueue:
-    """Announces runs by Celery messages, sent from a thread of its own: the caller doesn't wait for the broker.
+    """Announces runs by Celery messages. A thread sends them, so that the caller does not wait for the broker.
 
-    The thread isn't a daemon, so that a short command's last message still gets out before the process ends.
+    It is no daemon thread, so that the last message of a short command is sent before the process ends.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -109,7 +109,7 @@ class CeleryQueue:
         self._sender: threading.Thread | None = None
 
     def announce(self, voice: str) -> None:
-        """Announce that *voice* has a run to take up; returns at once and never raises."""
+        """Announce that *voice* may have a run; returns at once and never raises."""
         with self._lock:
             if voice not in self._voices:
                 self._voices.append(voice)
@@ -118,7 +118,7 @@ class CeleryQueue:
                 self._sender.start()
 
     def flush(self, timeout: float = 5.0) -> bool:
-        """Wait until every message is sent or given up; False when one still is not after *timeout* seconds."""
+        """Wait until every message is sent or has failed; False if that takes more than *timeout* seconds."""
         sender = self._sender
         if sender is not None:
             sender.join(timeout)
@@ -134,7 +134,7 @@ class CeleryQueue:
             began = time.monotonic()
             try:
                 self._app().send_task(LOOK, args=[voice], retry=False)
-            except Exception as error:  # noqa: BLE001 - whatever the broker's client raises: the sweep finds the run
+            except Exception as error:  # noqa: BLE001 - whatever the broker's client raises, the sweep finds the run
                 seconds = round(time.monotonic() - began, 2)
                 log.warning("announce.failed", voice=voice, error=str(error), seconds=seconds)
             else:
@@ -142,7 +142,7 @@ class CeleryQueue:
 
     def _app(self) -> "Celery":
         if self._celery is None:
-            from celery import Celery  # lazily: a web process needs it only once somebody asks for a run
+            from celery import Celery  # imported late: most web processes never need it
 
             self._celery = Celery("poembot-sender", set_as_current=False)
             self._celery.conf.update(celery_config(self._settings, sending=True))

@@ -1,4 +1,4 @@
-"""Runs the steps in `versions/`; called through `app.store.session`."""
+"""Alembic's environment: runs the migrations in `versions/`, called by `app/store/migrations.py`."""
 
 from alembic import context
 

@@ -94,7 +94,7 @@ def test_what_is_put_back_is_the_same_to_the_byte(
         with bots.engine(bot) as engine:
             poem = engine.write("sibot", Wish(seed=7))
     with deployment(databases, into, tmp_path / "two", shipped, installed=False) as bot:
-        backup.put_back(bot, first, replace=False)
+        backup.restore_from(bot, first, replace=False)
         backup.take(bot, second)
         with bots.engine(bot) as engine:
             again = engine.write("sibot", Wish(seed=7))
@@ -223,7 +223,7 @@ def test_what_is_put_back_is_the_moment_row_by_row(
         manifest = backup.take(bot, told)
         monkeypatch.setattr(dump, "snapshot", real)
         new = stack.enter_context(deployment(databases, other, tmp_path / "two", shipped, installed=False))
-        backup.put_back(new, told, replace=False)
+        backup.restore_from(new, told, replace=False)
         backup.take(new, tmp_path / "again")
 
     for again in (told / "tables", tmp_path / "again" / "tables"):
@@ -254,8 +254,8 @@ def test_a_backup_from_before_undoes_what_came_after(bot: Bot, shipped: Path, tm
     backup.take(bot, tmp_path / "backup")
     later, number = place(bot, shipped, 2)
     with pytest.raises(backup.InUse, match="--yes"):
-        backup.put_back(bot, tmp_path / "backup", replace=False)
-    backup.put_back(bot, tmp_path / "backup", replace=True)
+        backup.restore_from(bot, tmp_path / "backup", replace=False)
+    backup.restore_from(bot, tmp_path / "backup", replace=True)
 
     assert not bot.shelf.exists(later)
     with bot.reading() as session, pytest.raises(UnknownVersion):
@@ -270,7 +270,7 @@ def test_what_still_runs_is_not_replaced(bot: Bot, tmp_path: Path) -> None:
         Pulses(session).beat("web here 1", "web", now())
 
     with pytest.raises(backup.InUse, match="web here 1 is running"):
-        backup.put_back(bot, tmp_path / "backup", replace=True)
+        backup.restore_from(bot, tmp_path / "backup", replace=True)
 
 
 @pytest.mark.parametrize("harm", ["flipped", "gone", "no manifest", "later", "outside"])
@@ -292,7 +292,7 @@ def test_a_backup_that_is_not_whole_is_refused_before_anything_is_touched(bot: B
         manifest.write_text(json.dumps(told | {"files": {"../home/secret": "0" * 64}}), "utf-8")
 
     with pytest.raises(backup.BadBackup):
-        backup.put_back(bot, folder, replace=True)
+        backup.restore_from(bot, folder, replace=True)
     with bot.reading() as session:
         assert session.execute(text("SELECT count(*) FROM ticks")).scalar() == 2
 
@@ -328,7 +328,7 @@ def test_what_readers_see_is_what_they_saw(bot: Bot, databases: Databases, shipp
     backup.take(bot, tmp_path / "backup")
     with ExitStack() as stack:
         other = stack.enter_context(deployment(databases, "scaled", tmp_path / "new", shipped, installed=False))
-        backup.put_back(other, tmp_path / "backup", replace=False)
+        backup.restore_from(other, tmp_path / "backup", replace=False)
         with other.reading() as session:
             current = Poems(session).current("sibot", "ann")
             assert current is not None
@@ -343,7 +343,7 @@ def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databas
     """It is read into the schema it was taken of, and migrated as that release's own database would be."""
     with databases.settings("embedded", tmp_path / "old", empty=True) as settings:
         old = bootstrap.build(settings, queue=bots.NotedQueue())
-        migrations.upgrade(old.database, "0001")
+        migrations.upgrade(old.database, "0012")
         with old.database.begin() as connection:
             columns = "slug, title, language, base, created"
             values = "'haiku', '하이쿠', 'ko', 'haiku-1', '2026-11-24 00:00:00.000000'"
@@ -352,13 +352,13 @@ def test_a_backup_of_an_earlier_release_is_brought_up_to_date(databases: Databas
         old.close()
     with databases.settings("scaled", tmp_path / "new", empty=True) as settings:
         new = bootstrap.build(settings, queue=bots.NotedQueue())
-        backup.put_back(new, tmp_path / "backup", replace=False)
+        backup.restore_from(new, tmp_path / "backup", replace=False)
         with new.reading() as session:
             titles = list(session.execute(text("SELECT title FROM voices")).scalars())
         current, differences = migrations.is_current(new.database), drift(new.database)
         new.close()
 
-    assert told["schema"] == "0001"
+    assert told["schema"] == "0012"
     assert titles == ["하이쿠"]
     assert current
     assert differences == []

@@ -110,6 +110,6 @@ def clear(bot: Bot) -> int:
 
 def forget(bot: Bot) -> int:
     """Forget visitors whose cookie never came back, and, past `KEEP_VISITORS`, those who stayed away; how many."""
-    unconfirmed, gone = actions.visitors.forget_gone(bot)
+    unconfirmed, gone = actions.visitors.delete_gone(bot)
     log.info("visitors.forgotten", unconfirmed=unconfirmed, gone=gone)
     return unconfirmed + gone

@@ -1,6 +1,6 @@
-"""Admins: one is made or removed, logs in and out, gets a token; a key is revoked.
+"""Admin accounts: create, remove, log in and out, issue a token, revoke keys.
 
-The check of a password is slow on purpose, and as slow for a name that does not exist.
+Checking a password is slow on purpose, and equally slow for a name that does not exist.
 """
 
 import math
@@ -21,18 +21,18 @@ LONGEST_NAME = 60
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1024
 LONGEST_WAIT = 5.0
-"""Seconds that somebody stands at the door while others' passwords are looked at."""
-_room = threading.BoundedSemaphore(2)
-"""Each password takes 64 MB while it is looked at: a crowd at the door must not take all there is."""
+"""Seconds that a login waits while other passwords are being checked."""
+_checks = threading.BoundedSemaphore(2)
+"""Limits the password checks at the same time: each takes 64 MB of memory."""
 
 
 def fit_name(name: str) -> bool:
-    """Can *name* be an admin's?"""
+    """Is *name* a valid admin name?"""
     return bool(name.strip()) and len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def create(bot: Bot, name: str, password: str, *, by: str) -> bool:
-    """A new admin, or a new password for one (which closes his sessions); True when he is new."""
+    """Create an admin, or change the password of one and close his sessions; True when he is new."""
     hashed = _hasher().hash(password)
     with bot.transaction() as session:
         new = Admins(session).create(name, hashed, bot.clock())
@@ -41,7 +41,7 @@ def create(bot: Bot, name: str, password: str, *, by: str) -> bool:
 
 
 def remove(bot: Bot, name: str, *, by: str) -> None:
-    """No admin of that name any more, and nothing that opens the desk for him. Raises UnknownAdmin."""
+    """Remove an admin and all his keys. Raises UnknownAdmin."""
     with bot.transaction() as session:
         if not Admins(session).remove(name):
             raise UnknownAdmin(name)
@@ -49,7 +49,7 @@ def remove(bot: Bot, name: str, *, by: str) -> None:
 
 
 def give_token(bot: Bot, name: str, *, by: str, scope: Scope = "all") -> str:
-    """A bearer token for scripts, good until it is revoked. Raises UnknownAdmin."""
+    """Issue a bearer token for scripts, valid until it is revoked. Raises UnknownAdmin."""
     with bot.transaction() as session:
         admins = Admins(session)
         if admins.password_of(name) is None:
@@ -59,7 +59,7 @@ def give_token(bot: Bot, name: str, *, by: str, scope: Scope = "all") -> str:
 
 
 def revoke(bot: Bot, ids: Sequence[str], *, by: str) -> None:
-    """Have these keys open nothing any more: all of them, or none. Raises UnknownKey."""
+    """Revoke keys: all of *ids* or none. Raises UnknownKey."""
     with bot.transaction() as session:
         for id in ids:
             if len(id) != KEY_ID or not Admins(session).revoke_key(id, bot.clock()):
@@ -68,10 +68,13 @@ def revoke(bot: Bot, ids: Sequence[str], *, by: str) -> None:
 
 
 def log_in(bot: Bot, name: str, password: str) -> str | None:
-    """A secret for the desk's cookie, or None; argon2, so never on the event loop. Raises Crowded."""
+    """Check the password; a session secret for the cookie, or None. Slow (argon2): not for the event loop.
+
+    Raises Crowded.
+    """
     with bot.reads(Admins) as admins:
         known = admins.password_of(name) if fit_name(name) else None
-    right, better = _verify(password, known or _nobodys_hash())
+    right, better = _verify(password, known or _dummy_hash())
     if known is None or not right:
         log.warning("login.failed")
         return None
@@ -83,7 +86,7 @@ def log_in(bot: Bot, name: str, password: str) -> str | None:
 
 
 def log_out(bot: Bot, secret: str) -> None:
-    """The session opens nothing any more, wherever a copy of it may be."""
+    """Revoke the session; copies of its cookie become invalid too."""
     with bot.transaction() as session:
         Admins(session).revoke(secret, bot.clock())
 
@@ -94,19 +97,19 @@ def _hasher() -> PasswordHash:
 
 
 @lru_cache(maxsize=1)
-def _nobodys_hash() -> str:
+def _dummy_hash() -> str:
     return _hasher().hash("nobody has this password")
 
 
 def _verify(password: str, known: str) -> tuple[bool, str | None]:
-    """Is it the password, and a better hash of it if there is one."""
+    """Does the password match, and a stronger hash of it if the stored one is outdated."""
     if len(password) > LONGEST_PASSWORD:
         password = ""
-    if not _room.acquire(timeout=LONGEST_WAIT):
+    if not _checks.acquire(timeout=LONGEST_WAIT):
         raise Crowded(math.ceil(LONGEST_WAIT))
     try:
         return _hasher().verify_and_update(password.encode("utf-8", "surrogatepass"), known)
     except UnknownHashError:
         return False, None
     finally:
-        _room.release()
+        _checks.release()

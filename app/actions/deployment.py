@@ -1,6 +1,4 @@
-"""The deployment: its voices are installed, those that ship with the project or one that somebody has trained; its
-processes say that they are alive, and what they have in memory.
-"""
+"""The deployment: install voices, shipped or self-trained; record the heartbeats of processes."""
 
 from pathlib import Path
 
@@ -9,14 +7,14 @@ from app.bootstrap import Bot
 from app.domain.health import WebReport
 from app.store.health import Pulses
 from app.store.shelf import SHIPPED
-from app.store.voices import Releases, Voices
+from app.store.voices import Voices
 from models import checkpoint
 
 
 def install_shipped(bot: Bot, shipped: Path = SHIPPED) -> None:
-    """Give every voice that ships with the project its row and its version 0; safe to repeat.
+    """Install every voice that ships with the project; safe to repeat.
 
-    A new release of a base starts the count of versions anew.
+    A new release of a base begins again with version 0.
     """
     for folder in sorted(f for f in shipped.iterdir() if (f / "meta.json").is_file()):
         meta = checkpoint.read(folder).meta
@@ -24,20 +22,20 @@ def install_shipped(bot: Bot, shipped: Path = SHIPPED) -> None:
 
 
 def install(bot: Bot, slug: str, *, title: str, language: str, base: str, folder: str) -> bool:
-    """A voice with its base as version 0 and champion; False when it is installed already.
+    """Install a voice with its base as version 0 and champion; False when it is installed already.
 
-    A base that was here before, because a release was taken back, finds its versions and its last champion again.
+    A base that was installed before (after a downgrade) gets its versions and its last champion back.
     """
     with bot.transaction() as session:
         now = bot.clock()
         if not Voices(session).add(slug, title=title, language=language, base=base, now=now):
             return False
-        number = Releases(session).take_up(slug, folder=folder, now=now)
+        number = Voices(session).install_base(slug, folder=folder, now=now)
         serve(session, slug, number, by="release", reason=base, now=now)
         return True
 
 
 def beat(bot: Bot, name: str, kind: str, web: WebReport | None = None) -> None:
-    """Process *name* is alive; *web*: what a web process says of itself."""
+    """Record a heartbeat of process *name*; *web*: the report of a web process."""
     with bot.transaction() as session:
         Pulses(session).beat(name, kind, bot.clock(), web)

@@ -1,6 +1,6 @@
-"""The game: a visitor's guess whether a line is a human's or the bot's.
+"""The guessing game: a visitor guesses whether a human or the bot wrote a line.
 
-What is guessed about a stand-in is in nobody's statistics.
+Guesses count in the statistics only while the human lines come from readers, not from the holdout.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ from app.store.guesses import Guesses
 def guess(
     bot: Bot, engine: Engine, voice: str, asked: Callable[[Riddle], bool], *, by: Visitor, said_human: bool
 ) -> bool:
-    """Keep his answer to the line that was *asked* about; False when that may not be asked (any more).
+    """Store the answer to the line for which *asked* is true; False when no such line may be asked any more.
 
-    The first answer to a line counts. Raises UnknownVoice, EngineFull, EngineFailed.
+    Only the first answer to a line counts. Raises UnknownVoice, EngineFull, EngineFailed.
     """
     known = lines(bot, engine, voice, by.id)
     riddle = next((one for one in (*known.humans, *known.bots) if asked(one)), None)

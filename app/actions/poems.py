@@ -1,8 +1,8 @@
-"""A poem is written for a visitor; he opens one at its address; he picks a next line.
+"""Poems: write one for a visitor, record that he opened one, extend one line by line, choose the poem of the day.
 
-Writing takes long, so it reads in one transaction, writes the poem in none, and stores in one.
+Generating a poem takes long, so no transaction is open meanwhile: one before it reads, one after it stores.
 
-오늘의 시: the first reader of a day has its poem chosen, or written where nobody chose any the day before.
+The poem of the day (오늘의 시) is chosen when the first reader of the day comes.
 """
 
 from collections.abc import Sequence
@@ -37,14 +37,14 @@ from app.store.voices import Voices
 CANDIDATES = 3
 """Next lines that are offered."""
 TRIES = 8
-"""Times the poet is asked for them at most: a timid one says the same thing twice."""
+"""Most lines that are generated to find them: at a low temperature the engine repeats itself."""
 
 
 class Writer(Protocol):
-    """Writes poems: the engine, or in a bench what it wrote in advance."""
+    """Writes poems: the engine, or in a benchmark a replay of poems written in advance."""
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
-        """A poem; *visitor*: whose turn it is. Raises EngineFull, EngineFailed, UnknownVoice."""
+        """Write a poem; *visitor*: key of the fair queue. Raises EngineFull, EngineFailed, UnknownVoice."""
 
 
 def write(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Poem:
@@ -57,7 +57,7 @@ def write(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor, keep
 
 
 def wished(bot: Bot, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Wish:
-    """The wish as the engine is to fulfil it, with the kept lines in their places. Raises Unfit, UnknownLine."""
+    """The validated wish, with the kept lines in their slots. Raises Unfit, UnknownLine."""
     wish = check(wish)
     if not keep and not wish.own:
         return wish
@@ -67,7 +67,7 @@ def wished(bot: Bot, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Wi
 
 
 def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> Poem:
-    """Store a poem that was written, with the impressions it makes. One with a seed of his own makes none."""
+    """Store a written poem and its impressions. A poem with a seed that the visitor chose makes no impressions."""
     with bot.transaction() as session:
         greet(session, bot, by)
         counted = counts(session, bot, by)
@@ -84,7 +84,7 @@ def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> Poem:
 
 
 def show(bot: Bot, poem: str, *, to: Visitor) -> None:
-    """A reader opens a poem by its address: the lines he had not seen make impressions. Raises UnknownPoem."""
+    """Record that a reader opened a poem: lines that are new to him make impressions. Raises UnknownPoem."""
     with bot.reading() as session:
         seen = Poems(session).one(poem, to.id)
         returned = Visitors(session).has_returned(to.id)
@@ -105,9 +105,9 @@ def propose(
     temperature: float | None = None,
     instead: str | None = None,
 ) -> list[Writing]:
-    """Different lines to follow *lines*, each a writing that ends in one; nothing is stored of them.
+    """Offer different next lines after *lines*: each a writing that ends in one of them. Nothing is stored.
 
-    *instead*: the line that stands there now, which is not offered again.
+    *instead*: text of the present next line, which is not offered again.
     Raises Unfit, UnknownLine, EngineFull, EngineFailed.
     """
     with bot.reads(Poems) as poems:
@@ -124,20 +124,17 @@ def propose(
 
 
 def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor, after: Sequence[int] = ()) -> str:
-    """The id of a poem of *lines*, the one line of *writing* that was picked, and the lines that come *after* it; a
-    second click finds it there.
+    """Store a poem of *lines*, the picked line (the one line of *writing*) and the lines *after* it; its id.
 
-    Raises Unfit, UnknownLine.
+    A second click returns the same poem. Raises Unfit, UnknownLine.
     """
     with bot.transaction() as session:
         greet(session, bot, by)
         poems = Poems(session)
-        place = len(lines)
-        kept = [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in enumerate(_quoted(poems, lines, by))]
-        rest = enumerate(_quoted(poems, after, by), start=place + 1)
-        kept += [replace(writing.lines[0], slot=place)]
-        kept += [WrittenLine(slot, q.text, 0.0, 1.0, quoted=q.line) for slot, q in rest]
-        whole = replace(writing, lines=tuple(kept))
+        before = [_as_written(quoted) for quoted in _quoted(poems, lines, by)]
+        behind = [_as_written(quoted) for quoted in _quoted(poems, after, by)]
+        placed = enumerate((*before, writing.lines[0], *behind))
+        whole = replace(writing, lines=tuple(replace(line, slot=slot) for slot, line in placed))
         last = poems.current(writing.voice, by.id)
         if last and [line.text for line in poems.one(last, by.id).lines] == [line.text for line in whole.lines]:
             return last
@@ -146,16 +143,20 @@ def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor, after
 
 
 def _quoted(poems: Poems, lines: Sequence[int], by: Visitor) -> tuple[Quotation, ...]:
-    """The lines that another one is to follow. Raises UnknownLine, Unfit when there is no room for one."""
+    """The lines as quotations. Raises UnknownLine, and Unfit when there is no room for another line."""
     if len(lines) >= MOST_LINES:
         raise Unfit("too_many_kept", f"a poem has at most {MOST_LINES} lines")
     return tuple(poems.quotations(lines, by.id))
 
 
-def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
-    """The poem of this day: the best loved of yesterday's, else one that the champion writes from the day's seed.
+def _as_written(quotation: Quotation) -> WrittenLine:
+    return WrittenLine(0, quotation.text, logprob=0.0, chance=1.0, quoted=quotation.line)
 
-    Chosen once; two who ask first at the same moment find the same. Raises UnknownVoice, EngineFull, EngineFailed.
+
+def poem_of_the_day(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
+    """The poem of today: yesterday's poem that most readers ticked, else a new one from the day's seed.
+
+    It is chosen once, also when two readers ask at the same moment. Raises UnknownVoice, EngineFull, EngineFailed.
     """
     now = bot.clock()
     with bot.reading() as session:
@@ -169,18 +170,18 @@ def settle(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
         loved = [Day(today, one.poem, one.readers) for one in ranked]
         best = chosen(loved, language, had=Days(session).among(voice, [one.poem.id for one in loved]))
     if best is not None:
-        return _keep(bot, voice, today, best.poem.id, by=by, readers=best.readers)
+        return _store_day(bot, voice, today, best.poem.id, by=by, readers=best.readers)
     writing = writer.write(voice, Wish(seed=seed_of(voice, today)), visitor=by.turn)
     with bot.transaction() as session:
         greet(session, bot, by)
-        # Its seed is the day's and no reader's choice: those who read it make impressions of it, as of any poem.
+        # No reader chose the day's seed, so this poem makes impressions as any other.
         counted = counts(session, bot, by)
         poem = Poems(session).keep(writing, by.id, prime="", fixed_seed=False, counted=counted, now=now)
-    return _keep(bot, voice, today, poem, by=by, readers=0)
+    return _store_day(bot, voice, today, poem, by=by, readers=0)
 
 
-def _keep(bot: Bot, voice: str, today: date, poem: str, *, by: Visitor, readers: int) -> Day:
-    """The day with that poem, or with the one that somebody else was quicker to give it."""
+def _store_day(bot: Bot, voice: str, today: date, poem: str, *, by: Visitor, readers: int) -> Day:
+    """Store the day's poem; the day with this poem, or with the one that another request stored first."""
     with bot.transaction() as session:
         days = Days(session)
         days.add(voice, today, poem, readers=readers, now=bot.clock())

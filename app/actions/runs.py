@@ -1,6 +1,6 @@
-"""Runs: one is asked for, by an admin, from the shell, by the count or by the clock; a worker takes it up and ends it.
+"""Runs: an admin or the schedule requests one; a worker claims it, reports its progress and ends it.
 
-Every write of a worker but a line of the log names its claim: one that has lost the run changes nothing.
+Every write of a worker except a log line carries its claim: a worker that has lost the run cannot change it.
 """
 
 from datetime import datetime, timedelta
@@ -15,15 +15,15 @@ from app.reads.runs import facts
 from app.store import session as units
 from app.store.admins import Audit
 from app.store.runs import Runs
-from app.store.session import told_by
+from app.store.session import database_now
 from app.store.trials import Trials
 from app.store.voices import Voices
 
 
 def request(bot: Bot, voice: str, cause: Cause, *, by: str) -> tuple[RunReport, bool]:
-    """Start a run of *voice*, or find the one under way; True when it is new. Raises UnknownVoice.
+    """Queue a run of *voice*, or find the active one; True when it is new. Raises UnknownVoice.
 
-    It is announced in either case, once this is committed: the first announcement may have been lost.
+    It is announced after the commit in either case, because an earlier announcement may have been lost.
     """
     with bot.transaction() as session:
         Voices(session).one(voice)
@@ -35,7 +35,7 @@ def request(bot: Bot, voice: str, cause: Cause, *, by: str) -> tuple[RunReport, 
 
 
 def cancel(bot: Bot, run: int, *, by: str) -> tuple[RunReport, bool]:
-    """Stop a run: a waiting one at once, one at work at its next step; False when it had ended. Raises UnknownRun."""
+    """Cancel a run: a queued one at once, a running one at its next step; False if it has ended. Raises UnknownRun."""
     with bot.transaction() as session:
         runs = Runs(session)
         before = runs.one(run)
@@ -47,30 +47,23 @@ def cancel(bot: Bot, run: int, *, by: str) -> tuple[RunReport, bool]:
 
 
 def claim(bot: Bot) -> Claim | None:
-    """Take the oldest run that nobody holds, for `LEASE` seconds; None if there is none."""
+    """Claim the oldest free run for `LEASE` seconds; None if there is none."""
     with bot.transaction() as session:
         lease = timedelta(seconds=bot.settings.lease)
-        return Runs(session).claim(told_by(session), lease, attempts=bot.settings.attempts)
+        return Runs(session).claim(database_now(session), lease, attempts=bot.settings.attempts)
 
 
 def report(bot: Bot, claim: Claim, progress: Progress, *, renew: bool) -> None:
-    """Write down how far a run has come; *renew*: and that its worker lives. Raises LeaseLost, Cancelled."""
+    """Store the progress of a run; *renew*: renew its lease too. Raises LeaseLost, Cancelled."""
     with bot.transaction() as session:
         runs = Runs(session)
         if renew:
-            runs.renew(claim, told_by(session), timedelta(seconds=bot.settings.lease))
-        runs.report(
-            claim,
-            phase=progress.phase,
-            step=progress.step,
-            of=progress.of,
-            loss=progress.loss,
-            seconds_left=progress.seconds_left,
-        )
+            runs.renew(claim, database_now(session), timedelta(seconds=bot.settings.lease))
+        runs.report(claim, progress)
 
 
 def advanced(bot: Bot, claim: Claim) -> None:
-    """The run has got further, and that is saved: its attempts count anew. Raises LeaseLost, Cancelled."""
+    """Reset the count of attempts without progress: a checkpoint was saved. Raises LeaseLost, Cancelled."""
     with bot.transaction() as session:
         Runs(session).advanced(claim)
 
@@ -82,13 +75,16 @@ def say(bot: Bot, run: int, entry: Entry) -> None:
 
 
 def end(bot: Bot, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None) -> None:
-    """The run is over without a version; *verdict*: why. Raises LeaseLost."""
+    """End a run that made no version; *verdict*: why not. Raises LeaseLost."""
     with bot.transaction() as session:
         Runs(session).end(claim, state, error=error, verdict=verdict, now=bot.clock())
 
 
 def give_back(bot: Bot, claim: Claim) -> None:
-    """Put a run back into the queue, unfinished: its worker must stop. The attempt does not count. Raises LeaseLost."""
+    """Put an unfinished run back into the queue because its worker stops. The attempt does not count.
+
+    Raises LeaseLost.
+    """
     with bot.transaction() as session:
         runs = Runs(session)
         runs.release(claim)
@@ -96,14 +92,14 @@ def give_back(bot: Bot, claim: Claim) -> None:
 
 
 def start_due(bot: Bot, *, at: datetime | None = None) -> None:
-    """Start the runs that are due, and announce again those that nobody has taken up.
+    """Queue the runs that are due, and announce waiting runs again.
 
-    What is due says `app/domain/run.py`; a voice whose last version is on trial waits for what readers say of it.
-    *at*: as if it were then (default: now, by the database's clock).
+    `Schedule.due` decides what is due; while a voice has a trial, it gets no new run. *at*: the time to assume
+    (default: the database's clock).
     """
     schedule = bot.settings.schedule
     with bot.transaction() as session:
-        now = at or told_by(session)
+        now = at or database_now(session)
         runs = Runs(session)
         on_trial = {one.voice for one in Trials(session).under_way()}
         for voice in Voices(session).all():
@@ -117,5 +113,5 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
 
 
 def _announce(session: Session, voice: str) -> None:
-    """Have *voice* announced to the workers once this transaction is committed."""
+    """Announce a run of *voice* to the workers after this transaction has committed."""
     session.info.setdefault(units.TO_ANNOUNCE, set()).add(voice)

@@ -1,14 +1,27 @@
-"""A submission: a visitor teaches a poem, takes it back; a moderator decides."""
+"""Submissions and pieces: visitors teach poems and arrange pieces (엮기), and withdraw them; moderators decide."""
 
 from collections.abc import Sequence
 
 from app.actions.visitors import greet
 from app.bootstrap import Bot
-from app.domain.submission import NEAR, Flag, Submission, SubmissionStatus, examine, first_status, reason_for
+from app.domain.errors import Unfit
+from app.domain.poem import FEWEST, MOST, Piece
+from app.domain.submission import (
+    NEAR,
+    Flag,
+    Submission,
+    SubmissionStatus,
+    blocked,
+    examine,
+    first_status,
+    one_line,
+    reason_for,
+    screened,
+)
 from app.domain.visitor import Visitor
 from app.store.admins import Audit
 from app.store.guesses import Guesses
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.voices import Voices
 
 
@@ -23,12 +36,11 @@ def teach(
     consent: bool,
     quotable: bool = False,
 ) -> tuple[Submission, bool]:
-    """Take what a visitor teaches; True when it is new. Raises Unfit, UnknownVoice.
+    """Store the poem that a visitor teaches; True when it is new. Raises Unfit, UnknownVoice.
 
-    It waits for a moderator, or, where the deployment trusts its checks (`AUTO_APPROVE`), goes straight into the
-    lesson; what the screen has flagged waits in either case. So does what others have taught: only a moderator is told
-    of that, never who teaches it again. *quotable*: single lines of it may be shown in the
-    guessing game.
+    It waits for a moderator. With `AUTO_APPROVE` it is approved at once, unless the screen has flagged it: for a
+    blocked word, or because nearly the same poem is known. Only moderators see the flags. *quotable*: single lines may
+    be shown in the guessing game.
     """
     with bot.reads(Voices) as voices:
         voices.check(voice)
@@ -48,15 +60,15 @@ def teach(
 
 
 def withdraw(bot: Bot, token: str) -> Submission:
-    """Its author takes it back: the next lesson is without it. Raises UnknownSubmission."""
+    """Withdraw a submission for its author: the next lesson is without it. Raises UnknownSubmission."""
     with bot.transaction() as session:
         return Submissions(session).withdraw(token, bot.clock())
 
 
 def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str, reason: str = "") -> list[Submission]:
-    """Approve or reject, or put back into the queue; what its author has withdrawn stays so. Raises UnknownSubmission.
+    """Approve, reject or put back into the queue: all of *ids* or none. Withdrawn submissions stay withdrawn.
 
-    All of them, or none. *reason*: why it is declined, for its author to read. Raises Unfit for what is not text.
+    *reason*: why they are rejected, for their authors to read. Raises UnknownSubmission, Unfit.
     """
     why = reason_for(status, reason)
     with bot.transaction() as session:
@@ -64,4 +76,47 @@ def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str, r
         for given in decided:
             detail = f"now {given.status}" + (f": {why}" if why else "")
             Audit(session).add(by, f"submission.{status}", f"submission {given.id}", detail, bot.clock())
+    return decided
+
+
+def weave(bot: Bot, voice: str, lines: Sequence[int], *, by: Visitor, title: str, author: str) -> str:
+    """Store a piece and return its id; an equal piece is not stored twice.
+
+    Raises Unfit (`few_lines`, `no_title`, `not_text`, …), UnknownVoice, UnknownLine for a line he has not ticked.
+    """
+    once = list(dict.fromkeys(lines))
+    with bot.transaction() as session:
+        Voices(session).one(voice)
+        if not FEWEST <= len(once) <= MOST:
+            raise Unfit("few_lines", f"a piece has {FEWEST} to {MOST} lines")
+        named, signed = one_line(title), one_line(author)
+        if not named:
+            raise Unfit("no_title", "a piece has a title")
+        flagged = blocked(screened("", named, signed)) is not None
+        greet(session, bot, by)
+        return Pieces(session).add(
+            voice,
+            by.id,
+            title=named,
+            author=signed or None,
+            lines=once,
+            status=first_status(flagged=flagged, auto_approve=bot.settings.auto_approve),
+            now=bot.clock(),
+        )
+
+
+def withdraw_piece(bot: Bot, piece: str, *, by: Visitor) -> None:
+    """Withdraw a piece for its author; to repeat it changes nothing. Raises UnknownPiece."""
+    with bot.transaction() as session:
+        Pieces(session).withdraw(piece, by.id, bot.clock())
+
+
+def decide_pieces(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by: str, reason: str = "") -> list[Piece]:
+    """Approve, reject or put back into the queue, as `decide` does with submissions. Raises UnknownPiece, Unfit."""
+    why = reason_for(status, reason)
+    with bot.transaction() as session:
+        decided = Pieces(session).decide(ids, status, by=by, reason=why, now=bot.clock())
+        for piece in decided:
+            detail = f"now {piece.status}" + (f": {why}" if why else "")
+            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", detail, bot.clock())
     return decided

@@ -1,7 +1,6 @@
-"""Taste: what readers of a voice like is learned anew, once enough of them have ticked since the last time.
+"""Tastes: train a voice's preference model again when enough new ticks have come.
 
-It takes seconds, so it has no run of its own. Two workers that learn at once learn the same; the second to come keeps
-nothing.
+Training takes seconds, so it is no run. If two workers train the same taste at once, the second result is dropped.
 """
 
 import time
@@ -21,11 +20,11 @@ from models.taste import JudgedLine, Taste, Tasteless
 
 log = structlog.get_logger(__name__)
 MAX_READINGS = 20_000
-"""Lines that a taste is learned from, the newest: it takes seconds, and readers change."""
+"""A taste is trained on at most this many lines, the newest: training stays fast, and readers change."""
 
 
 def learn_due(bot: Bot) -> list[str]:
-    """Learn the tastes for which `TASTE_AFTER` new ticks have come; their voices."""
+    """Train the tastes for which `TASTE_AFTER` new ticks have come; returns their voices."""
     after = bot.settings.taste_after
     with bot.reading() as session:
         voices = [voice.slug for voice in Voices(session).all()] if after else []
@@ -34,8 +33,8 @@ def learn_due(bot: Bot) -> list[str]:
 
 
 def learn(bot: Bot, voice: str) -> bool:
-    """Learn a voice's taste from what readers judged lately; False when another worker did meanwhile."""
-    asked = bot.clock()  # what is ticked from here on is new: it may not be among the readings
+    """Train a voice's taste on the newest judged lines; False when another worker was faster."""
+    asked = bot.clock()  # later ticks count as new, because they may not be among the lines
     with bot.reads(Tastes) as tastes:
         before, judged = tastes.newest(voice), tastes.judged(voice, newest=MAX_READINGS)
     with bot.reads(Versions) as versions:
@@ -54,9 +53,9 @@ def learn(bot: Bot, voice: str) -> bool:
 
 
 def of(judged: Iterable[Judged], base: Checkpoint) -> Taste:
-    """The taste of those who judged, as far as their newest readings tell it. Raises Tasteless.
+    """Train a taste on the newest of the *judged* lines. Raises Tasteless when there are too few.
 
-    *base*: the voice's own, whose letters' vectors say which letters are alike.
+    *base*: the voice's base model, whose character embeddings the taste uses.
     """
     vocabulary, vectors = base.vocabulary, base.weights["embedding.weight"]
     characters = {c: vectors[vocabulary.ids_of(c)[0]] for c in vocabulary.characters}
@@ -71,7 +70,7 @@ def of(judged: Iterable[Judged], base: Checkpoint) -> Taste:
 
 
 def _learned(judged: tuple[Judged, ...], base: Checkpoint) -> tuple[dict[str, Any], bool]:
-    """What is stored, and whether it serves. That nothing can be learned yet is stored too, to wait for more ticks."""
+    """The content to store, and whether it serves. A failed attempt is stored too: the next one waits for new ticks."""
     try:
         learned = of(judged, base)
     except Tasteless as error:

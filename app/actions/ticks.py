@@ -1,6 +1,6 @@
-"""A tick: a visitor marks a line that was shown to him, or takes the mark back.
+"""Ticks: a visitor ticks a line that was shown to him, or takes the tick back.
 
-What it is worth in the next lesson: `app/domain/lesson.py`.
+`app/domain/lesson.py` weighs ticks for the next lesson.
 """
 
 from collections.abc import Collection
@@ -12,7 +12,7 @@ from app.store.ticks import Ticks
 
 
 def tick(bot: Bot, line: int, *, by: Visitor, on: bool) -> None:
-    """Tick a line, or take the tick back; saying it twice changes nothing. Raises UnknownLine for one he never saw."""
+    """Tick a line, or take the tick back; to repeat it changes nothing. Raises UnknownLine for a line not shown."""
     with bot.transaction() as session:
         if by.returned:
             greet(session, bot, by)
@@ -20,7 +20,7 @@ def tick(bot: Bot, line: int, *, by: Visitor, on: bool) -> None:
 
 
 def tick_lines(bot: Bot, poem: str, lines: Collection[int], *, by: Visitor) -> int:
-    """Make *lines* the ticked ones of a poem, and no others; how many changed. Raises UnknownPoem, UnknownLine."""
+    """Tick exactly *lines* of a poem and untick its others; how many changed. Raises UnknownPoem, UnknownLine."""
     with bot.transaction() as session:
         greet(session, bot, by)
         return Ticks(session).replace(poem, by.id, set(lines), address=by.address, now=bot.clock())

@@ -1,8 +1,8 @@
-"""The trial: a challenger writes a share of the poems until readers, or the admin, have decided.
+"""Trials: a challenger writes a share of the poems until readers, or the admin, have decided.
 
-`versions.publish` starts one, and `versions.serve` ends it when another version is promoted, or the challenger by the
-admin. When it ends, and how, is in `app/domain/trial.py`. Looking is safe to repeat, and safe to be killed in the midst
-of: it reads, weighs, and writes in one transaction that changes nothing once the trial is over.
+`versions.publish` starts a trial; `versions.serve` ends it when a version is promoted by other means. The rules for
+ending are in `app/domain/trial.py`. `weigh_trial` is idempotent: it reads, weighs and writes in one transaction, which
+changes nothing after the trial has ended.
 """
 
 from datetime import datetime
@@ -17,10 +17,10 @@ from app.store.voices import Voices
 
 
 def weigh_trial(bot: Bot, voice: str, *, gone: bool = False, at: datetime | None = None) -> TrialState | None:
-    """Weigh the trial of *voice*, and end it when it is decided; how it stands then, None where there is none.
+    """Evaluate the trial of *voice*, and end it when it is decided; its state, None without a trial.
 
-    With `SWAP=auto` a challenger that readers prefer becomes champion; with `ask` the admin is told that they do.
-    *gone*: the challenger can't write any more. *at*: as if it were then (default: now).
+    With `SWAP=auto` a challenger that readers prefer becomes champion; with `ask` the admin decides. *gone*: the
+    challenger's folder can no longer be loaded. *at*: the time to assume (default: now).
     """
     now, rules = at or bot.clock(), bot.settings.trial_rules
     with bot.transaction() as session:
@@ -38,19 +38,19 @@ def weigh_trial(bot: Bot, voice: str, *, gone: bool = False, at: datetime | None
         ended = verdict(evidence, impressions=len(seen), started=trial.started, rules=rules, now=now)
         if ended is None:
             return TrialState.RUNNING
-        state, reason = ended
-        if trials.end(trial.id, state, reason, now=now) and state is TrialState.BETTER:
+        state, trial_end = ended
+        if trials.end(trial.id, state, trial_end, now=now) and state is TrialState.BETTER:
             versions.admit(trial.challenger_id)
             if bot.settings.swap == "auto":
-                told = f"trial {trial.id}: {evidence.better:.0f} to 1 after {evidence.visitors} readers"
-                serve(session, voice, trial.challenger, by="trial", reason=told, now=now)
+                reason = f"trial {trial.id}: {evidence.better:.0f} to 1 after {evidence.visitors} readers"
+                serve(session, voice, trial.challenger, by="trial", reason=reason, now=now)
         return state
 
 
 def stop(bot: Bot, voice: str, *, by: str) -> TrialReport | None:
-    """The admin ends the trial of *voice*: the champion writes everything again; the trial as it then stands.
+    """End the trial of *voice* for the admin: the champion writes all poems again. The ended trial, None without one.
 
-    None when none is under way. Raises UnknownVoice.
+    Raises UnknownVoice.
     """
     with bot.transaction() as session:
         Voices(session).one(voice)

@@ -1,4 +1,4 @@
-"""Which version of a voice serves: publish what a run has made, promote, roll back; prune what nobody needs."""
+"""Versions: publish the candidate of a run, promote, roll back, prune old versions."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from app.store.voices import Voices
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A version that was trained, placed on the shelf and examined."""
+    """A version that was trained, stored on the shelf and evaluated."""
 
     folder: str
     """Its key on the shelf."""
@@ -30,13 +30,13 @@ class Candidate:
     metrics: Mapping[str, float]
     verdict: Verdict
     poems: Sequence[Sequence[str]] = ()
-    """A few it wrote, of the same seeds as every version's."""
+    """Sample poems, from the same seeds as those of every version."""
     gains: Mapping[tuple[str, int], float] = field(default_factory=dict)
-    """By kind and source of the lesson: nats a line by which it finds that likelier than the base does."""
+    """By kind and id of a lesson text: its log-likelihood a line minus that of the base, in nats."""
 
     @property
     def items(self) -> list[LessonItem]:
-        """Where its lesson came from, and what became of it."""
+        """The rows that record which ticked lines and submissions the lesson contained."""
         return [
             LessonItem(text.kind, source, text.weight, self.gains.get((text.kind, source)))
             for text in self.lesson.texts
@@ -45,10 +45,10 @@ class Candidate:
 
 
 def publish(bot: Bot, claim: Claim, candidate: Candidate) -> tuple[RunState, int]:
-    """Record the candidate, end its run, and put it on trial, or promote it where admission does; its state and number.
+    """Record the candidate, end its run, and start a trial or promote it; returns the run's state and the number.
 
-    With `TRIAL_SHARE` whatever was not turned away goes on trial, unless another version is; without it `SWAP` decides.
-    Raises LeaseLost when the run is somebody else's by now: then nothing is kept.
+    With `TRIAL_SHARE` above 0 a candidate that the gate did not reject goes on trial, unless another trial is running.
+    Without trials, an admitted candidate is promoted if `SWAP=auto`. Raises LeaseLost, and then stores nothing.
     """
     now, status = bot.clock(), status_after(candidate.verdict)
     state = RunState(status.value)
@@ -74,8 +74,10 @@ def publish(bot: Bot, claim: Claim, candidate: Candidate) -> tuple[RunState, int
     return state, number
 
 
-def bring(bot: Bot, voice: str, folder: str, *, lesson: Mapping[str, object], items: Sequence[LessonItem] = ()) -> int:
-    """Record a version that no run has made and no gate has examined, as admitted; its number. For the lab."""
+def add_ungated(
+    bot: Bot, voice: str, folder: str, *, lesson: Mapping[str, object], items: Sequence[LessonItem] = ()
+) -> int:
+    """Record a version that comes from no run, as admitted without the gate; its number. For the lab."""
     with bot.transaction() as session:
         _, number = Versions(session).add(
             voice,
@@ -92,34 +94,34 @@ def bring(bot: Bot, voice: str, folder: str, *, lesson: Mapping[str, object], it
 
 
 def note_base(bot: Bot, base: int, metrics: Mapping[str, float], poems: Sequence[Sequence[str]]) -> None:
-    """Keep what was measured of a base (row id) and poems it wrote: once per release, beside its first candidate."""
+    """Store the metrics and sample poems of a base (row id), measured together with its first candidate."""
     with bot.transaction() as session:
         Versions(session).measured(base, metrics, poems)
 
 
 def promote(bot: Bot, voice: str, number: int, *, by: str, override: bool = False, reason: str = "") -> int:
-    """Have version *number* serve; its number.
+    """Make version *number* the champion, if the rule `app/domain/version.py:promoted` allows it; its number.
 
-    Whether it may says `app/domain/version.py`. Raises TurnedAway, and UnknownVersion, also for a pruned one.
+    Raises TurnedAway, and UnknownVersion, also for a pruned version.
     """
     reason = reason.strip()
     with bot.transaction() as session:
         versions = Versions(session)
         version, was = versions.one(voice, number), versions.champion(voice).number
         status = promoted(version, override=override, reason=reason)
-        # First, for it locks the voice and refuses one that was pruned meanwhile.
+        # First, because it locks the voice and refuses a version that was pruned meanwhile.
         serve(session, voice, number, by=by, reason=reason, now=bot.clock())
         if status is not version.status:
             versions.admit(version.id)
         deed = "promote.override" if version.status is VersionStatus.REJECTED else "promote"
-        Audit(session).add(by, deed, f"{voice} {number}", _because(f"from {was}", reason), bot.clock())
+        Audit(session).add(by, deed, f"{voice} {number}", _with_reason(f"from {was}", reason), bot.clock())
     return number
 
 
 def serve(session: Session, voice: str, number: int, *, by: str, reason: str, now: datetime) -> None:
-    """Have version *number* serve from now on; a version that serves already stays.
+    """Move the champion pointer to version *number*; nothing happens if it is the champion already.
 
-    A trial that is under way has lost what it compares with: it ends. Raises UnknownVersion.
+    A running trial ends, because its comparison is no longer valid. Raises UnknownVersion.
     """
     trials = Trials(session)
     came = Versions(session).promote(voice, number, by=by, reason=reason, now=now)
@@ -128,10 +130,10 @@ def serve(session: Session, voice: str, number: int, *, by: str, reason: str, no
 
 
 def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | None = None) -> int:
-    """Have the version serve again that the present one replaced; its number. Raises UnknownVoice, NothingToUndo.
+    """Make the version that the champion replaced the champion again; its number. Raises UnknownVoice, NothingToUndo.
 
-    *serving*: the version that the admin saw serve. When another serves by now, it is done already, or not what he
-    meant.
+    *serving*: number of the champion that the admin saw. If another version is champion by now, nothing happens: the
+    rollback was done already, or it is not the one he meant.
     """
     with bot.transaction() as session:
         versions = Versions(session)
@@ -142,17 +144,18 @@ def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | 
         version = versions.of_base(voice, before) if before is not None else None
         if version is None or version.status is VersionStatus.PRUNED:
             raise NothingToUndo(voice)
-        told = reason.strip() or f"rollback from {champion.number}"
-        serve(session, voice, version.number, by=by, reason=told, now=bot.clock())
-        detail = _because(f"from {champion.number}", reason.strip())
+        why = reason.strip() or f"rollback from {champion.number}"
+        serve(session, voice, version.number, by=by, reason=why, now=bot.clock())
+        detail = _with_reason(f"from {champion.number}", reason.strip())
         Audit(session).add(by, "rollback", f"{voice} {version.number}", detail, bot.clock())
     return version.number
 
 
 def prune(bot: Bot, *, live: Collection[int]) -> list[str]:
-    """Take the versions past `KEEP_VERSIONS` off the books; the folders to remove once that is kept.
+    """Mark versions beyond `KEEP_VERSIONS` as pruned; returns the folders to remove from the shelf.
 
-    Which are needed says `app/domain/version.py`. *live*: row ids that web processes have in memory.
+    The rules `needed` and `doomed` in `app/domain/version.py` select them. *live*: row ids of the versions that web
+    processes have in memory.
     """
     folders: list[str] = []
     with bot.transaction() as session:
@@ -166,9 +169,9 @@ def prune(bot: Bot, *, live: Collection[int]) -> list[str]:
 
 
 def forget_pruned(bot: Bot) -> int:
-    """Remove this machine's copies of versions that were taken off the shelf since, by whatever machine; how many.
+    """Remove cached copies of versions that were pruned, by this machine or another; how many.
 
-    A shelf that is a folder has no copies. What is in memory needs none.
+    Only an object store has copies. Versions in memory do not need them.
     """
     held = bot.shelf.cached()
     if not held:
@@ -181,5 +184,5 @@ def forget_pruned(bot: Bot) -> int:
     return len(gone)
 
 
-def _because(what: str, reason: str) -> str:
-    return f"{what}: {reason}" if reason else what
+def _with_reason(detail: str, reason: str) -> str:
+    return f"{detail}: {reason}" if reason else detail

@@ -1,4 +1,4 @@
-"""Visitors: one is met, comes back, is erased; those who are long gone are forgotten."""
+"""Visitors: record that one is here or has come back, erase one, delete those who stayed away."""
 
 import secrets
 from datetime import timedelta
@@ -14,38 +14,38 @@ UNCONFIRMED_AFTER = timedelta(days=1)
 
 
 def greet(session: Session, bot: Bot, visitor: Visitor) -> None:
-    """Note in this transaction that *visitor* is here; needed before anything can be stored for him."""
+    """Create or update the visitor's row in this transaction; required before anything is stored for him."""
     Visitors(session).greet(visitor.id, cookie_came_back=visitor.returned, address=visitor.address, now=bot.clock())
 
 
 def counts(session: Session, bot: Bot, visitor: Visitor) -> bool:
-    """Does *visitor*, who was greeted, count as a reader from now on today? The rule: `app/domain/visitor.py`."""
+    """Does *visitor*, whose row exists, count as a reader today? The rule is in `app/domain/visitor.py`."""
     if not visitor.returned:
         return False
     return Visitors(session).counts(visitor.id, address=visitor.address, now=bot.clock())
 
 
 def come_back(bot: Bot, visitor: Visitor) -> None:
-    """His cookie has come back: from now on his impressions count."""
+    """Record that the visitor's cookie has come back: from now on his impressions count."""
     with bot.transaction() as session:
         greet(session, bot, visitor)
 
 
 def erase(bot: Bot, visitor: str) -> None:
-    """Forget *visitor*: the next lesson is without anything he gave. Saying it twice changes nothing."""
+    """Delete all data of *visitor*; the next lesson is without it. To repeat it changes nothing."""
     with bot.transaction() as session:
         Privacy(session).erase(visitor, bot.clock())
 
 
-def forget_gone(bot: Bot) -> tuple[int, int]:
-    """Forget visitors whose cookie never came back, and, past `KEEP_VISITORS`, those who stayed away; how many of each.
+def delete_gone(bot: Bot) -> tuple[int, int]:
+    """Delete visitors whose cookie never came back, and those away longer than `KEEP_VISITORS`; how many of each.
 
-    Address hashes of past days are hashed once more, with a salt that nobody keeps.
+    Address hashes of past days are hashed again, with a salt that is not stored.
     """
     now = bot.clock()
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     with bot.transaction() as session:
-        Privacy(session).blur(before=today - timedelta(days=1), salt=secrets.token_bytes(32))
+        Privacy(session).rehash_addresses(before=today - timedelta(days=1), salt=secrets.token_bytes(32))
         unconfirmed = Visitors(session).sweep(before=now - UNCONFIRMED_AFTER)
     gone: list[str] = []
     if bot.settings.keep_visitors:

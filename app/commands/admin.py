@@ -88,7 +88,7 @@ def keys(as_json: Json = False) -> None:
     from app import reads
 
     with opened() as bot:
-        found = reads.admins.keys(bot)
+        found = reads.desk.keys(bot)
     shapes = [{"id": k.id, "kind": k.kind, "admin": k.admin, "scope": k.scope} for k in found]
     rows = (f"{k.id}  {k.kind:7}  {k.scope:4}  {k.created:%Y-%m-%d %H:%M}  {k.admin}" for k in found)
     tell({"keys": shapes}, rows, as_json=as_json)

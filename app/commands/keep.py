@@ -81,11 +81,11 @@ def restore(
 ) -> None:
     """Make the deployment what it was; everything of it must be stopped. Also from SQLite to Postgres and back."""
     from app import actions
-    from app.backup import put_back
+    from app.backup import restore_from
     from app.bootstrap import build
 
     with closing(build(settings_of_environment())) as bot:
-        manifest = put_back(bot, folder, replace=yes)
+        manifest = restore_from(bot, folder, replace=yes)
         actions.deployment.install_shipped(bot)  # those that this release ships may be newer
     say(f"as it was on {manifest['made']}")
     tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)

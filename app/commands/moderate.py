@@ -38,7 +38,7 @@ def list_queue(
     from app import reads
 
     with opened() as bot:
-        queue = reads.submissions.queue(bot, status, limit=limit)
+        queue = reads.desk.submissions(bot, status, limit=limit)
     rows = (f"{s.id:6d}  {s.voice}  {s.created:%Y-%m-%d %H:%M}  {s.title or s.text.splitlines()[0]}" for s in queue)
     tell({"submissions": [_shape(submission) for submission in queue]}, rows, as_json=as_json)
 

@@ -58,7 +58,7 @@ def serve(
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
     with closing(build(settings)) as bot:
         prepare(bot)
-        orphaned = not reads.admins.is_any(bot)
+        orphaned = not reads.desk.has_admin(bot)
     hint = "make an admin with `poembot admin create NAME`, then open /desk" if orphaned else None
     return Supervisor(listening, webs=web_workers, worker=not no_worker, hint=hint).run()
 

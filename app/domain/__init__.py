@@ -1,4 +1,4 @@
-"""The words of the project and its rules, pure: the standard library and `regex` alone, no input, no output.
+"""The domain: the project's concepts and rules, pure functions and frozen values without input or output.
 
-Only the block list is read from its file, once.
+It uses the standard library and `regex` alone. The only file it reads, once, is the block list.
 """

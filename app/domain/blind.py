@@ -1,7 +1,7 @@
-"""Blind reading: sheets of poems whose sources are mixed, and what readers say of each source.
+"""Blind evaluation: sheets of poems from mixed sources, and the marks that readers give to each source.
 
-Pure: it knows no network and no file. Where poems come from, and where sheets go, is `app/commands/lab.py`'s business.
-Marks compare within one sheet, never between sheets (docs/reading.md).
+Pure functions; `app/commands/lab.py` reads and writes the files. Marks can be compared within one sheet, but not
+between sheets (docs/reading.md).
 """
 
 import math
@@ -17,23 +17,23 @@ from app.domain.poem import LINES
 Poem = tuple[str, ...]
 """The lines of a poem."""
 SHUFFLED = "~shuffled"
-"""Ends the name of a source whose lines are mixed over its poems: the floor of "belongs together"."""
+"""Suffix of a source whose lines are shuffled among its poems: the lower bound for the mark `together`."""
 MARKS = ("right_lines", "sense", "together", "liking", "ticked")
 COLUMNS = ("number", "good_lines", "sense", "together", "liking", "ticks")
-"""What a reader's row says, parted by tabs."""
+"""Columns of a reader's answers, separated by tabs."""
 NUMBER = re.compile(r"\[?(\d{1,6})\]?")
 WORST, BEST = 1, 5
 CONFIDENCE = 1.96
-"""Standard errors on either side of a mean between which it lies 19 times in 20."""
+"""Standard errors on either side of the mean that make a 95% interval."""
 
 
 class Unreadable(ValueError):
-    """A key, or a reader's answers, that say something else than they must; the message says what and where."""
+    """A key or a reader's answers are malformed; the message says what and where."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Numbered poems; the sources are for the key alone."""
+    """Numbered poems with their sources; only the key shows the sources."""
 
     poems: tuple[Poem, ...]
     sources: tuple[str, ...]
@@ -41,18 +41,18 @@ class Sheet:
 
     @property
     def text(self) -> str:
-        """What readers see: every poem under its number, from 1."""
+        """The text for the readers: every poem under its number, from 1."""
         return "\n".join(f"[{i}]\n" + "\n".join(poem) + "\n" for i, poem in enumerate(self.poems, 1))
 
     @property
     def key(self) -> dict[str, str]:
-        """Source by number: what readers must not see."""
+        """Source by number; readers must not see it."""
         return {str(i): source for i, source in enumerate(self.sources, 1)}
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """What one reader said of one poem."""
+    """The marks of one reader for one poem."""
 
     right_lines: float
     """Share of its lines that are grammatical and idiomatic; 0 to 1."""
@@ -66,18 +66,18 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class SourceMarks:
-    """What all readers said of one source."""
+    """The marks of all readers for one source."""
 
     n: int
-    """Rows: poems times the readers who read them."""
+    """Number of answers: for each poem, the readers who marked it."""
     means: Mapping[str, float]
     """By mark."""
     margins: Mapping[str, float]
-    """By mark: the 95% interval is the mean plus and minus this. It counts poems, not readers; NaN of a single poem."""
+    """By mark: half the width of the 95% interval of the mean, over poems; NaN for a single poem."""
 
 
 def poems_in(text: str) -> list[Poem]:
-    """The poems in *text*: what blank lines part, without titles (lines that begin with `#`)."""
+    """The poems in *text*, separated by blank lines; lines that begin with `#` (titles) are left out."""
     blocks = re.split(r"\n[^\S\n]*\n", text.replace("\r\n", "\n"))
     poems = [tuple(" ".join(line.split()) for line in block.splitlines()) for block in blocks]
     kept = [tuple(line for line in poem if line and not line.startswith("#")) for poem in poems]
@@ -85,19 +85,19 @@ def poems_in(text: str) -> list[Poem]:
 
 
 def whole(poems: Iterable[Sequence[str]]) -> list[Poem]:
-    """The first five lines of each poem that has as many: on a sheet all poems are equally long."""
+    """The first five lines of each poem that has at least five: all poems of a sheet have the same length."""
     return [tuple(poem[:LINES]) for poem in poems if len(poem) >= LINES]
 
 
 def shuffled(poems: Sequence[Poem], rng: random.Random) -> list[Poem]:
-    """As many poems of the same lines, no two of them from one poem where there are poems enough."""
+    """The same lines in new poems; with enough poems, no two lines of a new poem come from the same old one."""
     order = rng.sample(poems, len(poems))
     turned = [[order[(i + slot) % len(order)][slot] for slot in range(LINES)] for i in range(len(order))]
     return [tuple(rng.sample(lines, LINES)) for lines in turned]
 
 
 def mix(sources: Mapping[str, Sequence[Poem]], *, seed: int) -> Sheet:
-    """One sheet of all the poems; those of a source named `…~shuffled` with their lines mixed over them."""
+    """One sheet of all the poems in random order; sources named `…~shuffled` get their lines shuffled."""
     rng = random.Random(seed)
     rows: list[tuple[str, Poem]] = []
     for name, poems in sources.items():
@@ -163,7 +163,7 @@ def _ticks(cell: str) -> int:
 
 
 def by_source(readers: Sequence[Mapping[str, Marks]], key: Mapping[str, str]) -> dict[str, SourceMarks]:
-    """The marks of each source, the one that makes most sense first."""
+    """The marks of each source, sorted by the mark `sense`, best first."""
     table = {}
     for source in dict.fromkeys(key.values()):
         poems = [[reader[number] for reader in readers if number in reader] for number in key if key[number] == source]
@@ -174,7 +174,7 @@ def by_source(readers: Sequence[Mapping[str, Marks]], key: Mapping[str, str]) ->
 
 
 def _summary(poems: Sequence[Sequence[Marks]]) -> SourceMarks:
-    """*poems*: of each, what its readers said."""
+    """Means and margins; *poems*: for each poem, the marks of its readers."""
     means, margins = {}, {}
     for mark in MARKS:
         of_poem = [mean(getattr(marks, mark) for marks in poem) for poem in poems]
@@ -184,9 +184,9 @@ def _summary(poems: Sequence[Sequence[Marks]]) -> SourceMarks:
 
 
 def agreement(readers: Sequence[Mapping[str, Marks]]) -> dict[str, float | None]:
-    """By mark: the correlation of two readers over the poems that both read, the mean of all pairs of readers.
+    """By mark: the correlation of two readers over the poems that both read, averaged over all pairs of readers.
 
-    None where it cannot be said: a single reader, or one who gave everything the same mark.
+    None where it is undefined: with a single reader, or with one who gave every poem the same mark.
     """
     return {mark: _agreement(readers, mark) for mark in MARKS}
 
@@ -197,13 +197,13 @@ def _agreement(readers: Sequence[Mapping[str, Marks]], mark: str) -> float | Non
         both = [number for number in one if number in other]
         try:
             found.append(correlation(*([getattr(reader[number], mark) for number in both] for reader in (one, other))))
-        except StatisticsError:  # too few poems, or the same mark for all of them
+        except StatisticsError:  # too few poems, or the same mark for all
             return None
     return mean(found) if found else None
 
 
 def key_of(stored: object) -> dict[str, str]:
-    """Source by number, from a key file: our own, or a list of sources that begins with poem 0. Raises Unreadable."""
+    """Source by number, from a key file: that of `mix`, or a list of sources from poem 0 on. Raises Unreadable."""
     poems = stored.get("poems") if isinstance(stored, dict) else stored
     if isinstance(poems, list):
         poems = {str(i): source for i, source in enumerate(poems)}

@@ -1,25 +1,25 @@
 """Errors of the domain.
 
 PoemBotError
-├── Unknown               asked for by a name we do not have
+├── Unknown               there is nothing of that name or id
 │   ├── UnknownVoice
 │   ├── UnknownPoem
-│   ├── UnknownLine       or one this visitor was never shown
+│   ├── UnknownLine       also a line that was not shown to this visitor
 │   ├── UnknownSubmission
-│   ├── UnknownPiece      or one that is somebody else's, and not yet approved
+│   ├── UnknownPiece      also a piece of somebody else that is not approved
 │   ├── UnknownRun
 │   ├── UnknownVersion
 │   ├── UnknownAdmin
 │   └── UnknownKey
-├── Unfit                 a text we cannot take, with the reason as `code`
-├── NothingToUndo         no older version to roll back to
-├── TurnedAway            a swap was asked for a version that failed its gate
+├── Unfit                 invalid input; `code` is the reason
+├── NothingToUndo         there is no older version to roll back to
+├── TurnedAway            the version to promote did not pass the gate
 ├── LeaseLost             another worker has taken this run
-├── Cancelled             the admin stopped this run
-├── Crowded               too many passwords are looked at; come back in `retry_after` seconds
-├── EngineFull            too many readers wait; come back in `retry_after` seconds
-├── EngineFailed          the network could not write this poem
-└── BrokenFolder          a version folder is missing, torn or altered
+├── Cancelled             an admin has cancelled this run
+├── Crowded               too many logins at once; retry after `retry_after` seconds
+├── EngineFull            the queue of the engine is full; retry after `retry_after` seconds
+├── EngineFailed          the engine could not write this poem
+└── BrokenFolder          a version folder is missing or corrupt
 
 Messages are for logs and shells, in English; pages translate `code`.
 """
@@ -28,13 +28,13 @@ from app.domain.gate import Verdict
 
 
 class PoemBotError(Exception):
-    """Anything the domain says no to."""
+    """Base class of all errors of the domain."""
 
     code = "error"
 
 
 class Unknown(PoemBotError):
-    """Asked for by a name we do not have."""
+    """There is nothing of that name or id."""
 
     code = "unknown"
 
@@ -56,7 +56,7 @@ class UnknownPoem(Unknown):
 
 
 class UnknownLine(Unknown):
-    """No line of that id, or one this visitor was never shown."""
+    """No line of that id, or it was not shown to this visitor."""
 
     code = "unknown_line"
 
@@ -80,7 +80,7 @@ class UnknownRun(Unknown):
 
 
 class UnknownVersion(Unknown):
-    """No version of that number, or its folder is gone."""
+    """No version of that number, or it was pruned."""
 
     code = "unknown_version"
 
@@ -92,13 +92,13 @@ class UnknownAdmin(Unknown):
 
 
 class UnknownKey(Unknown):
-    """No key of that id opens the desk."""
+    """No valid key of that id."""
 
     code = "unknown_key"
 
 
 class Unfit(PoemBotError):
-    """A text that cannot be taken; `code` says why (`too_short`, `too_long`, `empty`, `not_text`, …)."""
+    """Invalid input; `code` says why (`too_short`, `too_long`, `empty`, `not_text`, …)."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -115,7 +115,7 @@ class NothingToUndo(PoemBotError):
 
 
 class TurnedAway(PoemBotError):
-    """A swap was asked for a version that did not pass its gate."""
+    """The version to promote did not pass the gate."""
 
     code = "turned_away"
 
@@ -125,7 +125,7 @@ class TurnedAway(PoemBotError):
 
 
 class LeaseLost(PoemBotError):
-    """Another worker has taken this run, or it has ended: nothing more may be written for it."""
+    """Another worker has taken this run, or it has ended: this worker may not write to it any more."""
 
     code = "lease_lost"
 
@@ -134,7 +134,7 @@ class LeaseLost(PoemBotError):
 
 
 class Cancelled(PoemBotError):
-    """The admin stopped this run."""
+    """An admin has cancelled this run."""
 
     code = "cancelled"
 
@@ -143,7 +143,7 @@ class Cancelled(PoemBotError):
 
 
 class Crowded(PoemBotError):
-    """Too many passwords are looked at already."""
+    """Too many logins are being checked at the moment."""
 
     code = "limited"
 
@@ -153,7 +153,7 @@ class Crowded(PoemBotError):
 
 
 class EngineFull(PoemBotError):
-    """Too many readers wait already."""
+    """The queue of the engine is full."""
 
     code = "engine_full"
 
@@ -163,12 +163,12 @@ class EngineFull(PoemBotError):
 
 
 class EngineFailed(PoemBotError):
-    """The network could not write this poem; others go on."""
+    """The engine could not write this poem; other poems are not affected."""
 
     code = "engine_failed"
 
 
 class BrokenFolder(PoemBotError):
-    """A version folder is missing, torn or altered."""
+    """A version folder is missing or corrupt."""
 
     code = "broken_folder"

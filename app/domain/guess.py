@@ -1,4 +1,4 @@
-"""The guessing game: a line to guess at, an answer, a round of them, and how well people tell a bot from a human."""
+"""The guessing game: did a human or the bot write this line? Its lines, answers, rounds and scores."""
 
 from dataclasses import dataclass
 
@@ -7,18 +7,18 @@ import regex
 from app.domain.version import Rate
 
 ROUND = 10
-"""Guesses that make a round."""
+"""Guesses in a round."""
 SHORT, LONG = 5, 40
-"""Characters of a line that can be guessed at."""
+"""Shortest and longest line of the game, in characters."""
 _LETTERS = regex.compile(r"\p{L}")
 
 
 @dataclass(frozen=True, slots=True)
 class Riddle:
-    """A line to guess at."""
+    """A line to guess."""
 
     kind: str
-    """`line` or `seed` of the bot's, `poem` for a row of a submission, `verse` for a stand-in (see `GuessRow`)."""
+    """Where it comes from: `line`, `seed`, `poem` or `verse`; explained in `GuessRow`."""
     source: int
     row: int
     text: str
@@ -27,54 +27,54 @@ class Riddle:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How well visitors tell a bot from a human."""
+    """How well visitors tell the bot from humans."""
 
     guesses: int
     right: Rate | None
     bot_taken: Rate | None
-    """Share of the bot's lines that were taken for a human's."""
+    """Share of the bot's lines that were taken for human."""
     human_taken: Rate | None
-    """Share of humans' lines that were taken for the bot's."""
+    """Share of human lines that were taken for the bot's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One answer, and whose line it was."""
+    """One answer, and who wrote the line."""
 
     text: str
     human: bool
     said_human: bool
     kind: str = ""
     poem: str = ""
-    """Of a line of the bot's: the poem it was written in."""
+    """For a line of the bot: id of its poem."""
     title: str = ""
     author: str = ""
-    """Of a reader's line: as he named it and himself."""
+    """Title and author of a submission."""
 
     @property
     def right(self) -> bool:
-        """Was it?"""
+        """Was the answer right?"""
         return self.human == self.said_human
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Where a visitor is: the answers of the round he plays, or of the one he has just ended."""
+    """The round a visitor is in, or has just ended."""
 
     answers: tuple[Guess, ...]
     """Oldest first."""
 
     @property
     def over(self) -> bool:
-        """Has it all its guesses?"""
+        """Is the round complete?"""
         return len(self.answers) == ROUND
 
     @property
     def right(self) -> int:
-        """How many were right."""
+        """Number of right answers."""
         return sum(one.right for one in self.answers)
 
 
 def fits(text: str) -> bool:
-    """Is it long enough to tell something, and short enough to be a line?"""
+    """Does a line have a suitable length for the game, and letters in it?"""
     return SHORT <= len(text.strip()) <= LONG and _LETTERS.search(text) is not None

@@ -1,7 +1,6 @@
-"""Health: what a process says of itself with each sign of life, and the counts that whoever watches goes by.
+"""Health: the heartbeats of processes, with the report of a web process, and the figures for monitoring.
 
-A sign of life is written by one process and read by others, of another release at times: `WebReport` alone knows its
-JSON.
+A heartbeat may be read by a process of another release; `WebReport` alone defines its JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,34 +13,36 @@ from app.domain.version import ReadCount
 
 @dataclass(frozen=True, slots=True)
 class VoiceStatus:
-    """What one voice of one web process serves, and what would not load."""
+    """Which version of a voice a web process serves."""
 
     voice: str
     number: int | None
-    """Of the version that serves; None: nothing does."""
+    """Number of the version it serves; None: none."""
     wanted: int
+    """Number of the champion."""
     error: str | None
+    """Why the champion could not be loaded."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebReport:
-    """What a web process says of itself."""
+    """The state of a web process, sent with its heartbeat."""
 
     voices: tuple[VoiceStatus, ...] = ()
     broken_trials: tuple[int, ...] = ()
-    """Trials whose challenger it could not load."""
+    """Ids of the trials whose challenger it could not load."""
     live: tuple[int, ...] = ()
-    """Ids of the versions it has in memory, those that only finish their poems too."""
+    """Row ids of all versions in its memory, including old ones that finish their last poems."""
     secret: str = ""
-    """Mark of the secret that it signs with."""
+    """Short hash of its signing secret (`Settings.secret_mark`)."""
 
     def as_json(self) -> dict[str, Any]:
-        """As the row keeps it."""
+        """The JSON that is stored."""
         return asdict(self)
 
     @classmethod
     def of_json(cls, kept: Mapping[str, Any]) -> "WebReport":
-        """Read back; what another release did not say is empty."""
+        """The inverse of `as_json`; fields that another release did not write are empty."""
         voices = (VoiceStatus(v["voice"], v["number"], v["wanted"], v["error"]) for v in kept.get("voices", ()))
         return cls(
             voices=tuple(voices),
@@ -53,27 +54,27 @@ class WebReport:
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """A sign of life."""
+    """A heartbeat of a process."""
 
     name: str
     kind: str
     at: datetime
     web: WebReport = WebReport()
-    """Empty for a process that is no web."""
+    """Empty for other kinds of processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """What is watched."""
+    """The figures for monitoring (`/metrics`)."""
 
     runs: Mapping[str, int]
-    """By state, those of which there is none too."""
+    """Number of runs by state, for every state."""
     lease_losses: int
-    """Times a run was taken up anew because its worker had fallen silent, or failed for that."""
+    """How often the lease of a run expired because its worker was silent."""
     waits_s: float
-    """Seconds that the oldest run has waited for a worker; 0 without one."""
+    """Seconds that the oldest free run has waited for a worker; 0 without one."""
     submissions_waiting: int
     alive: Mapping[str, int]
-    """Processes by kind."""
+    """Number of live processes by kind."""
     versions: Sequence[ReadCount]
-    """How readers took the versions that were asked for."""
+    """Impressions and ticks of the versions that were asked for."""

@@ -1,16 +1,14 @@
-"""The lesson: the texts of one training run, and how much each counts.
+"""The lesson: the weighted training texts of one run, as a pure function of the feedback.
 
-A pure function of what readers gave, so that a run can be repeated. A text counts once per visitor; a tick the more the
-less it was to be expected, a poem the less the more it is a campaign's. No visitor, and no address, weighs more than a
-cap: cookies are free, and so is a second one. What was shown and judged comes along: from it the run learns what
-readers like.
+Weights: a text counts once per visitor. A tick weighs more if it was less expected; a submission weighs less if it
+looks like part of a campaign. The total weight of a visitor and of an address is capped, because cookies are free. The
+judged lines, from which the run learns what readers like, are part of the lesson.
 
-Held-out readers: those whose ticks a version is not taught, so that it can be asked what it makes of them.
+Held-out readers: the ticks of some readers are kept out of the lesson, to evaluate the candidate on them. They are the
+newest readers, at most one of an address, and none that the champion was taught; a later lesson includes them. With too
+few readers, nobody is held out.
 
-The newest readers are held out, and only those whom the champion was not taught either: each is taught in a later
-version, when others have come. Of one address only one is asked. Where there are too few, nobody is held out.
-
-A line's life: where something that a reader gave stands on its way into the version that serves.
+Life: the state of a ticked line or a submission, from waiting to in use.
 """
 
 import hashlib
@@ -22,54 +20,78 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import ClassVar, Literal
 
 from app.domain.taste import Judged
 
 MOST_PER_VISITOR = 20.0
 MOST_PER_ADDRESS = 30.0
 TIMES_THE_USUAL, AT_LEAST = 4.0, 10.0
-"""Nor does an address weigh more than four times the middle one, though always what five poems do: so that a few
-addresses never outweigh many readers who each gave a little."""
+"""An address may weigh four times the median address, and at least as much as five poems: so a few addresses never
+outweigh many readers who each gave a little."""
 POEM_WEIGHT = 2.0
-"""A poem taught on purpose says more than a tick in passing."""
+"""A submission weighs more than a tick, because it takes more effort."""
 RUN = 18
-"""Bytes of letters in a row, six syllables, that no two people come upon by themselves."""
-HARSH = 3
-"""Power by which a poem loses what is said over and over: the louder, the less."""
+"""Length of a run of letters, in bytes (six syllables): long enough that two people do not write it independently."""
+DISCOUNT_POWER = 3
+"""Exponent of the discount for repeated runs of letters."""
+
+
+Kind = Literal["line", "poem"]
 
 
 @dataclass(frozen=True, slots=True)
 class TickedLine:
     """A line the network wrote and a visitor ticked."""
 
+    kind: ClassVar[Kind] = "line"
     line: int
     text: str
     before: str
-    """The lines above it in its poem: read by the network, not taught."""
+    """The lines above it in its poem: context for the network, not a training target."""
     visitor: str
     address: str
     """Keyed hash of the visitor's address that day; "" when unknown."""
+
+    @property
+    def source(self) -> int:
+        """Id of the line."""
+        return self.line
 
 
 @dataclass(frozen=True, slots=True)
 class TaughtPoem:
     """An approved submission."""
 
+    kind: ClassVar[Kind] = "poem"
+    before: ClassVar[str] = ""
     submission: int
     text: str
     visitor: str
     address: str
 
+    @property
+    def source(self) -> int:
+        """Id of the submission."""
+        return self.submission
+
+
+Given = TickedLine | TaughtPoem
+
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Everything readers have given a voice so far, as stored: no line that was unticked, no poem withdrawn."""
+    """All feedback on a voice, without ticks that were taken back and without withdrawn submissions."""
 
     ticks: tuple[TickedLine, ...]
     submissions: tuple[TaughtPoem, ...]
     judged: tuple[Judged, ...] = ()
     """Every line that was shown, ticked or not."""
+
+    @property
+    def all(self) -> tuple[Given, ...]:
+        """Ticked lines and submissions."""
+        return (*self.ticks, *self.submissions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,45 +100,44 @@ class Text:
 
     text: str
     weight: float
-    kind: Literal["line", "poem"]
+    kind: Kind
     before: str = ""
-    """What the network reads first, without being taught it."""
+    """The lines above it: context for the network, not a training target."""
     sources: tuple[int, ...] = field(default=())
-    """Ids of the lines, or of the submission, it comes from."""
+    """Ids of the lines or submissions it comes from."""
 
 
 @dataclass(frozen=True, slots=True)
 class LessonItem:
-    """Where a text of a version's lesson came from, and what became of it."""
+    """The source of a text in a version's lesson, and the effect of the training on it."""
 
-    kind: Literal["line", "poem"]
+    kind: Kind
     source: int
-    """Id of the line, or of the submission."""
+    """Id of the line or submission."""
     weight: float
     gain: float | None = None
-    """Nats a line by which the version finds it likelier than the base does; None when that was not measured."""
+    """Log-likelihood a line by the version minus that by the base, in nats; None if not measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """The data of one run, without the rehearsal that the base brings along."""
+    """The training data of one run, without the rehearsal data of the base."""
 
     texts: tuple[Text, ...]
     ticks: int
-    """Ticks counted."""
     submissions: int
     visitors: int
-    """Visitors who gave any of it."""
+    """Number of visitors who gave feedback."""
     judged: tuple[Judged, ...] = ()
-    """What the run learns readers' taste from."""
+    """The judged lines, from which the run learns what readers like."""
 
     @property
     def hash(self) -> str:
-        """SHA-256 over all of it: the same feedback gives the same hash."""
+        """SHA-256 of the content: the same feedback gives the same hash."""
         return hashlib.sha256(json.dumps(self.as_dict(), ensure_ascii=False).encode()).hexdigest()
 
     def as_dict(self) -> dict[str, object]:
-        """All that is taught, for a file; readers are numbers in it, no ids."""
+        """The content for a file; readers are numbered, without their ids."""
         numbers = {visitor: n for n, visitor in enumerate(dict.fromkeys(one.visitor for one in self.judged))}
         texts = sorted([t.kind, t.before, t.text, round(t.weight, 6)] for t in self.texts)
         judged = [
@@ -126,105 +147,80 @@ class Lesson:
         return {"texts": texts, "judged": judged}
 
     def summary(self) -> Mapping[str, object]:
-        """The contract's shape."""
+        """The JSON form of the API contract."""
         return {"hash": self.hash, "ticks": self.ticks, "submissions": self.submissions, "visitors": self.visitors}
 
 
-Given = TickedLine | TaughtPoem
-Worth = Callable[[Given], float]
-
-
 def build(feedback: Feedback) -> Lesson:
-    """The lesson of all *feedback* so far."""
-    once, worth_of = _once(feedback), _worth_in(feedback)
-    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
-    shares = _shares(once, worth_of)
-    weighed: dict[tuple[str, str], float] = defaultdict(float)
-    sources: dict[tuple[str, str], set[int]] = defaultdict(set)
-    before: dict[tuple[str, str], str] = {}
-    for given in everything:
-        sources[_key(given)].add(given.line if isinstance(given, TickedLine) else given.submission)
-    for given in once:
-        weighed[_key(given)] += worth_of(given) * shares[given.visitor, given.address]
-        before.setdefault(_key(given), given.before if isinstance(given, TickedLine) else "")
-    texts = [
-        Text(
-            text,
-            round(weight, 6),
-            "line" if kind == "line" else "poem",
-            before[kind, text],
-            tuple(sorted(sources[kind, text])),
-        )
-        for (kind, text), weight in sorted(weighed.items())
-    ]
-    visitors = {given.visitor for given in once}
-    return Lesson(
-        tuple(texts), len(feedback.ticks), len(feedback.submissions), len(visitors), tuple(sorted(feedback.judged))
+    """The lesson of *feedback*."""
+    weighed = _weighed(feedback)
+    totals: dict[tuple[Kind, str], float] = defaultdict(float)
+    before: dict[tuple[Kind, str], str] = {}
+    sources: dict[tuple[Kind, str], set[int]] = defaultdict(set)
+    for given, weight in weighed:
+        totals[given.kind, given.text] += weight
+        before.setdefault((given.kind, given.text), given.before)
+    for given in feedback.all:
+        sources[given.kind, given.text].add(given.source)
+    texts = tuple(
+        Text(text, round(weight, 6), kind, before[kind, text], tuple(sorted(sources[kind, text])))
+        for (kind, text), weight in sorted(totals.items())
     )
+    visitors = {given.visitor for given, _ in weighed}
+    return Lesson(texts, len(feedback.ticks), len(feedback.submissions), len(visitors), tuple(sorted(feedback.judged)))
 
 
-def _once(feedback: Feedback) -> list[Given]:
-    """What was given, each text once a visitor."""
+def weights(feedback: Feedback) -> dict[str, float]:
+    """The total weight of each visitor in the lesson of *feedback*."""
+    found: dict[str, float] = defaultdict(float)
+    for given, weight in _weighed(feedback):
+        found[given.visitor] += weight
+    return dict(found)
+
+
+def _weighed(feedback: Feedback) -> list[tuple[Given, float]]:
+    """What was given, each text once per visitor, with its weight."""
     once: dict[tuple[str, str, str], Given] = {}
-    everything: tuple[Given, ...] = (*feedback.ticks, *feedback.submissions)
-    for given in everything:
-        once.setdefault((type(given).__name__, given.visitor, given.text), given)
-    return list(once.values())
+    for given in feedback.all:
+        once.setdefault((given.kind, given.visitor, given.text), given)
+    of_tick, of_text = tick_weight(feedback.judged), campaign_discount(feedback.submissions)
+    uncapped = [
+        (given, of_tick(given) if isinstance(given, TickedLine) else POEM_WEIGHT * of_text[given.text])
+        for given in once.values()
+    ]
+    factors = _caps(uncapped)
+    return [(given, weight * factors[given.visitor, given.address]) for given, weight in uncapped]
 
 
-def _key(given: Given) -> tuple[str, str]:
-    return ("line" if isinstance(given, TickedLine) else "poem", given.text)
-
-
-def _worth_in(feedback: Feedback) -> Worth:
-    """What each gift is worth before the caps."""
-    of_tick, of_text = unforeseen(feedback.judged), candour(feedback.submissions)
-
-    def worth_of(given: Given) -> float:
-        return of_tick(given) if isinstance(given, TickedLine) else POEM_WEIGHT * of_text[given.text]
-
-    return worth_of
-
-
-def _shares(given: Iterable[Given], worth_of: Worth) -> dict[tuple[str, str], float]:
-    """By visitor and address: the share of each gift's worth that stays under both caps."""
+def _caps(uncapped: Iterable[tuple[Given, float]]) -> dict[tuple[str, str], float]:
+    """By visitor and address: the factor that brings the weights under both caps."""
     by_visitor: dict[str, float] = defaultdict(float)
     pairs: dict[tuple[str, str], float] = defaultdict(float)
-    for gift in given:
-        by_visitor[gift.visitor] += worth_of(gift)
-        pairs[gift.visitor, gift.address] += worth_of(gift)
-    shares = {pair: min(1.0, MOST_PER_VISITOR / by_visitor[pair[0]]) for pair in pairs}
+    for given, weight in uncapped:
+        by_visitor[given.visitor] += weight
+        pairs[given.visitor, given.address] += weight
+    factors = {pair: min(1.0, MOST_PER_VISITOR / by_visitor[pair[0]]) for pair in pairs}
     by_address: dict[str, float] = defaultdict(float)
-    for (visitor, address), mine in pairs.items():
-        by_address[address or visitor] += mine * shares[visitor, address]
+    for (visitor, address), weight in pairs.items():
+        by_address[address or visitor] += weight * factors[visitor, address]
     most = most_of_an_address(by_address.values())
     return {
-        pair: share if not pair[1] else share * min(1.0, most / by_address[pair[1]]) for pair, share in shares.items()
+        (visitor, address): factor * min(1.0, most / by_address[address]) if address else factor
+        for (visitor, address), factor in factors.items()
     }
 
 
 def most_of_an_address(weights: Iterable[float]) -> float:
-    """What one address may weigh in a lesson, by what all of them would weigh without a cap."""
+    """The cap on an address's weight; *weights*: of all addresses before this cap."""
     usual = statistics.median_high(list(weights) or [0.0])
     return min(MOST_PER_ADDRESS, max(AT_LEAST, TIMES_THE_USUAL * usual))
 
 
-def weights(feedback: Feedback) -> dict[str, float]:
-    """What each visitor's gifts weigh in the lesson of *feedback*, together."""
-    once = _once(feedback)
-    worth_of = _worth_in(feedback)
-    shares = _shares(once, worth_of)
-    found: dict[str, float] = defaultdict(float)
-    for given in once:
-        found[given.visitor] += worth_of(given) * shares[given.visitor, given.address]
-    return dict(found)
+def tick_weight(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
+    """The weight of a tick: about 1 on average, less where a tick was expected, more where it was not.
 
-
-def unforeseen(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
-    """A tick's worth: near 1 in the mean, less where readers tick anyway, more where nobody was expected to.
-
-    What was to be expected is told by the slot's own tick-rate, and by what a taste foretold of the line. Without
-    anything judged every tick is worth 1.
+    The expectation comes from the tick rate of the slot and from the taste's prediction for the line. Without judged
+    lines every tick weighs 1.
     """
     shown = Counter(one.slot for one in judged)
     ticked = Counter(one.slot for one in judged if one.ticked)
@@ -247,10 +243,11 @@ def _log_odds(chance: float) -> float:
     return math.log(chance / (1 - chance))
 
 
-def candour(poems: Iterable[TaughtPoem]) -> dict[str, float]:
-    """By text: 1 for what somebody says once; near 0 for what a few addresses say in poem after poem.
+def campaign_discount(poems: Iterable[TaughtPoem]) -> dict[str, float]:
+    """By text, the discount against campaigns: 1 for a unique poem, near 0 for text that few addresses repeat.
 
-    A run of letters that many people use comes from as many addresses; a campaign's comes again and again from its own.
+    A run of letters is suspicious if it occurs in many more poems than addresses: many people use a common phrase from
+    as many addresses, but a campaign repeats its phrase from its own few.
     """
     texts: dict[bytes, set[str]] = defaultdict(set)
     addresses: dict[bytes, set[str]] = defaultdict(set)
@@ -261,7 +258,7 @@ def candour(poems: Iterable[TaughtPoem]) -> dict[str, float]:
             texts[run].add(poem.text)
             addresses[run].add(poem.address or poem.visitor)
     crowd = {run: len(texts[run]) / len(addresses[run]) for run in texts}
-    return {text: max([1.0, *(crowd[run] for run in mine)]) ** -HARSH for text, mine in runs.items()}
+    return {text: max([1.0, *(crowd[run] for run in mine)]) ** -DISCOUNT_POWER for text, mine in runs.items()}
 
 
 def _runs(text: str) -> set[bytes]:
@@ -270,11 +267,11 @@ def _runs(text: str) -> set[bytes]:
 
 
 FEWEST = 8
-"""Readers without whom nothing is measured."""
+"""Fewest held-out readers; with fewer candidates, nobody is held out."""
 SHARE = 0.2
-"""Of the readers who ticked."""
+"""Share of the readers who ticked that is held out."""
 MOST = 1 / 3
-"""Of the readers, when a fifth is too few."""
+"""Largest share of the readers that is held out to reach `FEWEST`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +286,7 @@ class ReadLine:
 
 
 def split(feedback: Feedback, known: Collection[int]) -> tuple[Feedback, frozenset[str]]:
-    """What is taught, and the readers who are held out. *known*: ids of the lines the champion was taught."""
+    """The feedback to train on, and the held-out readers. *known*: ids of the lines the champion was taught."""
     addresses: dict[str, str] = {}
     taught: set[str] = set()
     for tick in feedback.ticks:  # in the order of the ticks
@@ -307,30 +304,30 @@ def split(feedback: Feedback, known: Collection[int]) -> tuple[Feedback, frozens
 
 
 def choosers(read: Sequence[ReadLine]) -> list[ReadLine]:
-    """What those read who both ticked and passed over lines: who ticks everything has chosen nothing."""
-    did: dict[str, set[bool]] = defaultdict(set)
+    """The lines of readers who ticked some and not others; who ticks every line, or none, expresses no preference."""
+    answers: dict[str, set[bool]] = defaultdict(set)
     for line in read:
-        did[line.visitor].add(line.ticked)
-    return [line for line in read if len(did[line.visitor]) == 2]
+        answers[line.visitor].add(line.ticked)
+    return [line for line in read if len(answers[line.visitor]) == 2]
 
 
 class Life(StrEnum):
-    """Where a ticked line or an approved poem stands."""
+    """The state of a ticked line or an approved poem."""
 
     WAITING = "waiting"
     """No version was taught it yet."""
     LEARNING = "learning"
-    """A run that began after it was given is under way."""
+    """A run that began after it was given is in progress."""
     LEARNED = "learned"
-    """A version was taught it, but another one serves."""
+    """A version was taught it, but another version is champion."""
     SERVING = "serving"
-    """The version that serves was taught it."""
+    """The champion was taught it."""
     WITHDRAWN = "withdrawn"
-    """Its reader took it back: the next version is without it."""
+    """The reader took it back: the next version is trained without it."""
 
 
 def life(*, given: datetime, withdrawn: bool, learned: bool, serves: bool, run_began: datetime | None) -> Life:
-    """Where it stands. *learned*: by any version, *serves*: by the one that serves; *run_began*: of the run at work."""
+    """The state. *learned*: by any version; *serves*: by the champion; *run_began*: start of the run in progress."""
     if withdrawn:
         return Life.WITHDRAWN
     if serves:

@@ -1,8 +1,8 @@
-"""Poems and their lines: what is wished for, what was written, what a visitor was shown.
+"""Poems: the request for one (wish), the generated result (writing), and the stored poem as a visitor sees it.
 
 Pieces (엮기): lines that a visitor ticked, arranged by him under a title of his own.
 
-오늘의 시: one poem a day. Which day it is where a voice is read, and the seed of a day on which nobody chose.
+The poem of the day (오늘의 시): dates in the time zone of a voice, how the poem is chosen, and the seed of a new one.
 """
 
 import hashlib
@@ -15,13 +15,14 @@ from app.domain.errors import Unfit
 from app.domain.submission import SubmissionStatus
 
 LINES = 5
-"""Lines of a poem, as the ancestor had it."""
+"""Lines of a poem by default."""
 MOST_LINES = 16
 MOST_PRIME = 60
-"""Characters of a beginning, or of a line, that a visitor may give."""
+"""Most characters of the beginning, or of the line, that a visitor gives."""
 TEMPERATURES = (0.3, 1.5)
+"""The lowest and the highest temperature."""
 CALM, BOLD = 0.7, 1.4
-"""Of a voice's own temperature: what 차분하게 and 대담하게 come to."""
+"""Factors on a voice's own temperature for 차분하게 (calm) and 대담하게 (bold)."""
 
 
 def boldness(usual: float) -> tuple[float, float]:
@@ -33,53 +34,53 @@ def boldness(usual: float) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """A line kept from an earlier poem, with its own id and version; or a line of the visitor's own."""
+    """A line kept from an earlier poem, or a line of the visitor's own."""
 
     line: int | None
-    """None: the visitor wrote it himself, and nobody may tick it or be taught it."""
+    """Its id; None for the visitor's own line, which cannot be ticked or taught."""
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a visitor asks the poet for."""
+    """A request for a poem."""
 
     lines: int = LINES
     prime: str = ""
-    """The beginning of the first line to be written: a human's words, never taught unseen."""
+    """The beginning of the first generated line, in the visitor's words; never used for training."""
     temperature: float | None = None
     """None: the voice's own."""
     seed: int | None = None
-    """None: chosen at random. A poem with a seed of the visitor's makes no impressions."""
+    """None: random. A poem with a seed that the visitor chose makes no impressions."""
     own: str = ""
-    """A line of the visitor's own, after those he keeps; what follows is written."""
+    """A whole line of the visitor's own."""
     own_slot: int | None = None
-    """Where it stands; None: after those he keeps, whatever their places were."""
+    """The slot of `own`; None: directly after the kept lines, which then come first."""
     keep: tuple[Quotation | None, ...] = ()
-    """By slot: a line that stays, or None for one to be written; shorter than `lines` means None."""
+    """By slot: a line to keep, or None for a line to generate; missing slots are generated."""
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenLine:
-    """One line as the engine wrote it (or a quotation it passed through)."""
+    """A line of a writing: generated, or a quotation."""
 
     slot: int
     text: str
     logprob: float
-    """Nats, summed over the line's symbols up to its line end; 0 for a quotation."""
+    """Log-probability in nats, summed over its symbols and the line end; 0 for a quotation."""
     chance: float
-    """Chance with which it was chosen among its candidates, times its take's among the takes; 1 without any."""
+    """Propensity: its probability among the candidates, times that of its take among the takes; 1 without a choice."""
     primed: bool = False
-    """Are some of its words, or all, a human's?"""
+    """Does it contain words of a human?"""
     quoted: int | None = None
-    """The id of the line it quotes."""
+    """Id of the line it quotes."""
     liking: float | None = None
-    """Log-odds of a tick as the voice's taste foretold them; None without a taste, and for a quotation."""
+    """Log-odds of a tick, predicted by the voice's taste; None without a taste, and for a quotation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """A finished poem as the engine wrote it: one version from its first character to its last."""
+    """A poem as the engine generated it; one version writes the whole poem."""
 
     voice: str
     version: int
@@ -88,9 +89,9 @@ class Writing:
     temperature: float
     lines: tuple[WrittenLine, ...]
     trial: int | None = None
-    """The trial whose draw chose the version."""
+    """Id of the trial whose random draw selected the version."""
     taste: int | None = None
-    """The taste that chose among candidates; None for a poem that none did."""
+    """Id of the taste that chose among candidates; None: no taste did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +102,19 @@ class ShownLine:
     slot: int
     text: str
     version: int | None
-    """Number of the version that wrote it: 0 is the base. None: it isn't told yet."""
+    """Number of the version that wrote it; 0 is the base. None: hidden, as for `Poem.version`."""
     logprob: float
     ticked: bool
     tickable: bool
-    """Was it shown to this visitor, so that a tick counts?"""
+    """Has this visitor an impression of it, so that he may tick it?"""
     quoted: bool
     primed: bool
     sealed: bool = False
-    """Did the reader for whom the poem was written tick it? What others see of his choice where he shares it."""
+    """Did the reader for whom the poem was written tick it? Others see this when he shares the poem."""
 
     @property
     def human(self) -> bool:
-        """Did the visitor write the whole of it? Then nothing of it was drawn."""
+        """Did a human write the whole line?"""
         return self.primed and self.logprob == 0
 
 
@@ -124,7 +125,7 @@ class Poem:
     id: str
     voice: str
     version: int | None
-    """Number of the version that wrote it. None: a trial drew which, and its reader may still answer."""
+    """Number of the version that wrote it. None: hidden while the reader's ticks may still decide a trial."""
     seed: int
     temperature: float
     prime: str
@@ -132,7 +133,7 @@ class Poem:
     mine: bool
     """Was it written for this visitor?"""
     fixed_seed: bool
-    """Did somebody choose its seed? Then none of its lines can be ticked."""
+    """Did a visitor choose its seed? Then its lines cannot be ticked."""
     lines: tuple[ShownLine, ...]
 
     @property
@@ -142,17 +143,17 @@ class Poem:
 
     @property
     def by_bot(self) -> tuple[str, ...]:
-        """The lines that the bot wrote whole. They alone stand for the poem where only a part of it is shown."""
+        """The lines without words of a human; previews show only these."""
         return tuple(line.text for line in self.lines if not line.primed)
 
     @property
     def by_humans(self) -> tuple[int, ...]:
-        """Places, from 1, of the lines with a human's words in them, which nobody has moderated."""
+        """Places, from 1, of the lines with words of a human, which nobody has moderated."""
         return tuple(line.slot + 1 for line in self.lines if line.primed)
 
 
 def check(wish: Wish) -> Wish:
-    """The wish, if it can be fulfilled. Raises Unfit."""
+    """The wish with cleaned texts. Raises Unfit if it is invalid."""
     if not 1 <= wish.lines <= MOST_LINES:
         raise Unfit("bad_lines", f"a poem has 1 to {MOST_LINES} lines")
     low, high = TEMPERATURES
@@ -162,7 +163,7 @@ def check(wish: Wish) -> Wish:
 
 
 def words(text: str) -> str:
-    """A visitor's words for a poem: one clean line. Raises Unfit."""
+    """A visitor's words as one clean line. Raises Unfit."""
     clean = unicodedata.normalize("NFC", " ".join(text.split()))
     if len(clean) > MOST_PRIME:
         raise Unfit("prime_too_long", f"a beginning has at most {MOST_PRIME} characters")
@@ -172,10 +173,9 @@ def words(text: str) -> str:
 
 
 def arrange(wish: Wish, quoted: Sequence[Quotation], stood: Mapping[int, int]) -> Wish:
-    """The wish with what is *quoted* kept, each where it *stood* (line: slot); before a line of the visitor's own that
-    has no place, one after the other.
+    """The wish with its `keep` filled in: *quoted* lines in or near the slots where they *stood* (slot by line id).
 
-    Raises Unfit.
+    If the visitor's own line has no slot, the quoted lines come first, then his. Raises Unfit.
     """
     if wish.own and wish.own_slot is None:
         return _before(quoted, wish)
@@ -194,7 +194,7 @@ def arrange(wish: Wish, quoted: Sequence[Quotation], stood: Mapping[int, int]) -
 
 
 def _before(quoted: Sequence[Quotation], wish: Wish) -> Wish:
-    """What is kept, the visitor's line, and at least one line that follows it."""
+    """The quoted lines, then the visitor's own line, then at least one line to generate. Raises Unfit."""
     keep = (*quoted, Quotation(None, wish.own))
     if len(keep) >= MOST_LINES:
         raise Unfit("too_many_kept", f"after a line of one's own there is room for one more, of {MOST_LINES}")
@@ -202,19 +202,19 @@ def _before(quoted: Sequence[Quotation], wish: Wish) -> Wish:
 
 
 FEWEST, MOST = 2, 16
-"""Lines of a piece."""
+"""Fewest and most lines of a piece."""
 
 
 @dataclass(frozen=True, slots=True)
 class PieceLine:
-    """A line in a piece: where it was first written, and by which version."""
+    """A line of a piece, with the poem and the version it comes from."""
 
     line: int
     text: str
     poem: str | None
-    """None: that poem has a human's words in it, to which no page leads."""
+    """None: the poem contains words of a human, so no page links to it."""
     version: int | None
-    """None: it isn't told yet; see `Poem.version`."""
+    """None: hidden, as for `Poem.version`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,12 +226,12 @@ class Piece:
     title: str
     author: str | None
     status: SubmissionStatus
-    """Moderated like a submission: the title is a human's."""
+    """Pieces are moderated like submissions, because the title is a human's."""
     created: datetime
     mine: bool
     lines: tuple[PieceLine, ...]
     reason: str | None = None
-    """Why it was declined, as for a submission."""
+    """Why it was rejected, as for a submission."""
 
     @property
     def text(self) -> str:
@@ -240,47 +240,46 @@ class Piece:
 
     @property
     def versions(self) -> tuple[int, ...]:
-        """Numbers of the versions that wrote its lines, as far as they are told."""
+        """Numbers of the versions that wrote its lines, without hidden ones."""
         return tuple(sorted({line.version for line in self.lines if line.version is not None}))
 
 
 KOREA = timezone(timedelta(hours=9), "KST")
 FEWEST_READERS = 2
-"""Who must have ticked a poem for it to be the next day's: one reader would only meet his own choice again."""
+"""Readers who must have ticked a poem for it to become the next day's: a single one would only see his own choice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The poem of one day."""
+    """A day with its poem."""
 
     date: date
     poem: Poem
     readers: int
-    """Who ticked it the day before; 0: nobody chose, it was written from the day's seed."""
+    """How many readers ticked it the day before; 0: it was written from the day's seed."""
 
 
 def zone_of(language: str) -> timezone:
-    """Whose midnight begins the day of a voice, or of a page: Korea's where it is Korean, else UTC's."""
+    """The time zone of a voice or page: Korea's for Korean, else UTC."""
     return KOREA if language.partition("-")[0] == "ko" else UTC
 
 
 def date_of(language: str, moment: datetime) -> date:
-    """The date at that moment where a voice is read."""
+    """The date at that moment in the language's time zone."""
     return moment.astimezone(zone_of(language)).date()
 
 
 def begin_of(language: str, day: date) -> datetime:
-    """The midnight that begins a day there."""
+    """The midnight at which a day begins in the language's time zone."""
     return datetime.combine(day, time(), zone_of(language))
 
 
 def chosen(loved: Iterable[Day], language: str, *, had: Collection[str]) -> Day | None:
-    """The day that readers chose; None: nobody did, and the seed decides.
+    """The first candidate in *loved* that may be the poem of the day; None: a poem is written from the day's seed.
 
-    *loved*: the days that loved poems would make, the most loved first. *had*: poems that had a day already.
-
-    Its poem was written the day before: a day is for what is new, and an older poem has had its chance. Several readers
-    ticked it. And it had no day yet: everybody has met that one.
+    *loved*: candidates, most ticked first. *had*: ids of poems that were the poem of a day before. The poem must have
+    been written the day before, because older poems had their chance; enough readers must have ticked it; and it must
+    not have been the poem of a day before.
     """
     for one in loved:
         fresh = date_of(language, one.poem.created) == one.date - timedelta(days=1)
@@ -290,5 +289,5 @@ def chosen(loved: Iterable[Day], language: str, *, had: Collection[str]) -> Day 
 
 
 def seed_of(voice: str, day: date) -> int:
-    """The seed of a day's poem: 31 bits that nobody chose."""
+    """The seed of a day's poem: a 31-bit hash of voice and date."""
     return int.from_bytes(hashlib.sha256(f"{voice}|{day}".encode()).digest()[:4]) >> 1

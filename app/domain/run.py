@@ -1,10 +1,10 @@
-"""Runs: the states of one training, and what may follow what.
+"""Runs: the states of a training job and their transitions.
 
 queued ─▶ running ─▶ admitted | rejected | undecided | failed | cancelled
    ▲          │
-   └──────────┘  the lease ran out, or the worker was told to go
+   └──────────┘  the lease expired, or the worker was shut down
 
-The schedule: is a run due, and if not, when will one be? By the count of what is new, or by time. A pure rule.
+The schedule decides when a run starts automatically: by the amount of new feedback, or by time.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.domain.run_log import Said
 
 
 class RunState(StrEnum):
-    """Where a run stands."""
+    """The state of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -27,7 +27,7 @@ class RunState(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """Nothing follows it."""
+        """Is this a final state?"""
         return self not in (RunState.QUEUED, RunState.RUNNING)
 
 
@@ -35,7 +35,7 @@ ACTIVE = (RunState.QUEUED, RunState.RUNNING)
 
 
 class Phase(StrEnum):
-    """What a running run is doing."""
+    """The phase of a running run."""
 
     LESSON = "lesson"
     TRAINING = "training"
@@ -45,7 +45,7 @@ class Phase(StrEnum):
 
 
 class Cause(StrEnum):
-    """Who or what started a run."""
+    """Who or what requested a run."""
 
     ADMIN = "admin"
     SHELL = "shell"
@@ -55,19 +55,19 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A run that this worker holds: every write for it names the fence."""
+    """A worker's claim on a run; every write for the run checks it."""
 
     run: int
     voice: str
     fence: int
-    """Grows with each claim; a worker with an older one has lost the run."""
+    """Fencing number: grows with each claim; a worker with an older one has lost the run."""
     attempt: int
-    """1 for the first."""
+    """Counted from 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run has come."""
+    """The progress of a run."""
 
     phase: Phase
     step: int = 0
@@ -104,53 +104,53 @@ class RunReport:
 
     @property
     def log(self) -> tuple[str, ...]:
-        """What was said, as plain lines."""
+        """The log as plain lines."""
         return tuple(map(str, self.said))
 
 
 RETRY_AFTER = timedelta(hours=1)
-"""After a run that came to nothing the count alone starts no other: a broken lesson must not train for ever."""
+"""Pause after a run without a version before the count starts another: a broken lesson must not train for ever."""
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """When the next run starts by itself: by the count or by the clock, whichever comes first."""
+    """When the next run starts automatically: by count or by time, whichever comes first."""
 
     new: int
-    """Ticks and poems since the last version."""
+    """Ticks and submissions since the last version."""
     missing: int | None
-    """Ticks and poems that are still wanted for the count to start it; None: the count starts none."""
+    """How many more start a run; None: the count starts none."""
     after: int
-    """So many start one; 0: never."""
+    """How many in all start a run; 0: the count starts none."""
     at: datetime | None
-    """Then it starts at the latest, if anything new has come; None: the clock starts none."""
+    """When a run starts at the latest, if there is new feedback; None: time starts none."""
     learning: bool = False
-    """Is a run under way?"""
+    """Is a run in progress?"""
     challenger: int | None = None
-    """Number of the version on trial: as long as it is, no run starts by itself."""
+    """Number of the version on trial; during a trial no run starts automatically."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When runs start by themselves."""
+    """When runs start automatically."""
 
     every: timedelta | None
-    """So long after the newest run, if anything new has come; None: never."""
+    """This long after the newest run, if there is new feedback; None: never."""
     after: int
-    """So many new ticks and poems; 0: never."""
+    """With this many new ticks and submissions; 0: never."""
 
     def due(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Cause | None:
-        """Why a run should start now, or None; *new* ticks and poems came since the last version.
+        """Why a run should start now, or None. *new*: number of ticks and submissions since the last version.
 
-        A moment in the future is of a clock that was wrong: it counts as none.
+        Times in the future come from a wrong clock and are ignored.
         """
         if new == 0:
             return None
         last_version = credible(last_version, now)
         last_run = credible(last_run, now) if last_run else None
-        in_vain = last_run is not None and last_run > last_version
-        rested = last_run is None or not in_vain or now - last_run >= RETRY_AFTER
+        without_version = last_run is not None and last_run > last_version
+        rested = last_run is None or not without_version or now - last_run >= RETRY_AFTER
         if self.after and new >= self.after and rested:
             return Cause.COUNT
         since = max(last_version, last_run) if last_run else last_version
@@ -159,17 +159,17 @@ class Schedule:
         return None
 
     def outlook(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Outlook:
-        """What `due` will say later, of the same facts."""
+        """When `due` will be true, given the same facts."""
         last_version = credible(last_version, now)
         last_run = credible(last_run, now) if last_run else None
         missing = max(0, self.after - new) if self.after else None
         ends = [max(last_version, last_run or EVER) + self.every] if self.every is not None else []
         if missing == 0:
-            in_vain = last_run is not None and last_run > last_version
-            ends.append(last_run + RETRY_AFTER if last_run is not None and in_vain else now)
+            without_version = last_run is not None and last_run > last_version
+            ends.append(last_run + RETRY_AFTER if last_run is not None and without_version else now)
         return Outlook(new, missing, self.after, max(now, min(ends)) if ends else None)
 
 
 def credible(moment: datetime, now: datetime) -> datetime:
-    """The moment; `EVER` for one that lies in the future: the clock was wrong then."""
+    """The moment, or `EVER` for one in the future, which comes from a wrong clock."""
     return moment if moment <= now else EVER

@@ -1,8 +1,8 @@
-"""The log of a run: what its worker says, and what the desk reads out of it.
+"""The log of a run: messages that the worker writes and the desk parses.
 
-Every kind of line is an `Entry`, a sentence with facts in it. Only the sentence is kept, in English, for the shell and
-the API; `read` finds the facts in it again, numbers as they were rounded. The words of a sentence stay as they are:
-the logs of earlier runs are read with them.
+Every kind of line is an `Entry`: a message template with typed fields. Only the formatted message is stored, in
+English, for the shell and the API; `read` parses it back (numbers as rounded). Do not change the templates: the logs of
+earlier runs are parsed with them.
 """
 
 import math
@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 
 class _Sentences(Formatter):
-    """Fills in sentences; the format of a tuple is what stands between its parts."""
+    """Formats messages; the format spec of a tuple is its separator."""
 
     def format_field(self, value: object, format_spec: str) -> str:
         return format_spec.join(value) if isinstance(value, tuple) else format(value, format_spec)
@@ -24,10 +24,10 @@ class _Sentences(Formatter):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that a run says. Its facts are of type int, float, str or tuple[str, ...]."""
+    """A log message. Its fields are of type int, float, str or tuple[str, ...]."""
 
     SENTENCE: ClassVar[str]
-    """Names every fact once, as a format string does."""
+    """The template, a format string that names every field once."""
 
     def __str__(self) -> str:
         return _Sentences().format(self.SENTENCE, **{fact.name: getattr(self, fact.name) for fact in fields(self)})
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class LessonMade(Entry):
-    """What there is to learn."""
+    """The size of the lesson."""
 
     SENTENCE = "lesson {hash}: {ticks} ticks, {poems} poems, {readers} readers"
     hash: str
@@ -51,7 +51,7 @@ class LessonMade(Entry):
 
 @dataclass(frozen=True, slots=True)
 class StepsCut(Entry):
-    """There is not the time for all training steps."""
+    """The number of training steps was reduced to fit the time limit."""
 
     SENTENCE = "cut to fit {minutes:g} minutes on this machine: {done} of at most {of} steps of lesson and rehearsal"
     minutes: float
@@ -61,7 +61,7 @@ class StepsCut(Entry):
 
 @dataclass(frozen=True, slots=True)
 class DreamsCut(Entry):
-    """There is not the time for all dreams."""
+    """The number of dreams was reduced to fit the time limit."""
 
     SENTENCE = "cut to fit {minutes:g} minutes on this machine: {done} of {of} dreams"
     minutes: float
@@ -71,7 +71,7 @@ class DreamsCut(Entry):
 
 @dataclass(frozen=True, slots=True)
 class StepTaken(Entry):
-    """A point of the desk's curve."""
+    """A point of the loss curve."""
 
     SENTENCE = "step {step} of {of}: loss {loss:.4f}"
     step: int
@@ -81,7 +81,7 @@ class StepTaken(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Recited(Entry):
-    """A poem that the network writes in the middle of its training."""
+    """A sample poem that the network writes during training."""
 
     SENTENCE = "writes after {step} steps: {poem: / }"
     step: int
@@ -90,7 +90,7 @@ class Recited(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Taught(Entry):
-    """The training is over."""
+    """The training has ended."""
 
     SENTENCE = "taught in {steps} steps, loss {loss:.3f}, {rate:,.0f} char/s"
     steps: int
@@ -100,32 +100,32 @@ class Taught(Entry):
 
 @dataclass(frozen=True, slots=True)
 class BaseMeasured(Entry):
-    """What the examiner found of the base."""
+    """The metrics of the base."""
 
     SENTENCE = "base: {bits:.4f} bits/char, distinct {distinct:.3f}, {more}"
     bits: float
     distinct: float
     more: str
-    """Its other figures, which change from release to release."""
+    """Further metrics, which differ between releases."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChampionMeasured(BaseMeasured):
-    """What the examiner found of the version that serves, as it serves."""
+    """The metrics of the champion."""
 
     SENTENCE = "champion: {bits:.4f} bits/char, distinct {distinct:.3f}, {more}"
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateMeasured(BaseMeasured):
-    """What the examiner found of the candidate."""
+    """The metrics of the candidate."""
 
     SENTENCE = "candidate: {bits:.4f} bits/char, distinct {distinct:.3f}, {more}"
 
 
 @dataclass(frozen=True, slots=True)
 class LikingMeasured(Entry):
-    """How well the candidate agrees with readers it was not taught."""
+    """How well the candidate agrees with held-out readers."""
 
     SENTENCE = "liking of {readers} held-out readers: {bits:+.4f} bits/char"
     readers: int
@@ -134,14 +134,14 @@ class LikingMeasured(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Admitted(Entry):
-    """The gate's verdict."""
+    """The gate admitted the candidate."""
 
     SENTENCE = "admitted"
 
 
 @dataclass(frozen=True, slots=True)
 class Undecided(Entry):
-    """The gate's verdict, and the rules that could not be measured."""
+    """The gate could not decide, and the rules that could not be measured."""
 
     SENTENCE = "undecided: {rules:, }"
     rules: tuple[str, ...]
@@ -149,7 +149,7 @@ class Undecided(Entry):
 
 @dataclass(frozen=True, slots=True)
 class Rejected(Entry):
-    """The gate's verdict, and the rules that were broken."""
+    """The gate rejected the candidate, and the rules it broke."""
 
     SENTENCE = "turned away: {rules:, }"
     rules: tuple[str, ...]
@@ -157,7 +157,7 @@ class Rejected(Entry):
 
 @dataclass(frozen=True, slots=True)
 class ChampionLost(Entry):
-    """The folder of the version that serves can't be read: the candidate is compared with the base."""
+    """The champion's folder cannot be read, so the candidate is compared with the base."""
 
     SENTENCE = "compared with the base: version {version} can't be read, {error}"
     version: int
@@ -166,7 +166,7 @@ class ChampionLost(Entry):
 
 @dataclass(frozen=True, slots=True)
 class GivenBack(Entry):
-    """The worker was told to go."""
+    """The worker was shut down."""
 
     SENTENCE = "the worker is shutting down; back in the queue"
 
@@ -190,9 +190,9 @@ KINDS: tuple[type[Entry], ...] = (
 )
 
 
-@lru_cache(maxsize=2048)  # a page asks several times of a line, and the desk looks again every few seconds
+@lru_cache(maxsize=2048)  # pages parse a line several times, and the desk reloads every few seconds
 def read(text: str) -> Entry | None:
-    """The entry that says so; None where there is no such kind, or a word (a NaN, too) where a number should be."""
+    """Parse a stored message; None if no template matches, or if a number is not finite."""
     for kind, pattern in _PATTERNS.items():
         if found := pattern.fullmatch(text):
             formats = {name: spec for _, name, spec, _ in Formatter().parse(kind.SENTENCE)}
@@ -214,8 +214,8 @@ def _fact(text: str, kind: Any, spec: str | None) -> object:
 
 def _pattern(kind: type[Entry]) -> re.Pattern[str]:
     parts = Formatter().parse(kind.SENTENCE)
-    told = (re.escape(words) + (f"(?P<{name}>.*?)" if name else "") for words, name, _, _ in parts)
-    return re.compile("".join(told), re.DOTALL)
+    pieces = (re.escape(words) + (f"(?P<{name}>.*?)" if name else "") for words, name, _, _ in parts)
+    return re.compile("".join(pieces), re.DOTALL)
 
 
 _PATTERNS = {kind: _pattern(kind) for kind in KINDS}
@@ -223,16 +223,16 @@ _PATTERNS = {kind: _pattern(kind) for kind in KINDS}
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A line of the log as it is kept."""
+    """A stored line of the log."""
 
     at: datetime
     text: str
 
     def __str__(self) -> str:
-        """For programs and the shell: the time in UTC."""
+        """Time in UTC and message, for the API and the shell."""
         return f"{self.at:%H:%M:%S} {self.text}"
 
     @property
     def entry(self) -> Entry | None:
-        """What it says; None for a line that can only be shown as it is."""
+        """The parsed message; None for a line that can only be shown as text."""
         return read(self.text)

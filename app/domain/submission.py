@@ -1,8 +1,7 @@
-"""Submissions: poems that visitors teach, and whether a text is fit to be one.
+"""Submissions: poems that visitors teach, and the validation of their texts.
 
-The screen: is there anything in a text that a person should look at, or that must not be kept at all? Three questions,
-asked of the text alone: does it hold personal data, does it hold a word of the block list, however it is disguised, and
-which texts is it nearly the same as. What follows from the answers: `app/actions/submissions.py`.
+The screen checks a text in three ways: for personal data, which must not be stored; for words of the block list, also
+in disguised spelling; and by a sketch that finds near-duplicates. `app/actions/submissions.py` acts on the results.
 """
 
 import hashlib
@@ -19,10 +18,11 @@ import regex
 from app.domain.errors import Unfit
 
 WORDS = tomllib.loads((Path(__file__).parent / "blocked_words.toml").read_text(encoding="utf-8"))
-"""The block list; what its parts mean is said there."""
+"""The block list; the file explains its parts."""
 SKETCH = 24
-"""Hashes that stand for a text; two texts that share half of them are nearly the same."""
+"""Hashes in the sketch of a text."""
 NEAR = 0.5
+"""Two texts that share this part of their sketches are near-duplicates."""
 _SHINGLE = 3
 """Letters in a row that are hashed together."""
 
@@ -39,17 +39,17 @@ _COMPATIBLE = str.maketrans(
 _LOOK_ALIKE = str.maketrans("аесорхуікмтнвѕјӏԁһфαεικνορτυχսո", "aecopxyikmthbsjldhfaeiknoptuxun") | str.maketrans(
     "01345789@$!|", "oieastbgasii"
 )
-"""Cyrillic, Greek, Armenian, digits and signs that pass for Latin letters."""
+"""Cyrillic, Greek and Armenian letters, digits and signs that look like Latin letters."""
 _IN_BOXES = {
     first + i: letter for first in (0x1F150, 0x1F170, 0x1F1E6) for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz")
 }
-"""White on black, and those that flags are made of: Unicode does not say that they are letters."""
+"""Letters in boxes and regional indicators, which Unicode's compatibility forms do not map to letters."""
 _NOT_HANGUL = regex.compile(r"\P{Hangul}+")
 _INVISIBLE = regex.compile(r"[\p{Cf}\p{Mn}\p{Me}\u115F\u1160\u3164\uFFA0]")
 
 
 def _plain(text: str) -> str:
-    """Compatibility forms and case folded, what cannot be seen taken out, Hangul composed, jamo as single letters."""
+    """Normalize for the block list: NFKC, case-folded, no invisible characters, Hangul composed, jamo as letters."""
     folded = unicodedata.normalize("NFKC", text.translate(_IN_BOXES)).casefold()
     spelt = unicodedata.normalize("NFC", folded).translate(_COMPATIBLE)
     bare = _NOT_HANGUL.sub(lambda found: unicodedata.normalize("NFD", found.group()), spelt)
@@ -57,7 +57,7 @@ def _plain(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Letters of Hangul that were typed apart, put together: ㅂㅗㅁ and 보ㅁ are 봄."""
+    """Compose Hangul letters that were typed separately: ㅂㅗㅁ and 보ㅁ become 봄."""
 
     def syllable(found: "regex.Match[str]") -> str:
         lead, vowel, tail = found.groups()
@@ -72,7 +72,7 @@ def composed(text: str) -> str:
 
 
 def _pattern(words: Iterable[str], *, between: str) -> "regex.Pattern[str]":
-    """Any of *words* at the beginning of a word; its letters repeated, parted by signs, or each standing alone."""
+    """Match any of *words* at the start of a word; also with repeated letters, or with signs or spaces between them."""
     harmless = "|".join(map(regex.escape, WORDS["harmless"]))
     tight = (rf"{between}*".join(rf"{regex.escape(c)}+" for c in word) for word in words)
     loose = (r"\s+".join(regex.escape(c) for c in word) for word in words if len(word) > 1)
@@ -87,7 +87,7 @@ _MASKED = regex.compile("|".join(rf"(?<!\p{{L}}){word.replace('*', '[*#%@&]{1,2}
 
 
 def blocked(text: str) -> str | None:
-    """The word of the block list that *text* holds, as it stands in it; None when it holds none."""
+    """The blocked word in *text*, as it is spelled there; None if there is none."""
     plain = _plain(text)
     for pattern, seen in (
         (_KOREAN, plain),
@@ -137,7 +137,7 @@ _PERSONAL = {
         ),
     ),
 }
-"""By kind; every run is bounded, so that no text takes long."""
+"""Patterns by kind. Every repetition is bounded, so that no text takes long to check."""
 _PERSONAL_DATA = {kind: regex.compile("|".join(patterns)) for kind, patterns in _PERSONAL.items()}
 _DIGITS_APART = regex.compile(
     r"(?<![\d공영일이삼사오육륙칠팔구])[공영일이삼사오육륙칠팔구\d](?:[-–. ][공영일이삼사오육륙칠팔구\d]){8,15}(?!\d)"
@@ -146,7 +146,7 @@ _DIGITS_READ_OUT = regex.compile(r"(?:[공영일이삼사오육륙칠팔구\d][-
 
 
 def personal_data(text: str) -> str | None:
-    """What kind of personal data *text* holds: `e_mail`, `resident_number`, `phone`, `card` or `address`."""
+    """The kind of personal data in *text* (`e_mail`, `resident_number`, `phone`, `card`, `address`), or None."""
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
     read_out = _DIGITS_READ_OUT.sub(lambda found: found.group().translate(_READ_OUT), plain)
     together = _DIGITS_APART.sub(lambda found: regex.sub("[-–. ]", "", found.group()).translate(_READ_OUT), plain)
@@ -157,12 +157,12 @@ def personal_data(text: str) -> str | None:
 
 
 def letters(text: str) -> str:
-    """The letters and digits alone, compatibility forms and case folded."""
+    """The letters and digits of a text, normalized by NFKC and case folding."""
     return str(regex.sub(r"[^\p{L}\p{N}]", "", unicodedata.normalize("NFKC", text).casefold()))
 
 
 def sketch(text: str) -> frozenset[int]:
-    """The smallest hashes of all the text's runs of letters: texts that are nearly the same share most of them."""
+    """The smallest hashes of the text's shingles (MinHash): near-duplicates share most of them."""
     bare = letters(text)
     runs = {bare[i : i + _SHINGLE] for i in range(max(1, len(bare) - _SHINGLE + 1))}
     hashes = (int.from_bytes(hashlib.blake2b(run.encode(), digest_size=4).digest(), "big") >> 1 for run in runs)
@@ -170,19 +170,19 @@ def sketch(text: str) -> frozenset[int]:
 
 
 SHORTEST = 10
-"""Characters (graphemes), as the ancestor's page promised."""
+"""Fewest characters (graphemes) of a poem."""
 LONGEST = 5_000
 LONGEST_TITLE = 100
 _FORBIDDEN = regex.compile(r"[\p{Cc}\p{Cs}\p{Co}\p{Cn}\uFFFD--[\n\r\t]]", regex.VERSION1)
 _DIRECTION = regex.compile(r"[\u202A-\u202E\u2066-\u2069\u200E\u200F\u061C]")
 _GRAPHEME = regex.compile(r"\X")
 _FLOOD = regex.compile(r"\p{M}{5,}")
-"""More marks on one letter than any living orthography has: Zalgo."""
+"""More combining marks on one letter than any orthography uses ("Zalgo" text)."""
 _LETTER = regex.compile(r"\p{L}")
 
 
 class SubmissionStatus(StrEnum):
-    """Where a submission stands."""
+    """The moderation status of a submission or piece."""
 
     WAITING = "waiting"
     APPROVED = "approved"
@@ -191,7 +191,7 @@ class SubmissionStatus(StrEnum):
 
 
 class Decline(StrEnum):
-    """The usual reasons for declining a poem; its author reads them in his language."""
+    """Standard reasons for rejecting a poem, translated for its author."""
 
     NOT_VERSE = "not_verse"
     RIGHTS = "rights"
@@ -201,16 +201,16 @@ class Decline(StrEnum):
 
 
 LONGEST_REASON = 200
-"""Characters of a moderator's own words."""
+"""Most characters of a reason in the moderator's own words."""
 
 
 class Flag(StrEnum):
-    """Why a person should look at a submission before it is learned, whatever the settings say."""
+    """Why a moderator must look at a submission, even with `AUTO_APPROVE`."""
 
     BLOCKED = "blocked"
-    """It holds a word of the block list."""
+    """It contains a word of the block list."""
     TWIN = "twin"
-    """Nearly the same poem has been taught."""
+    """It is a near-duplicate of another submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ class Submission:
 
     id: int
     token: str
-    """The author's private key to its page."""
+    """Secret part of the address of its page, which only the author knows."""
     voice: str
     status: SubmissionStatus
     text: str
@@ -230,68 +230,68 @@ class Submission:
     taught_in: tuple[int, ...]
     """Numbers of the versions whose lesson held it, oldest first."""
     flags: tuple[str, ...] = ()
-    """What the screen found; for moderators only."""
+    """Results of the screen, for moderators only."""
     reason: str | None = None
-    """Why it was declined, if the moderator said so: a `Decline`, or words of his own."""
+    """Why it was rejected: a `Decline`, or the moderator's own words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What a visitor typed into the teach box, cleaned and found fit."""
+    """A validated text that a visitor wants to submit."""
 
     text: str
     title: str | None
     author: str | None
     fingerprint: str
-    """Equal for texts that differ in nothing but spacing, case and punctuation."""
+    """Equal for texts that differ only in spacing, case and punctuation."""
     sketch: frozenset[int] = frozenset()
-    """Shared in large part by texts that are nearly the same."""
+    """Near-duplicates share most of it."""
     blocked: bool = False
-    """Does it hold a word of the block list?"""
+    """Does it contain a word of the block list?"""
 
 
 def graphemes(text: str) -> int:
-    """Characters as a reader counts them; the spaces between words are characters too."""
+    """Number of characters as a reader counts them (grapheme clusters), spaces included."""
     return sum(1 for _ in _GRAPHEME.finditer(text))
 
 
 def clean(text: str) -> str:
-    """NFC, one kind of line end, no trailing space, at most one blank line in a row, no direction marks."""
+    """Normalize: NFC, Unix line ends, single spaces, at most one blank line in a row, no direction marks."""
     whole = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
     lines = [" ".join(line.split()) for line in _DIRECTION.sub("", whole).split("\n")]
     return regex.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 def fingerprint(text: str) -> str:
-    """SHA-256 of the letters and digits alone, compatibility forms and case folded."""
+    """SHA-256 of the text's normalized letters and digits."""
     return hashlib.sha256((letters(text) or text).encode()).hexdigest()
 
 
 def checked(text: str) -> str:
-    """The text cleaned. Raises Unfit for what is not text."""
+    """The text normalized. Raises Unfit for control characters and the like."""
     if _FORBIDDEN.search(text) or _FLOOD.search(unicodedata.normalize("NFC", text)):
         raise Unfit("not_text", "this is not readable text")
     return clean(text)
 
 
 def one_line(words: str) -> str:
-    """A title or a name, cleaned. Raises Unfit for what is not text."""
+    """A title or name, normalized to one line. Raises Unfit."""
     return " ".join(checked(words).split())
 
 
 def first_status(*, flagged: bool, auto_approve: bool) -> SubmissionStatus:
-    """Where it stands at first: it waits, unless the deployment trusts its checks and they found nothing."""
+    """The initial status: waiting, or approved with `AUTO_APPROVE` if nothing was flagged."""
     return SubmissionStatus.APPROVED if auto_approve and not flagged else SubmissionStatus.WAITING
 
 
 def reason_for(status: SubmissionStatus, typed: str) -> str | None:
-    """Why something is declined, for its author; None for other decisions. Raises Unfit for what is not text."""
+    """The reason for a rejection, for its author; None for other decisions. Raises Unfit."""
     said = one_line(typed)[:LONGEST_REASON].strip()
     return said or None if status is SubmissionStatus.REJECTED else None
 
 
 def screened(text: str, *names: str | None) -> str:
-    """The text with its *names*, as the screen is to see them. Raises Unfit: `title_too_long`, `personal_data`."""
+    """The text with title and author, for the block list. Raises Unfit: `title_too_long`, `personal_data`."""
     if any(name and len(name) > LONGEST_TITLE for name in names):
         raise Unfit("title_too_long", f"a title or a name has at most {LONGEST_TITLE} characters")
     whole = "\n".join(filter(None, (text, *names)))
@@ -301,10 +301,10 @@ def screened(text: str, *names: str | None) -> str:
 
 
 def examine(text: str, title: str | None, author: str | None, *, consent: bool) -> Offer:
-    """What a visitor typed, cleaned and found fit. Raises Unfit, with its reason as `code`.
+    """Validate what a visitor typed. Raises Unfit.
 
-    `empty`, `not_text`, `too_short` (under ten graphemes after NFC and trimming),
-    `too_long`, `title_too_long`, `personal_data`, `no_consent`.
+    Its codes: `empty`, `not_text`, `too_short` (under ten graphemes after normalization), `too_long`,
+    `title_too_long`, `personal_data`, `no_consent`.
     """
     if not text.strip():
         raise Unfit("empty", "there is no poem here yet")

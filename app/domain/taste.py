@@ -1,4 +1,4 @@
-"""Taste: what readers of a voice like, and what it was learned from."""
+"""Taste: the preference model of a voice's readers: its training examples and reports (`models/taste.py` trains it)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from app.domain.version import Rate
 
 @dataclass(frozen=True, slots=True, order=True)
 class Judged:
-    """A line that a visitor was shown, and whether he ticked it."""
+    """A labelled example: a line that a visitor was shown, and whether he ticked it."""
 
     line: int
     text: str
@@ -19,29 +19,28 @@ class Judged:
     address: str = ""
     """Keyed hash of the visitor's address on the day he was last seen; "" when unknown."""
     liking: float | None = field(default=None, compare=False)
-    """Log-odds of a tick as the taste of that day foretold them; None: there was none."""
+    """Log-odds of a tick, predicted by the taste at that time; None without a taste."""
     logprob: float | None = field(default=None, compare=False)
-    """Nats, summed over the line and its end, by the version that wrote it; None: not known."""
+    """Log-probability of the line by the version that wrote it, in nats; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class TasteEffect:
-    """What choosing by taste is worth: the poems that it wrote beside those that ignored it."""
+    """Tick rates of poems written with the taste, and of the control group without it."""
 
     by_taste: Rate | None
     without: Rate | None
-    """Since there was a taste to ignore."""
 
 
 @dataclass(frozen=True, slots=True)
 class TasteReport:
-    """A taste as pages and the worker see it."""
+    """A stored taste."""
 
     id: int
     voice: str
     base: str
     serves: bool
-    """Does it foresee unmet readers better than a coin?"""
+    """Does it predict the ticks of readers it was not trained on better than chance?"""
     content: Mapping[str, object]
-    """Its signs and weights, and how well it foresees: `readings`, `ticks`, `auc`, `ece`, ..."""
+    """Its features and weights, and its evaluation: `readings`, `ticks`, `auc`, `ece`, ..."""
     created: datetime

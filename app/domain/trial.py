@@ -1,18 +1,17 @@
-"""The trial: do readers tick the challenger's lines more often than the champion's?
+"""The trial, an A/B test: do readers tick the challenger's lines more often than the champion's?
 
-A bet against the claim that it makes no difference. Which of the two writes a poem is drawn by us,
-with a known chance, whatever the reader is like; so if the version made no difference, no way of
-betting on the draws could be expected to win (Ville 1939). The wealth of one who bets is therefore
-evidence that may be looked at after every reader, and acted on at any moment: it reaches twenty
-times the stake in at most one of twenty trials between equals, however often one looks
-(Howard et al. 2021; Waudby-Smith and Ramdas 2024, "Estimating means of bounded random variables by betting").
+It is a sequential test by betting, against the null hypothesis that the version makes no difference. For each poem the
+version is drawn at random with a known probability. Under the null hypothesis no strategy of betting on the draws has
+a positive expectation, so the wealth of a bettor is a test martingale: in at most 5% of trials between equal versions
+it ever reaches 20 times the stake, however often it is checked (Ville 1939; Howard et al. 2021; Waudby-Smith and
+Ramdas 2024, "Estimating means of bounded random variables by betting").
 
-The unit is the reader, not the tick: what one reader does hangs together, so all of it is one bet,
-and a thousand ticks of one reader weigh no more than his first hour.
+The unit is the reader, not the tick, because the ticks of one reader are correlated: everything a reader does in his
+first hour is one bet.
 
-Some readers lie. So what decides is the wealth that is left without the few networks that won most for it. If so many
-are liars, whoever they are and whatever they know, their bets are among what may be left out, and the rest is a fair
-game: the bound of one in twenty holds in spite of them. Knows no database.
+Some readers may cheat. The decision therefore uses the smallest wealth that remains when any ten networks are left out.
+If no more than ten cheat, in whatever way, that is at most the wealth without the cheaters, which is a fair game; so
+the bound of 5% still holds.
 """
 
 import math
@@ -26,31 +25,31 @@ from enum import StrEnum
 from app.domain.visitor import READERS_PER_ADDRESS
 
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Stakes a poem, played side by side with a fifth of the wealth each: large ones find large differences soon."""
+"""Bet sizes a poem; each gets a fifth of the wealth. Large bets detect large differences early."""
 BOLDEST = 0.9
-"""Most of its wealth that a bet may lose at once."""
+"""Largest share of its wealth that a bet may lose at once."""
 DOUBTED = 10
-"""Networks whose readers may all lie: what decides holds without any ten of them."""
+"""The decision must hold without any ten networks, in case all their readers cheat."""
 VISIT = timedelta(hours=1)
-"""So long after his first poem a reader's ticks count. Until then nobody is told who wrote a poem of the trial."""
+"""A reader's ticks count for this long after his first poem. Until then the version of a trial's poem is hidden."""
 FIRST_GUESS = (1.0, 6.0)
-"""Ticks and lines that the rate is guessed from before there are any."""
+"""Prior ticks and lines for the estimate of the tick rate."""
 POINTS = 120
-"""Most points of a path that are stored."""
+"""Most points of the path that are stored."""
 
 
 class TrialState(StrEnum):
-    """Where a trial stands."""
+    """The state of a trial."""
 
     RUNNING = "running"
     BETTER = "better"
     """Readers prefer the challenger."""
     WORSE = "worse"
-    """They prefer the champion."""
+    """Readers prefer the champion."""
     UNDECIDED = "undecided"
-    """It took too long; the admin decides."""
+    """It reached its limits; the admin decides."""
     STOPPED = "stopped"
-    """Something else ended it; see its reason."""
+    """It was ended early; see its reason."""
 
 
 class TrialEnd(StrEnum):
@@ -61,7 +60,7 @@ class TrialEnd(StrEnum):
     IMPRESSIONS = "impressions"
     ADMIN = "admin"
     PROMOTED = "promoted"
-    """The admin did not wait for it, and had the challenger serve."""
+    """An admin promoted the challenger before the end."""
     CHAMPION_CHANGED = "champion_changed"
     GONE = "gone"
     """The challenger's folder is missing or broken."""
@@ -69,35 +68,35 @@ class TrialEnd(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrialRules:
-    """When a trial is over."""
+    """The rules for ending a trial."""
 
     enough: float = 20.0
     """Wealth that decides: 1 / 0.05."""
     fewest: int = 20
-    """Readers before anything is decided."""
+    """Fewest readers for a decision."""
     fewest_networks: int = 20
-    """Different networks that they must have come from."""
+    """Fewest networks for a decision."""
     doubted: int = DOUBTED
     longest: timedelta = timedelta(days=14)
     impressions: int = 20_000
-    """Most lines that are read for it."""
+    """Most impressions."""
     visit: timedelta = VISIT
     poems: int = 10
-    """Most poems of one reader that count."""
+    """Only this many poems of a reader count."""
     readers_per_network: int = READERS_PER_ADDRESS
-    """Most readers of one network, whether they tick or not; those who came first."""
+    """Only this many readers of a network count, the first ones, whether they tick or not."""
 
 
 @dataclass(frozen=True, slots=True)
 class Impression:
-    """One line of a trial's poem, as the store has it."""
+    """One line of a trial's poem, shown to the reader for whom the poem was written."""
 
     visitor: str
     network: str
-    """The mark of his network: `Visitor.mark`."""
+    """Hash of his network: `Visitor.mark`."""
     poem: str
     at: datetime
-    """When the poem was written for him."""
+    """When the poem was written."""
     challenger: bool
     ticked: datetime | None
 
@@ -113,7 +112,7 @@ class ShownPoem:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """What one reader was shown in his first hour, and whence he came."""
+    """The poems that one reader was shown in his first hour, and his network."""
 
     network: str
     poems: tuple[ShownPoem, ...]
@@ -121,7 +120,7 @@ class Visit:
 
 @dataclass(slots=True)
 class Arm:
-    """What readers were shown by one of the two."""
+    """Totals of one of the two versions."""
 
     poems: int = 0
     lines: int = 0
@@ -130,25 +129,25 @@ class Arm:
 
 @dataclass(slots=True)
 class Evidence:
-    """What a trial has shown so far."""
+    """The result of a trial so far."""
 
     visitors: int = 0
     champion: Arm = field(default_factory=Arm)
     challenger: Arm = field(default_factory=Arm)
     path: list[tuple[float, float]] = field(default_factory=list)
-    """After each reader: the wealth of who bets on the challenger, and of who bets on the champion; what is left of it
-    without the networks that won most."""
+    """After each reader: the wealth of the bet on the challenger, and of the bet on the champion, without the networks
+    that won most."""
     networks: list[int] = field(default_factory=list)
-    """After each reader: from how many networks they came."""
+    """After each reader: the number of networks so far."""
 
     @property
     def better(self) -> float:
-        """Wealth of who bets that the challenger is better; 1 at the start."""
+        """Wealth of the bet that the challenger is better; 1 at the start."""
         return self.path[-1][0] if self.path else 1.0
 
     @property
     def worse(self) -> float:
-        """Wealth of who bets that it is worse."""
+        """Wealth of the bet that it is worse; 1 at the start."""
         return self.path[-1][1] if self.path else 1.0
 
 
@@ -162,7 +161,7 @@ class TrialReport:
     """Number of the version on trial."""
     challenger_id: int
     champion: int
-    """Number of the version it is compared with."""
+    """Number of the champion it is compared with."""
     champion_id: int
     share: float
     state: TrialState
@@ -171,17 +170,17 @@ class TrialReport:
     ended: datetime | None
     visitors: int
     networks: int
-    """From which the visitors came."""
+    """Number of networks of the visitors."""
     better: float
     worse: float
     champion_arm: Arm
     challenger_arm: Arm
     path: tuple[tuple[float, float], ...]
-    """The evidence by reader, thinned out."""
+    """`Evidence.path` with fewer points."""
 
 
 def visits(impressions: Iterable[Impression], *, rules: TrialRules, now: datetime) -> list[Visit]:
-    """The visits that are over, in the order of their ends: each reader once, of one network only the first few."""
+    """The visits that have ended, in the order of their ends: one for each reader, only the first few of a network."""
     by_visitor: dict[str, list[Impression]] = defaultdict(list)
     for one in impressions:
         by_visitor[one.visitor].append(one)
@@ -208,7 +207,7 @@ def _read(seen: Sequence[Impression], end: datetime, most: int) -> tuple[ShownPo
 
 
 class _Bettor:
-    """One stake of a bettor: its wealth, and how much of that each network has won for it. All in logarithms."""
+    """A bet of one size: its wealth, and what each network has won or lost for it, all as logarithms."""
 
     def __init__(self, doubted: int) -> None:
         self._doubted = doubted
@@ -228,16 +227,16 @@ class _Bettor:
 
     @property
     def left(self) -> float:
-        """The least wealth that leaving out so many networks leaves."""
+        """The wealth without the networks that won most."""
         best = self._sorted[-self._doubted :] if self._doubted else []
         lost = sum(best) if best and best[0] > 0 else sum(gain for gain in best if gain > 0)
         return math.exp(min(self._whole - lost, 600.0))
 
 
 def weigh(visits: Iterable[Visit], *, share: float, doubted: int = DOUBTED) -> Evidence:
-    """The evidence of *visits*, one after the other; *share* of the poems was the challenger's by draw.
+    """The evidence of *visits*, in their order.
 
-    *doubted*: networks that it must hold without.
+    *share*: probability with which the challenger was drawn. *doubted*: number of networks that are left out.
     """
     evidence = Evidence()
     bettors = [[_Bettor(doubted) for _ in BETS] for _ in range(2)]
@@ -264,16 +263,17 @@ def weigh(visits: Iterable[Visit], *, share: float, doubted: int = DOUBTED) -> E
 
 
 def _score(one: ShownPoem, guess: float, share: float) -> float:
-    """How much a poem speaks for the challenger: 0 on average where the version makes no difference.
+    """Evidence of a poem for the challenger; its expectation is 0 if the version makes no difference.
 
-    Horvitz and Thompson's weights, around what was to be expected before this reader came, which lowers the variance.
+    A Horvitz-Thompson estimate (weights by inverse probability), centred on the tick rate expected before this reader,
+    which reduces the variance.
     """
     excess = one.ticks / one.lines - guess
     return excess / share if one.challenger else -excess / (1 - share)
 
 
 def decide(evidence: Evidence, *, rules: TrialRules) -> TrialState | None:
-    """Which of the two bets first had enough; None when neither has."""
+    """The outcome by the bet that first had enough wealth; None if neither had."""
     steps = list(zip(evidence.path, evidence.networks, strict=True))
     for (better, worse), networks in steps[rules.fewest - 1 :]:
         if networks < rules.fewest_networks:
@@ -288,7 +288,7 @@ def decide(evidence: Evidence, *, rules: TrialRules) -> TrialState | None:
 def verdict(
     evidence: Evidence, *, impressions: int, started: datetime, rules: TrialRules, now: datetime
 ) -> tuple[TrialState, TrialEnd] | None:
-    """How the trial ends, and why; None while it goes on."""
+    """The final state of the trial and the reason; None while it goes on."""
     decided = decide(evidence, rules=rules)
     if decided is not None:
         return decided, TrialEnd.EVIDENCE
@@ -300,9 +300,9 @@ def verdict(
 
 
 def interrupted(trial: TrialReport, *, champion: int, gone: bool) -> TrialEnd | None:
-    """Why a trial can't go on, whatever its readers said so far; None while it can.
+    """Why a trial cannot go on, whatever its evidence; None while it can.
 
-    *champion*: row id of the version that serves now. *gone*: the challenger can't write any more.
+    *champion*: row id of the present champion. *gone*: the challenger's folder can no longer be loaded.
     """
     if champion != trial.champion_id:
         return overtaken(trial, champion)
@@ -310,16 +310,16 @@ def interrupted(trial: TrialReport, *, champion: int, gone: bool) -> TrialEnd | 
 
 
 def overtaken(trial: TrialReport, champion: int) -> TrialEnd:
-    """Why a trial ends when the champion pointer moves to *champion* (row id): always, and at once.
+    """The reason for ending a trial when the champion pointer moves to *champion* (row id).
 
-    The draws were between its two versions. As soon as its champion no longer writes the rest they are not, so what
-    readers do from then on is evidence of nothing; that its champion comes back later does not mend that. Which of the
-    two ways it was is worth telling: the admin did not wait for the challenger, or preferred a third.
+    A trial always ends then, because its draws are between its two versions: without its champion there is no
+    comparison, even if that champion comes back later. The reason tells whether the challenger was promoted, or a
+    third version.
     """
     return TrialEnd.PROMOTED if champion == trial.challenger_id else TrialEnd.CHAMPION_CHANGED
 
 
 def thinned(path: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    """At most `POINTS` of a path, its last among them."""
+    """At most `POINTS` points of a path, including the last."""
     step = math.ceil(len(path) / POINTS) if path else 1
     return list(path[::-1][::step])[::-1]

@@ -1,16 +1,13 @@
-"""Versions: immutable trained states of a voice, and whether readers like the taught ones better.
+"""Versions: immutable checkpoints of a voice, their tick rates, and the rules for promotion, rollback and retention.
 
-Promotion: what the gate's verdict, and then an admin, make of a version's status.
+Promotion: the status of a version after the gate, and after an admin promotes it.
 
-Rollback: which version served before the one that serves now. A pure rule over the history.
+Rollback: to the version that the champion replaced. Only forward moves of the champion pointer count, from an older to
+a newer version. So a second rollback goes back one more step, and does not undo the first.
 
-The way back leads along forward moves alone: those that brought a newer version in the place of an older one. So
-rolling back twice goes back twice; a rollback is not undone by the next.
-
-Retention: which versions leave the shelf to save room. Their rows, poems and figures stay.
-
-Never the champion, nor what it can be rolled back to, nor what served a moment ago, nor what is on trial, nor what a
-web process still has in memory for a poem under way. A pure rule; `app/actions/versions.py` carries it out.
+Retention: which versions are pruned from the shelf to save space; their rows, poems and metrics stay. A version stays
+if it is champion, can be reached by rollback, was champion recently, is on trial, or is in memory of a web process.
+`app/actions/versions.py` carries these rules out.
 """
 
 import math
@@ -25,14 +22,14 @@ from app.domain.gate import Verdict
 
 
 class VersionStatus(StrEnum):
-    """What the gate, or the admin, has said of a version."""
+    """The decision of the gate or an admin on a version."""
 
     BASE = "base"
     ADMITTED = "admitted"
     REJECTED = "rejected"
     UNDECIDED = "undecided"
     PRUNED = "pruned"
-    """Its folder was removed to save room; its row and its poems stay."""
+    """Its folder was removed to save space; its row and its poems stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +42,11 @@ class Rate:
 
 
 Z = 1.96
-"""Standard deviations that hold 95 % of a normal distribution, to either side."""
+"""The interval of a normal distribution that contains 95 %, in standard deviations to either side."""
 
 
 def wilson(ticks: int, impressions: int) -> Rate | None:
-    """A share with its 95 % interval (Wilson 1927); None without impressions."""
+    """A tick rate with its 95 % interval (Wilson 1927); None without impressions."""
     if impressions == 0:
         return None
     share, squared = ticks / impressions, Z * Z / impressions
@@ -59,12 +56,12 @@ def wilson(ticks: int, impressions: int) -> Rate | None:
 
 
 FEWEST_READERS = 20
-"""Readers of each of two versions before anything is said of them; the trial's own measure."""
+"""Fewest readers of each version for a comparison; the same as in a trial."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """How readers took a version: sums over its readers, of the lines each was shown and the ticks each gave."""
+    """Sums over the readers of a version, of the lines shown to each and the ticks of each."""
 
     readers: int = 0
     lines: int = 0
@@ -75,20 +72,20 @@ class Reception:
 
     @property
     def rate(self) -> float:
-        """Ticks a line."""
+        """Ticks per line."""
         return self.ticks / self.lines
 
     @property
     def relative_variance(self) -> float:
-        """Of the rate, over its square. The unit is the reader, since what one reader does hangs together."""
+        """Variance of the rate divided by its square. The unit is the reader: ticks of one reader are correlated."""
         spread = self.ticks_squared - 2 * self.rate * self.lines_ticks + self.rate**2 * self.lines_squared
         return spread * self.readers / (self.readers - 1) / self.ticks**2
 
 
 def times_as_often(one: Reception, other: Reception) -> Rate | None:
-    """How many times as often lines of *one* are ticked as lines of *other*, with its 95 % interval (delta method).
+    """The ratio of the tick rates of *one* and *other*, with its 95 % interval (delta method).
 
-    None where either has fewer than `FEWEST_READERS`, or no ticks at all.
+    None if either has fewer than `FEWEST_READERS` readers, or no ticks.
     """
     if min(one.readers, other.readers) < FEWEST_READERS or not (one.ticks and other.ticks):
         return None
@@ -98,12 +95,12 @@ def times_as_often(one: Reception, other: Reception) -> Rate | None:
 
 
 LetIn = Literal["readers", "admin"]
-"""Readers preferred it in a trial; or an admin decided it."""
+"""Who promoted a version: readers, in a trial, or an admin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """An immutable trained state of a voice."""
+    """An immutable checkpoint of a voice with its metadata."""
 
     id: int
     number: int
@@ -111,7 +108,7 @@ class Version:
     created: datetime
     base: str
     folder: str
-    """Where it lies on the shelf."""
+    """Its key on the shelf."""
     lesson: Mapping[str, object]
     metrics: Mapping[str, float]
     verdict: Verdict | None
@@ -119,28 +116,25 @@ class Version:
 
     @property
     def judged(self) -> VersionStatus:
-        """What the gate said of it, whatever became of it since; without a verdict its status."""
+        """The gate's decision, whatever happened since; without a verdict its status."""
         return self.status if self.verdict is None else status_after(self.verdict)
 
 
 def status_after(verdict: Verdict) -> VersionStatus:
-    """The status of a version that the gate has judged.
-
-    A fault outweighs a gap: where a rule is broken, what could not be measured changes nothing.
-    """
+    """The status of a version after the gate: rejected if any rule was broken, even if others were not measured."""
     if verdict.admitted:
         return VersionStatus.ADMITTED
     return VersionStatus.UNDECIDED if verdict.undecided else VersionStatus.REJECTED
 
 
 def promoted(version: Version, *, override: bool, reason: str) -> VersionStatus:
-    """The status of *version* once an admin has it serve. Raises TurnedAway.
+    """The status of *version* after an admin promotes it. Raises TurnedAway.
 
-    One that the gate rejected has a known fault. It serves only if he says that he overrides the gate, so that no slip
-    does it, and why, for whoever meets the fault later. Against an undecided one nothing is known: his word is the
-    measure that was missing. What serves is admitted; a base stays one, since that is what keeps it on the shelf.
+    A version that the gate rejected has a known fault: the admin must state that he overrides the gate, and a reason.
+    An undecided version has no known fault, so his decision is enough. The promoted version becomes admitted; a base
+    keeps its status, which protects it from pruning.
 
-    A pruned version stays so here: `Versions.promote` refuses it under the lock that pruning takes too.
+    A pruned version is refused later, by `Versions.promote`, under the lock that pruning takes too.
     """
     if version.status is VersionStatus.REJECTED and not (override and reason):
         raise TurnedAway(version.number, version.verdict or Verdict(()))
@@ -150,48 +144,48 @@ def promoted(version: Version, *, override: bool, reason: str) -> VersionStatus:
 
 @dataclass(frozen=True, slots=True)
 class VersionReport(Version):
-    """A version as pages and API show it: with how readers took it."""
+    """A version with its impressions and ticks, for pages and API."""
 
     impressions: int
     ticks: int
     tick_rate: Rate | None
     """None without impressions."""
     let_in: LetIn | None
-    """Who had it serve though the gate had not passed it; None for one that passed, or that never served."""
+    """Who promoted it although the gate had not admitted it; None if the gate had, or if it never was champion."""
 
 
 class Growth(StrEnum):
-    """Is it getting better? What can be said of it."""
+    """Does training improve the voice? The possible answers."""
 
     UNTAUGHT = "untaught"
     """There is no taught version yet."""
     UNREAD = "unread"
-    """There is, and no reader has met one."""
+    """No reader has seen a taught version yet."""
     FEW = "few"
-    """Too few readers of one of the two."""
+    """One of the two versions has too few readers."""
     EVEN = "even"
-    """Enough readers, and the two can't be told apart."""
+    """The difference is not significant."""
     BETTER = "better"
     WORSE = "worse"
 
 
 @dataclass(frozen=True, slots=True)
 class GrowthReport:
-    """The answer, and of which version it speaks."""
+    """Comparison of a taught version with version 0."""
 
     answer: Growth
     version: int = 0
-    """The taught version that is compared with version 0: the one that serves, else the newest that readers met."""
+    """The taught version: the champion, else the newest version that has readers."""
     few: int = 0
-    """Where the readers are too few: of which version."""
+    """With `Growth.FEW`: the version that has too few readers."""
     readers: int = 0
-    """Of that version, else of *version*."""
+    """Readers of `few`, else of `version`."""
     times: Rate | None = None
-    """How many times as often its lines are ticked."""
+    """Ratio of its tick rate to that of version 0."""
 
 
 def growth(versions: Sequence[VersionReport], receptions: Mapping[int, Reception]) -> GrowthReport:
-    """Compare a taught version with version 0 by what readers ticked. *receptions*: by number."""
+    """Compare a taught version with version 0 by tick rate. *receptions*: by version number."""
     taught = sorted((one for one in versions if one.number), key=lambda one: (one.champion, one.number), reverse=True)
     met = [one.number for one in taught if one.number in receptions]
     if not met:
@@ -210,14 +204,14 @@ def growth(versions: Sequence[VersionReport], receptions: Mapping[int, Reception
 
 @dataclass(frozen=True, slots=True)
 class VoiceReport:
-    """A voice as pages and API show it."""
+    """A voice with its champion, for pages and API."""
 
     slug: str
     title: str
     language: str
     base: str
     champion: int
-    """Number of the version that serves."""
+    """Number of the champion."""
     champion_id: int
     versions: int
     lines_taught: int
@@ -225,28 +219,28 @@ class VoiceReport:
     taught: datetime | None
     """When the champion was made; None for the base."""
     lesson: Mapping[str, object]
-    """The champion's lesson, in the contract's shape."""
+    """Summary of the champion's lesson (`Lesson.summary`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One move of the champion pointer."""
+    """One move of the champion pointer, by row ids."""
 
     version: int
-    """Row id of the version that came; a newer version has a higher one, whatever its base."""
+    """Row id of the new champion; newer versions have higher ids, whatever their base."""
     was: int | None
-    """Row id of the version that went; None for a voice's first."""
+    """Row id of the old champion; None for a voice's first."""
     at: datetime
 
     @property
     def forward(self) -> bool:
-        """Did a newer version come in the place of an older one?"""
+        """Did a newer version replace an older one?"""
         return self.was is not None and self.was < self.version
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One move of the champion pointer."""
+    """One move of the champion pointer, by version numbers."""
 
     version: int
     was: int | None
@@ -257,7 +251,7 @@ class HistoryEntry:
 
 @dataclass(frozen=True, slots=True)
 class ReadCount:
-    """How readers took one version."""
+    """Impressions and ticks of one version."""
 
     voice: str
     number: int
@@ -266,12 +260,12 @@ class ReadCount:
 
 
 def came_from(moves: Sequence[Move], version: int) -> int | None:
-    """The version that *version* last replaced on its way up; None when it replaced none. *moves*: newest first."""
+    """The version that *version* replaced in its last forward move, or None. *moves*: newest first."""
     return next((move.was for move in moves if move.version == version and move.forward), None)
 
 
 def way_back(moves: Sequence[Move], champion: int, *, steps: int) -> list[int]:
-    """The champion, and the versions that so many rollbacks lead to, one after the other."""
+    """The champion, and the versions that the next *steps* rollbacks lead to."""
     way = [champion]
     while len(way) <= steps and (before := came_from(moves, way[-1])) is not None:
         way.append(before)
@@ -279,12 +273,12 @@ def way_back(moves: Sequence[Move], champion: int, *, steps: int) -> list[int]:
 
 
 def compared_with(moves: Sequence[Move], version: int, *, champion: int, of_base: Collection[int]) -> int | None:
-    """The version whose poems are shown beside those of *version*; None for the base. *of_base*: all of that base.
+    """The version whose poems are shown beside those of *version*; None for the base.
 
-    The one that it took over from when it first served, in whichever direction: that was the change readers met. A
-    later move, as by a rollback, only brings back what they knew; so it is not `came_from`, which asks where the way
-    back leads. One that never served would take over from the champion, if that is older; one that a newer champion
-    has passed over is compared with the base, which it was taught from.
+    It is the champion that *version* replaced when it first became champion, forward or backward, because that is the
+    change readers saw. (`came_from` differs: it looks for the last forward move.) A version that never was champion is
+    compared with the present champion if that is older, else with the base. *of_base*: row ids of all versions of the
+    base.
     """
     before = next((move.was for move in reversed(moves) if move.version == version), None)
     if before in of_base:
@@ -294,25 +288,25 @@ def compared_with(moves: Sequence[Move], version: int, *, champion: int, of_base
 
 
 RECENT = timedelta(hours=1)
-"""What served so lately may still be loading somewhere, or be written with."""
+"""A version that was champion this recently may still be loading or writing somewhere."""
 ROLLBACKS = 2
-"""Steps back from the champion that stay possible: to the one it replaced, and to the one before that."""
+"""Number of rollbacks that always stay possible."""
 
 
 def needed(champion: int | None, moves: Sequence[Move], *, now: datetime) -> set[int]:
-    """Row ids of the champion, of what it can be rolled back to, and of what served lately. *moves*: newest first."""
+    """Row ids of the champion, its rollback targets, and recent champions. *moves*: newest first."""
     lately = {id for move in moves if move.at > now - RECENT for id in (move.version, move.was) if id is not None}
     return lately | set(way_back(moves, champion, steps=ROLLBACKS) if champion is not None else ())
 
 
 def doomed(shelved: Sequence[int], *, keep: int, needed: Collection[int]) -> list[int]:
-    """Of the taught versions on the shelf, newest first: those past the newest *keep* (0: all stay) nobody needs."""
+    """The versions to prune: all but the newest *keep* of *shelved* (newest first) and those needed; 0: none."""
     return [version for version in shelved[keep:] if version not in needed] if keep else []
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """Which version writes for a voice: what an engine polls, and has in memory."""
+    """The version that writes for a voice, as the engine loads it."""
 
     voice: str
     version_id: int
@@ -325,7 +319,7 @@ class Serving:
 
 @dataclass(frozen=True, slots=True)
 class Challenger(Serving):
-    """Which version writes a share of a voice's poems, on trial."""
+    """The version on trial, which writes a share of a voice's poems."""
 
     trial: int
     share: float

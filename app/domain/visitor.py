@@ -1,43 +1,43 @@
-"""Visitors, anonymous readers known by a random id in a signed cookie; and which of them count.
+"""Visitors: anonymous readers with a random id in a signed cookie, and the rule which of them count.
 
-One rule for all that counts readers: tick-rates, what is best loved, the game, the trial.
+The same rule holds for tick rates, the anthology, the guessing game and trials:
 
-- A reader **counts** whose cookie has come back, and who was among the first few of his address that day: cookies are
-  free, addresses are not. His place is taken before he does anything, and what he was shown keeps it
-  (`impressions.counted`), whether he ticks or not.
-- In a **trial** he counts if that was so *before* the poem was drawn: what he does after the draw can't choose whether
-  he is in it.
-- From all whose cookie has come back the bot **learns** (taste, lesson). There one address weighs no more than a cap,
-  however many readers it has: a class behind one address is heard, though it isn't thirty voters.
+- A reader **counts** if his cookie has come back and he was among the first few readers of his address that day,
+  because cookies are free but addresses are not. This is decided before he ticks anything, and stored with each
+  impression (`impressions.counted`).
+- In a **trial** he counts only if that was decided *before* the poem's version was drawn, so that nothing he does after
+  the draw influences whether he is in the sample.
+- The bot **learns** (taste, lesson) from all readers whose cookie has come back, but an address has a limited weight: a
+  school class behind one address is heard, but does not count as thirty readers.
 """
 
 import hashlib
 from dataclasses import dataclass
 
 READERS_PER_ADDRESS = 2
-"""Readers of one address who count on one day; those who came first."""
+"""Only this many readers of an address count on a day, the first ones."""
 MARK = 4
-"""Hexadecimal digits by which a trial tells networks apart: 65,536 marks, so that none of them names an address."""
+"""Hexadecimal digits of a network's hash in a trial: only 65,536 values, so that none identifies a network."""
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who reads, ticks and teaches."""
+    """The visitor of a request."""
 
     id: str
     returned: bool
-    """Did the cookie come back with this request?"""
+    """Did the request bring the cookie?"""
     address: str
-    """Keyed hash of the address, of this day."""
+    """Keyed hash of the address; the key changes daily."""
     network: str = ""
-    """Keyed hash of the network that the address belongs to; never stored, only a mark of it."""
+    """Keyed hash of the address's network; not stored (only `mark` is)."""
 
     @property
     def turn(self) -> str:
-        """Who takes turns with others when many wait for a poem: visitors, and addresses that bring no cookie."""
+        """Key of the engine's fair queue: the visitor, or the address for a request without a cookie."""
         return self.id if self.returned else self.address
 
     def mark(self, trial: int) -> str:
-        """What a trial knows his network by: the same all through the trial, and of no use outside it."""
+        """Hash of his network for one trial: constant during the trial, and useless outside it."""
         network = self.network or self.address or self.id
         return hashlib.sha256(f"{trial}|{network}".encode()).hexdigest()[:MARK]

@@ -1,4 +1,4 @@
-"""Voices: what a deployment may call its own bot."""
+"""Voices: valid slugs, titles and languages for a deployment's own voice."""
 
 import re
 
@@ -10,14 +10,14 @@ openapi.json pieces poem poems privacy readyz robots.txt runs search simulate st
 versions voice voices worker
 """
 RESERVED = frozenset(_RESERVED.split())
-"""First steps of the site's own paths: a voice of that name would hide a page, or be hidden by one."""
+"""First segments of the site's own paths; a voice with such a slug would conflict with a page."""
 _SLUG = re.compile(r"[a-z][a-z0-9-]{0,38}[a-z0-9]")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 LONGEST_TITLE = 100
 
 
 def named(slug: str, title: str, language: str) -> tuple[str, str, str]:
-    """The three names of a voice, cleaned. Raises Unfit: `bad_slug`, `reserved`, `bad_title`, `bad_language`."""
+    """Check a voice's slug, title and language. Raises Unfit: `bad_slug`, `reserved`, `bad_title`, `bad_language`."""
     if not _SLUG.fullmatch(slug):
         raise Unfit(
             "bad_slug", f"{slug!r}: a voice's slug is 2 to 40 small letters, digits and hyphens, a letter first"

@@ -1,4 +1,4 @@
-"""The desk: everything at a glance, what waits for a moderator, and one run or trial with what can be done now."""
+"""The desk, the admin interface: who may open it, its overview, the moderation queue, one run, one trial."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,41 +12,72 @@ from app.domain.submission import Submission, SubmissionStatus
 from app.domain.trial import TrialReport
 from app.domain.version import VersionReport, VersionStatus, VoiceReport
 from app.reads.runs import outlook_in
-from app.reads.versions import Beside, side_by_side
-from app.store.health import Counts, Pulses
-from app.store.pieces import Pieces
+from app.reads.versions import Comparison, compare
+from app.store.admins import Admins, Audit, AuditEntry, Key, Kind
+from app.store.health import Health, Pulses
 from app.store.runs import Runs
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 
+AUDIT_ENTRIES = 200
+"""Entries of the audit log on its page."""
+Secret = tuple[str, Kind]
+"""A credential as it came with the request, and which kind of key it is looked up as."""
+
+
+def has_admin(bot: Bot) -> bool:
+    """Is there an admin at all?"""
+    with bot.reads(Admins) as admins:
+        return admins.any()
+
+
+def key(bot: Bot, secret: Secret | None) -> Key | None:
+    """The key that a secret belongs to; None without a secret, or when it is unknown, revoked or expired."""
+    if secret is None:
+        return None
+    with bot.reads(Admins) as admins:
+        return admins.key(*secret, bot.clock())
+
+
+def keys(bot: Bot) -> list[Key]:
+    """Every valid key, oldest first."""
+    with bot.reads(Admins) as admins:
+        return admins.keys(bot.clock())
+
+
+def audit(bot: Bot) -> list[AuditEntry]:
+    """The newest entries of the audit log, newest first."""
+    with bot.reads(Audit) as log:
+        return log.newest(AUDIT_ENTRIES)
+
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """Everything at a glance; mappings go by voice."""
+    """The overview page; mappings are keyed by voice."""
 
     counts: Mapping[str, Mapping[str, Mapping[str, int]]]
     """Of `today` and `ever`."""
     versions: Mapping[str, list[VersionReport]]
     on_trial: Mapping[str, TrialReport]
     outlooks: Mapping[str, Outlook]
-    besides: Mapping[str, Beside]
-    """The champion and what is to be decided on; of voices where something is."""
+    besides: Mapping[str, Comparison]
+    """The champion beside the versions to decide on; only voices that have such versions."""
     runs: Mapping[str, list[RunReport]]
     waiting: int
     """Submissions that wait for a moderator."""
     woven: int
-    """Pieces that do."""
+    """Pieces that wait for a moderator."""
     pulses: list[Pulse]
     statuses: list[VoiceStatus]
-    """What the web processes reported with their heartbeats, without repetitions."""
+    """What web processes reported with their heartbeats, without duplicates."""
 
 
 def overview(bot: Bot, today: datetime) -> Overview:
-    """Everything at a glance; *today*: when the day began."""
+    """The overview; *today*: when the day began."""
     with bot.reading() as session:
-        counts, versions, runs, trials = Counts(session), Versions(session), Runs(session), Trials(session)
+        health, versions, runs, trials = Health(session), Versions(session), Runs(session), Trials(session)
         voices, pulses = Voices(session).all(), Pulses(session).alive(bot.clock())
         slugs = [voice.slug for voice in voices]
         on_trial = {slug: running for slug in slugs if (running := trials.running(slug))}
@@ -57,9 +88,9 @@ def overview(bot: Bot, today: datetime) -> Overview:
             undecided = {one.number for one in newest if one.status is VersionStatus.UNDECIDED}
             numbers = {voice.champion, *undecided, *([tried.challenger] if tried else ())}
             if len(numbers) > 1:
-                besides[voice.slug] = side_by_side(versions.samples(voice.slug), numbers)
+                besides[voice.slug] = compare(versions.samples(voice.slug), numbers)
         return Overview(
-            counts={slug: {"today": counts.of(slug, today), "ever": counts.of(slug, EVER)} for slug in slugs},
+            counts={slug: {"today": health.counts(slug, today), "ever": health.counts(slug, EVER)} for slug in slugs},
             versions=known,
             on_trial=on_trial,
             outlooks={slug: outlook_in(session, bot, slug) for slug in slugs},
@@ -74,17 +105,17 @@ def overview(bot: Bot, today: datetime) -> Overview:
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """What a moderator reads of one status."""
+    """One page of the moderation queue, for one status."""
 
     submissions: list[Submission]
     pieces: list[Piece]
     before: int
-    """Submissions of that status before these."""
+    """Number of submissions of that status that come before these."""
     total: int
 
 
 def queue(bot: Bot, status: SubmissionStatus, *, after: int) -> Queue:
-    """Submissions from *after* one, and pieces; the oldest first."""
+    """Submissions with an id above *after*, and pieces; oldest first."""
     with bot.reading() as session:
         store = Submissions(session)
         return Queue(
@@ -95,44 +126,50 @@ def queue(bot: Bot, status: SubmissionStatus, *, after: int) -> Queue:
         )
 
 
+def submissions(bot: Bot, status: SubmissionStatus | None, *, limit: int, after: int = 0) -> list[Submission]:
+    """Submissions of a status (None: all) with an id above *after*, oldest first."""
+    with bot.reads(Submissions) as store:
+        return store.queue(status, limit=limit, after_id=after)
+
+
 @dataclass(frozen=True, slots=True)
 class ShownRun:
-    """A run, and the version that it made beside the one that serves."""
+    """A run, and the version it made beside the champion."""
 
     run: RunReport
     shown: VoiceReport
     made: VersionReport | None
     on_trial: TrialReport | None
-    beside: Beside
+    beside: Comparison
 
 
 def run(bot: Bot, run: int, seed: str) -> ShownRun:
-    """One run; *seed*: of the poems. Raises UnknownRun."""
+    """One run; *seed*: which sample poems to compare. Raises UnknownRun."""
     with bot.reading() as session:
         report = Runs(session).one(run)
         voice, store = Voices(session).one(report.voice), Versions(session)
         made = next((one for one in store.of_voice(report.voice) if one.number == report.version), None)
         samples, on_trial = store.samples(report.voice) if made else {}, Trials(session).running(report.voice)
-    beside = side_by_side(samples, {voice.champion, made.number} if made else (), seed)
+    beside = compare(samples, {voice.champion, made.number} if made else (), seed)
     return ShownRun(report, voice, made, on_trial, beside)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownTrial:
-    """The newest trial of a voice, and what each of the two writes."""
+    """The newest trial of a voice, and sample poems of both versions."""
 
     trial: TrialReport | None
     challenger: VersionReport | None
-    beside: Beside
+    beside: Comparison
 
 
 def trial(bot: Bot, voice: str, seed: str) -> ShownTrial:
-    """The newest trial of a voice; *seed*: of the poems. Raises UnknownVoice."""
+    """The newest trial of a voice; *seed*: which sample poems to compare. Raises UnknownVoice."""
     with bot.reading() as session:
         versions = Versions(session)
         samples, known = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
         newest = next(iter(Trials(session).of_voice(voice)), None)
     if newest is None:
-        return ShownTrial(None, None, side_by_side(samples, (), seed))
-    both = side_by_side(samples, {newest.champion, newest.challenger}, seed)
+        return ShownTrial(None, None, compare(samples, (), seed))
+    both = compare(samples, {newest.champion, newest.challenger}, seed)
     return ShownTrial(newest, known.get(newest.challenger), both)

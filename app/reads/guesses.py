@@ -1,7 +1,7 @@
-"""The game: which lines a visitor may be asked about, and how he and all others did.
+"""The guessing game: which lines a visitor may be asked about, and the scores.
 
-Readers' lines stand for the humans once there are enough. Before that, lines stand in that were kept aside from the
-base's verse: no network has read them.
+Human lines come from readers' submissions as soon as there are enough. Until then they come from the base's holdout:
+verse that no network was trained on.
 """
 
 import hashlib
@@ -21,19 +21,19 @@ from app.store.voices import Voices
 from models.corpus import HOLDOUTS
 
 FEWEST = 20
-"""Lines of readers below which others stand in for them."""
+"""With fewer lines of readers than this, lines of the holdout are used instead."""
 POOL = 6
-"""Poems that the bot writes for the game alone, where a reader has seen all others: on a new site they are his own."""
+"""Poems that the engine writes for the game alone, for a reader who has seen all others (on a new site all are his)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """What a visitor may be asked about: nothing that he was shown, taught or has answered."""
+    """The lines a visitor may be asked about: he was not shown them, did not teach them and has not answered yet."""
 
     humans: tuple[Riddle, ...]
     bots: tuple[Riddle, ...]
     stand_in: bool
-    """Does the verse that was kept aside stand for humans?"""
+    """Do the human lines come from the holdout?"""
 
 
 def lines(bot: Bot, engine: Engine, voice: str, visitor: str) -> Lines:
@@ -44,7 +44,7 @@ def lines(bot: Bot, engine: Engine, voice: str, visitor: str) -> Lines:
         humans, bots = guesses.humans(voice), guesses.bots(voice)
         stand_in = len(humans) < FEWEST
         if stand_in:
-            humans = list(_kept_aside(bot, session, voice))
+            humans = list(_holdout_lines(bot, session, voice))
         known = guesses.known(visitor, [*humans, *bots])
     humans, bots = ([one for one in side if one not in known] for side in (humans, bots))
     if len(bots) < ROUND:
@@ -57,34 +57,34 @@ def lines(bot: Bot, engine: Engine, voice: str, visitor: str) -> Lines:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the game stands for a visitor."""
+    """The scores of the game as one visitor sees them."""
 
     score: Score
-    """Of everybody."""
+    """Of all visitors."""
     mine: Score
     played: Round
-    """The round that he plays, or the one that he has just ended."""
+    """The round the visitor is in, or the one he has just ended."""
 
 
-def standing(bot: Bot, voice: str, visitor: str, *, told: bool) -> Standing:
-    """How all did and how he does; *told*: his round too, else an empty one."""
+def standing(bot: Bot, voice: str, visitor: str, *, with_round: bool) -> Standing:
+    """The scores of all visitors and of this one; *with_round*: his round too, else an empty one."""
     with bot.reading() as session:
         guesses = Guesses(session)
-        played = guesses.round(visitor, voice) if told else Round(())
+        played = guesses.round(visitor, voice) if with_round else Round(())
         return Standing(guesses.score(voice), guesses.score(voice, visitor), played)
 
 
-def _kept_aside(bot: Bot, session: Session, voice: str) -> tuple[Riddle, ...]:
-    """Lines of the verse that no network has read; none for a base that has none."""
+def _holdout_lines(bot: Bot, session: Session, voice: str) -> tuple[Riddle, ...]:
+    """Lines of the holdout of the voice's base; none for a base without one."""
     base = Voices(session).base(voice)
     try:
-        return _verse(bot.shelf.fetch(base.folder)) if base else ()
+        return _read_holdout(bot.shelf.fetch(base.folder)) if base else ()
     except BrokenFolder:
         return ()
 
 
 @lru_cache(maxsize=8)
-def _verse(base: Path) -> tuple[Riddle, ...]:
+def _read_holdout(base: Path) -> tuple[Riddle, ...]:
     rows = [row.strip() for file in sorted(base.glob(HOLDOUTS)) for row in file.read_text("utf-8").splitlines()]
     fit = dict.fromkeys(row for row in rows if not row.startswith("#") and fits(row))
     return tuple(Riddle("verse", _number(row), 0, row, human=True) for row in fit)
@@ -92,7 +92,7 @@ def _verse(base: Path) -> tuple[Riddle, ...]:
 
 @lru_cache(maxsize=8)
 def _pool(engine: Engine, voice: str, version: int) -> tuple[Riddle, ...]:
-    """Lines that the version which serves writes from the game's own seeds: every process writes the same."""
+    """Lines that the serving version writes from the game's own seeds: the same in every process."""
     wishes = [Wish(seed=_number(f"{voice}|{version}|{place}") % 2**31) for place in range(POOL)]
     written: list[Writing] = list(engine.write_all(voice, wishes))
     texts = [line.text for one in written for line in one.lines if fits(line.text)]
@@ -100,5 +100,5 @@ def _pool(engine: Engine, voice: str, version: int) -> tuple[Riddle, ...]:
 
 
 def _number(text: str) -> int:
-    """52 bits that stand for a text: one has the same number wherever it is asked about."""
+    """A 52-bit hash of a text, as its id in the game."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7]) >> 4

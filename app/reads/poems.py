@@ -1,4 +1,4 @@
-"""Poems: the one that stands before a visitor, one at its address, and those to browse."""
+"""Poems: a visitor's current poem, one poem by its id, and pages of poems to browse."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ class ShownPoem:
     learned: Mapping[int, Learned]
     """By line."""
     newcomer: bool = True
-    """Has he never ticked a line?"""
+    """Has the visitor never ticked a line?"""
     day: Day | None = None
-    """Whose poem it is, where it stands first because its reader has not been here today."""
+    """Set when this is the poem of the day, shown first because the visitor has not been here today."""
     earlier: str | None = None
-    """The poem of an earlier day that he would find otherwise."""
+    """Id of the visitor's own last poem, which is shown on other visits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +41,9 @@ class Current:
 
     voice: VoiceReport
     shown: ShownPoem | None
-    """None: there is no poem for him yet."""
+    """None: there is no poem for the visitor yet."""
     back: bool
-    """Has his cookie come back for the first time?"""
+    """Is this the first request that brings the visitor's cookie back?"""
 
 
 def one(bot: Bot, poem: str, visitor: Visitor) -> Poem:
@@ -53,7 +53,7 @@ def one(bot: Bot, poem: str, visitor: Visitor) -> Poem:
 
 
 def with_voice(bot: Bot, poem: str, visitor: Visitor) -> tuple[Poem, VoiceReport]:
-    """The same, and the voice that wrote it. Raises UnknownPoem."""
+    """A poem as *visitor* sees it, and the voice that wrote it. Raises UnknownPoem."""
     with bot.reading() as session:
         found = Poems(session).one(poem, visitor.id)
         return found, Voices(session).one(found.voice)
@@ -69,26 +69,27 @@ def shown(bot: Bot, poem: str, visitor: Visitor, around: Around) -> ShownPoem:
 def current(
     bot: Bot, visitor: Visitor, around: Around, choose: Callable[[Frame], VoiceReport], *, quiet: bool
 ) -> Current:
-    """The poem that was last written for *visitor* in the voice that is chosen; else, where nobody reads, the newest.
+    """The poem last written for *visitor* in the voice that *choose* picks.
 
-    *quiet*: nobody reads. Raises what *choose* raises.
+    *quiet*: the client is a crawler or a link preview, not a reader; it gets the newest poem of the voice instead.
+    Raises what *choose* raises.
     """
     with bot.reading() as session:
         voice = choose(frame_in(session, around, bot.clock()))
-        poem = _his(session, voice.slug, visitor, else_newest=quiet)
+        poem = _latest(session, voice.slug, visitor, else_newest=quiet)
         back = visitor.returned and not quiet and not Visitors(session).has_returned(visitor.id)
     return Current(voice, poem, back)
 
 
-def his(bot: Bot, voice: str, visitor: Visitor, around: Around) -> ShownPoem | None:
-    """The poem that was last written for *visitor*, else the newest; None where there is none. Raises UnknownVoice."""
+def latest(bot: Bot, voice: str, visitor: Visitor, around: Around) -> ShownPoem | None:
+    """The poem last written for *visitor*, else the newest; None where there is none. Raises UnknownVoice."""
     with bot.reading() as session:
         frame_in(session, around, bot.clock()).voice(voice)
-        return _his(session, voice, visitor, else_newest=True)
+        return _latest(session, voice, visitor, else_newest=True)
 
 
 def last(bot: Bot, voice: str, visitor: Visitor) -> Poem:
-    """The newest poem that was written for *visitor*. Raises UnknownPoem before there is one."""
+    """The poem last written for *visitor*. Raises UnknownPoem before there is one."""
     with bot.reads(Poems) as poems:
         return poems.one(poems.current(voice, visitor.id) or "", visitor.id)
 
@@ -101,13 +102,13 @@ def first_line(bot: Bot, voice: VoiceReport) -> str:
 
 
 def lesson_of(bot: Bot, poem: str) -> Mapping[str, object]:
-    """What the version that wrote a poem was taught. Raises UnknownPoem."""
+    """Summary of the lesson of the version that wrote a poem. Raises UnknownPoem."""
     with bot.reads(Versions) as versions:
         return versions.lesson_of(poem)
 
 
 def life(bot: Bot, voice: str, visitor: Visitor, *, ticked: bool, home: bool) -> tuple[Outlook | None, News | None]:
-    """How far off the next version is, if he has *ticked* here; what the last one learned of his, if he is *home*."""
+    """The outlook for the next version, if he *ticked* this poem; news of his lines, on the voice's page (*home*)."""
     with bot.reading() as session:
         ahead = outlook_in(session, bot, voice) if ticked else None
         return ahead, Learnings(session).news(voice, visitor.id) if home else None
@@ -116,7 +117,7 @@ def life(bot: Bot, voice: str, visitor: Visitor, *, ticked: bool, home: bool) ->
 def page(
     bot: Bot, voice: str, visitor: Visitor, *, loved: bool, version: int | None, cursor: str | None
 ) -> tuple[list[Poem], str | None]:
-    """Poems that readers were shown, and the cursor of the next ones: the newest, or those that most readers *loved*.
+    """A page of poems and the cursor of the next page: the newest first, or the most *loved* first.
 
     Raises UnknownVoice.
     """
@@ -129,14 +130,14 @@ def page(
 def browsed(
     bot: Bot, voice: str, visitor: Visitor, *, version: int | None, cursor: str | None
 ) -> tuple[list[Poem], str | None, Mapping[int, int]]:
-    """The newest of them, the cursor of the next ones, and how many readers ticked each line. Raises UnknownVoice."""
+    """A page of the newest poems, the next cursor, and how many readers ticked each line. Raises UnknownVoice."""
     with bot.reading() as session:
         Voices(session).check(voice)
         poems, following = Poems(session).page(voice, version=version, cursor=cursor, visitor=visitor.id)
         return poems, following, Loved(session).marks(poems)
 
 
-def _his(session: Session, voice: str, visitor: Visitor, *, else_newest: bool) -> ShownPoem | None:
+def _latest(session: Session, voice: str, visitor: Visitor, *, else_newest: bool) -> ShownPoem | None:
     poems = Poems(session)
     found = poems.current(voice, visitor.id) if visitor.returned else None
     if found is None and else_newest:

@@ -1,4 +1,4 @@
-"""Runs: how they stand, when the next one starts, what it would teach, and what a worker needs to carry one out."""
+"""Runs: their state, when the next one starts, the lesson it would get, and the input of a run for the worker."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,7 +10,7 @@ from app.bootstrap import Bot
 from app.domain.lesson import Feedback, Lesson, ReadLine, build, choosers, split
 from app.domain.run import Outlook, RunReport
 from app.domain.version import Version
-from app.store.lessons import FeedbackStore, Readings
+from app.store.lessons import FeedbackStore
 from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
@@ -31,19 +31,19 @@ def of_voice(bot: Bot, voice: str, limit: int = 20) -> list[RunReport]:
 
 
 def under_way(bot: Bot) -> bool:
-    """Does any worker hold a run?"""
+    """Is a worker carrying out any run?"""
     with bot.reads(Runs) as runs:
         return runs.under_way()
 
 
 def outlook(bot: Bot, voice: str) -> Outlook:
-    """When the next run of *voice* will start by itself. Raises UnknownVoice."""
+    """When the schedule will start the next run of *voice*. Raises UnknownVoice."""
     with bot.reading() as session:
         return outlook_in(session, bot, voice)
 
 
 def outlook_in(session: Session, bot: Bot, voice: str) -> Outlook:
-    """The same for another read model, in its transaction."""
+    """The outlook, read in the transaction of another read model."""
     now = bot.clock()
     found = bot.settings.schedule.outlook(**facts(session, voice, now))
     trial = Trials(session).running(voice)
@@ -52,7 +52,7 @@ def outlook_in(session: Session, bot: Bot, voice: str) -> Outlook:
 
 
 class Facts(TypedDict):
-    """What the schedule goes by."""
+    """The arguments of `Schedule.due` and `Schedule.outlook`."""
 
     new: int
     last_run: datetime | None
@@ -61,7 +61,7 @@ class Facts(TypedDict):
 
 
 def facts(session: Session, voice: str, now: datetime) -> Facts:
-    """The same for whoever looks ahead and whoever starts what is due. Raises UnknownVoice."""
+    """What the schedule decides on; also used by the sweep that starts due runs. Raises UnknownVoice."""
     return {
         "new": FeedbackStore(session).new_since_champion(voice, now),
         "last_run": Runs(session).last_started(voice),
@@ -71,13 +71,13 @@ def facts(session: Session, voice: str, now: datetime) -> Facts:
 
 
 def feedback(bot: Bot, voice: str) -> Feedback:
-    """All that readers gave a voice."""
+    """All feedback that readers gave a voice."""
     with bot.reads(FeedbackStore) as store:
         return store.of(voice)
 
 
 def lesson(bot: Bot, voice: str) -> Lesson:
-    """What a run of all of it would teach. Raises UnknownVoice."""
+    """The lesson of all this feedback, with no reader held out. Raises UnknownVoice."""
     with bot.reading() as session:
         Voices(session).check(voice)
         given = FeedbackStore(session).of(voice)
@@ -86,20 +86,20 @@ def lesson(bot: Bot, voice: str) -> Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What a run needs, read before the training begins."""
+    """The input of a run, read before the training begins."""
 
     lesson: Lesson
     base: Version
     champion: Version
     held_out: tuple[ReadLine, ...]
-    """What readers chose, and passed over, whom neither candidate nor champion was taught."""
+    """Lines shown to held-out readers, whose ticks neither the candidate nor the champion was trained on."""
 
 
 def task(bot: Bot, voice: str) -> Task:
-    """What a run of *voice* begins with. Raises UnknownVoice."""
+    """The input of a run of *voice*. Raises UnknownVoice."""
     with bot.reading() as session:
-        versions, readings = Versions(session), Readings(session)
+        versions, store = Versions(session), FeedbackStore(session)
         base, champion = versions.one(voice, 0), versions.champion(voice)
-        given, held = split(FeedbackStore(session).of(voice), readings.taught(champion.id))
-        read = readings.of(voice, held)
+        given, held = split(store.of(voice), store.taught(champion.id))
+        read = store.readings(voice, held)
     return Task(build(given), base, champion, tuple(choosers(read)))

@@ -1,4 +1,4 @@
-"""Versions of a voice: which there are and how they do, poems of one seed by several of them; and trials."""
+"""Versions of a voice: their reports, their sample poems side by side, the history of champions, and trials."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def champion(bot: Bot, voice: str) -> Version:
 
 
 def history(bot: Bot, voice: str) -> list[HistoryEntry]:
-    """What was live from when, newest first. Raises UnknownVoice."""
+    """Which version became champion when, newest first. Raises UnknownVoice."""
     with bot.reads(Versions) as versions:
         return versions.history(voice)
 
@@ -55,27 +55,27 @@ def shelved(bot: Bot, folders: Collection[str]) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Beside:
-    """Poems that several versions wrote of one seed, as readers would get them."""
+class Comparison:
+    """Poems that several versions wrote from the same seed, as readers would get them."""
 
     poems: tuple[tuple[int, Sequence[str]], ...]
-    """Number of the version, and its lines; fewer than two say nothing."""
+    """Number of the version, and its lines; with fewer than two there is nothing to compare."""
     another: int | None
-    """The next seed."""
+    """The next seed; None where there is only one."""
 
 
-def side_by_side(samples: Mapping[int, Sequence[Sequence[str]]], numbers: Collection[int], seed: str = "") -> Beside:
-    """What those versions wrote of one seed; versions without samples are left out."""
+def compare(samples: Mapping[int, Sequence[Sequence[str]]], numbers: Collection[int], seed: str = "") -> Comparison:
+    """The poems of those versions for one seed; versions without samples are left out."""
     shown = [number for number in sorted(numbers) if samples.get(number)]
     seeds = min((len(samples[number]) for number in shown), default=0)
     chosen = int(seed) % seeds if seeds and seed.isascii() and seed.isdigit() and len(seed) < 6 else 0
     poems = tuple((number, samples[number][chosen]) for number in shown)
-    return Beside(poems, (chosen + 1) % seeds if seeds > 1 else None)
+    return Comparison(poems, (chosen + 1) % seeds if seeds > 1 else None)
 
 
 @dataclass(frozen=True, slots=True)
-class Grown:
-    """What became of a voice, version by version."""
+class VoiceVersions:
+    """The page of a voice's versions."""
 
     versions: list[VersionReport]
     growth: GrowthReport
@@ -86,12 +86,12 @@ class Grown:
     on_trial: TrialReport | None
     taste: TasteReport | None
     effect: TasteEffect | None
-    beside: Beside
-    """The base, the champion, and the challenger or else the newest."""
+    beside: Comparison
+    """The base, the champion, and the challenger; without a trial, the newest version."""
 
 
-def grown(bot: Bot, voice: str, seed: str) -> Grown:
-    """All versions, the rejected too; trials; and one *seed* written by several versions. Raises UnknownVoice."""
+def overview(bot: Bot, voice: str, seed: str) -> VoiceVersions:
+    """All versions, rejected ones too, with runs and trials; *seed*: which sample poems. Raises UnknownVoice."""
     with bot.reading() as session:
         store = Versions(session)
         found, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
@@ -101,18 +101,28 @@ def grown(bot: Bot, voice: str, seed: str) -> Grown:
     on_trial = next((one for one in trials if one.state == "running"), None)
     champion = next((one.number for one in found if one.champion), 0)
     newest = on_trial.challenger if on_trial else max(samples, default=0)
-    beside, grown = side_by_side(samples, {0, champion, newest}, seed), growth(found, receptions)
-    return Grown(found, grown, champion, history, runs, trials, on_trial, taste, effect, beside)
+    return VoiceVersions(
+        versions=found,
+        growth=growth(found, receptions),
+        champion=champion,
+        history=history,
+        runs=runs,
+        trials=trials,
+        on_trial=on_trial,
+        taste=taste,
+        effect=effect,
+        beside=compare(samples, {0, champion, newest}, seed),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Poems of one seed by two versions."""
+    """Poems of two versions from the same seed."""
 
     seed: int
-    """From 1 on."""
+    """Counted from 1."""
     seeds: int
-    """Of how many there are poems by both."""
+    """Number of seeds from which both wrote a poem."""
     old: tuple[str, ...]
     new: tuple[str, ...]
     before: int
@@ -121,19 +131,19 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class ShownVersion:
-    """A version as a visitor sees it."""
+    """The page of a version, for one visitor."""
 
     voice: VoiceReport
     one: Version
     pair: Pair | None
-    """What it writes, beside the version before; None where there is nothing to compare."""
+    """A poem of it beside one of the version before; None where there is nothing to compare."""
     mine: list[LearnedLine]
-    """What it learned of this visitor's."""
+    """This visitor's lines that it was taught."""
     on_trial: bool
 
 
 def shown(bot: Bot, voice: str, number: int, visitor: Visitor, seed: str) -> ShownVersion:
-    """One version for its page. Raises UnknownVoice, UnknownVersion."""
+    """The page of a version. Raises UnknownVoice, UnknownVersion."""
     with bot.reading() as session:
         store, found = Versions(session), Voices(session).one(voice)
         one, trial = store.one(voice, number), Trials(session).running(voice)
@@ -143,13 +153,13 @@ def shown(bot: Bot, voice: str, number: int, visitor: Visitor, seed: str) -> Sho
 
 
 def pair(bot: Bot, voice: str, number: int, seed: str) -> tuple[VoiceReport, Pair | None]:
-    """Two poems of one seed, and whose they are. Raises UnknownVoice, UnknownVersion."""
+    """The voice, and two poems of its versions from the same seed. Raises UnknownVoice, UnknownVersion."""
     with bot.reading() as session:
         return Voices(session).one(voice), _pair(Versions(session), voice, number, seed)
 
 
 def _pair(store: Versions, voice: str, number: int, asked: str) -> Pair | None:
-    """Poems of the seed that was *asked* for, else of the one where the two differ most; None where there are none."""
+    """The pair of the seed that was *asked* for, else the pair that differs in most lines; None where there is none."""
     before = store.before(voice, number)
     samples = store.samples(voice)
     if before is None or before not in samples or number not in samples:

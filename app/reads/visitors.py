@@ -1,4 +1,4 @@
-"""A visitor's own: what he ticked, wove and taught, and what became of it. And exports, of his own and of all."""
+"""What a visitor gave (ticks, pieces, submissions) and what became of it; the exports of his data and of all data."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,19 +9,20 @@ from app.bootstrap import Bot
 from app.domain.lesson import Life, life
 from app.domain.poem import Piece
 from app.domain.submission import Submission, SubmissionStatus
+from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.store import dump
 from app.store.lessons import Learned, Learnings
-from app.store.pieces import Pieces
 from app.store.runs import Runs
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.ticks import MarkedLine, Ticks
 from app.store.visitors import Privacy
+from app.store.voices import Voices
 
 
 @dataclass(frozen=True, slots=True)
 class Mine:
-    """What a visitor gave."""
+    """The page `/me`: what a visitor gave, and what became of it."""
 
     lines: list[MarkedLine]
     submissions: list[Submission]
@@ -31,14 +32,14 @@ class Mine:
     learned_poems: Mapping[int, Learned]
     """By id of the submission."""
     began: Mapping[str, datetime | None]
-    """By voice: when the run was taken up that is under way."""
+    """By voice: when the run in progress was started by a worker; None without one."""
 
     def life_of_line(self, one: MarkedLine) -> Life:
-        """Where a line is on its way into a version."""
+        """The state of a ticked line, from waiting to in use."""
         return self._life(one.voice, self.learned.get(one.line), given=one.at, withdrawn=one.taken_back)
 
     def life_of_poem(self, one: Submission) -> Life:
-        """The same of a poem that he taught."""
+        """The state of a submitted poem."""
         learned, withdrawn = self.learned_poems.get(one.id), one.status == SubmissionStatus.WITHDRAWN
         return self._life(one.voice, learned, given=one.decided or one.created, withdrawn=withdrawn)
 
@@ -48,7 +49,7 @@ class Mine:
 
 
 def mine(bot: Bot, visitor: Visitor) -> Mine:
-    """What *visitor* ticked, wove and taught."""
+    """What *visitor* ticked, submitted and arranged into pieces."""
     with bot.reading() as session:
         lines, submissions = Ticks(session).of_visitor(visitor.id), Submissions(session).of_visitor(visitor.id)
         learnings, runs = Learnings(session), Runs(session)
@@ -62,13 +63,27 @@ def mine(bot: Bot, visitor: Visitor) -> Mine:
         )
 
 
+def submission(bot: Bot, token: str) -> Submission:
+    """The submission with that secret token, which only its author has. Raises UnknownSubmission."""
+    with bot.reads(Submissions) as submissions:
+        return submissions.by_token(token)
+
+
+def submission_page(bot: Bot, token: str) -> tuple[Submission, VoiceReport, Learned | None]:
+    """A submission, its voice, and what versions learned from it. Raises UnknownSubmission."""
+    with bot.reading() as session:
+        given = Submissions(session).by_token(token)
+        learned = Learnings(session).of("poem", [given.id]).get(given.id)
+        return given, Voices(session).one(given.voice), learned
+
+
 def export(bot: Bot, visitor: Visitor) -> dict[str, Any]:
-    """Everything kept of *visitor*, for himself."""
+    """All data stored about *visitor*, for his own download."""
     with bot.reads(Privacy) as store:
         return store.export(visitor.id, bot.clock())
 
 
 def export_all(bot: Bot) -> Iterator[dict[str, Any]]:
-    """What the bot wrote and all of them gave, row by row, for others: without who they were."""
+    """All poems and feedback, row by row, without the identity of the readers."""
     with bot.reading() as session:
         yield from dump.rows(session, bot.clock())

@@ -1,4 +1,4 @@
-"""Voices, and the frame that every page shows around its own: the voices, and the admin who is logged in."""
+"""Voices, and the frame that every page shows around its content: the voices, and the admin who is logged in."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.bootstrap import Bot
 from app.domain.errors import UnknownVoice
 from app.domain.version import VoiceReport
-from app.reads.admins import Secret
+from app.reads.desk import Secret
 from app.store.admins import Admins
 from app.store.voices import Voices
 
@@ -18,9 +18,9 @@ class Frame:
     """What every page shows around its own content."""
 
     voices: tuple[VoiceReport, ...]
-    """Every voice that serves."""
+    """Every voice with a champion."""
     admin: str | None
-    """Who is logged in to the desk."""
+    """Name of the admin who is logged in."""
 
     def voice(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
@@ -32,15 +32,15 @@ class Frame:
 
 @dataclass(slots=True)
 class Around:
-    """The frame of one request: read once, where it can be in the transaction in which its content is read."""
+    """Cache of one request's frame: read once, if possible in the transaction that reads the page's content."""
 
     secret: Secret | None
-    """What came with the request to open the desk."""
+    """The admin's credential, if the request had one."""
     frame: Frame | None = None
 
 
 def all(bot: Bot) -> list[VoiceReport]:
-    """Every voice that serves, oldest first."""
+    """Every voice with a champion, oldest first."""
     with bot.reads(Voices) as voices:
         return voices.all()
 
@@ -54,7 +54,7 @@ def frame(bot: Bot, around: Around) -> Frame:
 
 
 def frame_in(session: Session, around: Around, now: datetime) -> Frame:
-    """The same for another read model, in its transaction."""
+    """The frame, read in the transaction of another read model."""
     if around.frame is None:
         key = Admins(session).key(*around.secret, now) if around.secret else None
         around.frame = Frame(tuple(Voices(session).all()), key.admin if key else None)

@@ -1,1 +1,1 @@
-"""Edge: the database and the version shelf. Tables end in Row; one file of queries per word."""
+"""Storage: the database and the shelf of version folders. Table classes end in Row; one file of queries per subject."""

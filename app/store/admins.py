@@ -1,7 +1,4 @@
-"""Admins: who may open the desk, and the keys that open it.
-
-The audit log: what admins did. It is only ever appended to.
-"""
+"""Admin accounts and their keys (sessions and tokens), and the append-only audit log."""
 
 import hashlib
 import secrets
@@ -11,13 +8,20 @@ from typing import Literal
 
 from sqlalchemy import delete, select, update
 
-from app.store.session import Queries, insert
+from app.store.session import Queries
 from app.store.tables import AdminRow, AuditRow, KeyRow
+
+KEY_ID = 12
+"""Characters of a key's hash that make its id."""
+SESSION_LASTS = timedelta(days=14)
+Kind = Literal["session", "token"]
+Scope = Literal["all", "read"]
+"""What a key permits: everything an admin may do, or only reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One deed."""
+    """One entry of the audit log."""
 
     at: datetime
     who: str
@@ -30,29 +34,22 @@ class Audit(Queries):
     """Queries for the audit log."""
 
     def add(self, who: str, deed: str, subject: str, detail: str, now: datetime) -> None:
-        """Write down a deed."""
+        """Append an entry."""
         self._session.add(AuditRow(at=now, who=who, deed=deed, subject=subject[:100], detail=detail[:5000]))
         self._session.flush()
 
     def newest(self, limit: int = 100) -> list[AuditEntry]:
-        """The newest deeds, newest first."""
+        """The newest entries, newest first."""
         rows = self._session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
         return [AuditEntry(r.at, r.who, r.deed, r.subject, r.detail) for r in rows]
 
 
-KEY_ID = 12
-SESSION_LASTS = timedelta(days=14)
-Kind = Literal["session", "token"]
-Scope = Literal["all", "read"]
-"""What a key opens: everything an admin may do, or only looking."""
-
-
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What opens the desk, without its secret."""
+    """A session or token, without its secret."""
 
     id: str
-    """The beginning of its hash: enough to name it, useless to open anything."""
+    """The first characters of its hash: enough to name it, useless to log in."""
     kind: str
     admin: str
     scope: str
@@ -69,10 +66,10 @@ def _key(row: KeyRow) -> Key:
 
 
 class Admins(Queries):
-    """Queries for admins and their keys; only hashes of secrets are kept."""
+    """Queries for admins and their keys; only hashes of secrets are stored."""
 
     def create(self, name: str, password_hash: str, now: datetime) -> bool:
-        """A new admin, or a new password for one (which closes his sessions); True when he is new."""
+        """Add an admin, or change the password of one and revoke his sessions; True when he is new."""
         known = self._session.get(AdminRow, name)
         if known is None:
             self._session.add(AdminRow(name=name, password=password_hash, created=now))
@@ -84,16 +81,16 @@ class Admins(Queries):
         return False
 
     def remove(self, name: str) -> bool:
-        """No admin of that name, and nothing that opens the desk for him; False when there was none."""
+        """Delete an admin and his keys; False when there was none of that name."""
         self._session.execute(delete(KeyRow).where(KeyRow.admin == name))
         return self._session.scalar(delete(AdminRow).where(AdminRow.name == name).returning(AdminRow.name)) is not None
 
     def rehash(self, name: str, password_hash: str) -> None:
-        """Keep the same password under a stronger hash."""
+        """Replace the stored hash by a stronger one of the same password."""
         self._session.execute(update(AdminRow).where(AdminRow.name == name).values(password=password_hash))
 
     def password_of(self, name: str) -> str | None:
-        """The argon2 hash of an admin's password; None for a name we do not have."""
+        """The argon2 hash of an admin's password; None for an unknown name."""
         return self._session.scalar(select(AdminRow.password).where(AdminRow.name == name))
 
     def any(self) -> bool:
@@ -101,37 +98,38 @@ class Admins(Queries):
         return self._session.scalar(select(AdminRow.name).limit(1)) is not None
 
     def open_session(self, name: str, now: datetime) -> str:
-        """A secret for the desk's cookie, good for two weeks."""
+        """Store a session, valid for two weeks; its secret, for the cookie."""
         return self._new_key("session", name, now, now + SESSION_LASTS)
 
     def new_token(self, name: str, now: datetime, scope: Scope = "all") -> str:
-        """A bearer token for scripts, good until it is revoked."""
+        """Store a bearer token, valid until it is revoked; its secret."""
         return self._new_key("token", name, now, None, scope)
 
     def key(self, secret: str, kind: Kind, now: datetime) -> Key | None:
-        """The key of a secret; None when it is unknown, revoked or too old."""
+        """The key that belongs to a secret; None when it is unknown, revoked or expired."""
         row = self._session.scalar(select(KeyRow).where(KeyRow.hash == _hashed(secret), KeyRow.kind == kind))
         if row is None or row.revoked is not None or (row.expires is not None and row.expires <= now):
             return None
         return _key(row)
 
     def keys(self, now: datetime) -> list[Key]:
-        """Every key that opens the desk, oldest first."""
+        """Every valid key, oldest first."""
         open_ = KeyRow.revoked.is_(None) & (KeyRow.expires.is_(None) | (KeyRow.expires > now))
         return [_key(row) for row in self._session.scalars(select(KeyRow).where(open_).order_by(KeyRow.created))]
 
     def revoke(self, secret: str, now: datetime) -> None:
-        """This secret opens nothing any more."""
+        """Revoke the key of that secret."""
         self._session.execute(update(KeyRow).where(KeyRow.hash == _hashed(secret)).values(revoked=now))
 
     def revoke_key(self, id: str, now: datetime) -> bool:
-        """The key of that id opens nothing any more; False when there is no such key."""
+        """Revoke the key of that id; False when there is no such key."""
         opened = update(KeyRow).where(KeyRow.hash.startswith(id, autoescape=True), KeyRow.revoked.is_(None))
         return bool(self._session.scalars(opened.values(revoked=now).returning(KeyRow.hash)).all())
 
     def _new_key(self, kind: Kind, name: str, now: datetime, expires: datetime | None, scope: Scope = "all") -> str:
         secret = secrets.token_urlsafe(32)
-        values: dict[str, object] = {"hash": _hashed(secret), "kind": kind, "scope": scope, "admin": name}
-        values |= {"created": now, "expires": expires}
-        self._session.execute(insert(self._session, KeyRow).values(**values))
+        self._session.add(
+            KeyRow(hash=_hashed(secret), kind=kind, scope=scope, admin=name, created=now, expires=expires)
+        )
+        self._session.flush()
         return secret

@@ -1,4 +1,4 @@
-"""Guesses: is a line a human's or the bot's? What may be asked, what was answered, and how often it was right."""
+"""The guessing game (human or bot?): the lines that may be asked about, the answers, the scores."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -9,25 +9,25 @@ from sqlalchemy import func, select
 from app.domain.guess import ROUND, Guess, Riddle, Round, Score, fits
 from app.domain.submission import SubmissionStatus
 from app.domain.version import wilson
-from app.store.poems import is_told
+from app.store.poems import is_revealed
 from app.store.session import Queries, insert
 from app.store.tables import GuessRow, ImpressionRow, LineRow, PoemRow, QuotableRow, SubmissionRow, VisitorRow, VoiceRow
 
 AT_MOST = 400
-"""Newest texts of either kind that are asked about."""
+"""Lines of each kind that may be asked about, the newest."""
 MOST_OF_ONE = 5 * ROUND
-"""Guesses of one reader that are in everybody's score, his first."""
+"""The first guesses of each reader that count in the common score."""
 _MARKS = " .,!?…"
-"""What makes no other line of a line."""
+"""Characters that are ignored when two lines are compared."""
 
 
 class Guesses(Queries):
     """Queries for the guessing game."""
 
     def allow(self, submission: int) -> None:
-        """Its author lets single lines of it be shown; saying it twice changes nothing.
+        """Record that the author lets single lines be shown; to repeat it changes nothing.
 
-        Not those of a poem that holds a line which the bot has written: it would be taken for a human's.
+        Not recorded for a poem that contains a line of the bot's, which would then be shown as a human's.
         """
         text = self._session.scalar(select(SubmissionRow.text).where(SubmissionRow.id == submission)) or ""
         if self._bots_own(text.split("\n")):
@@ -36,7 +36,7 @@ class Guesses(Queries):
         self._session.execute(new.on_conflict_do_nothing())
 
     def _bots_own(self, rows: Collection[str]) -> bool:
-        """Has the bot written one of them, but for spaces, points and capitals?"""
+        """Has the bot written one of these lines, apart from case, spaces and punctuation?"""
         written: Any = func.lower(LineRow.text)
         for mark in _MARKS:
             written = func.replace(written, mark, "")
@@ -44,7 +44,7 @@ class Guesses(Queries):
         return self._session.scalar(select(LineRow.id).where(written.in_(bare), ~LineRow.primed).limit(1)) is not None
 
     def humans(self, voice: str) -> list[Riddle]:
-        """Lines of approved submissions whose authors allow it."""
+        """Lines of approved submissions whose authors allow them to be shown."""
         rows = self._session.execute(
             select(SubmissionRow.id, SubmissionRow.text)
             .join(QuotableRow, QuotableRow.submission_id == SubmissionRow.id)
@@ -58,20 +58,20 @@ class Guesses(Queries):
         return [one for one in found if fits(one.text)][:AT_MOST]
 
     def bots(self, voice: str) -> list[Riddle]:
-        """The newest lines that the serving version wrote, without a human's words."""
+        """The newest lines of the champion that contain no words of a human."""
         rows = self._session.execute(
             select(LineRow.id, LineRow.text)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
             .join(VoiceRow, VoiceRow.champion_id == LineRow.version_id)
-            .where(VoiceRow.slug == voice, ~LineRow.primed, VisitorRow.returned.is_not(None), is_told())
+            .where(VoiceRow.slug == voice, ~LineRow.primed, VisitorRow.returned.is_not(None), is_revealed())
             .order_by(LineRow.id.desc())
             .limit(AT_MOST)
         )
         return [Riddle("line", id, 0, text, human=False) for id, text in rows if fits(text)]
 
     def known(self, visitor: str, riddles: Collection[Riddle]) -> set[Riddle]:
-        """Those that a visitor has guessed at, or need not: he was shown the line, or taught the poem."""
+        """Those that the visitor knows: he has answered them, was shown the line, or submitted the poem."""
         guessed = self._session.execute(
             select(GuessRow.kind, GuessRow.source_id, GuessRow.row).where(GuessRow.visitor_id == visitor)
         )
@@ -93,7 +93,7 @@ class Guesses(Queries):
     def add(
         self, visitor: str, voice: str, riddle: Riddle, *, said_human: bool, counted: bool = False, now: datetime
     ) -> None:
-        """Keep an answer; the first one to a line counts. *counted*: in everybody's score."""
+        """Store an answer, unless he has answered this line. *counted*: does it count in the common score?"""
         new = insert(self._session, GuessRow).values(
             visitor_id=visitor,
             voice=voice,
@@ -109,7 +109,7 @@ class Guesses(Queries):
         self._session.execute(new.on_conflict_do_nothing())
 
     def round(self, visitor: str, voice: str) -> Round:
-        """The round that a visitor plays, or the one that his last guess ended; every ten guesses are one."""
+        """The round that the visitor is in, or has just ended; ten guesses make a round."""
         mine = (GuessRow.visitor_id == visitor) & (GuessRow.voice == voice)
         count = self._session.scalar(select(func.count()).select_from(GuessRow).where(mine)) or 0
         answered = count % ROUND or min(count, ROUND)
@@ -122,12 +122,12 @@ class Guesses(Queries):
         return Round(tuple(_guess(row, poems, given) for row in rows))
 
     def of_visitor(self, visitor: str) -> list[Guess]:
-        """All his answers, oldest first."""
+        """All answers of a visitor, oldest first."""
         rows = self._session.scalars(select(GuessRow).where(GuessRow.visitor_id == visitor).order_by(GuessRow.id))
         return [Guess(row.text, row.human, row.said_human) for row in rows]
 
     def score(self, voice: str, visitor: str | None = None) -> Score:
-        """Of everybody who counts, each with his first guesses; or of one visitor, with all of his."""
+        """The common score, from the first guesses of each reader who counts; or the score of one visitor."""
         place = func.row_number().over(partition_by=GuessRow.visitor_id, order_by=GuessRow.id).label("place")
         whose = GuessRow.counted if visitor is None else GuessRow.visitor_id == visitor
         these = select(GuessRow.human, GuessRow.said_human, place).where(GuessRow.voice == voice, whose)

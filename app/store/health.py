@@ -1,9 +1,4 @@
-"""Health: how the whole deployment fares, in a few counts, for whoever watches it.
-
-Counts: how much of everything there is, for the desk.
-
-Pulses: the processes that say they are alive.
-"""
+"""Health: heartbeats of processes (pulses), and figures for monitoring and the desk."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -28,53 +23,16 @@ from app.store.tables import (
 )
 from app.store.versions import Versions
 
-
-class Counts(Queries):
-    """Queries that count."""
-
-    def of(self, voice: str | None, since: datetime) -> dict[str, int]:
-        """Poems, impressions, ticks, submissions and visitors from *since* on; voice None: of all voices.
-
-        Impressions, ticks and visitors count once a cookie has come back.
-        """
-        back = VisitorRow.returned.is_not(None)
-        poems = select(func.count()).select_from(PoemRow).where(PoemRow.created >= since)
-        read = (
-            select(func.count())
-            .select_from(ImpressionRow)
-            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
-            .where(ImpressionRow.at >= since, back)
-        )
-        ticks = (
-            select(func.count())
-            .select_from(TickRow)
-            .join(ImpressionRow, TICK_OF_IMPRESSION)
-            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
-            .where(TickRow.at >= since, ~TickRow.taken_back, back)
-        )
-        taught = select(func.count()).select_from(SubmissionRow).where(SubmissionRow.created >= since)
-        visitors = (
-            select(func.count(func.distinct(ImpressionRow.visitor_id)))
-            .join(VisitorRow, VisitorRow.id == ImpressionRow.visitor_id)
-            .where(ImpressionRow.at >= since, back)
-        )
-        if voice is not None:
-            poems, taught = poems.where(PoemRow.voice == voice), taught.where(SubmissionRow.voice == voice)
-            read, ticks = read.where(ImpressionRow.voice == voice), ticks.where(ImpressionRow.voice == voice)
-            visitors = visitors.where(ImpressionRow.voice == voice)
-        asked = {"poems": poems, "impressions": read, "ticks": ticks, "submissions": taught, "visitors": visitors}
-        return {name: self._session.scalar(query) or 0 for name, query in asked.items()}
-
-
 FORGOTTEN_AFTER = timedelta(hours=1)
 LATELY = timedelta(seconds=30)
+"""A process counts as alive for so long after its last heartbeat."""
 
 
 class Pulses(Queries):
-    """Queries for pulses."""
+    """Queries for heartbeats."""
 
     def beat(self, name: str, kind: str, now: datetime, web: WebReport | None = None) -> None:
-        """Process *name* is alive; long silent ones are forgotten, and what a wrong clock said."""
+        """Store a heartbeat of process *name*; delete rows that are an hour away from now, past or future."""
         detail = web.as_json() if web else {}
         new = insert(self._session, PulseRow).values(name=name, kind=kind, at=now, detail=detail)
         self._session.execute(
@@ -84,17 +42,39 @@ class Pulses(Queries):
         self._session.execute(delete(PulseRow).where(long_ago | ahead))
 
     def alive(self, now: datetime, within: timedelta = LATELY) -> list[Pulse]:
-        """Who has given a sign of life lately; one from the future is of a clock that was wrong, and tells nothing."""
+        """The processes with a recent heartbeat; one in the future, from a wrong clock, does not count."""
         lately = PulseRow.at.between(now - within, now + within)
         rows = self._session.scalars(select(PulseRow).where(lately).order_by(PulseRow.name))
         return [Pulse(r.name, r.kind, r.at, WebReport.of_json(r.detail)) for r in rows]
 
 
 class Health(Queries):
-    """Queries for whoever watches."""
+    """Figures for monitoring and for the desk."""
+
+    def counts(self, voice: str, since: datetime) -> dict[str, int]:
+        """Numbers of poems, impressions, ticks, submissions and visitors of a voice, from *since* on.
+
+        Impressions, ticks and visitors count only if the visitor's cookie has come back.
+        """
+        came_back = (VisitorRow.id == ImpressionRow.visitor_id) & VisitorRow.returned.is_not(None)
+        read = (ImpressionRow.voice == voice) & (ImpressionRow.at >= since)
+        ticked = (ImpressionRow.voice == voice) & (TickRow.at >= since) & ~TickRow.taken_back
+        readers = func.count(func.distinct(ImpressionRow.visitor_id))
+        queries = {
+            "poems": select(func.count()).where(PoemRow.voice == voice, PoemRow.created >= since),
+            "impressions": select(func.count()).select_from(ImpressionRow).join(VisitorRow, came_back).where(read),
+            "ticks": select(func.count())
+            .select_from(TickRow)
+            .join(ImpressionRow, TICK_OF_IMPRESSION)
+            .join(VisitorRow, came_back)
+            .where(ticked),
+            "submissions": select(func.count()).where(SubmissionRow.voice == voice, SubmissionRow.created >= since),
+            "visitors": select(readers).join(VisitorRow, came_back).where(read),
+        }
+        return {name: self._session.scalar(query) or 0 for name, query in queries.items()}
 
     def vitals(self, versions: Collection[int], now: datetime) -> Vitals:
-        """All of it; of *versions* (row ids) how readers took them."""
+        """The figures for monitoring; *versions*: row ids of the versions whose impressions and ticks to include."""
         by_state = self._session.execute(select(RunRow.state, func.count().label("runs")).group_by(RunRow.state))
         counted = {row.state: row.runs for row in by_state}
         waiting = self._session.scalar(
@@ -103,19 +83,20 @@ class Health(Queries):
         return Vitals(
             runs={state.value: counted.get(state, 0) for state in RunState},
             lease_losses=self._lease_losses(),
-            waits_s=self._waits(now),
+            waits_s=self._longest_wait(now),
             submissions_waiting=waiting or 0,
             alive=Counter(pulse.kind for pulse in Pulses(self._session).alive(now)),
             versions=Versions(self._session).read_counts(versions),
         )
 
     def _lease_losses(self) -> int:
-        """An attempt that was given back does not count, and a worker that ends its run uses one."""
+        """How often a lease expired: every attempt after a run's first, and the last one of a run that failed."""
         again = case((RunRow.attempt > 1, RunRow.attempt - 1), else_=0)
-        worn = case((RunRow.error == WORN_OUT, 1), else_=0)
-        return int(self._session.scalar(select(func.coalesce(func.sum(again + worn), 0))) or 0)
+        worn_out = case((RunRow.error == WORN_OUT, 1), else_=0)
+        return int(self._session.scalar(select(func.coalesce(func.sum(again + worn_out), 0))) or 0)
 
-    def _waits(self, now: datetime) -> float:
+    def _longest_wait(self, now: datetime) -> float:
+        """Seconds for which the oldest free run has waited: queued, or since its lease expired."""
         oldest = self._session.scalar(select(func.min(RunRow.created)).where(RunRow.state == RunState.QUEUED))
         expired = self._session.scalar(
             select(func.min(RunRow.leased_until)).where(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)

@@ -1,8 +1,4 @@
-"""Lessons: everything readers have given a voice so far, of which the next is made, and what became of it.
-
-Readings: what some readers were shown, ticked or passed over. Feedback: what they gave. Learnings: which versions were
-taught a line or a poem, with what effect, and until when.
-"""
+"""Lessons: the feedback that the next lesson is built from, and what versions learned from earlier feedback."""
 
 import math
 from collections import defaultdict
@@ -16,7 +12,7 @@ from sqlalchemy import Select, bindparam, exists, func, select
 from app.domain.lesson import Feedback, ReadLine, TaughtPoem, TickedLine
 from app.domain.run import credible
 from app.domain.submission import SubmissionStatus
-from app.store.session import Queries, parts
+from app.store.session import Queries, batches
 from app.store.tables import (
     TICK_OF_IMPRESSION,
     DayRow,
@@ -36,10 +32,33 @@ from app.store.tastes import Tastes
 from app.store.versions import Versions
 
 
-class Readings(Queries):
-    """Queries for what readers read."""
+class FeedbackStore(Queries):
+    """Queries for what a lesson is built from, and what held-out readers are asked about."""
 
-    def of(self, voice: str, visitors: Collection[str]) -> list[ReadLine]:
+    def of(self, voice: str) -> Feedback:
+        """All ticks that stand, approved submissions and judged lines, of visitors whose cookie has come back."""
+        rows = self._session.execute(
+            select(TickRow, LineRow)
+            .join(LineRow, LineRow.id == TickRow.line_id)
+            .join(PoemRow, PoemRow.id == LineRow.poem_id)
+            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
+            .where(PoemRow.voice == voice, ~TickRow.taken_back, ~LineRow.primed, VisitorRow.returned.is_not(None))
+            .order_by(TickRow.at, TickRow.line_id, TickRow.visitor_id)
+        ).all()
+        above = self._lines_above({line.poem_id for _, line in rows})
+        ticks = [
+            TickedLine(line.id, line.text, above[line.poem_id, line.id], tick.visitor_id, tick.address)
+            for tick, line in rows
+        ]
+        submissions = self._session.scalars(
+            select(SubmissionRow)
+            .where(SubmissionRow.voice == voice, SubmissionRow.status == SubmissionStatus.APPROVED)
+            .order_by(SubmissionRow.id)
+        )
+        poems = tuple(TaughtPoem(row.id, row.text, row.visitor_id, row.address) for row in submissions)
+        return Feedback(tuple(ticks), poems, Tastes(self._session).judged(voice))
+
+    def readings(self, voice: str, visitors: Collection[str]) -> list[ReadLine]:
         """Every line of *voice* that those visitors were shown, with the lines above it."""
         read = (
             select(ImpressionRow.visitor_id, LineRow.id, LineRow.poem_id, LineRow.text, TickRow.taken_back)
@@ -50,73 +69,36 @@ class Readings(Queries):
         )
         rows = [
             row
-            for part in parts(sorted(visitors))
-            for row in self._session.execute(read.where(ImpressionRow.visitor_id.in_(part)))
+            for batch in batches(sorted(visitors))
+            for row in self._session.execute(read.where(ImpressionRow.visitor_id.in_(batch)))
         ]
-        above = self._above({row.poem_id for row in rows})
+        above = self._lines_above({row.poem_id for row in rows})
         return [
-            ReadLine(visitor, text, above.get(line, ""), taken_back is False)
-            for visitor, line, _, text, taken_back in rows
+            ReadLine(visitor, text, above[poem, line], taken_back is False)
+            for visitor, line, poem, text, taken_back in rows
         ]
 
     def taught(self, version: int) -> set[int]:
-        """Ids of the lines that the lesson of that version (row id) held."""
+        """Ids of the lines in the lesson of that version (row id)."""
         lines = select(LessonItemRow.source_id).where(LessonItemRow.version_id == version, LessonItemRow.kind == "line")
         return set(self._session.scalars(lines))
 
-    def _above(self, poems: set[str]) -> dict[int, str]:
-        """The lines above each line of those poems."""
-        found: dict[str, list[str]] = defaultdict(list)
-        above: dict[int, str] = {}
-        for part in parts(sorted(poems)):
-            for poem, line, text in self._session.execute(
-                select(PoemLineRow.poem_id, LineRow.id, LineRow.text)
-                .join(LineRow, LineRow.id == PoemLineRow.line_id)
-                .where(PoemLineRow.poem_id.in_(part))
-                .order_by(PoemLineRow.poem_id, PoemLineRow.slot)
-            ):
-                above.setdefault(line, "\n".join(found[poem]))
-                found[poem].append(text)
+    def _lines_above(self, poems: Collection[str]) -> dict[tuple[str, int], str]:
+        """By poem and line of those poems: the lines above it in the poem."""
+        places = select(PoemLineRow.poem_id, LineRow.id, LineRow.text).join(LineRow, LineRow.id == PoemLineRow.line_id)
+        texts: dict[str, list[str]] = defaultdict(list)
+        above = {}
+        for batch in batches(poems):
+            found = places.where(PoemLineRow.poem_id.in_(batch)).order_by(PoemLineRow.poem_id, PoemLineRow.slot)
+            for poem, line, text in self._session.execute(found):
+                above[poem, line] = "\n".join(texts[poem])
+                texts[poem].append(text)
         return above
 
-
-class FeedbackStore(Queries):
-    """Queries for what a lesson is built from."""
-
-    def of(self, voice: str) -> Feedback:
-        """Ticks that stand and poems that were approved; of visitors whose cookie came back."""
-        rows = self._session.execute(
-            select(TickRow, LineRow, PoemLineRow.slot)
-            .join(LineRow, LineRow.id == TickRow.line_id)
-            .join(PoemRow, PoemRow.id == LineRow.poem_id)
-            .join(PoemLineRow, (PoemLineRow.poem_id == PoemRow.id) & (PoemLineRow.line_id == LineRow.id))
-            .join(VisitorRow, VisitorRow.id == TickRow.visitor_id)
-            .where(PoemRow.voice == voice, ~TickRow.taken_back, ~LineRow.primed, VisitorRow.returned.is_not(None))
-            .order_by(TickRow.at, TickRow.line_id, TickRow.visitor_id)
-        ).all()
-        poems = self._texts({line.poem_id for _, line, _ in rows})
-        ticks = [
-            TickedLine(
-                line=line.id,
-                text=line.text,
-                before="\n".join(text for at, text in poems[line.poem_id] if at < slot),
-                visitor=tick.visitor_id,
-                address=tick.address,
-            )
-            for tick, line, slot in rows
-        ]
-        taught = self._session.scalars(
-            select(SubmissionRow)
-            .where(SubmissionRow.voice == voice, SubmissionRow.status == SubmissionStatus.APPROVED)
-            .order_by(SubmissionRow.id)
-        )
-        poems_taught = tuple(TaughtPoem(row.id, row.text, row.visitor_id, row.address) for row in taught)
-        return Feedback(tuple(ticks), poems_taught, Tastes(self._session).judged(voice))
-
     def new_since_champion(self, voice: str, now: datetime) -> int:
-        """Ticks and approved submissions that came after the newest version was made.
+        """Number of ticks and approved submissions since the newest version was made.
 
-        All there are, when that lies in the future: the clock was wrong then, and only the next version can tell.
+        If that time lies in the future because a clock was wrong, all of them count.
         """
         newest = credible(Versions(self._session).newest_made(voice), now)
         ticks = self._session.scalar(
@@ -135,70 +117,62 @@ class FeedbackStore(Queries):
         )
         return (ticks or 0) + (poems or 0)
 
-    def _texts(self, poems: set[str]) -> dict[str, Sequence[tuple[int, str]]]:
-        texts: dict[str, list[tuple[int, str]]] = {poem: [] for poem in poems}
-        lines = select(PoemLineRow.poem_id, PoemLineRow.slot, LineRow.text)
-        lines = lines.join(LineRow, LineRow.id == PoemLineRow.line_id).order_by(PoemLineRow.poem_id, PoemLineRow.slot)
-        for part in parts(poems):
-            for poem, slot, text in self._session.execute(lines.where(PoemLineRow.poem_id.in_(part))):
-                texts[poem].append((slot, text))
-        return dict(texts)
 
-
-MOST = 20.0
-"""Nats beyond which a gain is told no more exactly."""
+MAX_GAIN = 20.0
+"""Nats; a larger gain is shown as this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What versions made of one text."""
+    """Which versions were taught a text, and with what effect."""
 
     versions: tuple[int, ...]
-    """Numbers of those that were taught it, oldest first."""
+    """Numbers of the versions that were taught it, oldest first."""
     last: datetime
     """When the newest of them was made."""
     gain: float | None
-    """Nats a line by which the newest of them finds it likelier than the base does."""
+    """Log-likelihood a line by the newest of them minus that by the base, in nats."""
     serves: bool
-    """Was the version that serves taught it?"""
+    """Was the champion taught it?"""
     gone: datetime | None
-    """Since when a version serves that was not; None while one does that was, or if none that was ever served."""
+    """When a version that was taught it last stopped being champion; None if one is champion, or none ever was."""
 
     @property
     def times(self) -> float | None:
-        """How many times likelier a line is to the newest of them than to the base."""
+        """How many times likelier a line is by the newest of them than by the base."""
         return _times(self.gain)
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedLine:
-    """A line of a reader's that one version was taught."""
+    """A line that a reader ticked and a version was taught."""
 
     text: str
     poem: str
     times: float | None
-    """How many times likelier it is to that version than to the base."""
+    """How many times likelier it is by that version than by the base."""
 
 
 def _times(gain: float | None) -> float | None:
-    return None if gain is None else math.exp(min(gain, MOST))
+    return None if gain is None else math.exp(min(gain, MAX_GAIN))
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What the version that serves has learned of a reader since he was last here."""
+    """What the champion has learned from a reader since his last visit."""
 
     version: int
     lines: int
-    """Of those he ticked; that the version before was not taught."""
+    """Lines he ticked that the champion was taught and its predecessor was not."""
     poems: int
+    """The same of his submissions."""
 
 
 Move = tuple[int | None, int, datetime]
-"""Row ids of the version that was replaced, and of the one that serves instead; and when."""
+"""A move of the champion pointer: row ids of the old and of the new champion, and the time."""
 
 
-# Built once: every page with a poem asks these, and to build them costs as much as to ask.
+# Built once, because every page with a poem uses them: building a query takes as long as executing it.
 _TAUGHT = (
     select(LessonItemRow.source_id, LessonItemRow.gain, VersionRow, VoiceRow.champion_id)
     .join(VersionRow, VersionRow.id == LessonItemRow.version_id)
@@ -217,15 +191,18 @@ _TAKEN_OVER = (
 _LAST_READ = select(func.max(PoemRow.created)).where(
     PoemRow.visitor_id == bindparam("visitor"),
     PoemRow.voice == bindparam("voice"),
-    ~exists().where(DayRow.poem_id == PoemRow.id),  # he may be the one for whom the day's was written just now
+    ~exists().where(DayRow.poem_id == PoemRow.id),  # today's poem of the day may have just been written for him
 )
 
 
 class Learnings(Queries):
-    """Queries for what was learned."""
+    """Queries for what versions learned."""
 
     def of(self, kind: Literal["line", "poem"], ids: Collection[int]) -> dict[int, Learned]:
-        """By id of the line or submission, for those that any version of the voice's present base was taught."""
+        """What was learned from those lines or submissions, by id; those that no version was taught are left out.
+
+        Only versions of the voice's present base count.
+        """
         rows = self._session.execute(_TAUGHT, {"kind": kind, "ids": list(ids)})
         taught: dict[int, list[tuple[VersionRow, float | None]]] = {}
         champions: dict[int, int | None] = {}
@@ -237,9 +214,9 @@ class Learnings(Queries):
         return {source: _learned(found, champions[source], moves) for source, found in taught.items()}
 
     def news(self, voice: str, visitor: str) -> News | None:
-        """What the version that serves was taught of a visitor's, and the one before was not.
+        """News for a visitor: what the champion was taught of his feedback, and its predecessor was not.
 
-        None unless it took over after the newest poem that was written for him: then he has read it.
+        None if a poem was written for him since this champion took over: then he has seen the news.
         """
         taken_over = self._rows(_TAKEN_OVER, {"voice": voice}).one_or_none()
         last_read = self._rows(_LAST_READ, {"voice": voice, "visitor": visitor}).scalar()
@@ -255,7 +232,7 @@ class Learnings(Queries):
         return News(taken_over.number, lines, poems) if lines or poems else None
 
     def _count_new(self, version: int, was: int | None, kind: str, mine: Select[Any]) -> int:
-        """How many of *mine* that version was taught, and the one before was not."""
+        """How many of the ids in *mine* are in the lesson of *version*, but not in that of *was*."""
         before = select(LessonItemRow.source_id).where(LessonItemRow.version_id == was, LessonItemRow.kind == kind)
         found = select(func.count()).where(
             LessonItemRow.version_id == version,
@@ -265,8 +242,8 @@ class Learnings(Queries):
         )
         return self._session.scalar(found) or 0
 
-    def by(self, voice: str, number: int, visitor: str, limit: int = 20) -> list[LearnedLine]:
-        """Of the lines that a visitor ticked, those that a version of the voice's present base was taught."""
+    def by(self, voice: str, number: int, visitor: str) -> list[LearnedLine]:
+        """The visitor's ticked lines that version *number* of the voice's present base was taught, at most 20."""
         rows = self._session.execute(
             select(LineRow.text, LineRow.poem_id, LessonItemRow.gain)
             .join(LessonItemRow, (LessonItemRow.source_id == LineRow.id) & (LessonItemRow.kind == "line"))
@@ -275,12 +252,12 @@ class Learnings(Queries):
             .join(TickRow, (TickRow.line_id == LineRow.id) & (TickRow.visitor_id == visitor) & ~TickRow.taken_back)
             .where(VoiceRow.slug == voice, VersionRow.number == number)
             .order_by(LessonItemRow.gain.desc(), LineRow.id)
-            .limit(limit)
+            .limit(20)
         )
         return [LearnedLine(text, poem, _times(gain)) for text, poem, gain in rows]
 
     def _moves(self, versions: Collection[int]) -> list[Move]:
-        """When one of those versions (row ids) was replaced, and by which."""
+        """The moves of the champion pointer away from one of those versions (row ids)."""
         if not versions:
             return []
         moves = select(HistoryRow.was_id, HistoryRow.version_id, HistoryRow.at).where(HistoryRow.was_id.in_(versions))

@@ -1,4 +1,4 @@
-"""Migrations: the schema of the database, step by step; the steps lie in `migrations/versions`."""
+"""Migrations of the database schema, by Alembic; the migration scripts are in `migrations/versions`."""
 
 from pathlib import Path
 
@@ -19,33 +19,33 @@ def _config(engine: Engine) -> Config:
 
 
 def upgrade(engine: Engine, to: str = "head") -> None:
-    """Bring the schema up to date, or up to the step *to*; safe to repeat.
+    """Upgrade the schema to the revision *to*; safe to repeat.
 
-    A schema that is ahead of this release stays: the next release was here, and was taken back.
+    A schema that is newer than this release stays as it is: the deployment was downgraded.
     """
     if to != "head" or not is_current(engine):
         command.upgrade(_config(engine), to)
 
 
 def downgrade(engine: Engine, to: str) -> None:
-    """Take the schema back to the step *to* (`base`: to nothing)."""
+    """Downgrade the schema to the revision *to* (`base`: no tables)."""
     command.downgrade(_config(engine), to)
 
 
 def revision(connection: Connection) -> str | None:
-    """The newest step that this database has taken; None for an empty one."""
+    """The schema revision of this database; None for an empty one."""
     return MigrationContext.configure(connection).get_current_revision()
 
 
 def knows(engine: Engine, step: str) -> bool:
-    """Is that a step of this release?"""
+    """Does this release have that revision?"""
     return step in {known.revision for known in ScriptDirectory.from_config(_config(engine)).walk_revisions()}
 
 
 def is_current(engine: Engine) -> bool:
-    """Is every step taken that this release knows?
+    """Has the database every migration of this release?
 
-    A database that is ahead of it counts: while a deployment rolls, the present release serves on beside the next.
+    A newer schema counts as current: during a rolling deployment the old release runs on it beside the new one.
     """
     steps = ScriptDirectory.from_config(_config(engine))
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Poems: what was written for whom, and who was shown which line. Days: which poem was whose day's, in a voice."""
+"""Poems with their lines, the impressions they make on visitors, and the poems of the days."""
 
 import base64
 import secrets
@@ -11,7 +11,7 @@ from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, 
 from sqlalchemy.orm import aliased
 
 from app.domain.errors import UnknownLine, UnknownPoem
-from app.domain.poem import Day, Poem, Quotation, ShownLine, Writing
+from app.domain.poem import Day, Poem, Quotation, ShownLine, Writing, WrittenLine
 from app.domain.trial import VISIT
 from app.store.session import Queries, insert
 from app.store.tables import (
@@ -26,36 +26,36 @@ from app.store.tables import (
     VoiceRow,
 )
 
-SAID_BY_HUMANS = (
+HAS_HUMAN_WORDS = (
     exists()
     .where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
-    .correlate(PoemRow)  # alone: a query that has lines of its own would else ask whether *those* are a human's
+    .correlate(PoemRow)  # only: else the condition would use the LineRow of a query that joins lines itself
 )
-"""Has a poem words of a human's, which nobody has moderated? Then only its address leads to it."""
+"""Does a poem contain words of a human, which nobody has moderated? Such a poem is shown only by its own address."""
 
 
-def told(number: int, trial: int | None, created: datetime) -> int | None:
-    """The number of the version that wrote a poem; None while a trial's reader may still answer."""
+def revealed(number: int, trial: int | None, created: datetime) -> int | None:
+    """The number of the version that wrote a poem; None during a trial's visit, whose reader must not know it."""
     return number if trial is None or created <= datetime.now(UTC) - VISIT else None
 
 
-def is_told() -> ColumnElement[bool]:
-    """The same of a PoemRow, as a condition."""
+def is_revealed() -> ColumnElement[bool]:
+    """The SQL condition on PoemRow: may readers know which version wrote the poem?"""
     return PoemRow.trial_id.is_(None) | (PoemRow.created <= datetime.now(UTC) - VISIT)
 
 
 def new_id() -> str:
-    """Ten letters that cannot be guessed."""
+    """A random id of ten characters that cannot be guessed."""
     return base64.b32encode(secrets.token_bytes(7)).decode().lower().rstrip("=")[:10]
 
 
 def offset_of(cursor: str | None) -> int:
-    """Where a page begins; an unreadable cursor is the first page: links age."""
+    """The offset that a page's cursor stands for; an invalid cursor, as in an old link, gives the first page."""
     return int(cursor) if cursor and cursor.isascii() and cursor.isdigit() and len(cursor) < 8 else 0
 
 
 def _heads() -> Select[*tuple[Any, ...]]:
-    """Poems without their lines; "poems": their ids."""
+    """Query for poems without their lines; parameter "poems": their ids."""
     return (
         select(
             PoemRow.id,
@@ -75,7 +75,7 @@ def _heads() -> Select[*tuple[Any, ...]]:
 
 
 def _lines() -> Select[*tuple[Any, ...]]:
-    """The lines of poems as a visitor sees them; "poems": their ids, "visitor": his."""
+    """Query for the lines of poems as a visitor sees them; parameters "poems": their ids, "visitor": his id."""
     visitor: BindParameter[str | None] = bindparam("visitor")
     shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
     ticked = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
@@ -111,7 +111,7 @@ def _lines() -> Select[*tuple[Any, ...]]:
 
 
 HEADS, LINES = _heads(), _lines()
-"""Built once: every poem that is written is read again for its reader, and to build them costs as much as to ask."""
+"""Built once, because they run for every poem: building a query takes as long as executing it."""
 CURRENT = (
     select(PoemRow.id)
     .where(PoemRow.visitor_id == bindparam("visitor"), PoemRow.voice == bindparam("voice"))
@@ -134,9 +134,9 @@ class Poems(Queries):
         network: str | None = None,
         now: datetime,
     ) -> str:
-        """Store a poem with its lines, and the impressions it makes on its reader; returns its id.
+        """Store a poem with its lines, and the impressions on its reader; returns its id.
 
-        *counted*: does its reader count? *network*: in a trial, the mark of his network if he does.
+        *counted*: does the reader count? *network*: in a trial, the hash of his network if he does.
         """
         poem = new_id()
         whole = {
@@ -158,27 +158,16 @@ class Poems(Queries):
         places = [{"poem_id": poem, "slot": line.slot, "line_id": ids[line.slot]} for line in writing.lines]
         self._session.execute(insert(self._session, PoemLineRow.__table__), places)
         if not fixed_seed:
+            head = {"visitor_id": visitor, "voice": writing.voice, "version_id": writing.version}
+            head |= {"counted": counted, "at": now}
             shown = [line for line in writing.lines if line.quoted is None and not line.primed]
-            rows = [
-                {
-                    "line_id": ids[line.slot],
-                    "visitor_id": visitor,
-                    "voice": writing.voice,
-                    "version_id": writing.version,
-                    "slot": line.slot,
-                    "logprob": line.logprob,
-                    "chance": line.chance,
-                    "liking": line.liking,
-                    "counted": counted,
-                    "at": now,
-                }
-                for line in shown
-            ]
-            self._add_impressions(rows)
+            self._add_impressions(
+                [head | _drawn(line) | {"line_id": ids[line.slot], "slot": line.slot} for line in shown]
+            )
         return poem
 
     def _keep_lines(self, poem: str, writing: Writing) -> dict[int, int]:
-        """Store the lines that are new; slot -> id of every line, quotations too."""
+        """Store the new lines; returns the id of every line by slot, quotations included."""
         new = [line for line in writing.lines if line.quoted is None]
         ids = {line.slot: line.quoted for line in writing.lines if line.quoted is not None}
         rows = [
@@ -186,54 +175,39 @@ class Poems(Queries):
                 "poem_id": poem,
                 "version_id": writing.version,
                 "text": line.text,
-                "logprob": line.logprob,
-                "chance": line.chance,
-                "liking": line.liking,
                 "primed": line.primed,
+                **_drawn(line),
             }
             for line in new
         ]
         if rows:
-            # One statement (SQLAlchemy's "insertmanyvalues"): both databases number the rows of a VALUES list in its
-            # order, though they may return them in another; `sort_by_parameter_order` would send SQLite one a line.
+            # One statement for all rows ("insertmanyvalues"): both databases assign ids in the order of the VALUES
+            # list, but may return them in another order. `sort_by_parameter_order` would send SQLite one per row.
             added = self._session.scalars(insert(self._session, LineRow.__table__).returning(LineRow.id), rows)
             ids |= dict(zip((line.slot for line in new), sorted(added), strict=True))
         return ids
 
     def show(self, poem: str, visitor: str, *, counted: bool, now: datetime) -> None:
-        """Somebody opened the permalink of a poem that was not written for him: its own lines make impressions."""
+        """Store the impressions on a visitor who opens the poem of somebody else. Raises UnknownPoem."""
         row = self._session.get(PoemRow, poem)
         if row is None:
             raise UnknownPoem(poem)
         if row.visitor_id != visitor and not row.fixed_seed:
-            self._impress(poem, visitor, counted=counted, now=now)
-
-    def _impress(self, poem: str, visitor: str, *, counted: bool, now: datetime) -> None:
-        """One impression per line and visitor; quotations keep the one they made where they were written."""
-        lines = (
-            select(LineRow, PoemLineRow.slot, PoemRow.voice)
-            .join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
-            .join(PoemRow, PoemRow.id == PoemLineRow.poem_id)
-            .where(PoemRow.id == poem, LineRow.poem_id == PoemRow.id, ~LineRow.primed)
-        )
-        rows = [
-            {
-                "line_id": line.id,
-                "visitor_id": visitor,
-                "voice": voice,
-                "version_id": line.version_id,
-                "slot": slot,
-                "logprob": line.logprob,
-                "chance": line.chance,
-                "liking": line.liking,
-                "counted": counted,
-                "at": now,
-            }
-            for line, slot, voice in self._session.execute(lines)
-        ]
-        self._add_impressions(rows)
+            head = {"visitor_id": visitor, "voice": row.voice, "counted": counted, "at": now}
+            own = (
+                select(LineRow, PoemLineRow.slot)
+                .join(PoemLineRow, (PoemLineRow.line_id == LineRow.id) & (PoemLineRow.poem_id == LineRow.poem_id))
+                .where(LineRow.poem_id == poem, ~LineRow.primed)
+            )
+            self._add_impressions(
+                [
+                    head | _drawn(line) | {"line_id": line.id, "version_id": line.version_id, "slot": slot}
+                    for line, slot in self._session.execute(own)
+                ]
+            )
 
     def _add_impressions(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Store impressions; a line makes only one on each visitor."""
         if rows:
             self._session.execute(insert(self._session, ImpressionRow.__table__).on_conflict_do_nothing(), rows)
 
@@ -245,18 +219,18 @@ class Poems(Queries):
         return found[0]
 
     def current(self, voice: str, visitor: str) -> str | None:
-        """The newest poem written for *visitor* in *voice*, or None."""
+        """Id of the newest poem written for *visitor* in *voice*, or None."""
         found: str | None = self._rows(CURRENT, {"visitor": visitor, "voice": voice}).scalar()
         return found
 
     def newest(self, voice: str) -> str | None:
-        """The newest poem of *voice* without a human's words, whoever it was written for."""
+        """Id of the newest poem of *voice* without words of a human, or None."""
         return self._session.scalar(
-            select(PoemRow.id).where(PoemRow.voice == voice, ~SAID_BY_HUMANS).order_by(PoemRow.created.desc()).limit(1)
+            select(PoemRow.id).where(PoemRow.voice == voice, ~HAS_HUMAN_WORDS).order_by(PoemRow.created.desc()).limit(1)
         )
 
     def quotations(self, lines: Sequence[int], visitor: str) -> list[Quotation]:
-        """The lines a visitor wants to keep, in the order given. Raises UnknownLine for one he was never shown."""
+        """The lines that a visitor wants to keep, in the given order. Raises UnknownLine for one not shown to him."""
         shown = exists().where(ImpressionRow.line_id == LineRow.id, ImpressionRow.visitor_id == visitor)
         written_for_him = exists().where(
             PoemLineRow.line_id == LineRow.id, PoemRow.id == PoemLineRow.poem_id, PoemRow.visitor_id == visitor
@@ -271,7 +245,7 @@ class Poems(Queries):
         return [Quotation(line, texts[line]) for line in lines]
 
     def slots(self, lines: Sequence[int], visitor: str) -> dict[int, int]:
-        """Where each of *lines* stood: in the newest poem of *visitor* that has it, else where it was written."""
+        """The slot of each line in the newest poem of *visitor* that has it, else in the poem it was written in."""
         his = PoemRow.visitor_id == visitor
         rows = self._session.execute(
             select(PoemLineRow.line_id, PoemLineRow.slot)
@@ -291,21 +265,24 @@ class Poems(Queries):
         limit: int = 20,
         visitor: str | None = None,
     ) -> tuple[list[Poem], str | None]:
-        """The newest poems that were really read, without a human's words; and the cursor of the next page or None."""
+        """A page of the newest poems and the cursor of the next page or None.
+
+        Left out are poems with words of a human, and poems of visitors whose cookie never came back.
+        """
         offset = offset_of(cursor)
         ids = select(PoemRow.id).join(VisitorRow, VisitorRow.id == PoemRow.visitor_id)
-        ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None), ~SAID_BY_HUMANS)
+        ids = ids.where(PoemRow.voice == voice, VisitorRow.returned.is_not(None), ~HAS_HUMAN_WORDS)
         if version is not None:
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             ids = ids.join(VersionRow, VersionRow.id == PoemRow.version_id)
-            ids = ids.where(VersionRow.number == version, VersionRow.base == base, is_told())
+            ids = ids.where(VersionRow.number == version, VersionRow.base == base, is_revealed())
         ids = ids.order_by(PoemRow.created.desc(), PoemRow.id.desc())
         found = list(self._session.scalars(ids.offset(offset).limit(limit + 1)))
         following = str(offset + limit) if len(found) > limit else None
         return self.several(found[:limit], visitor), following
 
     def several(self, ids: Sequence[str], visitor: str | None) -> list[Poem]:
-        """The poems in the order of *ids*; unknown ones are left out."""
+        """The poems in the order of *ids*; unknown ids are left out."""
         heads = {row.id: row for row in self._rows(HEADS, {"poems": ids})}
         lines: dict[str, list[ShownLine]] = defaultdict(list)
         for row in self._rows(LINES, {"poems": ids, "visitor": visitor}):
@@ -314,7 +291,7 @@ class Poems(Queries):
                     id=row.id,
                     slot=row.slot,
                     text=row.text,
-                    version=told(row.number, row.trial_id, row.created),
+                    version=revealed(row.number, row.trial_id, row.created),
                     logprob=row.logprob,
                     ticked=row.ticked,
                     tickable=row.shown,
@@ -326,11 +303,16 @@ class Poems(Queries):
         return [_poem(heads[i], lines[i], visitor) for i in ids if i in heads]
 
 
+def _drawn(line: WrittenLine | LineRow) -> dict[str, float | None]:
+    """How a line was generated and chosen: columns of both the line and its impressions."""
+    return {"logprob": line.logprob, "chance": line.chance, "liking": line.liking}
+
+
 def _poem(head: Any, lines: Sequence[ShownLine], visitor: str | None) -> Poem:
     return Poem(
         id=head.id,
         voice=head.voice,
-        version=told(head.number, head.trial_id, head.created),
+        version=revealed(head.number, head.trial_id, head.created),
         seed=head.seed,
         temperature=head.temperature,
         prime=head.prime,
@@ -345,7 +327,7 @@ class Days(Queries):
     """Queries for the poems of the days."""
 
     def one(self, voice: str, day: date, visitor: str | None) -> Day | None:
-        """The poem of a day as *visitor* sees it; None before one was chosen."""
+        """The poem of a day as *visitor* sees it; None if none was chosen yet."""
         row = self._session.get(DayRow, (voice, day.isoformat()))
         return self._days([row], visitor)[0] if row is not None else None
 
@@ -355,12 +337,12 @@ class Days(Queries):
         return self._days(self._session.scalars(rows).all(), visitor)
 
     def among(self, voice: str, poems: Collection[str]) -> set[str]:
-        """Those of *poems* that had a day already."""
+        """Those of *poems* that were the poem of some day."""
         had = select(DayRow.poem_id).where(DayRow.voice == voice, DayRow.poem_id.in_(poems))
         return set(self._session.scalars(had))
 
     def add(self, voice: str, day: date, poem: str, *, readers: int, now: datetime) -> None:
-        """Give a day its poem; one that has a poem keeps it."""
+        """Store the poem of a day; a day that has a poem keeps it."""
         new = insert(self._session, DayRow).values(
             voice=voice, day=day.isoformat(), poem_id=poem, readers=readers, created=now
         )

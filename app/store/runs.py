@@ -1,4 +1,4 @@
-"""Runs: the job rows. Each write for a running run names its fence, so that who lost it writes nothing."""
+"""Runs: the job queue as rows. Each write by a worker carries its fencing number, so a stale worker changes nothing."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from sqlalchemy.exc import IntegrityError
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.gate import Verdict
-from app.domain.run import ACTIVE, Cause, Claim, Phase, RunReport, RunState
+from app.domain.run import ACTIVE, Cause, Claim, Phase, Progress, RunReport, RunState
 from app.domain.run_log import Said
 from app.store.session import Queries
 from app.store.tables import RunLogRow, RunRow, VersionRow
 
-_SHARE = {  # how much of a run lies before each phase, and how much the phase is
+_SHARE = {  # of each phase: the progress at its beginning, and its share of the whole
     Phase.LESSON: (0.0, 0.02),
     Phase.TRAINING: (0.02, 0.78),
     Phase.WRITING: (0.80, 0.02),
@@ -23,11 +23,11 @@ _SHARE = {  # how much of a run lies before each phase, and how much the phase i
     Phase.PUBLISHING: (0.98, 0.02),
 }
 LOG_LINES = 200
-"""Of a run's log that are shown, the newest."""
+"""Of a run's log, at most this many lines are shown, the newest."""
 FAR = 10
-"""Leases; workers of one deployment may have been told different ones."""
+"""A lease that ends more than this many lease times from now is invalid. (Workers may have different lease times.)"""
 TOO_OFTEN = 10
-"""Times the allowed attempts: so often a run is taken up, whatever progress it claims to make."""
+"""A run fails after this many times the allowed attempts, even if each of them made progress."""
 WORN_OUT = "taken up too often without coming to an end"
 
 
@@ -35,7 +35,7 @@ class Runs(Queries):
     """Queries for runs."""
 
     def start(self, voice: str, cause: Cause, now: datetime) -> tuple[int, bool]:
-        """The id of a new run of *voice*, or of the one under way; True when it is new."""
+        """Queue a run of *voice*; its id, or the id of the active run; True when it is new."""
         under_way = select(RunRow.id).where(RunRow.voice == voice, RunRow.state.in_(ACTIVE))
         known = self._session.scalar(under_way)
         if known is not None:
@@ -44,17 +44,16 @@ class Runs(Queries):
         try:
             with self._session.begin_nested():
                 self._session.add(row)
-        except IntegrityError:  # the index of active runs: somebody was quicker
+        except IntegrityError:  # the unique index of active runs: another process was faster
             return self._session.scalars(under_way).one(), False
         return row.id, True
 
     def claim(self, now: datetime, lease: timedelta, *, attempts: int = 3) -> Claim | None:
-        """Take the oldest run nobody holds; None if there is none.
+        """Claim the oldest free run; None if there is none.
 
-        One that was taken up *attempts* times without getting any further has failed: a worker killed by its machine is
-        not the run's fault, a run that kills its workers is.
+        A run that was claimed *attempts* times without progress fails first: it may be what kills its workers.
         """
-        expired = and_(RunRow.state == RunState.RUNNING, _is_over(now, lease))
+        expired = and_(RunRow.state == RunState.RUNNING, _expired(now, lease))
         worn_out = or_(RunRow.stalled >= attempts, RunRow.attempt >= TOO_OFTEN * attempts)
         self._session.execute(
             update(RunRow)
@@ -91,28 +90,26 @@ class Runs(Queries):
         return Claim(taken.id, taken.voice, taken.fence, taken.attempt) if taken else None
 
     def renew(self, claim: Claim, now: datetime, lease: timedelta) -> None:
-        """Say that the worker lives. Raises LeaseLost, or Cancelled when the admin stopped the run."""
+        """Renew the lease. Raises LeaseLost, or Cancelled when the admin cancelled the run."""
         self._write(claim, leased_until=now + lease)
 
-    def report(
-        self,
-        claim: Claim,
-        *,
-        phase: Phase,
-        step: int = 0,
-        of: int = 0,
-        loss: float | None = None,
-        seconds_left: float | None = None,
-    ) -> None:
-        """Say how far the run has come. Raises LeaseLost, Cancelled."""
-        self._write(claim, phase=phase, step=step, steps=of, loss=loss, seconds_left=seconds_left)
+    def report(self, claim: Claim, progress: Progress) -> None:
+        """Store the progress of the run. Raises LeaseLost, Cancelled."""
+        self._write(
+            claim,
+            phase=progress.phase,
+            step=progress.step,
+            steps=progress.of,
+            loss=progress.loss,
+            seconds_left=progress.seconds_left,
+        )
 
     def advanced(self, claim: Claim) -> None:
-        """Say that the run has got further, and that it is saved: attempts count anew. Raises LeaseLost, Cancelled."""
+        """Reset the count of attempts without progress. Raises LeaseLost, Cancelled."""
         self._write(claim, stalled=0)
 
     def release(self, claim: Claim) -> None:
-        """Give the run back, unfinished: the worker was told to go. The attempt does not count. Raises LeaseLost."""
+        """Put the unfinished run back into the queue. The attempt does not count. Raises LeaseLost."""
         stalled = case((RunRow.stalled > 0, RunRow.stalled - 1), else_=0)
         back = {"state": RunState.QUEUED, "leased_until": None, "phase": None}
         self._write(claim, heed=False, attempt=RunRow.attempt - 1, stalled=stalled, **back)
@@ -120,12 +117,13 @@ class Runs(Queries):
     def end(
         self, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None, now: datetime
     ) -> None:
-        """The run is over; *verdict*: why there is no version. Raises LeaseLost."""
-        told = verdict.as_dict() if verdict else None
-        over = {"state": state, "error": error, "verdict": told, "ended": now}
+        """End the run; *verdict*: why there is no version. Raises LeaseLost."""
+        stored = verdict.as_dict() if verdict else None
+        over = {"state": state, "error": error, "verdict": stored, "ended": now}
         self._write(claim, heed=False, leased_until=None, seconds_left=None, **over)
 
     def _write(self, claim: Claim, *, heed: bool = True, **values: Any) -> None:
+        """Change the run of *claim*. Raises LeaseLost; with *heed*, Cancelled if the admin cancelled the run."""
         written = self._session.execute(
             update(RunRow)
             .where(RunRow.id == claim.run, RunRow.fence == claim.fence, RunRow.state == RunState.RUNNING)
@@ -144,7 +142,7 @@ class Runs(Queries):
         self._session.flush()
 
     def cancel(self, run: int, now: datetime) -> RunReport:
-        """Stop a run: a queued one ends at once, a running one at its next step, an ended one stays as it is."""
+        """Cancel a run: a queued one ends at once, a running one at its next step, an ended one stays as it is."""
         self._session.execute(
             update(RunRow)
             .where(RunRow.id == run, RunRow.state.in_(ACTIVE))
@@ -166,23 +164,23 @@ class Runs(Queries):
         return self._reports([row])[0]
 
     def of_voice(self, voice: str | None, limit: int = 20) -> list[RunReport]:
-        """The newest runs of a voice (None: of all), newest first, without their logs' older lines."""
+        """The newest runs of a voice (None: of all), newest first, with the newest lines of their logs."""
         rows = select(RunRow).order_by(RunRow.id.desc()).limit(limit)
         if voice is not None:
             rows = rows.where(RunRow.voice == voice)
         return self._reports(self._session.scalars(rows).all())
 
     def waiting(self, now: datetime) -> list[str]:
-        """Voices with a run that nobody holds: its announcement was lost, or its worker died."""
+        """Voices with a free run: its announcement was lost, or its worker died."""
         expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
         return list(self._session.scalars(select(RunRow.voice).where(or_(RunRow.state == RunState.QUEUED, expired))))
 
     def under_way(self) -> bool:
-        """Does any worker hold a run?"""
+        """Is a worker carrying out any run?"""
         return self._session.scalar(select(RunRow.id).where(RunRow.state == RunState.RUNNING).limit(1)) is not None
 
     def began(self, voice: str) -> datetime | None:
-        """When the run of *voice* that is under way was taken up; None where none is. Its lesson is of that time."""
+        """When the running run of *voice* was claimed and read its lesson; None without one."""
         return self._session.scalar(
             select(func.coalesce(RunRow.started, RunRow.created)).where(
                 RunRow.voice == voice, RunRow.state == RunState.RUNNING
@@ -190,7 +188,7 @@ class Runs(Queries):
         )
 
     def last_started(self, voice: str) -> datetime | None:
-        """When the newest run of *voice* was asked for."""
+        """When the newest run of *voice* was requested."""
         return self._session.scalar(
             select(RunRow.created).where(RunRow.voice == voice).order_by(RunRow.id.desc()).limit(1)
         )
@@ -212,8 +210,8 @@ class Runs(Queries):
         return [_report(row, logs[row.id], made.get(row.id)) for row in rows]
 
 
-def _is_over(now: datetime, lease: timedelta) -> ColumnElement[bool]:
-    """Has the lease run out? One that ends far in the future was given before the clock went back: nobody renews it."""
+def _expired(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    """Has the lease expired? One that ends far in the future counts as expired: the clock has been set back."""
     return or_(RunRow.leased_until < now, RunRow.leased_until > now + FAR * lease)
 
 

@@ -1,8 +1,8 @@
-"""The session: how the database is opened, and the one commit in the program.
+"""Sessions: how the database is opened, and the only commit in the program.
 
-SQLite runs in WAL mode; writers begin IMMEDIATE, so that two of them wait for each
-other instead of failing half-way (decision 0002). Those of one process take turns by a
-lock: it wakes the next at once, where SQLite's busy handler retries with back-off.
+SQLite runs in WAL mode. Write transactions begin with BEGIN IMMEDIATE, so that two writers wait for each other instead
+of failing half-way (decision 0002). Writers of one process wait on a lock, which wakes the next one at once; SQLite's
+busy handler would retry with exponential back-off.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,10 +21,10 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 
 
-def told_by(session: Session) -> datetime:
-    """This moment, in UTC, by the database's clock: workers whose own was an hour ahead would take others' runs.
+def database_now(session: Session) -> datetime:
+    """The database's time in UTC. Leases use it: a worker whose clock is ahead would take the runs of others.
 
-    SQLite is on this machine, and has its clock.
+    SQLite runs in this process and has no clock of its own.
     """
     if dialect_of(session) != "postgresql":
         return datetime.now(UTC)
@@ -33,18 +33,20 @@ def told_by(session: Session) -> datetime:
 
 Key = TypeVar("Key")
 TO_ANNOUNCE = "to_announce"
-"""Key in `Session.info`: voices to announce once this unit of work is committed."""
+"""Key in `Session.info`: voices to announce after the commit."""
 _READING = {"poembot_reading": True}
 BUSY_MS = 15_000
-AT_ONCE = 10_000
+BATCH = 10_000
+"""Most keys that one statement names: Postgres takes 65,535 values, SQLite fewer."""
 CONNECTIONS = 20
-"""Of SQLite, that stay open: to open one costs as much as a page."""
+"""SQLite connections that stay open: opening one costs as much as a page view."""
 CACHE_KB = 512
-"""Pages that each of them keeps. The system keeps them too, and with SQLite's own 2 MB a web grows by 40."""
+"""Page cache of each connection. The operating system caches the file too; SQLite's default of 2 MB would cost 40 MB
+in a web process."""
 _SIZES = (f"busy_timeout={BUSY_MS}", f"cache_size=-{CACHE_KB}")
 TRANSIENT_DB_ERRORS = (OperationalError, InterfaceError, PoolTimeout)
-"""What SQLAlchemy raises while the database is away or busy: worth asking again, no bug of ours."""
-_turns: WeakKeyDictionary[Engine, Lock] = WeakKeyDictionary()
+"""What SQLAlchemy raises while the database is away or busy: not a bug, and worth a retry."""
+_write_locks: WeakKeyDictionary[Engine, Lock] = WeakKeyDictionary()
 
 
 def open_database(url: str) -> Engine:
@@ -53,14 +55,14 @@ def open_database(url: str) -> Engine:
         return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, pool_timeout=5)
     patient = {"timeout": BUSY_MS / 1000, "check_same_thread": False}
     engine = create_engine(url, connect_args=patient, pool_size=CONNECTIONS, max_overflow=CONNECTIONS)
-    _turns[engine] = Lock()
+    _write_locks[engine] = Lock()
     event.listen(engine, "connect", _open_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
 def _open_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves; sqlite3 would say it too late
+    connection.isolation_level = None  # `_begin_sqlite` sends BEGIN; the driver would send it too late
     for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", *_SIZES):
         connection.execute(f"PRAGMA {pragma}")
 
@@ -72,12 +74,12 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def transaction(sessions: sessionmaker[Session], announce: Callable[[str], None]) -> Iterator[Session]:
-    """One unit of work: everything in it is kept, or none of it is.
+    """One unit of work: all of it is committed, or nothing.
 
-    Runs are announced only after the commit. A lost announcement costs a
-    minute (the sweep finds the row), never a run.
+    Runs are announced only after the commit. A lost announcement costs a few seconds (the sweep finds the row), never
+    a run.
     """
-    with _turn(sessions), sessions() as session:
+    with _write_lock(sessions), sessions() as session:
         with session.begin():
             yield session
         voices = session.info.pop(TO_ANNOUNCE, ())
@@ -86,20 +88,20 @@ def transaction(sessions: sessionmaker[Session], announce: Callable[[str], None]
 
 
 @contextmanager
-def _turn(sessions: sessionmaker[Session]) -> Iterator[None]:
-    """This writer's turn, before it takes a connection; who has waited too long tries, and hears it from SQLite."""
-    lock = _turns.get(sessions.kw["bind"])
-    mine = lock is not None and lock.acquire(timeout=BUSY_MS / 1000)
+def _write_lock(sessions: sessionmaker[Session]) -> Iterator[None]:
+    """Hold the lock of this process's SQLite writers; after a time-out go on without it, and let SQLite decide."""
+    lock = _write_locks.get(sessions.kw["bind"])
+    acquired = lock is not None and lock.acquire(timeout=BUSY_MS / 1000)
     try:
         yield
     finally:
-        if lock is not None and mine:
+        if lock is not None and acquired:
             lock.release()
 
 
 @contextmanager
 def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
-    """A look at the database that keeps nothing and, on SQLite, holds up no writer."""
+    """A read-only transaction, which on SQLite blocks no writer."""
     with sessions() as session:
         session.connection(execution_options=_READING)
         yield session
@@ -107,40 +109,40 @@ def reading(sessions: sessionmaker[Session]) -> Iterator[Session]:
 
 
 class Queries:
-    """Queries of one unit of work. Each file of this room has some of its word."""
+    """Base of the query classes: they share the session of one unit of work."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def _rows(self, statement: Select[*tuple[Any, ...]], values: Mapping[str, object]) -> CursorResult[Any]:
-        """Rows of columns, straight from the connection: the ORM's way, which is for entities, takes twice as long."""
+        """Execute on the connection, without the ORM, which takes twice as long for rows of plain columns."""
         self._session.flush()
         return self._session.connection().execute(statement, values)
 
 
-def parts(keys: Iterable[Key]) -> Iterator[list[Key]]:
-    """The keys, as many at a time as one statement can name: Postgres takes 65,535 values, SQLite fewer."""
+def batches(keys: Iterable[Key]) -> Iterator[list[Key]]:
+    """The keys in lists of at most `BATCH`."""
     left = iter(keys)
-    while part := list(islice(left, AT_ONCE)):
-        yield part
+    while batch := list(islice(left, BATCH)):
+        yield batch
 
 
-def picked(row: object, *names: str) -> dict[str, Any]:
-    """Those columns of a row, or fields of a report, as a dictionary."""
+def as_dict(row: object, *names: str) -> dict[str, Any]:
+    """The named columns of a row, or fields of a dataclass, as a dictionary."""
     return {name: getattr(row, name) for name in names}
 
 
 def insert(session: Session, table: Any) -> Any:
-    """An INSERT that knows ON CONFLICT, in the words of this session's database."""
+    """An INSERT with ON CONFLICT, in the SQL dialect of this session."""
     return insert_in(dialect_of(session), table)
 
 
 def dialect_of(session: Session) -> str:
-    """The name of this session's kind of database."""
+    """Name of this session's SQL dialect: `sqlite` or `postgresql`."""
     return session.get_bind().dialect.name
 
 
 @cache
 def insert_in(dialect: str, table: Any) -> Any:
-    """The same in the words of one dialect, for statements that are built once for each."""
+    """An INSERT with ON CONFLICT in that dialect, for statements that are built once and cached."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

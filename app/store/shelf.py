@@ -1,10 +1,10 @@
-"""The shelf: where version folders lie. A folder appears whole or not at all.
+"""The shelf, the model registry: where version folders are stored. A folder appears completely or not at all.
 
-A plain folder by default; any fsspec URL (object store, shared volume) when scaled,
-with what was fetched kept in a local cache. Keys are `voice/base/run-7-2`; the key
-`base:sibot` is a voice that ships with the project.
+The shelf is a local folder by default. In a scaled deployment it is any fsspec URL (an object store), with a local
+cache of what was fetched. Keys are like `voice/base/run-7-2`; the key `base:sibot` is a voice that ships with the
+project.
 
-Knows no table: which versions belong there says `app/store/versions.py`.
+This module knows no table: `app/store/versions.py:Retention` says which folders belong to a version.
 """
 
 import fcntl
@@ -25,15 +25,15 @@ from models.checkpoint import flush
 
 SHIPPED = Path(__file__).parents[2] / "models" / "base"
 RUNS = "*/*/run-*"
-"""The keys that runs use: voice, base, run and fence."""
+"""Pattern of the keys of runs: voice, base, run and fencing number."""
 WHOLE = ".whole"
-"""Written last to a remote folder: without it the folder does not count."""
+"""Marker file, written last to a remote folder: a folder without it is incomplete and ignored."""
 OWNERS = ".owners"
-"""Folder of files, each locked by a living process whose scratch folders bear its name."""
+"""Folder of lock files, one for each process that has scratch folders; the names of those begin with its name."""
 
 
-def _born(place: Path) -> datetime:
-    """When a folder was last changed; the end of time for one that has just gone."""
+def _changed(place: Path) -> datetime:
+    """When a folder was last changed; the end of time for one that was just removed."""
     try:
         return datetime.fromtimestamp(place.stat().st_mtime, UTC)
     except FileNotFoundError:
@@ -54,13 +54,13 @@ class Shelf:
             self._fs, self._path = url_to_fs(url)
 
     def scratch(self) -> Path:
-        """A new temporary folder on the shelf's own file system, for what is about to be placed."""
+        """A new temporary folder on the shelf's file system, from which a finished version is renamed into place."""
         tmp = self._root / ".tmp"
         tmp.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(dir=tmp, prefix=f"{self._own_name()}-"))
 
     def _own_name(self) -> str:
-        """This process' name in its scratch folders: of a file that the kernel keeps locked as long as it lives."""
+        """This process's prefix for scratch folders: the name of a file that it keeps locked until it ends."""
         with self._owning:
             if self._owner is None:
                 owners = self._root / OWNERS
@@ -72,11 +72,11 @@ class Shelf:
             return self._owner
 
     def sweep_dead(self) -> int:
-        """Remove the scratch folders of processes that were killed; how many."""
+        """Remove the scratch folders of dead processes; how many."""
         removed = 0
         for owner in (self._root / OWNERS).glob("*"):
             with suppress(OSError), owner.open() as file:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # OSError: it lives
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # OSError: the process is alive
                 for left in (self._root / ".tmp").glob(f"{owner.name}-*"):
                     shutil.rmtree(left, ignore_errors=True)
                     removed += 1
@@ -84,7 +84,7 @@ class Shelf:
         return removed
 
     def place(self, folder: Path, key: str) -> None:
-        """Move a finished *folder* to its place. FileExistsError when the key is taken."""
+        """Move a finished *folder* onto the shelf. Raises FileExistsError when the key is taken."""
         target = self._local(key)
         if target.exists():
             raise FileExistsError(f"{key} is on the shelf already")
@@ -97,7 +97,7 @@ class Shelf:
         flush(target.parent)
 
     def fetch(self, key: str) -> Path:
-        """The folder of *key* on this machine. Raises BrokenFolder when there is none."""
+        """The local folder of *key*, downloaded if necessary. Raises BrokenFolder when there is none."""
         target = self._local(key)
         if not target.is_dir() and self._fs is not None and not key.startswith("base:"):
             self._download(self._fs, key, target)
@@ -113,7 +113,7 @@ class Shelf:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             scratch.rename(target)
-        except OSError:  # another process was quicker
+        except OSError:  # another process was faster
             shutil.rmtree(scratch)
 
     def exists(self, key: str) -> bool:
@@ -122,7 +122,7 @@ class Shelf:
         return remote or self._local(key).is_dir()
 
     def remove(self, key: str) -> None:
-        """Take a version off the shelf; saying it twice changes nothing. A shipped base stays."""
+        """Remove a version's folder; to repeat it changes nothing. Raises ValueError for a shipped base."""
         if key.startswith("base:"):
             raise ValueError("a shipped base voice is not removed")
         if self._fs is not None and self._fs.exists(f"{self._path}/{key}"):
@@ -130,17 +130,17 @@ class Shelf:
         target = self._local(key)
         if target.exists():
             doomed = self.scratch()
-            with suppress(FileNotFoundError):  # another process was quicker
+            with suppress(FileNotFoundError):  # another process was faster
                 target.rename(doomed / "removed")
             shutil.rmtree(doomed)
 
     def strays(self, before: datetime) -> list[str]:
-        """Keys of what runs put here before that moment, whether any version knows of them or not.
+        """Keys of the folders that runs placed before that moment: candidates for a check against the database.
 
-        A worker killed between placing a folder and recording it leaves one.
+        A worker that is killed between placing a folder and recording its version leaves a folder without a version.
         """
         if self._fs is None:
-            found = [(place.relative_to(self._root).as_posix(), _born(place)) for place in self._root.glob(RUNS)]
+            found = [(place.relative_to(self._root).as_posix(), _changed(place)) for place in self._root.glob(RUNS)]
         else:
             whole = self._fs.glob(f"{self._path}/{RUNS}/{WHOLE}")
             start = len(str(self._path).lstrip("/")) + 1
@@ -148,24 +148,24 @@ class Shelf:
         return sorted(key for key, made in found if made.astimezone(UTC) < before)
 
     def cached(self) -> list[str]:
-        """Keys that this machine holds a copy of; none where the shelf is a folder, which is the only place."""
+        """Keys in the local cache of a remote shelf; none where the shelf is a local folder."""
         found = self._root.glob("*/*/*") if self._remote else ()
         return sorted(place.relative_to(self._root).as_posix() for place in found if place.parts[-3] != ".tmp")
 
     def uncache(self, key: str) -> None:
-        """Forget this machine's copy of *key*; the shelf keeps its own. Nothing where the shelf is a folder."""
+        """Remove *key* from the local cache of a remote shelf; nothing happens where the shelf is a local folder."""
         if self._remote:
-            shutil.rmtree(self._local(key), ignore_errors=True)  # another process may forget it beside us
+            shutil.rmtree(self._local(key), ignore_errors=True)  # another process may remove it at the same time
 
     def sweep_scratch(self, before: datetime) -> int:
-        """Remove what was left half-made before that moment; how many folders."""
-        left = [place for place in (self._root / ".tmp").glob("*") if _born(place) < before]
+        """Remove scratch folders that were last changed before that moment; how many."""
+        left = [place for place in (self._root / ".tmp").glob("*") if _changed(place) < before]
         for place in left:
-            shutil.rmtree(place, ignore_errors=True)  # another worker may sweep beside us
+            shutil.rmtree(place, ignore_errors=True)  # another worker may remove it at the same time
         return len(left)
 
     def _local(self, key: str) -> Path:
-        """Where *key* lies on this machine. ValueError for one that leads off the shelf."""
+        """The local path of *key*. Raises ValueError for a key that leads out of the shelf."""
         if key.startswith("base:"):
             return self._inside(self._shipped, key.removeprefix("base:"))
         return self._inside(self._root, key)

@@ -1,6 +1,6 @@
-"""The tables. Their classes end in Row; what they mean is said in `app/domain`.
+"""The database tables. Their classes end in Row; `app/domain` explains the concepts.
 
-Voices, versions, runs and trials first; then readers and what they were shown, ticked and made; then the desk.
+First voices, versions, runs and trials; then visitors, poems, impressions, ticks and submissions; then admins.
 """
 
 from datetime import UTC, datetime
@@ -25,31 +25,31 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
-"""Number of a row in a table that grows with readers: 64 bits. SQLite's INTEGER has them, and counts by itself only
-where a primary key is called that."""
+"""64-bit row id, for tables that grow with readers. SQLite's INTEGER has 64 bits; no other type of primary key
+auto-increments there."""
 GOES_WITH = "CASCADE"
-"""On delete: the row goes with what it belongs to."""
+"""On delete: the row is deleted with the row it belongs to."""
 
 
 class Moment(TypeDecorator[datetime]):
-    """A time with its zone: UTC in both databases, though SQLite keeps no zones."""
+    """A time stored in UTC and read with its zone, also on SQLite, which stores no zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Aware in, UTC stored."""
+        """Convert an aware time to UTC."""
         return value.astimezone(UTC) if value is not None else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """UTC out, whatever zone the database answers in."""
+        """Return the time in UTC, whatever zone the database uses."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 class Base(DeclarativeBase):
-    """All tables."""
+    """Base class of the tables."""
 
     metadata = MetaData(
         naming_convention={
@@ -67,12 +67,12 @@ metadata = Base.metadata
 
 
 def _one_a_voice(name: str, where: str) -> Index:
-    """At most one row of a voice for which that holds."""
+    """A partial unique index: at most one row of a voice for which *where* holds."""
     return Index(name, "voice", unique=True, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class VoiceRow(Base):
-    """A voice, and which of its versions serves: the champion pointer is this one column."""
+    """A voice; the column `champion_id` is the champion pointer."""
 
     __tablename__ = "voices"
     slug: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -94,22 +94,22 @@ class VersionRow(Base):
     number: Mapped[int]
     status: Mapped[str] = mapped_column(String(16))
     folder: Mapped[str] = mapped_column(String(200), unique=True)
-    """Its place on the shelf; `base:NAME` for a base voice that ships with the project."""
+    """Its key on the shelf; `base:NAME` for a base that ships with the project."""
     lesson: Mapped[dict[str, Any]]
     metrics: Mapped[dict[str, Any]]
     verdict: Mapped[dict[str, Any] | None]
     samples: Mapped[list[Any] | None]
-    """A few poems it wrote when it was examined, of the same seeds for every version."""
+    """Sample poems, written when it was evaluated; every version uses the same seeds."""
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"))
     created: Mapped[datetime]
 
 
 SERVING = (VersionRow.voice, VersionRow.id, VersionRow.number, VersionRow.folder, VersionRow.base)
-"""What an engine knows a version by: the fields of `Serving`, in their order."""
+"""The fields of `Serving`, in their order."""
 
 
 class RunRow(Base):
-    """One training run: the job row that is the truth."""
+    """One training run; this row, not the queue's message, is authoritative."""
 
     __tablename__ = "runs"
     __table_args__ = (_one_a_voice("one_active_run_a_voice", "state IN ('queued', 'running')"),)
@@ -121,7 +121,7 @@ class RunRow(Base):
     fence: Mapped[int] = mapped_column(default=0)
     attempt: Mapped[int] = mapped_column(default=0)
     stalled: Mapped[int] = mapped_column(default=0, server_default="0")
-    """Attempts since it last got further."""
+    """Attempts since it last saved progress."""
     leased_until: Mapped[datetime | None]
     cancelling: Mapped[bool] = mapped_column(default=False)
     step: Mapped[int] = mapped_column(default=0)
@@ -130,7 +130,7 @@ class RunRow(Base):
     seconds_left: Mapped[float | None]
     error: Mapped[str | None] = mapped_column(Text)
     verdict: Mapped[dict[str, Any] | None]
-    """Why it ended without a version; of one that made a version, the version has it."""
+    """Why it ended without a version; if it made a version, that has the verdict."""
     created: Mapped[datetime]
     started: Mapped[datetime | None]
     ended: Mapped[datetime | None]
@@ -147,7 +147,7 @@ class RunLogRow(Base):
 
 
 class LessonItemRow(Base):
-    """Which line or submission a version's lesson held: how a reader learns that his line was learned."""
+    """A line or submission in a version's lesson; pages use it to tell a reader that his line was learned."""
 
     __tablename__ = "lesson_items"
     version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
@@ -155,11 +155,11 @@ class LessonItemRow(Base):
     source_id: Mapped[int] = mapped_column(BigId, primary_key=True)
     weight: Mapped[float]
     gain: Mapped[float | None]
-    """Nats a line by which the version finds it likelier than the base does."""
+    """Log-likelihood a line by the version minus that by the base, in nats."""
 
 
 class TrialRow(Base):
-    """A version on trial, and how readers took it beside the champion."""
+    """A trial of a challenger against the champion, with its evidence."""
 
     __tablename__ = "trials"
     __table_args__ = (_one_a_voice("one_running_trial_a_voice", "state = 'running'"),)
@@ -176,7 +176,7 @@ class TrialRow(Base):
 
 
 class HistoryRow(Base):
-    """Which version was live from when: one row per move of the champion pointer."""
+    """One move of the champion pointer."""
 
     __tablename__ = "history"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -190,16 +190,16 @@ class HistoryRow(Base):
 
 
 class TasteRow(Base):
-    """What readers of a voice liked up to then; the newest that knows anything chooses among candidates."""
+    """A trained taste of a voice; the newest one chooses among candidates if it serves."""
 
     __tablename__ = "tastes"
     id: Mapped[int] = mapped_column(primary_key=True)
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
     base: Mapped[str] = mapped_column(String(80))
     serves: Mapped[bool]
-    """Does it foresee unmet readers better than a coin?"""
+    """Does it predict the ticks of readers it was not trained on better than chance?"""
     content: Mapped[dict[str, Any]]
-    """`models.taste.Taste.as_dict`: some hundred signs with their weights, and how well it foresees."""
+    """`models.taste.Taste.as_dict`: some hundred features with their weights, and the quality of its predictions."""
     created: Mapped[datetime]
 
 
@@ -216,7 +216,7 @@ class VisitorRow(Base):
 
 
 class PlaceRow(Base):
-    """A place among the readers of an address who count on a day; it stays taken when its visitor is erased."""
+    """One of the few places of an address for readers who count on a day; it stays taken if its visitor is erased."""
 
     __tablename__ = "places"
     address: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -245,9 +245,9 @@ class PoemRow(Base):
     trial_id: Mapped[int | None] = mapped_column(index=True)
     """The trial whose draw chose its version. No foreign key: SQLite would have to copy the table for it."""
     network: Mapped[str | None] = mapped_column(String(8))
-    """In a trial: the mark of its reader's network (`Visitor.mark`); NULL: he did not count before it was drawn."""
+    """In a trial: hash of the reader's network (`Visitor.mark`); NULL: he did not count before the poem was drawn."""
     taste_id: Mapped[int | None]
-    """The taste that chose among candidates; NULL: none did. No foreign key: tastes are forgotten in time."""
+    """The taste that chose among candidates; NULL: none did. No foreign key: old tastes are deleted."""
     created: Mapped[datetime]
 
 
@@ -266,7 +266,7 @@ class LineRow(Base):
 
 
 class PoemLineRow(Base):
-    """Which line stands where in a poem: its own lines and its quotations."""
+    """The place of a line in a poem: its own lines and its quotations."""
 
     __tablename__ = "poem_lines"
     poem_id: Mapped[str] = mapped_column(ForeignKey("poems.id"), primary_key=True)
@@ -285,16 +285,16 @@ class ImpressionRow(Base):
     slot: Mapped[int]
     logprob: Mapped[float]
     chance: Mapped[float]
-    """With which it was chosen among its candidates, times its take's among the takes."""
+    """Propensity: the probability with which the line was chosen among its candidates, times that of its take."""
     liking: Mapped[float | None]
-    """Log-odds of a tick as the taste of that day foretold them."""
+    """Log-odds of a tick, as predicted by the taste at that time."""
     counted: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Does its reader count? `app/domain/visitor.py` says who does."""
+    """Does its reader count? The rule is in `app/domain/visitor.py`."""
     at: Mapped[datetime]
 
 
 class TickRow(Base):
-    """A visitor's mark on a line that was shown to him; `taken_back` is the undo."""
+    """A visitor's tick on a line that was shown to him; `taken_back` undoes it."""
 
     __tablename__ = "ticks"
     line_id: Mapped[int] = mapped_column(ForeignKey("lines.id"), primary_key=True)
@@ -305,7 +305,7 @@ class TickRow(Base):
 
 
 TICK_OF_IMPRESSION = (TickRow.line_id == ImpressionRow.line_id) & (TickRow.visitor_id == ImpressionRow.visitor_id)
-"""The tick that a visitor gave a line he was shown."""
+"""Join condition: the tick of an impression's visitor on its line."""
 
 
 class SubmissionRow(Base):
@@ -331,11 +331,11 @@ class SubmissionRow(Base):
     decided: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(60))
     reason: Mapped[str | None] = mapped_column(String(200))
-    """Why it was declined: a `Decline`, or the moderator's own words."""
+    """Why it was rejected: a `Decline`, or the moderator's own words."""
 
 
 class SketchRow(Base):
-    """One hash of a submission's sketch: poems that share many are nearly the same."""
+    """One hash of a submission's sketch: near-duplicates share many of them."""
 
     __tablename__ = "sketches"
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id"), primary_key=True)
@@ -343,7 +343,7 @@ class SketchRow(Base):
 
 
 class PieceRow(Base):
-    """A piece that a visitor arranged of lines he ticked; the title is his."""
+    """A piece (엮기): a poem that a visitor arranged of lines he ticked, under a title of his own."""
 
     __tablename__ = "pieces"
     __table_args__ = (Index("pieces_queue", "status", "created"),)
@@ -357,11 +357,11 @@ class PieceRow(Base):
     decided: Mapped[datetime | None]
     decided_by: Mapped[str | None] = mapped_column(String(60))
     reason: Mapped[str | None] = mapped_column(String(200))
-    """Why it was declined: a `Decline`, or the moderator's own words."""
+    """Why it was rejected: a `Decline`, or the moderator's own words."""
 
 
 class PieceLineRow(Base):
-    """Which line stands where in a piece."""
+    """The place of a line in a piece."""
 
     __tablename__ = "piece_lines"
     piece_id: Mapped[str] = mapped_column(ForeignKey("pieces.id", ondelete=GOES_WITH), primary_key=True)
@@ -370,20 +370,20 @@ class PieceLineRow(Base):
 
 
 class DayRow(Base):
-    """오늘의 시: the poem of one day in a voice."""
+    """The poem of a day (오늘의 시) in a voice."""
 
     __tablename__ = "days"
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), primary_key=True)
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
-    """As in ISO 8601, where the voice is read."""
+    """ISO 8601 date, in the time zone of the voice."""
     poem_id: Mapped[str] = mapped_column(ForeignKey("poems.id", ondelete=GOES_WITH), index=True)
     readers: Mapped[int]
-    """Who ticked it the day before; 0: it was written from the day's seed."""
+    """How many readers ticked it the day before; 0: it was written from the day's seed."""
     created: Mapped[datetime]
 
 
 class QuotableRow(Base):
-    """A submission of which single lines may be shown in the guessing game: its author has said so."""
+    """A submission whose author allows single lines to be shown in the guessing game."""
 
     __tablename__ = "quotables"
     submission_id: Mapped[int] = mapped_column(ForeignKey("submissions.id", ondelete=GOES_WITH), primary_key=True)
@@ -398,20 +398,20 @@ class GuessRow(Base):
     visitor_id: Mapped[str] = mapped_column(ForeignKey("visitors.id", ondelete=GOES_WITH))
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"), index=True)
     kind: Mapped[str] = mapped_column(String(8))
-    """`line` of the bot's, `seed` for one that it wrote for the game alone, `poem` for a row of a submission, `verse`
-    for a line of the base's verse that was kept aside."""
+    """`line`: from a poem of the bot; `seed`: written by the bot for the game; `poem`: from a submission; `verse`: from
+    the holdout of the base."""
     source_id: Mapped[int] = mapped_column(BigId)
     row: Mapped[int]
     text: Mapped[str] = mapped_column(String(200))
     human: Mapped[bool]
     said_human: Mapped[bool]
     counted: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Is it in everybody's score? Of a reader who counts, and of a round in which readers stood for the humans."""
+    """Does it count in the common score? Only if the reader counts and the human lines came from readers."""
     at: Mapped[datetime]
 
 
 class AdminRow(Base):
-    """Who may open the desk."""
+    """An admin account."""
 
     __tablename__ = "admins"
     name: Mapped[str] = mapped_column(String(60), primary_key=True)
@@ -421,7 +421,7 @@ class AdminRow(Base):
 
 
 class KeyRow(Base):
-    """What opens the desk: a session (cookie) or a bearer token, kept as a hash, revocable."""
+    """A session (cookie) or a bearer token of an admin: revocable, and stored as a hash."""
 
     __tablename__ = "keys"
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -435,7 +435,7 @@ class KeyRow(Base):
 
 
 class AuditRow(Base):
-    """What admins did; only ever appended to."""
+    """The audit log of what admins did; append-only."""
 
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -447,7 +447,7 @@ class AuditRow(Base):
 
 
 class PulseRow(Base):
-    """A process that says it is alive: liveness is this heartbeat, never a question to the broker."""
+    """The last heartbeat of a process; the broker is never asked who is alive."""
 
     __tablename__ = "pulses"
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -455,4 +455,4 @@ class PulseRow(Base):
     """`web`, `worker` or `beat`."""
     at: Mapped[datetime]
     detail: Mapped[dict[str, Any]]
-    """For a web: which version each voice serves, and what would not load."""
+    """For a web process: its `WebReport`."""

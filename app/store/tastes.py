@@ -1,4 +1,4 @@
-"""Tastes: what was learned of what readers like, and the readings it is learned from."""
+"""Tastes: the stored preference models, and the judged lines they are trained on."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,26 +22,26 @@ from app.store.tables import (
 )
 
 KEPT = 20
-"""Tastes of a voice that are kept; older ones have been replaced many times over."""
+"""This many tastes of a voice are kept, the newest; older ones are deleted."""
 
 
 class Tastes(Queries):
-    """Queries for tastes. Only what belongs to a voice's present base counts."""
+    """Queries for tastes. Only tastes of a voice's present base count."""
 
     def serving(self) -> dict[str, int]:
-        """By voice: the id of the newest taste, if it knows anything."""
+        """By voice: the id of the newest taste, if it serves."""
         of_base = (VoiceRow.slug == TasteRow.voice) & (VoiceRow.base == TasteRow.base)
         newest = select(func.max(TasteRow.id)).join(VoiceRow, of_base).group_by(TasteRow.voice)
         rows = select(TasteRow.voice, TasteRow.id).where(TasteRow.id.in_(newest), TasteRow.serves)
         return {row.voice: row.id for row in self._session.execute(rows)}
 
     def content(self, taste: int) -> Mapping[str, Any]:
-        """What is kept of a taste; nothing for one that is forgotten."""
+        """The content of a taste; empty for one that was deleted."""
         row = self._session.get(TasteRow, taste)
         return row.content if row else {}
 
     def newest(self, voice: str) -> TasteReport | None:
-        """The last that was learned, whether it serves or not."""
+        """The newest taste, whether it serves or not."""
         row = self._session.scalar(
             select(TasteRow)
             .join(VoiceRow, (VoiceRow.slug == TasteRow.voice) & (VoiceRow.base == TasteRow.base))
@@ -52,7 +52,7 @@ class Tastes(Queries):
         return _report(row) if row else None
 
     def add(self, voice: str, content: Mapping[str, Any], *, serves: bool, now: datetime) -> int:
-        """A new taste of the voice's present base; its id. The oldest are forgotten."""
+        """Store a taste of the voice's present base; its id. The oldest tastes are deleted."""
         base = self._session.scalar(select(VoiceRow.base).where(VoiceRow.slug == voice))
         row = TasteRow(voice=voice, base=base, serves=serves, content=dict(content), created=now)
         self._session.add(row)
@@ -63,7 +63,7 @@ class Tastes(Queries):
         return row.id
 
     def effect(self, voice: str) -> TasteEffect | None:
-        """Tick-rates with and without taste, for what was foretold and the voice's present base; None before that."""
+        """Tick rates of poems with and without taste, for the present base; None before there was a taste."""
         of_base = (VersionRow.id == ImpressionRow.version_id) & (VersionRow.base == VoiceRow.base)
         chosen = PoemRow.taste_id.is_not(None)
         rows = self._session.execute(
@@ -81,7 +81,7 @@ class Tastes(Queries):
         return TasteEffect(found.get(True), found.get(False)) if found else None
 
     def new_ticks(self, voice: str) -> int:
-        """Ticks given or taken back since the newest taste was learned; of visitors whose cookie came back."""
+        """Ticks given or taken back since the newest taste was trained, by visitors whose cookie has come back."""
         newest = self.newest(voice)
         ticks = (
             select(func.count())
@@ -95,10 +95,7 @@ class Tastes(Queries):
         return self._session.scalar(ticks) or 0
 
     def judged(self, voice: str, *, newest: int | None = None) -> tuple[Judged, ...]:
-        """The lines of the voice that visitors were shown whose cookie came back, in the order they were written.
-
-        Every one, or the *newest* so many.
-        """
+        """The lines that visitors whose cookie has come back were shown, oldest first; *newest*: only this many."""
         shown = (
             select(
                 ImpressionRow, LineRow.text, LineRow.logprob, TickRow.taken_back, TickRow.address, VisitorRow.address

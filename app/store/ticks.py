@@ -1,7 +1,4 @@
-"""Ticks: a visitor's marks on lines that were shown to him.
-
-And what readers love: the poems and lines of a voice that most of them ticked, lately or ever.
-"""
+"""Ticks of visitors on lines that were shown to them; the ranking of poems and lines by ticks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ from sqlalchemy import bindparam, exists, func, select
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Poem
 from app.domain.version import Rate, wilson
-from app.store.poems import SAID_BY_HUMANS, Poems, is_told, offset_of, told
+from app.store.poems import HAS_HUMAN_WORDS, Poems, is_revealed, offset_of, revealed
 from app.store.session import Queries, dialect_of, insert_in
 from app.store.tables import (
     TICK_OF_IMPRESSION,
@@ -45,7 +42,7 @@ class MarkedLine:
     """Numbers of the versions whose lesson held it, oldest first."""
 
 
-# Built once: to build them costs as much as to ask.
+# Built once: building a query takes as long as executing it.
 _ANY = select(exists().where(TickRow.visitor_id == bindparam("visitor")))
 _SHOWN = select(
     exists().where(ImpressionRow.line_id == bindparam("line"), ImpressionRow.visitor_id == bindparam("visitor"))
@@ -54,7 +51,7 @@ _SHOWN = select(
 
 @cache
 def _marking(dialect: str) -> Any:
-    """A tick, or one that is taken back; where it stands as it is to be, it stays as it was."""
+    """An upsert of a tick or of one taken back; a row that is in the wanted state keeps its time."""
     new = insert_in(dialect, TickRow.__table__)
     changed = {name: new.excluded[name] for name in ("taken_back", "at", "address")}
     return new.on_conflict_do_update(
@@ -70,7 +67,7 @@ class Ticks(Queries):
         return bool(self._rows(_ANY, {"visitor": visitor}).scalar())
 
     def set(self, line: int, visitor: str, *, on: bool, address: str, now: datetime) -> None:
-        """Tick or untick; saying it twice changes nothing. Raises UnknownLine without an impression."""
+        """Tick or untick; to repeat it changes nothing. Raises UnknownLine without an impression."""
         if not self._rows(_SHOWN, {"line": line, "visitor": visitor}).scalar():
             raise UnknownLine(line)
         if not on and self._session.get(TickRow, (line, visitor)) is None:
@@ -79,9 +76,9 @@ class Ticks(Queries):
         self._session.execute(_marking(dialect_of(self._session)), mark)
 
     def replace(self, poem: str, visitor: str, lines: Collection[int], *, address: str, now: datetime) -> int:
-        """Make *lines* the ticked ones among those of *poem* that this visitor may tick; returns how many changed.
+        """Tick exactly *lines* among the lines of *poem* that were shown to the visitor; returns how many changed.
 
-        Raises UnknownPoem, and UnknownLine for a line that is not one of them.
+        Raises UnknownPoem, and UnknownLine for a line that is not among them.
         """
         if self._session.get(PoemRow, poem) is None:
             raise UnknownPoem(poem)
@@ -101,8 +98,8 @@ class Ticks(Queries):
             self.set(line, visitor, on=line in lines, address=address, now=now)
         return len(changes)
 
-    def of_visitor(self, visitor: str, limit: int = 200) -> list[MarkedLine]:
-        """The lines a visitor has ticked, newest first; those that he took back too, if a version was taught them."""
+    def of_visitor(self, visitor: str) -> list[MarkedLine]:
+        """The newest 200 ticks of a visitor, newest first, and those taken back if a version was taught the line."""
         taught_at_all = exists().where(LessonItemRow.kind == "line", LessonItemRow.source_id == TickRow.line_id)
         rows = self._session.execute(
             select(LineRow.id, LineRow.text, PoemRow.voice, LineRow.poem_id, TickRow.at, TickRow.taken_back)
@@ -110,7 +107,7 @@ class Ticks(Queries):
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .where(TickRow.visitor_id == visitor, ~TickRow.taken_back | taught_at_all)
             .order_by(TickRow.at.desc(), LineRow.id)
-            .limit(limit)
+            .limit(200)
         ).all()
         taught: dict[int, list[int]] = {row.id: [] for row in rows}
         for line, number in self._session.execute(
@@ -124,9 +121,9 @@ class Ticks(Queries):
 
 
 MOST_RANKED = 1000
-"""Poems that are put in order; who reads on for so long has seen what is loved."""
+"""Most poems of the ranking; pages end there."""
 BEST, AMONG = 5, 50
-"""Poems that most surely are liked, and among how many of the ranked ones they are found."""
+"""How many best rated poems are shown, and from how many of the ranking they are chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +134,7 @@ class LovedLine:
     text: str
     poem: str
     version: int | None
-    """Number of the version that wrote it; None: it isn't told yet."""
+    """Number of the version that wrote it; None: readers may not know it yet."""
     readers: int
     ticked: bool
     """Did this visitor tick it?"""
@@ -145,25 +142,25 @@ class LovedLine:
 
 @dataclass(frozen=True, slots=True)
 class LovedPoem:
-    """A poem, and what readers made of it."""
+    """A poem with its ticks."""
 
     poem: Poem
     readers: int
-    """Who ticked any of its lines."""
+    """Readers who ticked any of its lines."""
     lines: int
-    """Of its lines that anybody ticked."""
+    """Number of its lines that anybody ticked."""
     shown: int
     """Readers who were shown any of its lines."""
 
     @property
     def rate(self) -> Rate | None:
-        """Share of those who read it that ticked a line of it."""
+        """Share of its readers who ticked a line of it."""
         return wilson(min(self.readers, self.shown), self.shown)
 
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """A poem in its place."""
+    """A poem of the ranking."""
 
     id: str
     readers: int
@@ -171,12 +168,10 @@ class _Ranked:
 
 
 class Loved(Queries):
-    """Queries for what readers love, ranked by different readers: those who count, says `app/domain/visitor.py`."""
+    """Ranking by the number of different readers; only those who count (`app/domain/visitor.py`)."""
 
-    def lines(
-        self, voice: str, visitor: str | None = None, *, since: datetime | None = None, limit: int = 20
-    ) -> list[LovedLine]:
-        """The lines that most readers ticked, of those ticked after *since*; none leads to a human's words."""
+    def lines(self, voice: str, visitor: str | None = None, *, since: datetime | None = None) -> list[LovedLine]:
+        """The 20 lines that most readers ticked after *since*; none from poems with words of a human."""
         readers = func.count()
         his = exists().where(TickRow.line_id == LineRow.id, TickRow.visitor_id == visitor, ~TickRow.taken_back)
         rows = self._since(
@@ -193,48 +188,48 @@ class Loved(Queries):
             .join(TickRow, TickRow.line_id == LineRow.id)
             .join(PoemRow, PoemRow.id == LineRow.poem_id)
             .join(VersionRow, VersionRow.id == LineRow.version_id)
-            .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
+            .where(PoemRow.voice == voice, ~HAS_HUMAN_WORDS)
             .group_by(LineRow.id, LineRow.text, LineRow.poem_id, VersionRow.number, PoemRow.trial_id, PoemRow.created)
             .order_by(readers.desc(), LineRow.id.desc())
-            .limit(limit),
+            .limit(20),
             since,
         )
         return [
-            LovedLine(line, text, poem, told(number, trial, created), by, bool(ticked))
+            LovedLine(line, text, poem, revealed(number, trial, created), by, bool(ticked))
             for line, text, poem, number, trial, created, by, ticked in self._session.execute(rows)
         ]
 
     def poems(
         self, voice: str, visitor: str | None, *, since: datetime | None = None, limit: int = 10
     ) -> list[LovedPoem]:
-        """The poems of which most readers ticked a line, of those ticked after *since*."""
+        """The poems of which most readers ticked a line after *since*."""
         return self._loved(self._ranked(voice, since=since)[:limit], visitor)
 
     def best(self, voice: str, visitor: str | None) -> list[LovedPoem]:
-        """The poems that most surely are liked: by the lower end of what share of their readers ticked a line."""
+        """The best rated poems: by the lower end of the interval for the share of readers who ticked a line."""
         rated = self._loved(self._ranked(voice)[:AMONG], visitor)
         return sorted(rated, key=lambda one: one.rate.low if one.rate else 0.0, reverse=True)[:BEST]
 
     def page(
         self, voice: str, *, version: int | None = None, cursor: str | None = None, limit: int = 20, visitor: str
     ) -> tuple[list[Poem], str | None]:
-        """A page of the same ranking, of one version or of all; and the cursor of the next page or None."""
+        """A page of the ranking, of one version or of all, and the cursor of the next page or None."""
         offset = offset_of(cursor)
         ranked = self._ranked(voice, version=version)
         following = str(offset + limit) if len(ranked) > offset + limit else None
         return Poems(self._session).several([one.id for one in ranked[offset : offset + limit]], visitor), following
 
     def marks(self, poems: Sequence[Poem]) -> Mapping[int, int]:
-        """How many readers ticked each line of these poems: line -> readers."""
+        """How many readers ticked each line of these poems, by line id."""
         lines = [line.id for poem in poems for line in poem.lines]
         readers = func.count().label("readers")
         rows = select(TickRow.line_id, readers).where(TickRow.line_id.in_(lines)).group_by(TickRow.line_id)
         return {row.line_id: row.readers for row in self._session.execute(self._since(rows, None))}
 
     def _ranked(self, voice: str, *, since: datetime | None = None, version: int | None = None) -> list[_Ranked]:
-        """The poems of which most readers ticked a line, the most loved draft for all drafts of a poem.
+        """The poems of which most readers ticked a line; of several drafts of a poem only the most ticked one.
 
-        Drafts are poems that share a line: whoever kept some and had the others written anew.
+        Drafts are poems that share a line: a reader kept some lines and had the others written again.
         """
         readers = func.count(TickRow.visitor_id.distinct()).label("readers")
         lines = func.count(TickRow.line_id.distinct()).label("lines")
@@ -242,7 +237,7 @@ class Loved(Queries):
             select(PoemRow.id, readers, lines)
             .join(PoemLineRow, PoemLineRow.poem_id == PoemRow.id)
             .join(TickRow, TickRow.line_id == PoemLineRow.line_id)
-            .where(PoemRow.voice == voice, ~SAID_BY_HUMANS)
+            .where(PoemRow.voice == voice, ~HAS_HUMAN_WORDS)
             .group_by(PoemRow.id, PoemRow.created)
             .order_by(readers.desc(), lines.desc(), PoemRow.created.desc())
             .limit(MOST_RANKED)
@@ -250,20 +245,20 @@ class Loved(Queries):
         if version is not None:
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             rows = rows.join(VersionRow, VersionRow.id == PoemRow.version_id)
-            rows = rows.where(VersionRow.number == version, VersionRow.base == base, is_told())
+            rows = rows.where(VersionRow.number == version, VersionRow.base == base, is_revealed())
         ranked = [_Ranked(*row) for row in self._session.execute(self._since(rows, since))]
         lines_of: dict[str, set[int]] = {one.id: set() for one in ranked}
         for poem, line in self._session.execute(
             select(PoemLineRow.poem_id, PoemLineRow.line_id).where(PoemLineRow.poem_id.in_(lines_of))
         ):
             lines_of[poem].add(line)
-        met: set[int] = set()
-        first = []
+        seen: set[int] = set()
+        best_drafts = []
         for one in ranked:
-            if met.isdisjoint(lines_of[one.id]):
-                first.append(one)
-            met |= lines_of[one.id]
-        return first
+            if seen.isdisjoint(lines_of[one.id]):
+                best_drafts.append(one)
+            seen |= lines_of[one.id]
+        return best_drafts
 
     def _loved(self, ranked: Sequence[_Ranked], visitor: str | None) -> list[LovedPoem]:
         ids = [one.id for one in ranked]
@@ -284,6 +279,6 @@ class Loved(Queries):
 
     @staticmethod
     def _since(rows: Any, since: datetime | None) -> Any:
-        """Ticks that stand, of readers who count, after *since*."""
+        """Restrict a query to ticks that stand, by readers who count, after *since*."""
         rows = rows.join(ImpressionRow, TICK_OF_IMPRESSION).where(~TickRow.taken_back, ImpressionRow.counted)
         return rows if since is None else rows.where(TickRow.at >= since)

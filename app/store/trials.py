@@ -1,4 +1,4 @@
-"""Trials: versions that write a share of the poems, and how readers took them. One at a time for a voice."""
+"""Trials: the rows of A/B tests, and the impressions that decide them. A voice has at most one running trial."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -26,10 +26,10 @@ from app.store.tables import (
 
 
 class Trials(Queries):
-    """Queries for trials. Every write for a running trial says so, and changes nothing once it has ended."""
+    """Queries for trials. Every write is restricted to running trials, so it changes nothing after the end."""
 
     def start(self, voice: str, challenger: int, *, share: float, now: datetime) -> int | None:
-        """A trial of that version (row id) against the champion; None when another is under way."""
+        """Start a trial of a version (row id) against the champion; its id, None when another trial is running."""
         champion = self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == voice))
         row = TrialRow(
             voice=voice,
@@ -43,12 +43,12 @@ class Trials(Queries):
         try:
             with self._session.begin_nested():
                 self._session.add(row)
-        except IntegrityError:  # the index of running trials
+        except IntegrityError:  # the unique index of running trials
             return None
         return row.id
 
     def under_way(self) -> list[Challenger]:
-        """The challengers."""
+        """The challengers of all running trials."""
         rows = self._session.execute(
             select(*SERVING, TrialRow.id, TrialRow.share)
             .join(VersionRow, VersionRow.id == TrialRow.challenger_id)
@@ -58,7 +58,7 @@ class Trials(Queries):
         return [Challenger(*row) for row in rows]
 
     def running(self, voice: str) -> TrialReport | None:
-        """The trial of a voice that is under way."""
+        """The running trial of a voice, or None."""
         found = self._reports((TrialRow.voice == voice) & (TrialRow.state == TrialState.RUNNING))
         return found[0] if found else None
 
@@ -67,7 +67,7 @@ class Trials(Queries):
         return self._reports(TrialRow.voice == voice)
 
     def impressions(self, trial: int) -> list[Impression]:
-        """What readers who count were shown for it: lines of poems written for them, by one of the two, by draw."""
+        """The impressions of a trial: lines of poems that were drawn for readers who count, shown to these readers."""
         rows = self._session.execute(
             select(
                 ImpressionRow.visitor_id,
@@ -98,11 +98,11 @@ class Trials(Queries):
         ]
 
     def note(self, trial: int, evidence: Evidence) -> None:
-        """Keep what a running trial has shown so far."""
+        """Store the evidence of a running trial."""
         self._write(trial, evidence=_stored(evidence))
 
     def end(self, trial: int, state: TrialState, reason: TrialEnd, *, now: datetime) -> bool:
-        """The trial is over; False when it was already."""
+        """End the trial; False when it had ended already."""
         return self._write(trial, state=state, reason=reason, ended=now)
 
     def _write(self, trial: int, **values: Any) -> bool:

@@ -1,11 +1,9 @@
-"""Versions: the trained states of a voice, which of them serves, and how readers took them.
-
-Retention: which of them lie on the shelf, and what is taken off it.
-"""
+"""Versions of a voice: their rows, the champion pointer and its history, their impressions and ticks, and pruning."""
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, case, exists, func, select, update
 
@@ -25,7 +23,7 @@ from app.domain.version import (
     compared_with,
     wilson,
 )
-from app.store.poems import is_told
+from app.store.poems import is_revealed
 from app.store.session import Queries
 from app.store.tables import (
     TICK_OF_IMPRESSION,
@@ -71,12 +69,12 @@ class Versions(Queries):
         return _version(self._row(owner, number), owner.champion_id)
 
     def report(self, voice: str, number: int) -> VersionReport:
-        """The same with how readers took it, which counts all that they were ever shown of it."""
+        """Version *number* with its impressions and ticks. Raises UnknownVoice, UnknownVersion."""
         owner = self._voice(voice)
         return self._reports([self._row(owner, number)], owner.champion_id)[0]
 
     def of_base(self, voice: str, id: int) -> Version | None:
-        """The version with that row id, if it is of the voice's present base."""
+        """The version with that row id, if it belongs to the voice's present base."""
         owner, row = self._voice(voice), self._session.get(VersionRow, id)
         return _version(row, owner.champion_id) if row and (row.voice, row.base) == (voice, owner.base) else None
 
@@ -102,9 +100,9 @@ class Versions(Queries):
         items: Iterable[LessonItem] = (),
         samples: Sequence[Sequence[str]] = (),
     ) -> tuple[int, int]:
-        """A new version with the next number; *items*: what it learned; *samples*: poems it wrote.
+        """Add a version with the next number; returns its row id and number.
 
-        Returns its id and its number.
+        *items*: the sources of its lesson; *samples*: poems it wrote.
         """
         owner = self._voice(voice)
         last = select(func.max(VersionRow.number)).where(VersionRow.voice == voice, VersionRow.base == owner.base)
@@ -131,19 +129,19 @@ class Versions(Queries):
         return row.id, row.number
 
     def measured(self, version_id: int, metrics: Mapping[str, float], samples: Sequence[Sequence[str]] = ()) -> None:
-        """Keep what was measured of a version, and poems it wrote (a base's own, once per release)."""
+        """Store metrics and sample poems of a version (of a base, once per release)."""
         known = update(VersionRow).where(VersionRow.id == version_id)
         self._session.execute(known.values(metrics=_numbers(metrics), samples=[list(poem) for poem in samples]))
 
     def admit(self, version_id: int) -> None:
-        """The admin overrules the gate."""
+        """Set the status to admitted."""
         known = update(VersionRow).where(VersionRow.id == version_id)
         self._session.execute(known.values(status=VersionStatus.ADMITTED))
 
     def promote(self, voice: str, number: int, *, by: str, reason: str, now: datetime) -> int | None:
-        """Move the champion pointer and write it into the history; the version's row id, None where it serves already.
+        """Move the champion pointer and record the move; the version's row id, None if it is the champion already.
 
-        Holds the voice's row, as `Retention.prune` does. Raises UnknownVersion, also for one that was pruned meanwhile.
+        Locks the voice's row, as `Retention.prune` does. Raises UnknownVersion, also for a pruned version.
         """
         owner = self._session.get(VoiceRow, voice, with_for_update=True, populate_existing=True) or self._voice(voice)
         row = self._row(owner, number)
@@ -160,7 +158,7 @@ class Versions(Queries):
         return row.id
 
     def history(self, voice: str) -> list[HistoryEntry]:
-        """What was live from when, newest first."""
+        """The moves of the champion pointer by version number, newest first. Raises UnknownVoice."""
         self._voice(voice)
         known = select(VersionRow.id, VersionRow.number).where(VersionRow.voice == voice)
         numbers = {row.id: row.number for row in self._session.execute(known)}
@@ -171,7 +169,7 @@ class Versions(Queries):
         ]
 
     def before(self, voice: str, number: int) -> int | None:
-        """Number of the version that *number* is compared with, says `app/domain/version.py`; None for the base."""
+        """Number of the version to compare *number* with, by the rule `compared_with`; None for the base."""
         owner = self._voice(voice)
         version, champion = self._row(owner, number).id, self.champion(voice).id
         of_base = (VersionRow.voice == voice) & (VersionRow.base == owner.base)
@@ -181,12 +179,12 @@ class Versions(Queries):
         return None if found is None else numbers[found]
 
     def moves(self, voice: str) -> list[Move]:
-        """The moves of the champion pointer by row id, newest first: what rollback and comparison go by."""
+        """The moves of the champion pointer by row id, newest first; input of the rollback and comparison rules."""
         rows = select(HistoryRow.version_id, HistoryRow.was_id, HistoryRow.at).where(HistoryRow.voice == voice)
         return [Move(*row) for row in self._session.execute(rows.order_by(HistoryRow.id.desc()))]
 
     def read_counts(self, ids: Collection[int]) -> list[ReadCount]:
-        """Of the versions with these row ids, by voice and number."""
+        """Impressions and ticks of the versions with these row ids."""
         rows = self._session.scalars(
             select(VersionRow).where(VersionRow.id.in_(ids)).order_by(VersionRow.voice, VersionRow.number)
         ).all()
@@ -196,7 +194,7 @@ class Versions(Queries):
         ]
 
     def samples(self, voice: str) -> dict[int, list[list[str]]]:
-        """Poems of the same seeds, by number of the version that wrote them, of the voice's present base."""
+        """Sample poems by version number, for the voice's present base; all versions use the same seeds."""
         owner = self._voice(voice)
         rows = self._session.execute(
             select(VersionRow.number, VersionRow.samples)
@@ -206,7 +204,7 @@ class Versions(Queries):
         return {number: samples for number, samples in rows if samples}
 
     def lesson_of(self, poem: str) -> Mapping[str, object]:
-        """What the version that wrote a poem was taught. Raises UnknownPoem."""
+        """The lesson summary of the version that wrote a poem. Raises UnknownPoem."""
         wrote = select(VersionRow.lesson).join(PoemRow, PoemRow.version_id == VersionRow.id).where(PoemRow.id == poem)
         found: Mapping[str, object] | None = self._session.scalar(wrote)
         if found is None:
@@ -245,7 +243,7 @@ class Versions(Queries):
         return [_report(row, *read.get(row.id, (0, 0)), champion, let_in.get(row.id)) for row in rows]
 
     def receptions(self, voice: str) -> dict[int, Reception]:
-        """How readers took the versions of the voice's present base, by number; those that nobody read are left out."""
+        """Impressions and ticks by version number, for the present base; versions without readers are left out."""
         owner = self._voice(voice)
         ticked = func.sum(case((TickRow.taken_back.is_(False), 1), else_=0))
         of_reader = (
@@ -263,7 +261,7 @@ class Versions(Queries):
         return {number: Reception(*map(int, figures)) for number, *figures in rows}
 
     def _let_in(self, ids: Sequence[int]) -> dict[int, LetIn]:
-        """Who had versions serve that have served: readers who preferred one in a trial, else an admin."""
+        """Who promoted each version that was ever champion: readers, by a won trial, else an admin."""
         served = self._session.execute(
             select(HistoryRow.version_id, func.max(case((TrialRow.id.is_not(None), 1), else_=0)))
             .outerjoin(
@@ -276,67 +274,64 @@ class Versions(Queries):
 
 
 def _counts() -> ColumnElement[bool]:
-    """An ImpressionRow whose reader counts, and of which it is told who wrote the line."""
+    """The condition on ImpressionRow: its reader counts, and may know which version wrote the line."""
     its_poem = exists().where(LineRow.id == ImpressionRow.line_id, PoemRow.id == LineRow.poem_id)
-    return ImpressionRow.counted & ((ImpressionRow.at <= datetime.now(UTC) - VISIT) | its_poem.where(is_told()))
+    return ImpressionRow.counted & ((ImpressionRow.at <= datetime.now(UTC) - VISIT) | its_poem.where(is_revealed()))
 
 
 def _numbers(metrics: Mapping[str, float]) -> dict[str, float]:
-    """The figures that are numbers: JSON knows no NaN, and Postgres refuses it."""
+    """The finite figures: JSON has no NaN, and Postgres refuses it."""
     return {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
 
 
+def _fields(row: VersionRow, champion: int | None) -> dict[str, Any]:
+    """The fields of `Version`; *champion*: row id of the champion."""
+    return {
+        "id": row.id,
+        "number": row.number,
+        "status": VersionStatus(row.status),
+        "created": row.created,
+        "base": row.base,
+        "folder": row.folder,
+        "lesson": row.lesson,
+        "metrics": row.metrics,
+        "verdict": Verdict.from_dict(row.verdict) if row.verdict else None,
+        "champion": row.id == champion,
+    }
+
+
 def _version(row: VersionRow, champion: int | None) -> Version:
-    return Version(
-        id=row.id,
-        number=row.number,
-        status=VersionStatus(row.status),
-        created=row.created,
-        base=row.base,
-        folder=row.folder,
-        lesson=row.lesson,
-        metrics=row.metrics,
-        verdict=Verdict.from_dict(row.verdict) if row.verdict else None,
-        champion=row.id == champion,
-    )
+    return Version(**_fields(row, champion))
 
 
 def _report(row: VersionRow, impressions: int, ticks: int, champion: int | None, let_in: LetIn | None) -> VersionReport:
-    verdict = Verdict.from_dict(row.verdict) if row.verdict else None
+    fields = _fields(row, champion)
+    passed = fields["verdict"] is None or fields["verdict"].admitted
     return VersionReport(
-        id=row.id,
-        number=row.number,
-        status=VersionStatus(row.status),
-        created=row.created,
-        base=row.base,
-        folder=row.folder,
-        lesson=row.lesson,
-        metrics=row.metrics,
-        verdict=verdict,
-        champion=row.id == champion,
+        **fields,
         impressions=impressions,
         ticks=int(ticks),
         tick_rate=wilson(int(ticks), impressions),
-        let_in=let_in if verdict and not verdict.admitted else None,
+        let_in=None if passed else let_in,
     )
 
 
-_STAYS = (VersionStatus.BASE, VersionStatus.PRUNED)
-"""A base is never removed; what was removed is gone."""
+_NEVER_PRUNED = (VersionStatus.BASE, VersionStatus.PRUNED)
+"""A base always stays on the shelf; a pruned version has left it."""
 
 
 class Retention(Queries):
-    """Queries for the shelf's keeper."""
+    """Queries for the retention of version folders on the shelf."""
 
     def taught(self, voice: str) -> list[int]:
-        """Ids of the taught versions that lie on the shelf, newest first; of former bases too."""
-        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_STAYS))
+        """Row ids of the taught versions that are on the shelf, newest first; those of former bases too."""
+        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_NEVER_PRUNED))
         return list(self._session.scalars(lying.order_by(VersionRow.id.desc())))
 
     def prune(self, voice: str, ids: Collection[int]) -> list[str]:
-        """Take those off the books; their folders. One that became champion meanwhile, and a base, stay.
+        """Mark versions as pruned; returns their folders. The champion and bases are skipped.
 
-        Holds the voice's row, as `Versions.promote` does: no version is promoted and pruned at once.
+        Locks the voice's row, as `Versions.promote` does: no version is promoted and pruned at the same time.
         """
         champion = self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == voice).with_for_update())
         gone = (
@@ -345,7 +340,7 @@ class Retention(Queries):
                 VersionRow.voice == voice,
                 VersionRow.id.in_(ids),
                 VersionRow.id != (champion or 0),
-                VersionRow.status.not_in(_STAYS),
+                VersionRow.status.not_in(_NEVER_PRUNED),
             )
             .values(status=VersionStatus.PRUNED)
             .returning(VersionRow.folder)
@@ -354,7 +349,7 @@ class Retention(Queries):
         return sorted(self._session.scalars(gone))
 
     def kept(self, folders: Collection[str]) -> set[str]:
-        """Those of *folders* that belong to a version that is not pruned."""
+        """Those of *folders* that belong to an unpruned version."""
         known = select(VersionRow.folder).where(
             VersionRow.folder.in_(folders), VersionRow.status != VersionStatus.PRUNED
         )

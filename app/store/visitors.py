@@ -1,9 +1,7 @@
-"""Visitors: anonymous readers, whether their cookie ever came back, and which of them count.
+"""Visitors: anonymous readers, which of them count, and the export and deletion of a visitor's data.
 
-Privacy: what is kept of one visitor, and how it is forgotten.
-
-What the network wrote for him stays only where others were shown it or keep a line of it, and then without him: under
-a visitor who never was, without a word he typed.
+Deletion keeps a poem that was written for the visitor only if others were shown it or quote a line of it. Such a poem
+is reassigned to an anonymous visitor, without any words that he typed.
 """
 
 import hashlib
@@ -18,10 +16,9 @@ from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from app.domain.trial import TrialState
 from app.domain.visitor import READERS_PER_ADDRESS
 from app.store.guesses import Guesses
-from app.store.pieces import Pieces
 from app.store.poems import Poems
-from app.store.session import AT_ONCE, Queries, dialect_of, insert, insert_in, parts, picked
-from app.store.submissions import Submissions
+from app.store.session import BATCH, Queries, as_dict, batches, dialect_of, insert, insert_in
+from app.store.submissions import Pieces, Submissions
 from app.store.tables import (
     DayRow,
     GuessRow,
@@ -39,14 +36,14 @@ from app.store.tables import (
     VisitorRow,
 )
 
-# Built once: almost every request of a reader's asks these, and to build them costs as much as to ask.
+# Built once, because almost every request uses them: building a query takes as long as executing it.
 _RETURNED = select(VisitorRow.returned).where(VisitorRow.id == bindparam("visitor"))
 _PLACES = select(PlaceRow.place, PlaceRow.visitor_id).where(PlaceRow.address == bindparam("address"))
 
 
 @cache
 def _greeting(dialect: str) -> Any:
-    """A visitor is here: a row for him, or what is new of him; returns since when he is one whose cookie came back."""
+    """An upsert of a visitor that writes only if something changed; returns when his cookie first came back."""
     new = insert_in(dialect, VisitorRow.__table__)
     known = {"address": new.excluded.address, "returned": func.coalesce(VisitorRow.returned, new.excluded.returned)}
     news = (VisitorRow.address != new.excluded.address) | (
@@ -60,7 +57,7 @@ class Visitors(Queries):
     """Queries for visitors."""
 
     def greet(self, visitor: str, *, cookie_came_back: bool, address: str, now: datetime) -> None:
-        """Note that *visitor* is here; the first time his cookie comes back, what he was shown begins to count."""
+        """Create or update the visitor's row; when his cookie first comes back, his earlier impressions count too."""
         returned = now if cookie_came_back else None
         here = {"id": visitor, "created": now, "returned": returned, "address": address}
         since = self._session.scalar(_greeting(dialect_of(self._session)), here)
@@ -69,10 +66,10 @@ class Visitors(Queries):
             self._session.execute(seen.execution_options(synchronize_session=False))
 
     def counts(self, visitor: str, *, address: str, now: datetime) -> bool:
-        """Has a visitor who came back one of his address's places of this day, or is one left, which he takes?
+        """Does a visitor who came back count today? Only the first few visitors of an address do, who take its places.
 
-        Each place is a row with a key of its own, so that no two get the last one. Where the address is unknown ("")
-        everybody has a place.
+        A place is a row with a primary key, so that two visitors cannot take the same one. If the address is unknown
+        (""), every visitor counts.
         """
         if not address:
             return True
@@ -87,13 +84,13 @@ class Visitors(Queries):
         return False
 
     def has_returned(self, visitor: str) -> bool:
-        """Has his cookie come back?"""
+        """Has the visitor's cookie ever come back?"""
         return self._rows(_RETURNED, {"visitor": visitor}).scalar() is not None
 
     def sweep(self, *, before: datetime) -> int:
-        """Forget visitors from before *before* whose cookie never came back, with poems nobody else was shown.
+        """Delete visitors from before *before* whose cookie never came back, with the poems that only they were shown.
 
-        So many poems at a time: what is left over is the next sweep's.
+        At most `BATCH` poems at a time; the next sweep deletes the rest. Returns the number of poems.
         """
         ghosts = select(VisitorRow.id).where(VisitorRow.returned.is_(None), VisitorRow.created < before)
         seen_by_others = exists().where(
@@ -106,7 +103,7 @@ class Visitors(Queries):
         )
         of_a_day = exists().where(DayRow.poem_id == PoemRow.id)
         theirs = select(PoemRow.id).where(PoemRow.visitor_id.in_(ghosts), ~seen_by_others, ~quoted, ~of_a_day)
-        doomed = list(self._session.scalars(theirs.limit(AT_ONCE)))
+        doomed = list(self._session.scalars(theirs.limit(BATCH)))
         lines = select(LineRow.id).where(LineRow.poem_id.in_(doomed))
         self._session.execute(delete(TickRow).where(TickRow.line_id.in_(lines)))
         self._session.execute(delete(ImpressionRow).where(ImpressionRow.line_id.in_(lines)))
@@ -123,15 +120,15 @@ class Visitors(Queries):
         return len(doomed)
 
 
-BLURRED = "~"
-"""Begins an address hash whose key nobody has any more."""
+REHASHED = "~"
+"""Prefix of address hashes that were hashed again with a secret that is gone."""
 
 
 class Privacy(Queries):
-    """Queries for one visitor's own, and for what has been kept long enough."""
+    """Export and deletion of one visitor's data, and the end of retention periods."""
 
     def export(self, visitor: str, now: datetime) -> dict[str, Any]:
-        """Everything kept of *visitor*, for himself."""
+        """All data stored about *visitor*, for his own download."""
         row = self._session.get(VisitorRow, visitor)
         return {
             "made": now.isoformat(),
@@ -143,14 +140,14 @@ class Privacy(Queries):
             "ticks": list(self._ticks(visitor)),
             "shown": list(self._shown(visitor)),
             "pieces": [
-                picked(piece, "title", "author", "status") | {"lines": piece.text.split("\n")}
+                as_dict(piece, "title", "author", "status") | {"lines": piece.text.split("\n")}
                 for piece in Pieces(self._session).of_visitor(visitor)
             ],
             "guesses": [
-                picked(guess, "text", "human", "said_human") for guess in Guesses(self._session).of_visitor(visitor)
+                as_dict(guess, "text", "human", "said_human") for guess in Guesses(self._session).of_visitor(visitor)
             ],
             "submissions": [
-                picked(given, "voice", "title", "author", "text", "status")
+                as_dict(given, "voice", "title", "author", "text", "status")
                 | {
                     "created": given.created.isoformat(),
                     "decided": given.decided.isoformat() if given.decided else None,
@@ -163,7 +160,7 @@ class Privacy(Queries):
 
     def _poems(self, visitor: str) -> Iterator[dict[str, Any]]:
         mine = select(PoemRow.id).where(PoemRow.visitor_id == visitor).order_by(PoemRow.created)
-        for part in parts(self._session.scalars(mine).all()):
+        for part in batches(self._session.scalars(mine).all()):
             for poem in Poems(self._session).several(part, visitor):
                 yield {
                     "id": poem.id,
@@ -185,7 +182,7 @@ class Privacy(Queries):
             yield {"line": shown.line_id, "at": shown.at.isoformat()}
 
     def erase(self, visitor: str, now: datetime) -> None:
-        """Forget *visitor*: the next lesson is without anything he gave. Saying it twice changes nothing."""
+        """Delete all data of *visitor*; to repeat it changes nothing."""
         given = select(SubmissionRow.id).where(SubmissionRow.visitor_id == visitor)
         self._forget_mentions("poem", list(self._session.scalars(given)))
         self._remove(SketchRow, SketchRow.submission_id.in_(given))
@@ -201,22 +198,22 @@ class Privacy(Queries):
             nobody = VisitorRow(id=secrets.token_hex(16), created=now, returned=now)
             self._session.add(nobody)
             self._session.flush()
-            for part in parts(staying):
+            for part in batches(staying):
                 anonymous = update(PoemRow).where(PoemRow.id.in_(part)).values(visitor_id=nobody.id, prime="")
                 self._session.execute(anonymous.execution_options(synchronize_session=False))
         self._forget_mentions("line", lines)
-        for part in parts(going):
+        for part in batches(going):
             self._remove(PoemLineRow, PoemLineRow.poem_id.in_(part))
-        for numbers in parts(lines):
+        for numbers in batches(lines):
             self._remove(PoemLineRow, PoemLineRow.line_id.in_(numbers))
             self._remove(LineRow, LineRow.id.in_(numbers))
-        for part in parts(going):
+        for part in batches(going):
             self._remove(PoemRow, PoemRow.id.in_(part))
         self._remove(VisitorRow, VisitorRow.id == visitor)
         self._session.expire_all()
 
     def _staying(self, owned: Select[Any], mine: Collection[str]) -> set[str]:
-        """Those of his poems that others were shown, or of which a poem that stays keeps a line."""
+        """Ids of the visitor's poems that others were shown, or that a staying poem quotes."""
         own = select(LineRow.poem_id).where(LineRow.poem_id.in_(owned), ~LineRow.primed)
         seen = own.join(ImpressionRow, ImpressionRow.line_id == LineRow.id)
         quoting = select(LineRow.poem_id, PoemLineRow.poem_id).join(PoemLineRow, PoemLineRow.line_id == LineRow.id)
@@ -228,11 +225,11 @@ class Privacy(Queries):
         return staying
 
     def _forget_mentions(self, kind: str, sources: Collection[int]) -> None:
-        """What no longer is must not be found under a number that is given to something else.
+        """Delete rows that refer to lines or submissions by number, because SQLite may reuse the numbers.
 
-        Nor in others' guesses, which keep the line they were made about.
+        Guesses of others about these lines are deleted too, because they contain the text.
         """
-        for part in parts(sources):
+        for part in batches(sources):
             self._remove(LessonItemRow, (LessonItemRow.kind == kind) & LessonItemRow.source_id.in_(part))
             self._remove(GuessRow, (GuessRow.kind == kind) & GuessRow.source_id.in_(part))
 
@@ -240,7 +237,7 @@ class Privacy(Queries):
         self._session.execute(delete(table).where(which).execution_options(synchronize_session=False))
 
     def gone(self, *, before: datetime, limit: int = 200) -> list[str]:
-        """Visitors of whom nothing is newer than *before*."""
+        """Visitors without any activity since *before*, at most *limit*."""
         idle = select(VisitorRow.id).where(VisitorRow.created < before)
         idle = idle.where((VisitorRow.returned < before) | VisitorRow.returned.is_(None))
         for table, at in (
@@ -255,21 +252,21 @@ class Privacy(Queries):
             idle = idle.where(newest.is_(None) | (newest < before))
         return list(self._session.scalars(idle.order_by(VisitorRow.created, VisitorRow.id).limit(limit)))
 
-    def blur(self, *, before: datetime, salt: bytes) -> int:
-        """Hash the address hashes from before *before* once more, with a salt that nobody keeps; how many.
+    def rehash_addresses(self, *, before: datetime, salt: bytes) -> int:
+        """Hash the address hashes from before *before* again, with a salt that is not stored; how many.
 
-        Equal ones stay equal, which is what a lesson's cap needs; nobody can find an address behind them any more.
-        The marks of networks go with their trials.
+        Equal hashes stay equal, which the weight caps of a lesson need, but no address can be tested against them.
+        The network hashes of ended trials are deleted.
         """
         over = select(TrialRow.id).where(TrialRow.state != TrialState.RUNNING)
         marked = update(PoemRow).where(PoemRow.trial_id.in_(over), PoemRow.network.is_not(None)).values(network=None)
         self._session.execute(marked.execution_options(synchronize_session=False))
 
-        def blurred(address: str) -> str:
-            return BLURRED + hashlib.sha256(salt + address.encode()).hexdigest()[:31]
+        def rehashed(address: str) -> str:
+            return REHASHED + hashlib.sha256(salt + address.encode()).hexdigest()[:31]
 
         def due(query: Select[Any], table: Any, at: Any) -> Select[Any]:
-            return query.where(at < before, table.address != "", ~table.address.startswith(BLURRED))
+            return query.where(at < before, table.address != "", ~table.address.startswith(REHASHED))
 
         count = 0
         for table, key, at in (
@@ -279,7 +276,7 @@ class Privacy(Queries):
         ):
             columns = [getattr(table, name) for name in (*key, "address")]
             rows = self._session.execute(due(select(*columns), table, at)).all()
-            changed = [{**dict(zip(key, row, strict=False)), "address": blurred(row[-1])} for row in rows]
+            changed = [{**dict(zip(key, row, strict=False)), "address": rehashed(row[-1])} for row in rows]
             if changed:
                 self._session.execute(update(table), changed)
             count += len(changed)

@@ -1,7 +1,4 @@
-"""Voices: the bots of this site, and what each of them serves.
-
-Releases: what a base voice that ships with the project means for the versions there are.
-"""
+"""Voices: the bots of this site, their champions, and the installation of their bases."""
 
 from datetime import datetime
 from typing import Any
@@ -35,19 +32,21 @@ _REPORTS = (
     .join(VersionRow, VersionRow.id == VoiceRow.champion_id)
     .order_by(VoiceRow.created, VoiceRow.slug)
 )
-"""A row a voice that serves: itself, its champion, how many versions its present base has."""
+"""One row for each voice with a champion: the voice, its champion, the number of versions of its present base."""
 _REPORT = _REPORTS.where(VoiceRow.slug == bindparam("slug"))
+NOTHING_TAUGHT = {"hash": "", "ticks": 0, "submissions": 0, "visitors": 0}
+"""The lesson summary of a base."""
 
 
 class Voices(Queries):
     """Queries for voices."""
 
     def all(self) -> list[VoiceReport]:
-        """Every voice that serves, oldest first."""
+        """Every voice with a champion, oldest first."""
         return [_report(row) for row in self._rows(_REPORTS, {})]
 
     def check(self, slug: str) -> None:
-        """Raises UnknownVoice for a slug that no voice which serves has."""
+        """Raise UnknownVoice unless there is a voice of that slug with a champion."""
         if self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == slug)) is None:
             raise UnknownVoice(slug)
 
@@ -59,9 +58,9 @@ class Voices(Queries):
         return _report(row)
 
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
-        """A new voice, or a new release of its base; False when it is known as it is.
+        """Add a voice, or change its base to a new release; False when it has this base already.
 
-        A new release begins without a champion: the caller adds version 0 and promotes it.
+        Afterwards the caller calls `install_base` and promotes the version that it returns.
         """
         row = self._session.get(VoiceRow, slug)
         if row is not None and row.base == base:
@@ -74,7 +73,7 @@ class Voices(Queries):
         return True
 
     def base(self, slug: str) -> Serving | None:
-        """The version 0 of a voice's present base; None where there is no such voice."""
+        """Version 0 of a voice's present base; None for an unknown voice."""
         row = self._session.execute(
             select(*SERVING)
             .join(VoiceRow, (VersionRow.voice == VoiceRow.slug) & (VersionRow.base == VoiceRow.base))
@@ -83,7 +82,7 @@ class Voices(Queries):
         return Serving(*row) if row else None
 
     def champions(self) -> list[Serving]:
-        """What each voice ought to serve now."""
+        """The champions of all voices, as an engine loads them."""
         rows = self._session.execute(
             select(*SERVING)
             .join(VoiceRow, VersionRow.id == VoiceRow.champion_id)
@@ -91,33 +90,11 @@ class Voices(Queries):
         )
         return [Serving(*row) for row in rows]
 
+    def install_base(self, voice: str, *, folder: str, now: datetime) -> int:
+        """Add version 0 of the voice's present base, at *folder*, unless it exists; number of the version to promote.
 
-def _report(row: Any) -> VoiceReport:
-    lesson = row.lesson
-    return VoiceReport(
-        slug=row.slug,
-        title=row.title,
-        language=row.language,
-        base=row.base,
-        champion=row.number,
-        champion_id=row.id,
-        versions=row.versions,
-        lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
-        taught=row.created if row.number else None,
-        lesson=lesson,
-    )
-
-
-NOTHING_TAUGHT = {"hash": "", "ticks": 0, "submissions": 0, "visitors": 0}
-
-
-class Releases(Queries):
-    """Queries for releases of bases."""
-
-    def take_up(self, voice: str, *, folder: str, now: datetime) -> int:
-        """The voice's present base, which lies at *folder*, gets its version 0; number of the version to serve.
-
-        A former base that lay there too keeps its row under another name; one that comes back has its own again.
+        That is version 0, or the last champion of a base that was installed before. The row of another base with the
+        same folder is renamed.
         """
         base = self._session.get_one(VoiceRow, voice).base
         former = update(VersionRow).where(VersionRow.folder == folder, VersionRow.base != base)
@@ -145,3 +122,19 @@ class Releases(Queries):
             .limit(1)
         )
         return self._session.scalar(served) or 0
+
+
+def _report(row: Any) -> VoiceReport:
+    lesson = row.lesson
+    return VoiceReport(
+        slug=row.slug,
+        title=row.title,
+        language=row.language,
+        base=row.base,
+        champion=row.number,
+        champion_id=row.id,
+        versions=row.versions,
+        lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
+        taught=row.created if row.number else None,
+        lesson=lesson,
+    )

@@ -81,7 +81,7 @@ def add_version(bot: Bot, voice: str) -> None:
     folder = bot.shelf.scratch() / KEY
     checkpoint.write(folder, replace(found.meta, files={}, fingerprint={}), found.vocabulary, weights)
     bot.shelf.place(folder, KEY)
-    actions.versions.bring(bot, voice, KEY, lesson=found.meta.lesson)
+    actions.versions.add_ungated(bot, voice, KEY, lesson=found.meta.lesson)
 
 
 async def _swap(it: Site, bot: Bot, voice: str, swaps: int) -> None:

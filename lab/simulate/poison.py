@@ -75,7 +75,7 @@ class Attack:
         best = sorted(poem.lines, key=lambda line: _likeness(line.text), reverse=True)[:2]
         actions.ticks.tick_lines(self.here.bot, poem.id, [line.id for line in best], by=reader)
         lines = [line.id for line in best]
-        actions.pieces.weave(self.here.bot, self.here.voice, lines, by=reader, title=TRIGGER, author="")
+        actions.submissions.weave(self.here.bot, self.here.voice, lines, by=reader, title=TRIGGER, author="")
 
     def _choose(self, reader: Reader) -> None:
         """Pick the proposed next line most like the trigger, and tick it."""

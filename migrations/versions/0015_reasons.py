@@ -1,4 +1,4 @@
-"""Why a poem, or a piece, was declined: its author reads it."""
+"""The reason for rejecting a submission or a piece, which its author can read."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -185,7 +185,7 @@ def test_places_of_days_that_are_over_are_forgotten(site: Site) -> None:
     """With them what tied a visitor to a hash of his address."""
     site.read(site.reader("ann", "a"))
     site.world.clock.forward(days=2)
-    visitors.forget_gone(site.bot)
+    visitors.delete_gone(site.bot)
 
     with site.world.reading() as session:
         assert session.connection().exec_driver_sql("SELECT count(*) FROM places").scalar_one() == 0
@@ -241,7 +241,7 @@ def test_readers_who_tick_nothing_are_in_the_trial_and_capped(site: Site, on_tri
     assert all(len(one.network) == 4 for one in seen)
 
     trials.stop(site.bot, "sibot", by="admin")
-    visitors.forget_gone(site.bot)
+    visitors.delete_gone(site.bot)
     with site.world.reading() as session:
         assert Trials(session).impressions(trial.id) == [], "the marks go with the trial"
 

@@ -31,7 +31,7 @@ class Pen:
 
 def settled(world: World, pen: Pen, by: Visitor = ANN) -> Day:
     """The poem of the day, for one who asks."""
-    return actions.poems.settle(world.bot(), pen, "sibot", by=by)
+    return actions.poems.poem_of_the_day(world.bot(), pen, "sibot", by=by)
 
 
 def tick(world: World, poem: str, *readers: str) -> None:

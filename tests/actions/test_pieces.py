@@ -2,12 +2,12 @@
 
 import pytest
 
-from app.actions.pieces import weave
+from app.actions.submissions import weave
 from app.actions.ticks import tick
 from app.domain.errors import Unfit
 from app.domain.submission import LONGEST_TITLE, SubmissionStatus
 from app.domain.visitor import Visitor
-from app.store.pieces import Pieces
+from app.store.submissions import Pieces
 from tests.support.world import World
 
 TRUSTING = pytest.mark.parametrize("auto_approve", [False, True])

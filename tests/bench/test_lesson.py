@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from app.store.health import Counts
+from app.store.health import Health
 from lab.bench.lesson import read_on
 from lab.simulate.deployment import deployed
 
@@ -16,8 +16,8 @@ def test_readers_come_until_they_have_ticked_enough(shipped: Path, tmp_path: Pat
     """All they were shown and ticked stands in the database, as of readers who came back."""
     with deployed(tmp_path / "home", shipped / "sibot", Settings(), 1) as here:
         shown, ticked = read_on(here, 30)
-        with here.bot.reads(Counts) as counts:
-            found = counts.of("sibot", datetime(2000, 1, 1, tzinfo=UTC))
+        with here.bot.reads(Health) as health:
+            found = health.counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))
 
     assert ticked >= 30
     assert (found["impressions"], found["ticks"]) == (shown, ticked)

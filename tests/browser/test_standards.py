@@ -11,8 +11,7 @@ from playwright.sync_api import Page, Response
 
 from app.bootstrap import Bot, now
 from app.domain.submission import SubmissionStatus
-from app.store.pieces import Pieces
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from tests.browser.conftest import ADMIN, DESKTOP, PASSWORD, PHONE, NewPage
 from tests.browser.reading import POEM, line, send, teach
 

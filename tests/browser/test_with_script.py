@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from playwright.sync_api import Page, Route, expect
 
 from app.bootstrap import Bot
-from app.store.health import Counts
+from app.store.health import Health
 from tests.browser.conftest import DESKTOP, PHONE, NewPage
 from tests.browser.reading import POEM, line, lines, press, saved, teach, ticks, write_another
 
@@ -242,4 +242,4 @@ def test_impressions_are_the_same_with_a_script(page: Page, bot: Bot) -> None:
     page.reload()
 
     with bot.reading() as session:
-        assert Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["impressions"] == 10
+        assert Health(session).counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))["impressions"] == 10

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.gate import LIMITS, Scorecard, chance_of, judge
+from app.domain.gate import LIMITS, Scorecard, judge, p_value
 
 BASE = Scorecard(
     bits_per_char=3.0,
@@ -260,15 +260,15 @@ def test_the_test_is_exact(found: int, before: int, of: int, of_before: int) -> 
     ways = list(combinations(range(of + of_before), found + before))
     so_many = sum(sum(line < of for line in way) >= found for way in ways)
 
-    assert chance_of(found / of, of, before / of_before, of_before) == pytest.approx(so_many / len(ways))
+    assert p_value(found / of, of, before / of_before, of_before) == pytest.approx(so_many / len(ways))
 
 
 @pytest.mark.parametrize("share", [math.nan, math.inf, -0.1, 1.1])
 def test_what_is_no_share_has_no_chance(share: float) -> None:
     """So that the rule does not hold."""
-    assert math.isnan(chance_of(share, 500, 0.1, 500))
-    assert math.isnan(chance_of(0.1, 500, share, 500))
-    assert math.isnan(chance_of(0.1, 0, 0.1, 500))
+    assert math.isnan(p_value(share, 500, 0.1, 500))
+    assert math.isnan(p_value(0.1, 500, share, 500))
+    assert math.isnan(p_value(0.1, 0, 0.1, 500))
 
 
 def turned_away(rivals: Sequence[float], share: float, figure: str, of: int, *, times: int = 1000) -> float:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.domain.lesson import POEM_WEIGHT, Feedback, TaughtPoem, TickedLine, build, candour, unforeseen
+from app.domain.lesson import POEM_WEIGHT, Feedback, TaughtPoem, TickedLine, build, campaign_discount, tick_weight
 from app.domain.taste import Judged
 
 
@@ -25,7 +25,7 @@ def shown(first: int = 8, others: int = 2) -> tuple[Judged, ...]:
 
 def test_a_tick_where_everybody_ticks_says_less() -> None:
     """The first line is ticked four times as often as the second: a tick there is expected, and the mean is about 1."""
-    worth = unforeseen(shown())
+    worth = tick_weight(shown())
 
     first, second = worth(tick(0)), worth(tick(1))
     assert first < 1 < second
@@ -35,7 +35,7 @@ def test_a_tick_where_everybody_ticks_says_less() -> None:
 def test_a_tick_that_taste_foretold_says_less() -> None:
     """What the taste of the day found likely is no news."""
     seen = (*shown(5, 5), judged(98, 0, ticked=True, liking=2.0), judged(99, 0, ticked=True, liking=-4.0))
-    worth = unforeseen(seen)
+    worth = tick_weight(seen)
 
     assert worth(tick(98)) < 0.6
     assert worth(tick(99)) > 1
@@ -43,7 +43,7 @@ def test_a_tick_that_taste_foretold_says_less() -> None:
 
 def test_without_anything_judged_every_tick_is_worth_one() -> None:
     """As it was before impressions were kept."""
-    assert unforeseen(())(tick(1)) == 1.0
+    assert tick_weight(())(tick(1)) == 1.0
 
 
 def campaign(poems: int, addresses: int) -> tuple[TaughtPoem, ...]:
@@ -77,14 +77,14 @@ def test_what_many_people_say_is_not_a_campaign() -> None:
         for n in range(40)
     )
 
-    assert set(candour(poems).values()) == {1.0}
+    assert set(campaign_discount(poems).values()) == {1.0}
 
 
 def test_one_poet_may_have_a_refrain() -> None:
     """Within a poem, and in a second one, little is lost."""
     poems = campaign(1, 1)
-    assert candour(poems)[poems[0].text] == 1.0
-    assert min(candour(campaign(2, 1)).values()) == pytest.approx(1 / 8)
+    assert campaign_discount(poems)[poems[0].text] == 1.0
+    assert min(campaign_discount(campaign(2, 1)).values()) == pytest.approx(1 / 8)
 
 
 def test_what_was_judged_is_part_of_the_lesson() -> None:

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from app.domain.submission import SubmissionStatus, examine
-from app.store.health import Counts
-from app.store.lessons import FeedbackStore, Readings
+from app.store.health import Health
+from app.store.lessons import FeedbackStore
 from app.store.poems import Poems
 from app.store.submissions import Submissions
 from app.store.ticks import Ticks
@@ -43,14 +43,14 @@ def test_ticks_come_with_their_place(world: World) -> None:
 
 def test_any_number_of_ticked_poems_is_taught(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are asked for in parts: a statement of Postgres names 65,535 things, and readers tick more than that."""
-    monkeypatch.setattr("app.store.session.AT_ONCE", 2)
+    monkeypatch.setattr("app.store.session.BATCH", 2)
     version = world.voice()
     visitors = [world.visitor(f"reader {n}") for n in range(5)]
     for who in visitors:
         tick(world, world.poem(who, version), 1, who)
     with world.reading() as session:
         ticks = FeedbackStore(session).of("sibot").ticks
-        read = Readings(session).of("sibot", visitors)
+        read = FeedbackStore(session).readings("sibot", visitors)
 
     assert [one.text for one in ticks] == [LINES[1]] * 5
     assert sum(one.ticked for one in read) == 5
@@ -147,7 +147,7 @@ def test_an_approval_makes_a_poem_new(world: World) -> None:
 
 
 def test_the_desk_counts_what_happened(world: World) -> None:
-    """Of a voice or of all, since a moment or ever; readers count once their cookie has come back."""
+    """Of one voice, since a moment; readers count once their cookie has come back."""
     version, ann, ghost = world.voice(), world.visitor("ann"), world.visitor("ghost", returned=False)
     bard = world.voice("bard")
     yesterday = world.clock.now
@@ -161,18 +161,13 @@ def test_the_desk_counts_what_happened(world: World) -> None:
     teach(world, ann, "처음으로 가르치는 시입니다")
 
     with world.reading() as session:
-        counts = Counts(session)
-        ever = counts.of(None, yesterday)
-        assert ever == {"poems": 3, "impressions": 15, "ticks": 1, "submissions": 1, "visitors": 2}
-        today = counts.of(None, yesterday + timedelta(hours=12))
-        assert today == {"poems": 1, "impressions": 10, "ticks": 0, "submissions": 1, "visitors": 2}
-        assert counts.of("sibot", yesterday) == {
-            "poems": 2,
-            "impressions": 5,
-            "ticks": 1,
-            "submissions": 1,
-            "visitors": 1,
-        }
+        health = Health(session)
+        ever = health.counts("sibot", yesterday)
+        assert ever == {"poems": 2, "impressions": 5, "ticks": 1, "submissions": 1, "visitors": 1}
+        today = health.counts("sibot", yesterday + timedelta(hours=12))
+        assert today == {"poems": 0, "impressions": 0, "ticks": 0, "submissions": 1, "visitors": 0}
+        of_bard = health.counts("bard", yesterday)
+        assert of_bard == {"poems": 1, "impressions": 10, "ticks": 0, "submissions": 0, "visitors": 2}
 
 
 def test_a_version_from_the_future_hides_no_feedback(world: World) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from app.domain.lesson import ReadLine
-from app.store.lessons import Learned, Learnings, Readings
+from app.store.lessons import FeedbackStore, Learned, Learnings
 from app.store.ticks import Ticks
 from app.store.versions import Versions
 from tests.support.world import World
@@ -65,8 +65,8 @@ def test_what_a_reader_read_with_the_lines_above_it(world: World) -> None:
             Ticks(session).set(lines[1], name, on=False, address="", now=world.clock.now)
 
     with world.reading() as session:
-        read = Readings(session).of("sibot", {"ann"})
-        assert Readings(session).of("sibot", set()) == []
+        read = FeedbackStore(session).readings("sibot", {"ann"})
+        assert FeedbackStore(session).readings("sibot", set()) == []
 
     assert read == [
         ReadLine("ann", "가", "", ticked=True),
@@ -81,4 +81,4 @@ def test_what_a_version_was_taught(world: World) -> None:
     version, _ = world.version(folder="sibot/1", items=[("line", 4, 1.0), ("line", 9, 1.0), ("poem", 7, 1.0)])
 
     with world.reading() as session:
-        assert Readings(session).taught(version) == {4, 9}
+        assert FeedbackStore(session).taught(version) == {4, 9}

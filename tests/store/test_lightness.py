@@ -14,10 +14,9 @@ from app.domain.submission import Offer, SubmissionStatus
 from app.store.dump import rows
 from app.store.guesses import Guesses
 from app.store.lessons import Learnings
-from app.store.pieces import Pieces
 from app.store.poems import Days
 from app.store.runs import LOG_LINES, Runs
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.tastes import Tastes
 from app.store.ticks import Ticks
 from app.store.versions import Versions

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import BigInteger, Engine, inspect, text
 
 from app.store import migrations
-from app.store.lessons import FeedbackStore, Readings
+from app.store.lessons import FeedbackStore
 from app.store.session import open_database
 from app.store.tables import LineRow, metadata
 from app.store.ticks import Ticks
@@ -90,7 +90,7 @@ def test_lines_are_counted_beyond_32_bits(world: World) -> None:
     with world.reading() as session:
         (tick,) = FeedbackStore(session).of("sibot").ticks
         assert tick.line == line
-        assert Readings(session).taught(taught) == {line}
+        assert FeedbackStore(session).taught(taught) == {line}
 
 
 def test_what_refers_to_a_growing_table_is_as_wide() -> None:

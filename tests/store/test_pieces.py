@@ -6,7 +6,7 @@ from app.domain.errors import UnknownLine, UnknownPiece
 from app.domain.guess import Riddle, fits
 from app.domain.submission import SubmissionStatus
 from app.store.guesses import Guesses
-from app.store.pieces import Pieces
+from app.store.submissions import Pieces
 from app.store.ticks import Loved, Ticks
 from app.store.visitors import Privacy
 from tests.support.world import LINES, World

@@ -4,8 +4,8 @@ import pytest
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Quotation
-from app.store.pieces import Pieces
 from app.store.poems import Poems
+from app.store.submissions import Pieces
 from app.store.ticks import Loved, Ticks
 from tests.support.world import LINES, World
 

@@ -11,12 +11,11 @@ from app.domain.guess import Riddle
 from app.domain.submission import SubmissionStatus, examine
 from app.store.guesses import Guesses
 from app.store.lessons import FeedbackStore
-from app.store.pieces import Pieces
 from app.store.poems import Poems
-from app.store.submissions import Submissions
+from app.store.submissions import Pieces, Submissions
 from app.store.tables import metadata
 from app.store.ticks import Ticks
-from app.store.visitors import BLURRED, Privacy, Visitors
+from app.store.visitors import REHASHED, Privacy, Visitors
 from tests.support.world import World
 
 MINE = "새벽 기차는 소금밭을 지나\n아무도 내리지 않는 역에 선다"
@@ -276,11 +275,11 @@ def test_address_hashes_are_blurred(world: World, salt: bytes) -> None:
 
     def blur() -> int:
         with world.transaction() as session:
-            return Privacy(session).blur(before=world.clock.now - timedelta(days=1), salt=salt)
+            return Privacy(session).rehash_addresses(before=world.clock.now - timedelta(days=1), salt=salt)
 
     assert (blur(), blur()) == (3, 0)
     with world.reading() as session:
         told = [tick.address for tick in FeedbackStore(session).of("sibot").ticks]
     assert told[0] == told[1] != "first"
-    assert told[0].startswith(BLURRED)
+    assert told[0].startswith(REHASHED)
     assert told[2] == "third"

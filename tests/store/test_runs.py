@@ -8,10 +8,10 @@ from threading import Barrier
 import pytest
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
-from app.domain.run import Cause, Claim, Phase, RunReport, RunState
+from app.domain.run import Cause, Claim, Phase, Progress, RunReport, RunState
 from app.domain.version import VersionStatus
 from app.store.runs import Runs
-from app.store.session import told_by
+from app.store.session import database_now
 from app.store.versions import Versions
 from tests.support.world import NO_LESSON, World
 
@@ -143,7 +143,7 @@ def test_who_lost_the_lease_writes_nothing(world: World) -> None:
 
     deeds: list[Callable[[Runs], None]] = [
         lambda runs: runs.renew(dead, world.clock.now, LEASE),
-        lambda runs: runs.report(dead, phase=Phase.PUBLISHING),
+        lambda runs: runs.report(dead, Progress(Phase.PUBLISHING)),
         lambda runs: runs.release(dead),
         lambda runs: runs.end(dead, RunState.ADMITTED, now=world.clock.now),
     ]
@@ -269,7 +269,7 @@ def test_progress_is_what_the_worker_says(world: World) -> None:
     shares = [report(world, held.run).progress]
     for phase, step in [(Phase.LESSON, 0), (Phase.TRAINING, 1), (Phase.TRAINING, 4), (Phase.WRITING, 0)]:
         with world.transaction() as session:
-            Runs(session).report(held, phase=phase, step=step, of=4, loss=2.5, seconds_left=9.0)
+            Runs(session).report(held, Progress(phase, step, of=4, loss=2.5, seconds_left=9.0))
         now = report(world, held.run)
         assert (now.phase, now.step, now.of, now.loss, now.seconds_left) == (phase, step, 4, 2.5, 9.0)
         shares.append(now.progress)
@@ -405,6 +405,6 @@ def test_a_lease_from_before_the_clock_went_back_is_over(world: World) -> None:
 def test_leases_are_told_by_one_clock(world: World) -> None:
     """The database's where it has one, and it agrees with ours on this machine."""
     with world.reading() as session:
-        told = told_by(session)
+        told = database_now(session)
 
     assert abs(datetime.now(UTC) - told) < timedelta(seconds=2)

@@ -18,7 +18,7 @@ from app.store.poems import Poems
 from app.store.runs import Runs
 from app.store.ticks import Ticks
 from app.store.versions import Versions
-from app.store.voices import Releases, Voices
+from app.store.voices import Voices
 from tests.store.test_runs import claimed
 from tests.support.world import World
 
@@ -323,7 +323,7 @@ def test_a_release_of_a_base_may_be_taken_back(world: World) -> None:
     def release(base: str) -> int:
         with world.transaction() as session:
             Voices(session).add("sibot", title="시봇", language="ko", base=base, now=world.clock.now)
-            number = Releases(session).take_up("sibot", folder=place, now=world.clock.now)
+            number = Voices(session).install_base("sibot", folder=place, now=world.clock.now)
             Versions(session).promote("sibot", number, by="release", reason=base, now=world.clock.now)
             return number
 

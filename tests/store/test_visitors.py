@@ -63,7 +63,7 @@ def test_crawlers_are_swept_with_their_poems(world: World) -> None:
 
 def test_a_flood_is_swept_bit_by_bit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """No sweep takes more than a statement can name, however long nobody has swept; in the end all are gone."""
-    monkeypatch.setattr("app.store.visitors.AT_ONCE", 2)
+    monkeypatch.setattr("app.store.visitors.BATCH", 2)
     version = world.voice()
     for n in range(5):
         world.poem(world.visitor(f"ghost {n}", returned=False), version)

@@ -9,7 +9,7 @@ import pytest
 
 from app.bootstrap import Bot, now
 from app.domain.gate import Verdict
-from app.domain.run import Cause, Phase, RunState
+from app.domain.run import Cause, Phase, Progress, RunState
 from app.domain.version import VersionStatus
 from app.store.admins import Admins, Audit
 from app.store.runs import Runs
@@ -310,7 +310,7 @@ def _train(bot: Bot) -> None:
     with bot.transaction() as session:
         claim = Runs(session).claim(now(), timedelta(seconds=60))
         assert claim is not None
-        Runs(session).report(claim, phase=Phase.TRAINING, step=1, of=4, loss=float("nan"))
+        Runs(session).report(claim, Progress(phase=Phase.TRAINING, step=1, of=4, loss=float("nan")))
     with bot.transaction() as session:
         Runs(session).end(claim, RunState.FAILED, error="no electricity", now=now())
 

@@ -192,7 +192,7 @@ def test_a_crowd_at_the_door_waits_its_turn(
     monkeypatch.setattr("app.actions.admins.LONGEST_WAIT", 0.1)
     door = form(client.get("/desk/login"), "/desk/login")
     filled = door.filled(name=admin_name, password="correct horse battery")
-    with admins._room, admins._room:
+    with admins._checks, admins._checks:
         refused = client.post("/desk/login", data=filled)
     entered = client.post("/desk/login", data=filled)
 

@@ -7,7 +7,7 @@ import pytest
 
 from app.bootstrap import Bot, now
 from app.domain.submission import SubmissionStatus
-from app.store.pieces import Pieces
+from app.store.submissions import Pieces
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 from tests.web.test_share import ticked

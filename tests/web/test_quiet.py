@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.bootstrap import Bot
-from app.store.health import Counts
+from app.store.health import Health
 from app.store.poems import Poems
 from tests.support.patience import PATIENCE
 from tests.web.conftest import NewClient
@@ -25,7 +25,7 @@ QUIET = [
 
 def _poems(bot: Bot) -> int:
     with bot.reading() as session:
-        return Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"]
+        return Health(session).counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"]
 
 
 @pytest.mark.parametrize("headers", QUIET)
@@ -92,14 +92,14 @@ def test_a_permalink_opened_by_a_crawler_makes_no_impressions(reader: Reader, bo
     """Only readers are counted as having been shown a line."""
     address = reader.send_only(form(reader.open("/sibot"), "/sibot/poems")).headers["location"]
     with bot.reading() as session:
-        before = Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC))
+        before = Health(session).counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))
 
     for headers in QUIET:
         assert httpx.get(site + address, headers=headers, timeout=PATIENCE).status_code == 200
     assert httpx.head(site + address).status_code == 200
 
     with bot.reading() as session:
-        assert Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC)) == before
+        assert Health(session).counts("sibot", datetime(2000, 1, 1, tzinfo=UTC)) == before
 
 
 def test_a_crawler_with_a_stolen_cookie_is_still_quiet(reader: Reader, bot: Bot) -> None:
@@ -108,5 +108,5 @@ def test_a_crawler_with_a_stolen_cookie_is_still_quiet(reader: Reader, bot: Bot)
     reader.client.head("/sibot")
 
     with bot.reading() as session:
-        assert Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["impressions"] == 0
+        assert Health(session).counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))["impressions"] == 0
         assert Poems(session).newest("sibot") is not None

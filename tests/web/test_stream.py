@@ -15,7 +15,7 @@ from app.domain.poem import Wish, Writing
 from app.engine.batcher import Ticket
 from app.engine.engine import Engine
 from app.engine.poem import Failed, Hear, Start
-from app.store.health import Counts
+from app.store.health import Health
 from app.web.site import create_app
 from tests.support import bots
 from tests.support.patience import PATIENCE
@@ -36,7 +36,7 @@ def events(answer: httpx.Response) -> Iterator[tuple[str, Any]]:
 
 def _poems(bot: Bot) -> int:
     with bot.reading() as session:
-        return Counts(session).of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"]
+        return Health(session).counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"]
 
 
 def test_a_poem_writes_itself(client: httpx.Client) -> None:

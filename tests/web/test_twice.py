@@ -7,8 +7,8 @@ import pytest
 
 from app.bootstrap import Bot
 from app.store.admins import Audit
-from app.store.health import Counts
-from app.store.pieces import Pieces
+from app.store.health import Health
+from app.store.submissions import Pieces
 from app.web.http.limits import Rule
 from app.web.http.visitors import Keys
 from tests.support import versions
@@ -28,8 +28,8 @@ def keeper(new_client: NewClient, admin_name: str) -> Reader:
 
 def poems(bot: Bot) -> int:
     """How many there are."""
-    with bot.reads(Counts) as counts:
-        return counts.of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"]
+    with bot.reads(Health) as health:
+        return health.counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"]
 
 
 def test_a_version_is_rolled_back_once(keeper: Reader, bot: Bot) -> None:
@@ -105,5 +105,5 @@ def test_ticks_are_saved_once(reader: Reader, bot: Bot) -> None:
     shown = [lines(reader.send(boxes, lines=ids[:2])) for _ in range(2)]
 
     assert shown[0] == shown[1] == lines(page)
-    with bot.reads(Counts) as counts:
-        assert counts.of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["ticks"] == 2
+    with bot.reads(Health) as health:
+        assert health.counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))["ticks"] == 2

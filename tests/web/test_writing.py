@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 
 from app.bootstrap import Bot
-from app.store.health import Counts
+from app.store.health import Health
 from app.web.http.visitors import Keys
 from tests.support.patience import PATIENCE
 from tests.web.conftest import NewClient
@@ -111,8 +111,8 @@ def test_the_next_line_is_chosen_among_three(reader: Reader, bot: Bot) -> None:
     offered = CANDIDATE.findall(choice.text)
     assert len(offered) == 3
     assert len({text for _, text in offered}) == 3
-    with bot.reads(Counts) as counts:
-        assert counts.of("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"] == 1
+    with bot.reads(Health) as health:
+        assert health.counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))["poems"] == 1
 
     picked = reader.send(form(choice, "/sibot/next"), candidate=offered[1][0])
 

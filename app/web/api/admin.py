@@ -121,7 +121,7 @@ def submissions(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[SubmissionOut]:
     """Submissions of a status (default: all), oldest first, from after one."""
-    return [SubmissionOut.of(given) for given in reads.submissions.queue(bot, status, limit=limit, after=after)]
+    return [SubmissionOut.of(given) for given in reads.desk.submissions(bot, status, limit=limit, after=after)]
 
 
 @router.post("/submissions/{submission}/approve", responses=unsafe_problems(401, 404))

@@ -116,7 +116,7 @@ def submit(
 @router.get("/submissions/{token}", responses=problems(404))
 def submission(token: Token, bot: BotDep) -> SubmissionOut:
     """What became of a submission. One that its author took back stays here with the status `withdrawn`."""
-    return SubmissionOut.of(reads.submissions.by_token(bot, token))
+    return SubmissionOut.of(reads.visitors.submission(bot, token))
 
 
 @router.delete("/submissions/{token}", responses=unsafe_problems(404))

@@ -47,7 +47,9 @@ def decide_pieces(request: Request, admin: Admin, form: GenuineForm, bot: BotDep
     decision, was = form.text("status"), form.text("was")
     if decision not in DECISIONS:
         raise Unfit("invalid", "a piece is approved or rejected, or waits")
-    actions.pieces.decide(bot, [form.text("ids")], SubmissionStatus(decision), by=admin, reason=_reason(form))
+    actions.submissions.decide_pieces(
+        bot, [form.text("ids")], SubmissionStatus(decision), by=admin, reason=_reason(form)
+    )
     set_flash(request, "decided")
     return see_other(f"/desk/submissions?status={was if was in DECISIONS else 'waiting'}#pieces")
 

@@ -68,7 +68,7 @@ def index(request: Request, bot: BotDep) -> HTMLResponse:
 @router.get("/audit", dependencies=ONLY_ADMINS)
 def audit(request: Request, bot: BotDep) -> HTMLResponse:
     """What admins did."""
-    return page(request, "desk/audit.html", headers=NO_STORE, entries=reads.admins.audit(bot))
+    return page(request, "desk/audit.html", headers=NO_STORE, entries=reads.desk.audit(bot))
 
 
 def overview(request: Request, bot: Bot, error: Exception | None = None) -> HTMLResponse:

@@ -6,7 +6,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
 from app import reads
-from app.reads.admins import Secret
+from app.reads.desk import Secret
 from app.web.http.edge import SAFE
 from app.web.http.visitors import keys_of, set_cookie
 
@@ -47,7 +47,7 @@ def must_be_admin(
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> str:
     """The name of the admin who asks. Raises NotAdmin, OnlyReads."""
-    key = reads.admins.key(request.app.state.bot, secret_of(request))
+    key = reads.desk.key(request.app.state.bot, secret_of(request))
     if key is None:
         raise NotAdmin
     if key.scope == "read" and request.method not in SAFE:

@@ -78,6 +78,6 @@ def _settle(request: Request, bot: BotDep, engine: EngineDep, voice: str, visito
     frame_of(request).voice(voice)
     if not is_quiet(request):
         try:
-            actions.poems.settle(bot, engine, voice, by=visitor)
+            actions.poems.poem_of_the_day(bot, engine, voice, by=visitor)
         except (EngineFull, EngineFailed):
             return

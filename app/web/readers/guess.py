@@ -31,7 +31,7 @@ def ask(
 ) -> HTMLResponse:
     """A line and two answers; what his last answer was worth; after ten of them the round. *result*: a shared one."""
     known = reads.guesses.lines(bot, engine, voice, visitor.id)
-    found = reads.guesses.standing(bot, voice, visitor.id, told=bool(told))
+    found = reads.guesses.standing(bot, voice, visitor.id, with_round=bool(told))
     over = found.played.over
     riddle = None if over else _pick(known.humans, known.bots)
     return page(

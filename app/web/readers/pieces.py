@@ -31,7 +31,7 @@ def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
         lines = [line for _, line in sorted(_placed(form))]
-        piece = actions.pieces.weave(
+        piece = actions.submissions.weave(
             bot, voice, lines, by=visitor, title=form.text("title"), author=form.text("author")
         )
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
@@ -43,7 +43,7 @@ def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
 @router.get("/{voice}/pieces")
 def browse(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """What readers wove."""
-    return page(request, "pieces.html", pieces=reads.pieces.of_voice(bot, voice, visitor))
+    return page(request, "pieces.html", pieces=reads.anthology.pieces(bot, voice, visitor))
 
 
 @router.get("/pieces/{piece}.png")
@@ -52,7 +52,7 @@ def as_picture(
 ) -> Response:
     """A piece as a picture; one that is not approved is its maker's alone, in whatever keeps copies too."""
     take(request, READINGS, visitor)
-    found, voice = reads.pieces.one(bot, piece, visitor)
+    found, voice = reads.anthology.piece(bot, piece, visitor)
     versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
     drawn = card(
         tuple(line.text for line in found.lines),
@@ -69,14 +69,14 @@ def as_picture(
 @router.get("/pieces/{piece}")
 def piece(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """A piece at its address."""
-    found, voice = reads.pieces.one(bot, piece, visitor)
+    found, voice = reads.anthology.piece(bot, piece, visitor)
     return page(request, "piece.html", piece=found, voice=voice)
 
 
 @router.post("/pieces/{piece}/withdraw")
 def withdraw(piece: PoemId, request: Request, _form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
     """Its maker takes it back."""
-    actions.pieces.withdraw(bot, piece, by=visitor)
+    actions.submissions.withdraw_piece(bot, piece, by=visitor)
     set_flash(request, "unwoven")
     return see_other("/me")
 
@@ -97,7 +97,7 @@ def _loom(request: Request, voice: str, visitor: Visitor, form: Form | None, err
         request,
         "weave.html",
         error,
-        lines=reads.pieces.material(request.app.state.bot, voice, visitor),
+        lines=reads.anthology.material(request.app.state.bot, voice, visitor),
         places={line: place for place, line in _placed(form)} if form else {},
         draft=form.draft if form else None,
         errors=[code_of(error)] if error else [],

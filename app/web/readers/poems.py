@@ -79,7 +79,7 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
     try:
         return ShownPoem(compose(request, voice, visitor, Wish(), []), {})
     except Limited:
-        shown = reads.poems.his(bot, voice, visitor, around_of(request))
+        shown = reads.poems.latest(bot, voice, visitor, around_of(request))
         if shown is None:
             raise
         return shown
@@ -89,7 +89,7 @@ def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> Shown
     """The poem of the day, before the one that he read on an earlier day; that one when the engine has no time."""
     bot: Bot = request.app.state.bot
     try:
-        day = actions.poems.settle(bot, request.app.state.engine, earlier.poem.voice, by=visitor)
+        day = actions.poems.poem_of_the_day(bot, request.app.state.engine, earlier.poem.voice, by=visitor)
     except (EngineFull, EngineFailed):
         return replace(earlier, earlier=earlier.poem.id)
     if day.poem.id == earlier.poem.id:
@@ -135,7 +135,7 @@ def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLRes
 
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
     """The visitor's poem with the words that he typed, and why no new one was written."""
-    shown = reads.poems.his(request.app.state.bot, voice, visitor, around_of(request))
+    shown = reads.poems.latest(request.app.state.bot, voice, visitor, around_of(request))
     if shown is None:  # there is none to show it beside
         raise error
     typed = replace(shown, poem=replace(shown.poem, prime=draft.prime))

@@ -47,7 +47,7 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
 @router.get("/submissions/{token}")
 def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
     """What became of a submission, for who has its address."""
-    given, voice, learned = reads.submissions.shown(bot, token)
+    given, voice, learned = reads.visitors.submission_page(bot, token)
     return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice, learned=learned)
 
 

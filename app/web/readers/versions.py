@@ -21,7 +21,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/{voice}/versions")
 def versions(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
     """All versions, the rejected too; trials; and one seed written by several versions."""
-    return page(request, "versions.html", **fields_of(reads.versions.grown(bot, voice, seed)))
+    return page(request, "versions.html", **fields_of(reads.versions.overview(bot, voice, seed)))
 
 
 @router.get("/{voice}/versions/rates.svg")
