@@ -1,4 +1,4 @@
-"""Alembic's environment: runs the migrations in `versions/`, called by `app/store/migrations.py`."""
+"""Runs the steps in `versions/`; called through `app.store.session`."""
 
 from alembic import context
 

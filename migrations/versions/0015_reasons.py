@@ -1,4 +1,4 @@
-"""The reason for rejecting a submission or a piece, which its author can read."""
+"""Why a poem, or a piece, was declined: its author reads it."""
 
 import sqlalchemy as sa
 from alembic import op

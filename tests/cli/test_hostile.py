@@ -139,7 +139,7 @@ def test_no_file_fails(
 MANIFESTS = (
     "[]", "null", '"x"', "{}", '{"format":1,"files":[]}', '{"format":1,"files":{}}', '{"format":1,"files":{"a":1}}',
     '{"format":1,"files":{},"schema":7,"release":null,"made":"x","tables":{}}', '{"format":NaN}', "[" * 5000,
-    '{"format":1,"files":{},"schema":"0012","release":"x","made":"x","tables":{"voices":1}}',
+    '{"format":1,"files":{},"schema":"0001","release":"x","made":"x","tables":{"voices":1}}',
 )  # fmt: skip
 
 
