@@ -27,7 +27,7 @@ from app.settings import Settings
 from models import seen
 from models.checkpoint import Checkpoint
 from models.corpus import HOLDOUTS, Passage, read_poems
-from models.evaluate import nats_of, nats_of_lines, surprise_of_poems, unheard
+from models.evaluate import nats_of, nats_of_lines, surprise_of_poems
 from models.network import CharNetwork
 from models.taste import Taste
 from models.vocabulary import Vocabulary
@@ -332,7 +332,7 @@ def gains(
     vocabulary: Vocabulary,
     lesson: Lesson,
     *,
-    watch: Callable[[float], None] = unheard,
+    watch: Callable[[float], None] = lambda _share: None,
 ) -> dict[tuple[str, int], float]:
     """By kind and source: nats a line by which *version* finds what it was taught likelier than *base* does."""
     texts = [text for text in lesson.texts[:MAX_GAINS] if text.weight > 0]
