@@ -46,8 +46,7 @@ class Attention(nn.Module):
         nn.init.zeros_(self.answer.bias)
 
     def nothing(self, n: int) -> tuple[Tensor, ...]:
-        """The memory of *n* texts before the first symbol, all zero: keys and values (1, n, W D), existence (1, n, W).
-        """
+        """The empty memory of *n* texts: keys and values (1, n, W D) each, and which of them exist (1, n, W)."""
         zero = self.distance.new_zeros
         return (zero(1, n, self.window * self.width), zero(1, n, self.window * self.width), zero(1, n, self.window))
 
@@ -67,8 +66,7 @@ class Attention(nn.Module):
         return answers, kept
 
     def _bias(self, t: int) -> Tensor:
-        """The bias for the distance, (T, W + T); FAR for the state itself, later states and states before the window.
-        """
+        """The bias for the distance, (T, W + T); FAR for the state itself, later ones, and those before the window."""
         places = torch.arange(self.window + t, device=self.distance.device)
         back = places[self.window :, None] - places  # steps back from the query to the key
         near = (back >= 1) & (back <= self.window)
