@@ -192,9 +192,8 @@ def style_of(text: str, level: Level) -> Style:
     """The style of a base that was trained on *text*.
 
     Its lines have at most the length of the 95th percentile of the text's lines, and at least half of the 5th. It does
-    not write
-    characters without a symbol: a character that was seen once or twice is often a mistake. If `#` stands only before
-    titles, it does not write `#`.
+    not write characters without a symbol: a character that was seen once or twice is often a mistake. If `#` stands
+    only before titles, it does not write `#`.
     """
     lengths = [len(line) for line in text.splitlines() if line.strip()] or [4, 40]
     shortest, longest = (int(length) for length in np.percentile(lengths, (5, 95)))
