@@ -133,10 +133,6 @@ class Stream:
             weights = np.ones_like(targets[:, span], np.float32)
             yield Batch(inputs[:, span], targets[:, span], weights, fresh=start == 0)
 
-    def whole(self) -> Ids:
-        """All symbols, in the order of the texts: (T,)."""
-        return np.concatenate(self._texts)
-
     def __len__(self) -> int:
         """Number of batches in a pass."""
         return -(-(sum(map(len, self._texts)) // self._lanes) // self._steps)

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from models.corpus import Batch, Ids, Passage, Poems, ReadingMode, Stream, poems_in, side_by_side
+from models.corpus import Batch, Ids, Passage, Poems, ReadingMode, poems_in, side_by_side
 from models.network import CharNetwork, State
 from models.train import loss_of
 from models.vocabulary import END, Vocabulary, normalise
@@ -86,15 +86,16 @@ def surprise_of_stream(
     """The surprise of one pass over running *text*, with the state carried from its first character to its last."""
     network.eval()
     text = normalise(text)
-    stream = Stream([text], vocabulary, lanes=1, steps=steps)
-    stream_ids = stream.whole()
+    if not text:
+        raise ValueError("there is no text")
+    stream = np.array([END, *vocabulary.encode(text)], np.int64)
     state: State | None = None
     nats = 0.0
-    for start in range(0, len(stream_ids) - 1, steps):
-        ids = torch.from_numpy(stream_ids[start : start + steps + 1])[None]
+    for start in range(0, len(stream) - 1, steps):
+        ids = torch.from_numpy(stream[start : start + steps + 1])[None]  # (1, T + 1)
         logits, state = network(ids[:, :-1], state)
         nats += float(loss_of(logits, ids[:, 1:], torch.ones_like(ids[:, 1:], dtype=torch.float))) * (ids.shape[1] - 1)
-        watch(min(start + steps, len(stream_ids)), len(stream_ids))
+        watch(min(start + steps, len(stream)), len(stream))
     return Surprise(nats, len(text), len(text.encode()))
 
 

@@ -5,12 +5,11 @@ For `poembot train` and `poembot voice add` (`app/commands/`), and for the bench
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -60,7 +59,6 @@ class Order:
     residual: bool = True
     attention: int = 0
     dropout: float = 0.3
-    weight_dropout: float = 0.0
     minutes: float | None = None
     epochs: int | None = None
     rate: float = 4e-3
@@ -114,7 +112,7 @@ def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
         residual=order.residual,
         attention=order.attention,
     )
-    return CharNetwork(architecture, dropout=order.dropout, weight_dropout=order.weight_dropout)
+    return CharNetwork(architecture, dropout=order.dropout)
 
 
 def size_for(chars: int) -> int:
@@ -158,18 +156,8 @@ def learn(
     training = Training(network, corpus, plan, device=device)
     if work is None:
         return (training.run(watch) if surprised is None else run_until_enough(training, surprised, watch)).cpu()
-    training.resume(work)
-    saved = time.monotonic()
-
-    def watch_and_save(at: Any) -> None:
-        nonlocal saved
-        watch(at)
-        if time.monotonic() - saved > SAVE_EVERY:
-            training.save(work)
-            saved = time.monotonic()
-
     try:
-        return training.run(watch_and_save).cpu()
+        return training.run_saving(work, watch, every=SAVE_EVERY).cpu()
     except KeyboardInterrupt:
         training.save(work)
         raise

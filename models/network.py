@@ -14,7 +14,7 @@ in attention's window, D units of attention's head.
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -130,10 +130,9 @@ class LockedDropout(nn.Module):
 class CharNetwork(nn.Module):
     """A character-level recurrent language model."""
 
-    def __init__(self, architecture: Architecture, *, dropout: float = 0.0, weight_dropout: float = 0.0) -> None:
-        """*dropout*: share of units dropped between layers; *weight_dropout*: share of recurrent weights dropped."""
+    def __init__(self, architecture: Architecture, *, dropout: float = 0.0) -> None:
+        """*dropout*: share of the units between layers that is dropped while training."""
         super().__init__()
-        self.weight_dropout = weight_dropout
         a = self.architecture = architecture
         self.embedding = nn.Embedding(a.symbols, a.embedding)
         cell = CELLS[a.cell]
@@ -197,31 +196,19 @@ class CharNetwork(nn.Module):
         """Symbols (N, T) -> outputs of the top layer (N, T, H), and the state after them."""
         state = self.silence(ids.shape[0]) if state is None else state
         x = self.dropout(self.embedding(ids))  # (N, T) -> (N, T, E)
+        lstm = self.architecture.cell == "lstm"
         after: State = []
         for i, layer in enumerate(self.layers):
-            read, hidden = self._read(cast("nn.RNNBase", layer), x, state[i])  # -> (N, T, H)
+            # torch takes and returns (h, c) for an LSTM, h alone for other cells.
+            read, hidden = layer(x, state[i] if lstm else state[i][0])  # -> (N, T, H)
             read = self.dropout(read)
             x = x + read if self.architecture.residual and i else read
-            after.append(hidden)
+            after.append(hidden if lstm else (hidden,))
         if self.attention:
             answers, memory = self.attention(x, state[-1])
             x = x + self.dropout(answers)
             after.append(memory)
         return x, after
-
-    def _read(self, layer: nn.RNNBase, x: Tensor, before: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One recurrent layer over T steps: (N, T, E or H) -> (N, T, H), and its state after them.
-
-        While training, recurrent weights are dropped, the same ones at every step (DropConnect, Merity et al. 2018).
-        """
-        inward, recurrent, *biases = layer.all_weights[0]
-        weights = [inward, nn.functional.dropout(recurrent, self.weight_dropout, self.training), *biases]
-        rest = (True, 1, 0.0, self.training, False, True)  # biases, layers, dropout, train, bidirectional, batch_first
-        if self.architecture.cell == "lstm":
-            x, h, c = torch.lstm(x, list(before), weights, *rest)
-            return x, (h, c)
-        x, h = (torch.gru if self.architecture.cell == "gru" else torch.rnn_tanh)(x, before[0], weights, *rest)
-        return x, (h,)
 
 
 class Reader(nn.Module):

@@ -157,6 +157,11 @@ def distance(base: Tensor, logits: Tensor, counts: Tensor) -> Tensor:
     return (each * counts).sum() / counts.sum().clamp(min=1)
 
 
+def is_finite(network: CharNetwork) -> bool:
+    """Are all weights finite?"""
+    return all(bool(torch.isfinite(weights).all()) for weights in network.parameters())
+
+
 class Training:
     """One training. `run` trains to the end of the plan; if *watch* stops it, a saved training can be resumed."""
 
@@ -203,6 +208,32 @@ class Training:
         if self._average is not None:
             self.network.load_state_dict(self._average)
         return self.network.eval()
+
+    def run_saving(
+        self, folder: Path, watch: Watch, *, every: float, saved: Callable[[], None] = lambda: None
+    ) -> CharNetwork:
+        """Resume from *folder*, `run`, and save there *every* so many seconds and at the end.
+
+        *saved* is called after each save. A network that is not finite is not saved at the end.
+        """
+        self.resume(folder)
+        saved_at, saved_step = time.monotonic(), self._clock.step
+
+        def save() -> None:
+            nonlocal saved_at, saved_step
+            self.save(folder)
+            saved()
+            saved_at, saved_step = time.monotonic(), self._clock.step
+
+        def watch_and_save(now: Progress) -> None:
+            watch(now)
+            if time.monotonic() - saved_at >= every:
+                save()
+
+        network = self.run(watch_and_save)
+        if self._clock.step > saved_step and is_finite(network):
+            save()
+        return network
 
     def averaged(self) -> CharNetwork:
         """A copy of the network with the averaged weights of now, on the CPU, in evaluation mode."""

@@ -254,7 +254,7 @@ class Runner:
 
     def _train(self, base: "Checkpoint", lesson: Lesson, folder: Path, lease: Lease) -> None:
         """Train the base on the lesson and write the version into *folder*. Raises NotFinite."""
-        from models.train import Diverged  # late: it imports torch
+        from models.train import Diverged, is_finite  # late: it imports torch
         from worker import trainer
 
         lease.log(run_log.LessonMade(lesson.hash[:12], lesson.ticks, lesson.submissions, lesson.visitors))
@@ -280,7 +280,7 @@ class Runner:
             )
         except Diverged as error:
             raise NotFinite from error
-        if not trainer.is_finite(taught.network):
+        if not is_finite(taught.network):
             raise NotFinite
         if last is not None:
             lease.log(run_log.Taught(last.step, last.loss, last.chars_per_s))

@@ -215,8 +215,11 @@ def train(
             log(Recited(at.step, tuple(recite(training.averaged(), base.vocabulary, seed=RECITED))))
             spent += time.monotonic() - start
 
-    network = _run(training, watch_and_recite, kept) if kept else training.run(watch_and_recite)
-    return Taught(network.cpu(), schedule.summary())
+    if kept:  # the save at the end: a kill during the examination does not cost the training
+        training.run_saving(kept.folder, watch_and_recite, every=SAVE_EVERY, saved=kept.advanced)
+    else:
+        training.run(watch_and_recite)
+    return Taught(training.network.cpu(), schedule.summary())
 
 
 def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int) -> list[str]:
@@ -242,35 +245,6 @@ def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int) -> list[s
 def _plan(seed: int, device: str) -> Plan:
     """The hyperparameters that do not depend on the schedule."""
     return Plan(passes=1, rate=LEARNING_RATE, warm_up=0.1, bf16=bf16_pays(device), seed=seed, pull=KL_WEIGHT)
-
-
-def _run(training: Training, watch: Watch, kept: Kept) -> CharNetwork:
-    """Resume the training, save it every `SAVE_EVERY` seconds and at its end, and return the network."""
-    training.resume(kept.folder)
-    saved_at, unsaved = time.monotonic(), False
-
-    def save_now() -> None:
-        nonlocal saved_at, unsaved
-        training.save(kept.folder)
-        kept.advanced()
-        saved_at, unsaved = time.monotonic(), False
-
-    def watch_and_save(at: Progress) -> None:
-        nonlocal unsaved
-        watch(at)
-        unsaved = True
-        if time.monotonic() - saved_at >= SAVE_EVERY:
-            save_now()
-
-    network = training.run(watch_and_save)
-    if unsaved and is_finite(network):  # so that a kill during the examination does not cost the training
-        save_now()
-    return network
-
-
-def is_finite(network: CharNetwork) -> bool:
-    """Are all weights finite?"""
-    return all(bool(torch.isfinite(weights).all()) for weights in network.parameters())
 
 
 def lower_priority(threads: int) -> None:
