@@ -36,8 +36,8 @@ OPSET, CONTRIB, IR = 17, 1, 8
 class Graph(ABC):
     """A graph under construction. A subclass defines the precision of the matrix products.
 
-    An input of a product has a *reach*: all its numbers lie in [-reach, reach]. The reach follows from the architecture
-    and is not measured. So the int8 scale is static, and the result for one text does not depend on the batch.
+    An input of a product has a *reach*: all its numbers lie in [-reach, reach]. The reach follows from architecture and
+    weights and is not measured on texts. So the int8 scale is static, and a text's result does not depend on the batch.
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:

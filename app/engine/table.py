@@ -103,8 +103,7 @@ class Table:
         # States 0 … STATES-1 are for lines that may end, the next STATES for lines that are still too short to end.
         self._follows = np.concatenate([rules.follows, rules.follows + STATES])  # (2 * STATES, W)
 
-        # The columns: arrays with one entry for each row. `_columns` must list every one, or it would not move with its
-        # row.
+        # The columns: arrays with one entry for each row. `_columns` must list all of them, so that they move with it.
         self.writing = np.zeros(rows, np.bool_)  # True: samples a line; False: reads what it was given
         self.position = np.zeros(rows, np.int64)  # symbols sampled in this line, or given symbols read
         self.chars = np.zeros(rows, np.int64)  # characters of this line so far
