@@ -1,6 +1,7 @@
-"""The first lesson by hand: the same little network as in `hello`, its gradients written out in numpy.
+"""The lecture's first example in numpy, with its gradients written out: the same network as in `models/hello.py`.
 
-For the page where readers watch it learn: a web process has no torch. `tests/models` holds the two against each other.
+It is for the page on which readers watch the network learn, because a web process does not load torch. A test compares
+the gradients with torch's.
 """
 
 from collections.abc import Iterator
@@ -14,9 +15,9 @@ READ, WANTED = "hell", "ello"
 UNITS = 10
 MOST_STEPS = 200
 SURE = 0.1
-"""Mean nats a letter below which the lesson is learned."""
+"""Nats a letter; below this mean the lesson is learned."""
 RATE, MEAN_DECAY, SQUARE_DECAY = 0.05, 0.9, 0.999
-"""Adam, as in `hello`."""
+"""Adam's learning rate and decays, as in `models/hello.py`."""
 
 Floats = NDArray[np.float64]
 Weights = dict[str, Floats]
@@ -24,27 +25,27 @@ Weights = dict[str, Floats]
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the network says before a step of training."""
+    """The network's predictions before a step of training."""
 
     step: int
     loss: float
     """Nats a letter."""
     probabilities: tuple[tuple[float, ...], ...]
-    """For each letter that is read: the probability of h, e, l and o to come next."""
+    """(T, V): for each letter that is read, the probabilities that h, e, l and o come next."""
 
     @property
     def said(self) -> str:
-        """The likeliest letter each time."""
+        """The most probable letter at each step."""
         return "".join(LETTERS[int(np.argmax(row))] for row in self.probabilities)
 
     @property
     def learned(self) -> bool:
-        """Does it say `ello`, and mean it?"""
+        """Does it predict `ello`, with a loss below `SURE`?"""
         return self.said == WANTED and self.loss < SURE
 
 
 def lesson(seed: int = 0) -> Iterator[Heard]:
-    """What the network says after each step, from the first word on until it has learned it."""
+    """The predictions before each step of training, until it is learned or `MOST_STEPS` have passed."""
     weights = dice(seed)
     means, squares = ({name: np.zeros_like(w) for name, w in weights.items()} for _ in range(2))
     for step in range(MOST_STEPS + 1):
@@ -62,7 +63,7 @@ def lesson(seed: int = 0) -> Iterator[Heard]:
 
 
 def dice(seed: int) -> Weights:
-    """The first weights, as torch draws them: evenly from ±1/√units."""
+    """The initial weights, from torch's distribution: uniform in ±1/√units."""
     H, V = UNITS, len(LETTERS)
     draw = np.random.default_rng(seed)
     shapes = {"in": (H, V), "again": (H, H), "bias": (H,), "out": (V, H), "rest": (V,)}
@@ -70,7 +71,7 @@ def dice(seed: int) -> Weights:
 
 
 def look(weights: Weights) -> tuple[float, Floats, Weights]:
-    """Loss, probabilities (T, V) and the loss' slope at each weight, for one reading of `hell`."""
+    """The loss (nats a letter), the probabilities (T, V) and the gradients by weight, for one pass over `hell`."""
     x = np.eye(len(LETTERS))[[LETTERS.index(c) for c in READ]]  # (T, V)
     y = np.eye(len(LETTERS))[[LETTERS.index(c) for c in WANTED]]
     h = [np.zeros(UNITS)]
@@ -81,10 +82,10 @@ def look(weights: Weights) -> tuple[float, Floats, Weights]:
     probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     loss = float(-np.log((probabilities * y).sum(axis=1)).mean())
-    wrong = (probabilities - y) / len(x)  # of the softmax and its cross-entropy together
+    wrong = (probabilities - y) / len(x)  # the gradient of softmax and cross-entropy together
     slopes = {name: np.zeros_like(w) for name, w in weights.items()}
     slopes["out"], slopes["rest"] = wrong.T @ states, wrong.sum(axis=0)
-    later = np.zeros(UNITS)  # what the steps after this one say of its state: backpropagation through time
+    later = np.zeros(UNITS)  # backpropagation through time: the gradient at h[t] from the later steps
     for t in reversed(range(len(x))):
         inner = (wrong[t] @ weights["out"] + later) * (1 - states[t] ** 2)
         slopes["in"] += np.outer(inner, x[t])

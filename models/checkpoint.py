@@ -1,17 +1,17 @@
-"""The checkpoint: a version as a folder that appears whole or not at all.
+"""The checkpoint: one version of a model, in a folder that is written completely or not at all.
 
-    meta.json             what it is, and the SHA-256 of every other file
+    meta.json             what the version is, and the SHA-256 of every other file
     vocabulary.json       its characters, then its words
-    weights.safetensors   float16
-    step.onnx             int8, one step
-    reward.npy            what readers prefer, where that is known: see models.prefer
-    said.npy              how the lines of the verse it has read run
+    weights.safetensors   the weights, float16
+    step.onnx             the graph of one step, int8
+    reward.npy            weights of the reward model, if there is one: see `models/prefer.py`
+    said.npy              hashes of the lines that the network has read: see `models/seen.py`
 
-Base voices bring more files along (`holdout.txt`, `verse/`), which are sealed too.
-No pickle, no torch, and nothing is believed before its hash is.
+The folder of a base has further files (`holdout.txt`, `verse/`), with a SHA-256 each. The module uses neither pickle
+nor torch, and it checks the hash of a file before it uses the content.
 
-Folders that appear whole (temp folder beside the place, flush, rename), and names that stay inside them, come last;
-they know nothing of what the files mean.
+The end of the module has functions for folders and files that do not depend on this format. A folder is written beside
+its place, flushed, and renamed.
 """
 
 import hashlib
@@ -43,41 +43,41 @@ Weights = Mapping[str, NDArray[Any]]
 FORMAT = 1
 META, VOCABULARY, WEIGHTS, STEP = "meta.json", "vocabulary.json", "weights.safetensors", "step.onnx"
 REWARD, SAID = "reward.npy", "said.npy"
-"""By what a version chooses among its candidates: what readers prefer, and how the lines that it has read run."""
+"""Used to choose among candidates: the reward model, and the lines that the network has read."""
 CARD = "MODEL_CARD.md"
 MOST_CANDIDATES = 64
 UNSEALED = frozenset({META, CARD})
-"""Files that carry no hash; the card may be rewritten at any time."""
+"""Files without a hash. The model card may be edited at any time."""
 
 
 class Broken(Exception):
-    """The folder is missing, torn, altered, or not a version at all."""
+    """The folder is missing, incomplete, altered, or no version at all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a voice speaks unless a visitor wishes otherwise."""
+    """Sampling parameters of a version. A visitor may wish for another temperature."""
 
     temperature: float = 1.0
     opening: float = 0.0
-    """Temperature of a poem's first line, where it is higher: all that follows differs with it."""
+    """Temperature of a poem's first line, if it is higher: the first line decides how poems differ."""
     nucleus: float = 0.85
-    """Draw from the likeliest symbols that together have this probability; 1: from all."""
+    """Top-p: sample from the likeliest symbols that together have this probability; 1: from all symbols."""
     shortest: int = 2
-    """Characters of a line, at least."""
+    """Least number of characters in a line."""
     longest: int = 40
-    """Characters of a line, at most; a longer one is cut at a word's end."""
+    """Greatest number of characters in a line; a longer line is cut at the end of a word."""
     banned: str = ""
     """Characters that are never written."""
     spell: bool = True
-    """May it write characters that have no symbol of their own, byte by byte?"""
+    """May characters without a symbol of their own be written, byte by byte?"""
     candidates: int = 1
-    """Ways each line is drawn, of which the likeliest and best is taken."""
+    """Samples of each line, of which one is chosen (K)."""
     takes: int = 1
-    """Ways the poem goes on after its first line, of which the best is told; they share the candidates."""
+    """Samples of the poem after its first line, of which the best is shown (best-of-n). They share the candidates."""
 
     def __post_init__(self) -> None:
-        """ValueError for a style nobody can write in."""
+        """Raise ValueError for impossible parameters."""
         if not (0.05 <= self.temperature <= 5 and 0 <= self.opening <= 5):
             raise ValueError("temperature or opening out of range")
         if not 0 < self.nucleus <= 1:
@@ -92,51 +92,52 @@ class Style:
 
 @dataclass(frozen=True, slots=True)
 class Meta:
-    """What `meta.json` says."""
+    """The content of `meta.json`."""
 
     voice: str
     title: str
     language: str
     """A BCP 47 tag."""
     base: str
-    """The release it was taught from, e.g. `sibot-2026.11`."""
+    """The release of the base that it was fine-tuned from, e.g. `sibot-2026.11`."""
     architecture: Mapping[str, Any]
-    """symbols, cell, layers, size, embedding, residual, attention."""
+    """`symbols`, `cell`, `layers`, `size`, `embedding`, `residual`, `attention`: see `models.network.Architecture`."""
     level: str = "char"
+    """What symbols stand for: `char`, `word` or `byte`."""
     reads: ReadingMode = "poems"
-    """How it was taught to read, and is measured: each poem from silence to its END, or running text as one stream."""
+    """How it is trained and measured: each poem from zero state to its END, or running text as one stream."""
     style: Style = field(default_factory=Style)
     lesson: Mapping[str, Any] = field(default_factory=dict)
-    """The contract's lesson; empty for a base."""
+    """Summary of the lesson that it was trained on (CONTRACT); empty for a base."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
     created: str = ""
     """ISO 8601, UTC."""
     revision: str = ""
-    """Of the code that made it."""
+    """Git revision of the code that made it."""
     fingerprint: Mapping[str, list[float]] = field(default_factory=dict)
-    """By precision; written by `write`."""
+    """By precision: log-probabilities that its network gives to a fixed text (`models.step.fingerprint`), nats."""
     files: Mapping[str, str] = field(default_factory=dict)
-    """SHA-256 by name; written by `write`."""
+    """SHA-256 by name of file. `write` computes the fingerprint and this."""
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        """ValueError for a way of reading that there is none of."""
+        """Raise ValueError for an unknown reading mode."""
         if self.reads not in get_args(ReadingMode):
-            raise ValueError(f"nobody reads {self.reads}")
+            raise ValueError(f"no such reading mode: {self.reads}")
 
     @classmethod
     def from_dict(cls, raw: Any) -> "Meta":
-        """The inverse of `as_dict`. Raises Broken for anything else."""
+        """The inverse of `as_dict`. Raises Broken for anything that `as_dict` cannot have written."""
         if not isinstance(raw, dict) or raw.get("format") != FORMAT:
             raise Broken(f"{META} is not of format {FORMAT}")
         if raw.get("seal") != _seal(raw):
             raise Broken(f"{META} was altered")
         try:
-            raw = {"reads": "poems"} | raw  # as all voices did before there was a word for it
+            raw = {"reads": "poems"} | raw  # absent from older folders, which all read poems
             known = {name: raw[name] for name in cls.__dataclass_fields__}
             style = dict(raw["style"])
-            style.pop("repetition", None)  # older folders are sealed with it; nobody asks for it any more
+            style.pop("repetition", None)  # in older folders; it has no effect any more
             meta = cls(**known | {"style": Style(**style)})
             weight_shapes(meta.architecture)
         except (KeyError, TypeError, ValueError) as error:
@@ -144,14 +145,14 @@ class Meta:
         return meta
 
     def as_dict(self) -> dict[str, Any]:
-        """For `meta.json`, with a seal over all of it."""
+        """The content of `meta.json`, with a seal: a SHA-256 over the rest of it."""
         raw = asdict(self) | {"cell": self.architecture["cell"]}
         return raw | {"seal": _seal(raw)}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A version folder whose hashes were right when it was read; every later look checks them again."""
+    """A version folder whose hashes were right when it was opened. Each later read of a file checks its hash again."""
 
     folder: Path
     meta: Meta
@@ -159,7 +160,7 @@ class Checkpoint:
 
     @cached_property
     def weights(self) -> dict[str, NDArray[np.float32]]:
-        """Named as in `CharNetwork.state_dict()`, in float32. Raises Broken."""
+        """The weights in float32, named as in `CharNetwork.state_dict()`. Raises Broken."""
         try:
             loaded = safetensors.numpy.load(self.bytes(WEIGHTS))
         except safetensors.SafetensorError as error:
@@ -170,29 +171,34 @@ class Checkpoint:
         return {name: value.astype(np.float32) for name, value in loaded.items()}
 
     def step(self, precision: str, *, rules: Floats, rows: int = 1, threads: int = 1) -> Step:
-        """Its network, ready to run; where an older release wrote the graph, from one built anew. Raises Broken."""
+        """Its network, ready to run; *rules* as in `Step`. Builds the graph again if an older release wrote it.
+
+        Raises Broken.
+        """
         try:
             return Step(self.step_graph(precision), rules=rules, rows=rows, threads=threads)
         except OldGraph:
             return Step(self.build_graph(precision), rules=rules, rows=rows, threads=threads)
 
     def step_graph(self, precision: str) -> bytes:
-        """The ONNX model: the stored one for `int8`, one built from the weights for `fp32`. Raises Broken."""
+        """The ONNX model: for `int8` the stored one, for `fp32` built from the weights. Raises Broken."""
         return self.bytes(STEP) if precision == "int8" else self.build_graph(precision)
 
     @property
     def reward(self) -> NDArray[np.float32] | None:
-        """(H,) what readers prefer, along the states of the topmost layer (`models.prefer`); None: not known. Raises
-        Broken.
+        """Weights of the reward model, (H,) log-odds along the states of the top layer (`models/prefer.py`).
+
+        None if the version has none. Raises Broken.
         """
         return self._array(REWARD)
 
     @property
     def said(self) -> Hashes | None:
-        """How the lines of the verse it has read run (`models.seen.said`), sorted; None: not known. Raises Broken."""
+        """Hashes of the lines that it was trained on (`models.seen.said`), sorted; None: not known. Raises Broken."""
         return self._array(SAID)
 
     def _array(self, name: str) -> NDArray[Any] | None:
+        """The content of a `.npy` file; None if the version has no such file. Raises Broken."""
         if name not in self.meta.files:
             return None
         try:
@@ -206,7 +212,7 @@ class Checkpoint:
         return _step_graph(self.meta.architecture, self.weights, precision, reward=self.reward)
 
     def bytes(self, name: str) -> bytes:
-        """The content of a sealed file. Raises Broken when it is not what it was."""
+        """The content of a file. Raises Broken if its hash is not the one in `meta.json`."""
         try:
             content = inside(self.folder, name).read_bytes()
         except (OSError, ValueError) as error:
@@ -217,7 +223,7 @@ class Checkpoint:
 
 
 def read(folder: Path) -> Checkpoint:
-    """The version in *folder*, every file checked against its SHA-256. Raises Broken."""
+    """Open the version in *folder*; checks every file against its SHA-256. Raises Broken."""
     try:
         meta = Meta.from_dict(_json(folder / META))
         if missing := {VOCABULARY, WEIGHTS, STEP} - set(meta.files):
@@ -246,12 +252,11 @@ def write(
     reward: NDArray[Any] | None = None,
     said: Hashes | None = None,
 ) -> Meta:
-    """Write a version; the folder appears whole or not at all. Returns the meta with hashes and fingerprint.
+    """Write a version into a new folder, completely or not at all. Returns *meta* with hashes and fingerprint.
 
-    *step_onnx*: the int8 graph; None: built here. *extras*: a folder whose other files come along;
-    *reward*, *said*: by what it chooses among its candidates.
-    Raises FileExistsError when *folder* is there, ValueError for weights that are not finite or not of the
-    architecture, OSError (disk full, …) with nothing left behind.
+    *step_onnx*: the int8 graph; None: built here. *extras*: a folder whose further files are copied. *reward*, *said*:
+    as in `Checkpoint`. Raises FileExistsError if *folder* exists, ValueError for weights that are not finite or do not
+    fit the architecture, and OSError (disk full, …); then no folder is left.
     """
     half = _halved(meta.architecture, weights)
     step_onnx = step_onnx or _step_graph(meta.architecture, half, "int8", reward=reward)
@@ -271,7 +276,7 @@ def write(
 
 
 def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDArray[np.float16]]:
-    """The weights as they are stored; ValueError when they are not numbers, or not those of the architecture."""
+    """The weights in float16, as they are stored. Raises ValueError as `write` does."""
     if {name: value.shape for name, value in weights.items()} != weight_shapes(architecture):
         raise ValueError("the weights are not of this architecture")
     with np.errstate(over="ignore"):
@@ -284,13 +289,14 @@ def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDAr
 def _step_graph(
     architecture: Mapping[str, Any], weights: Weights, precision: str, *, reward: NDArray[Any] | None = None
 ) -> bytes:
-    """A graph is built where versions are written; who only reads them does without what builds graphs."""
+    """Build the ONNX model. The import is late: a process that only reads versions does without `onnx`."""
     from models.export import step_graph
 
     return step_graph(architecture, weights, precision=precision, reward=reward)
 
 
 def _fingerprints(architecture: Mapping[str, Any], weights: Weights, int8: bytes) -> dict[str, list[float]]:
+    """The fingerprint of the network in each precision; *int8*: the graph in that precision."""
     symbols = int(architecture["symbols"])
     graphs = {"int8": int8, "fp32": _step_graph(architecture, weights, "fp32")}
     rules = unrestricted(symbols, width(symbols))
@@ -304,7 +310,7 @@ def _seal(raw: Mapping[str, Any]) -> str:
 
 
 def _json(file: Path) -> Any:
-    """The content of a JSON file; Broken when it is none."""
+    """The content of a JSON file. Raises Broken if it is not JSON, OSError if it cannot be read."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
@@ -312,7 +318,7 @@ def _json(file: Path) -> Any:
 
 
 def _bring(source: Path, target: Path) -> None:
-    """Copy what a base has beside the four files."""
+    """Copy the files of a base that `write` does not write itself."""
     for name in files(source):
         if name not in (META, VOCABULARY, WEIGHTS, STEP, REWARD, SAID):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
@@ -321,9 +327,9 @@ def _bring(source: Path, target: Path) -> None:
 
 @contextmanager
 def appearing(folder: Path, *, mode: int = 0o755) -> Iterator[Path]:
-    """A fresh folder to fill; when the block ends well it becomes *folder*, else nothing is left of it.
+    """Yield a temporary folder to fill. It becomes *folder* when the block ends, and is removed when the block raises.
 
-    Raises FileExistsError when *folder* is there already.
+    *mode*: permissions of the folder. Raises FileExistsError if *folder* exists.
     """
     if folder.exists():
         raise FileExistsError(f"{folder} is there already")
@@ -331,7 +337,7 @@ def appearing(folder: Path, *, mode: int = 0o755) -> Iterator[Path]:
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
         yield fresh
-        fresh.chmod(mode)  # mkdtemp's 700 would hide a version from a web that runs as somebody else
+        fresh.chmod(mode)  # mkdtemp's 700 would hide a version from a web process of another user
         for path in sorted(fresh.rglob("*")):
             flush(path)
         flush(fresh)
@@ -343,7 +349,10 @@ def appearing(folder: Path, *, mode: int = 0o755) -> Iterator[Path]:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The file of that relative *name*; ValueError when the name, or a link, leads out, FileNotFoundError for none."""
+    """The path of the file with that relative *name*.
+
+    Raises ValueError if the name or a link leads out of the folder, FileNotFoundError if there is no such file.
+    """
     pure = PurePosixPath(name)
     path = folder / pure
     if pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
@@ -356,19 +365,19 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def files(folder: Path) -> list[str]:
-    """The relative names of all files in it; links are none."""
+    """The relative names of all files in *folder* and below, without symbolic links, sorted."""
     found = (p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
     return sorted(p.relative_to(folder).as_posix() for p in found)
 
 
 def sha256(file: Path) -> str:
-    """The hash of a file's content."""
+    """The SHA-256 of a file's content, in hexadecimal."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def flush(path: Path) -> None:
-    """Have the system write a file, or a folder's entries, down before we count on them."""
+    """Have the system write a file, or the entries of a folder, to disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,7 @@
-"""The corpus: texts as batches of symbols, in the two ways a network reads.
+"""The corpus: texts as batches of symbols, in one of two reading modes.
 
-`Stream` reads long prose in parallel lanes and carries the state from batch to
-batch (stateful truncated BPTT); `Poems` reads whole poems, each from silence.
-Knows files of verse and numpy, not torch.
+`Stream` reads long prose in parallel lanes and carries the state from batch to batch (truncated backpropagation through
+time, with state). `Poems` reads whole poems, each from zero state. The module imports numpy, not torch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,38 +17,38 @@ from models.vocabulary import END, Vocabulary, normalise
 Ids = NDArray[np.int64]
 ReadingMode = Literal["poems", "stream"]
 HOLDOUTS = "holdout*.txt"
-"""What was kept aside, in a base's folder: its networks have read none of it."""
+"""Pattern for the holdout files in a base's folder: no network of the base was trained on them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """N texts, T symbols of each."""
+    """T symbols of each of N texts."""
 
     inputs: Ids
     """(N, T)"""
     targets: Ids
     """(N, T): the symbol after each input."""
     weights: NDArray[np.float32]
-    """(N, T): how much each target counts; 0 for padding."""
+    """(N, T): the weight of each target in the loss; 0 for padding."""
     fresh: bool
-    """Does every text begin here? Then the state is zero, else it is carried."""
+    """Does every text begin with this batch? If so its state is zero, otherwise that after the batch before."""
 
     @property
     def count(self) -> int:
-        """How many targets count."""
+        """The number of targets with a weight."""
         return int((self.weights != 0).sum())
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A text to learn, and what is read before it without being learned."""
+    """A text to learn, and the context that the network reads before it."""
 
     text: str
     weight: float = 1.0
     before: str = ""
-    """Lines above the text in its poem: the network reads them, their weight is 0."""
+    """The lines above the text in its poem: the network reads them, but their targets have weight 0."""
     ends: bool = True
-    """Does the poem end here? Then END is learned too."""
+    """Does the poem end with the text? If so, END is a target too."""
 
     def symbols(self, vocabulary: Vocabulary) -> tuple[Ids, NDArray[np.float32]]:
         """The symbols (T + 1,) from END on, and the weight of each as a target (T,)."""
@@ -62,11 +61,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """A poem, each of whose lines is learned as much as it is worth."""
+    """A poem with a weight for each line."""
 
     lines: tuple[str, ...]
     weights: tuple[float, ...]
-    """By line; below zero: to be unlearned."""
+    """By line; a negative weight makes the line less likely."""
 
     def symbols(self, vocabulary: Vocabulary) -> tuple[Ids, NDArray[np.float32]]:
         """The symbols (T + 1,) from END on, and the weight of each as a target (T,)."""
@@ -76,52 +75,53 @@ class Weighed:
 
 
 class Legible(Protocol):
-    """Something to read, and how much each of its symbols is to be learned."""
+    """A text whose symbols have weights: a `Passage` or a `Weighed`."""
 
     def symbols(self, vocabulary: Vocabulary) -> tuple[Ids, NDArray[np.float32]]:
         """The symbols (T + 1,) from END on, and the weight of each as a target (T,)."""
 
 
 class Corpus(Protocol):
-    """What a network can be taught from."""
+    """A training set: `Stream` or `Poems`."""
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        """One pass."""
+        """The batches of one pass over all texts, in a random order."""
 
     def __len__(self) -> int:
-        """Batches in a pass, as near as can be told beforehand."""
+        """Number of batches in a pass; an estimate, for `Stream`."""
 
 
-def read_poems(*files: Path, titles: bool = True) -> list[str]:
-    """The poems in *files* (parted by blank lines); lines that begin with `# ` are titles.
+def read_poems(*files: Path) -> list[str]:
+    """The poems in *files*, as `poems_in` finds them.
 
-    Raises UnicodeDecodeError for a file that is not UTF-8, FileNotFoundError for none.
+    Raises UnicodeDecodeError for a file that is not UTF-8, FileNotFoundError for a missing one.
     """
-    return [poem for file in files for poem in poems_in(file.read_text(encoding="utf-8"), titles=titles)]
+    return [poem for file in files for poem in poems_in(file.read_text(encoding="utf-8"))]
 
 
-def poems_in(text: str, *, titles: bool = True) -> list[str]:
-    """The poems in *text*: what blank lines part, without blanks at the ends of lines or doubled ones in them."""
+def poems_in(text: str) -> list[str]:
+    """The poems in *text*, which blank lines separate; spaces around lines are removed, and double ones within them."""
     poems = []
     for block in normalise(text).split("\n\n"):
         lines = [" ".join(line.split()) for line in block.splitlines()]
-        kept = [line for line in lines if line and (titles or not line.startswith("# "))]
+        kept = [line for line in lines if line]
         if kept:
             poems.append("\n".join(kept))
     return poems
 
 
 class Stream:
-    """Running text in *lanes* read side by side, *steps* symbols at a time, state carried."""
+    """Running text, cut into *lanes* that are read in parallel, *steps* symbols a batch, with the state carried on."""
 
     def __init__(self, texts: Sequence[str], vocabulary: Vocabulary, *, lanes: int, steps: int) -> None:
+        """Raises ValueError if there are less than two symbols for each lane."""
         self._texts = [np.array([END, *vocabulary.encode(text)], np.int64) for text in texts]
         self._lanes, self._steps = lanes, steps
         if sum(map(len, self._texts)) < lanes * 2:
             raise ValueError(f"too little text for {lanes} lanes")
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        """One pass over the texts in a new order."""
+        """One pass over the texts, in a random order and from a random symbol on."""
         order = rng.permutation(len(self._texts))
         ids = np.concatenate([self._texts[i] for i in order])
         ids = np.roll(ids, -int(rng.integers(len(ids))))
@@ -133,17 +133,13 @@ class Stream:
             weights = np.ones_like(targets[:, span], np.float32)
             yield Batch(inputs[:, span], targets[:, span], weights, fresh=start == 0)
 
-    def whole(self) -> Ids:
-        """All symbols in the order of the texts: (T,)."""
-        return np.concatenate(self._texts)
-
     def __len__(self) -> int:
-        """Batches in a pass."""
+        """Number of batches in a pass."""
         return -(-(sum(map(len, self._texts)) // self._lanes) // self._steps)
 
 
 def side_by_side(texts: Sequence[tuple[Ids, NDArray[np.float32]]], *, longest: int | None = None) -> Batch:
-    """Texts of several lengths, as `Legible.symbols` gives them, padded to the longest, or cut at *longest*."""
+    """One batch of texts, as `Legible.symbols` gives them: padded to the longest text, or cut at *longest* symbols."""
     most = max(len(weights) for _, weights in texts)
     most = most if longest is None else min(longest, most)
     ids = np.full((len(texts), most + 1), END, np.int64)
@@ -155,7 +151,9 @@ def side_by_side(texts: Sequence[tuple[Ids, NDArray[np.float32]]], *, longest: i
 
 
 class Poems:
-    """Whole poems, each from silence (zero state, END) to its END; long ones are cut at *longest*."""
+    """Whole poems, each read from zero state and END to its own END; cut at *longest* symbols. Raises ValueError for
+    none.
+    """
 
     def __init__(
         self, texts: Sequence[str | Legible], vocabulary: Vocabulary, *, per_batch: int = 32, longest: int = 256
@@ -167,7 +165,7 @@ class Poems:
         self._per_batch, self._longest = per_batch, longest
 
     def batches(self, rng: np.random.Generator) -> Iterator[Batch]:
-        """One pass: poems of like length share a batch, so that little is padding."""
+        """One pass. Poems of similar length share a batch, so that there is little padding."""
         lengths = np.array([min(len(weights), self._longest) for _, weights in self._poems])
         order = np.argsort(lengths + rng.uniform(0, 12, len(lengths)))
         groups = [order[i : i + self._per_batch] for i in range(0, len(order), self._per_batch)]
@@ -175,5 +173,5 @@ class Poems:
             yield side_by_side([self._poems[i] for i in groups[group]], longest=self._longest)
 
     def __len__(self) -> int:
-        """Batches in a pass."""
+        """Number of batches in a pass."""
         return -(-len(self._poems) // self._per_batch)

@@ -1,37 +1,42 @@
-"""Evaluation: how surprised is a network by a text it has never seen?
+"""Evaluation: the cross-entropy (surprise) of a network on a text that it has not seen.
 
-Bits per character and per byte, so that networks with different symbols can be
-compared. Measures only; what is good enough is the gate's business.
+In bits per character and per byte, so that networks with different symbols can be compared. This module only measures;
+`app/domain/gate.py` decides what is good enough.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from models.corpus import Passage, Poems, ReadingMode, Stream, poems_in, side_by_side
+from models.corpus import Batch, Ids, Passage, Poems, ReadingMode, poems_in, side_by_side
 from models.network import CharNetwork, State
 from models.train import loss_of
 from models.vocabulary import END, Vocabulary, normalise
 
 STEPS = 512
-"""Symbols that are read at once; the state is carried on."""
+"""Symbols of a text in one chunk; the state is carried from chunk to chunk."""
+AT_ONCE = 64
+"""Texts of like length in one batch."""
 Watch = Callable[[int, int], None]
-"""Hears how much has been read, and of how much."""
+"""Is called with how much has been read, and of how much."""
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """What a text cost a network."""
+    """The cross-entropy of a network on a text."""
 
     nats: float
-    """In all."""
+    """Summed over the text."""
     chars: int
+    """Characters of the text."""
     bytes: int
+    """Bytes of the text in UTF-8."""
 
     @property
     def nats_per_char(self) -> float:
@@ -49,19 +54,26 @@ class Surprise:
         return self.nats / max(1, self.bytes) / math.log(2)
 
     def as_dict(self) -> dict[str, float]:
-        """The contract's names."""
-        rates = {name: round(getattr(self, name), 5) for name in ("bits_per_char", "bits_per_byte", "nats_per_char")}
-        return rates | {k: v for k, v in asdict(self).items() if k == "chars"}
+        """The figures by the names that CONTRACT gives them."""
+        return {
+            "bits_per_char": round(self.bits_per_char, 5),
+            "bits_per_byte": round(self.bits_per_byte, 5),
+            "nats_per_char": round(self.nats_per_char, 5),
+            "chars": self.chars,
+        }
 
 
 def unwatched(_done: int, _of: int) -> None:
-    """Nobody is told."""
+    """A `Watch` that does nothing."""
 
 
 def surprise_of(
     network: CharNetwork, vocabulary: Vocabulary, text: str, reads: ReadingMode, *, watch: Watch = unwatched
 ) -> Surprise:
-    """What *text* costs a network that *reads* it poem by poem, or as one stream. ValueError for too short a text."""
+    """The surprise of a network that *reads* the text poem by poem, or as one stream.
+
+    Raises ValueError for too short a text.
+    """
     if reads == "poems":
         return surprise_of_poems(network, vocabulary, poems_in(text), watch=watch)
     return surprise_of_stream(network, vocabulary, text, watch=watch)
@@ -71,18 +83,19 @@ def surprise_of(
 def surprise_of_stream(
     network: CharNetwork, vocabulary: Vocabulary, text: str, *, steps: int = STEPS, watch: Watch = unwatched
 ) -> Surprise:
-    """One pass over running *text*, the state carried from its first character to its last."""
+    """The surprise of one pass over running *text*, with the state carried from its first character to its last."""
     network.eval()
     text = normalise(text)
-    stream = Stream([text], vocabulary, lanes=1, steps=steps)
-    stream_ids = stream.whole()
+    if not text:
+        raise ValueError("there is no text")
+    stream = np.array([END, *vocabulary.encode(text)], np.int64)
     state: State | None = None
     nats = 0.0
-    for start in range(0, len(stream_ids) - 1, steps):
-        ids = torch.from_numpy(stream_ids[start : start + steps + 1])[None]
+    for start in range(0, len(stream) - 1, steps):
+        ids = torch.from_numpy(stream[start : start + steps + 1])[None]  # (1, T + 1)
         logits, state = network(ids[:, :-1], state)
         nats += float(loss_of(logits, ids[:, 1:], torch.ones_like(ids[:, 1:], dtype=torch.float))) * (ids.shape[1] - 1)
-        watch(min(start + steps, len(stream_ids)), len(stream_ids))
+        watch(min(start + steps, len(stream)), len(stream))
     return Surprise(nats, len(text), len(text.encode()))
 
 
@@ -90,8 +103,9 @@ def surprise_of_stream(
 def surprise_of_poems(
     network: CharNetwork, vocabulary: Vocabulary, poems: Sequence[str], *, steps: int = STEPS, watch: Watch = unwatched
 ) -> Surprise:
-    """Each poem from silence to its END, state carried within; its characters are those of poem and line end, and
-    the blank line after it (END).
+    """The surprise over poems, each read from zero state to its END.
+
+    The characters of a poem include its last line end and the blank line after it, which stands for END.
     """
     network.eval()
     corpus = Poems(poems, vocabulary, per_batch=32, longest=1_000_000)
@@ -109,74 +123,72 @@ def surprise_of_poems(
     return Surprise(nats, sum(map(len, texts)), sum(len(t.encode()) for t in texts))
 
 
-AT_ONCE = 64
-"""Texts that `nats_of` reads side by side."""
-
-
-def unheard(_share: float) -> None:
-    """Nobody is told."""
-
-
 @torch.no_grad()
 def nats_of(
     network: CharNetwork,
     vocabulary: Vocabulary,
     passages: Sequence[Passage],
     *,
-    watch: Callable[[float], None] = unheard,
+    watch: Callable[[float], None] = lambda _share: None,
 ) -> list[float]:
-    """Nats of each passage, each from silence; what stands before it is read and costs nothing.
+    """The surprise at each passage, in nats; each is read from zero state, and the lines before it do not count.
 
-    *watch* hears how far it has come (0 to 1), and what it raises ends it.
+    *watch* is called with the share done (0 to 1); an exception that it raises stops the evaluation.
     """
-    network.eval()
-    read = [passage.symbols(vocabulary) for passage in passages]
-    order = sorted(range(len(read)), key=lambda i: len(read[i][0]))
-    nats = [0.0] * len(read)
-    for start in range(0, len(order), AT_ONCE):
-        group = order[start : start + AT_ONCE]
-        batch = side_by_side([read[i] for i in group])
-        logits, _ = network(torch.from_numpy(batch.inputs), None)  # (N, T, V)
-        targets, counts = torch.from_numpy(batch.targets), torch.from_numpy(batch.weights > 0)  # (N, T)
-        each = nn.functional.cross_entropy(logits.transpose(1, 2).float(), targets, reduction="none")  # (N, T)
+    nats = [0.0] * len(passages)
+    done = 0
+    for group, batch, each in _in_groups(network, [passage.symbols(vocabulary) for passage in passages]):
+        counts = torch.from_numpy(batch.weights > 0)  # (N, T)
         for i, cost in zip(group, (each * counts).sum(dim=1).tolist(), strict=True):
             nats[i] = float(cost)
-        watch((start + len(group)) / len(order))
+        done += len(group)
+        watch(done / len(passages))
     return nats
 
 
 @torch.no_grad()
 def nats_of_lines(network: CharNetwork, vocabulary: Vocabulary, poems: Sequence[Sequence[str]]) -> list[list[float]]:
-    """Nats of each line of each poem where it stands, its line end included; each poem is read once, from silence."""
-    network.eval()
+    """The surprise at each line of each poem, in nats, with its line end; each poem is read once, from zero state."""
     encoded = [[vocabulary.encode(f"{line}\n") for line in lines] for lines in poems]
-    read = [[END, *(symbol for line in lines for symbol in line)] for lines in encoded]
-    order = sorted(range(len(read)), key=lambda i: len(read[i]))
+    sizes = [[len(line) for line in lines] for lines in encoded]
     found: list[list[float]] = [[] for _ in poems]
-    for start in range(0, len(order), AT_ONCE):
-        group = order[start : start + AT_ONCE]
-        ids = torch.full((len(group), len(read[group[-1]])), END)  # (N, T + 1), filled up with END on the right
+    texts = [
+        (np.array([END, *(symbol for line in lines for symbol in line)], np.int64), np.ones(sum(size), np.float32))
+        for lines, size in zip(encoded, sizes, strict=True)
+    ]
+    for group, _, each in _in_groups(network, texts):
         for row, i in enumerate(group):
-            ids[row, : len(read[i])] = torch.tensor(read[i])
-        logits, _ = network(ids[:, :-1], None)  # (N, T, V)
-        each = nn.functional.cross_entropy(logits.transpose(1, 2).float(), ids[:, 1:], reduction="none")  # (N, T)
-        for row, i in enumerate(group):
-            sizes = [len(line) for line in encoded[i]]
-            parts = torch.split(each[row, : sum(sizes)], sizes)
-            found[i] = [float(part.sum()) for part in parts]
+            found[i] = [float(part.sum()) for part in torch.split(each[row, : sum(sizes[i])], sizes[i])]
     return found
 
 
-# Other protocols, for comparisons with published figures; reported apart from the project's own. `surprise_of_windows`
-# is nanoGPT's: random windows of fixed length, each from zero state. `surprise_while_learning` goes on learning from
-# what it has just read (Krause et al. 2018), so it is no measure of the network alone.
+def _in_groups(
+    network: CharNetwork, texts: Sequence[tuple[Ids, NDArray[np.float32]]]
+) -> Iterator[tuple[list[int], Batch, Tensor]]:
+    """Read *texts*, as `Legible.symbols` gives them, from zero state, `AT_ONCE` of like length in a batch.
+
+    Yields the numbers of the texts in a batch, the batch, and the nats of each target (N, T).
+    """
+    network.eval()
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i][0]))
+    for start in range(0, len(order), AT_ONCE):
+        group = order[start : start + AT_ONCE]
+        batch = side_by_side([texts[i] for i in group])
+        logits, _ = network(torch.from_numpy(batch.inputs))  # (N, T, V)
+        targets = torch.from_numpy(batch.targets)
+        yield group, batch, nn.functional.cross_entropy(logits.transpose(1, 2).float(), targets, reduction="none")
+
+
+# Other protocols, for comparison with published figures. `surprise_of_windows` is nanoGPT's: random windows of fixed
+# length, each from zero state. `surprise_while_learning` is dynamic evaluation (Krause et al. 2018): the network goes
+# on learning from what it has just read, so the figure does not measure the network alone.
 
 BATCHES, WINDOWS, LENGTH = 200, 64, 256
 """nanoGPT's `eval_iters`, `batch_size` and `block_size` for characters."""
 SEGMENT = 32
-"""Symbols that a dynamic evaluation reads before it learns from them."""
+"""Symbols between two updates of a dynamic evaluation."""
 DYNAMIC_RATE = 0.002
-"""Its learning rate, for each symbol."""
+"""Learning rate of a dynamic evaluation, for each symbol."""
 DYNAMIC_CLIP = 1.0
 """Largest gradient norm of a dynamic evaluation."""
 
@@ -185,7 +197,10 @@ DYNAMIC_CLIP = 1.0
 def surprise_of_windows(
     network: CharNetwork, vocabulary: Vocabulary, text: str, *, batches: int = BATCHES, watch: Watch = unwatched
 ) -> Surprise:
-    """Random windows of *text*, the state zero at the start of each. ValueError for a text shorter than a window."""
+    """The surprise over random windows of *text*, each read from zero state.
+
+    Raises ValueError for a text shorter than a window.
+    """
     network.eval()
     ids = np.array(vocabulary.encode(text), np.int64)
     if len(ids) <= LENGTH:
@@ -207,8 +222,8 @@ def surprise_of_windows(
 def surprise_while_learning(
     network: CharNetwork, vocabulary: Vocabulary, text: str, *, watch: Watch = unwatched
 ) -> Surprise:
-    """One pass over *text* by a copy of the network that takes a step of SGD after each segment it was measured on."""
-    learner = deepcopy(network).eval()  # no dropout; gradients all the same
+    """The surprise of one pass over *text*, by a copy of the network that makes an SGD step after each segment."""
+    learner = deepcopy(network).eval()  # without dropout, but with gradients
     optimizer = torch.optim.SGD(learner.parameters(), lr=DYNAMIC_RATE * SEGMENT)
     text = normalise(text)
     ids = torch.tensor([[0, *vocabulary.encode(text)]])

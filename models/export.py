@@ -1,27 +1,29 @@
-"""The export: a network's one-step graph for ONNX Runtime, built by hand from its weights.
+"""The export: builds the ONNX graph of one step of a network from its weights.
 
-One step reads one symbol for each of B texts and says how likely each symbol is
-next. Scales of the int8 graph are static: hidden states are bounded by 1 (sums of
-n of them by n, their `reach`), so they need no looking at, and what a text gets
-never depends on who is in the batch with it. Knows numpy and ONNX, not torch.
+One step reads one symbol for each of B texts, computes the probabilities of the next symbol, and samples one. The
+scales of the int8 graph are static: hidden states lie in [-1, 1], and the sum of n of them in [-n, n] (its *reach*, see
+`models/graph.py`). So no scale is measured, and the result for one text does not depend on the batch. The module
+imports numpy and ONNX, not torch.
 
     inputs   ids (B,) int64                    the symbol each text reads
              state0 … (B, S) float             hidden states by layer, an LSTM's cells, attention's memory
              inverse_temperature (B, 1) float  1 / temperature
-             rule (B,) int64                   which row of `rules` holds for each text
-             rules (R, W) float                0 where a symbol may come next, `FORBIDDEN` where not
+             rule (B,) int64                   which row of `rules` applies to each text
+             rules (R, W) float                0 for symbols that may come next, `FORBIDDEN` for the others
              uniform (B, 1) float              a random number, in [0, 1)
-             nucleus (B, 1) float              draw from the likeliest symbols that have this probability
-    outputs  logprobs (B, W) float             log-probabilities, in nats, as the network has them
-             reward (B, 1) float               what the step adds to its line's reward, of a network that has one
-             probabilities (B, W) float        to draw from: tempered, under the rules; e to the -`DEPTH` for none
+             nucleus (B, 1) float              top-p: sample from the likeliest symbols with this probability
+    outputs  logprobs (B, W) float             log-probabilities at temperature 1 without rules, in nats
+             probabilities (B, W) float        to sample from: with temperature and rules; at least exp(-`DEPTH`)
+                                               of the greatest
              after0 … (B, S) float             the state after the step
-             drawn (B, 1) int64                the symbol drawn by `uniform`
-             drawn_logprob (B, 1) float        its log-probability, in nats
-             in_nucleus (B, 1) bool            does it lie in the nucleus? Where not, draw again (`models.sample`)
+             drawn (B, 1) int64                the symbol that `uniform` selects
+             drawn_logprob (B, 1) float        its entry in `logprobs`, in nats
+             in_nucleus (B, 1) bool            does it lie in the nucleus? If not, sample again (`models.sample`)
+             reward (B, 1) float               log-odds that this step adds to the line's reward; only if the
+                                               version has a reward (`models.prefer`)
 
-W is V rounded up to a whole number of `LANE`s; the padding has no chance. H is the size of a layer, and D of
-attention's head.
+Letters of shapes: W is V, the number of symbols, rounded up to whole lanes (the padding is never sampled); H units of a
+layer, K columns of its input, D units of attention's head, S floats in one part of the state, G gates of a cell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,18 +40,18 @@ from models.shapes import FORBIDDEN, LANE, LEAST, state_widths, width
 Weights = Mapping[str, NDArray[Any]]
 
 DEPTH = np.float32(75)
-"""Nats below the likeliest at which probabilities end: e to the -88 and less is no normal number, and costs a processor
-a hundred times as much."""
+"""Nats below the greatest logit at which logits are cut off: below exp(-87) floats are subnormal, and arithmetic with
+them is a hundred times slower."""
 
 
 def step_graph(
     architecture: Mapping[str, Any], weights: Weights, *, precision: str, reward: NDArray[Any] | None = None
 ) -> bytes:
-    """The ONNX model of one step, `int8` or `fp32`; *weights* are named as in `CharNetwork.state_dict()`.
+    """The bytes of the ONNX model of one step.
 
-    *reward* (H,): what readers prefer, along the states of the topmost layer (`models.prefer`).
-
-    KeyError for a missing weight, ValueError for an unknown cell or precision.
+    *weights*: named as in `CharNetwork.state_dict()`; *precision*: `int8` or `fp32`; *reward*: (H,) log-odds along the
+    states of the top layer (`models.prefer`). Raises KeyError for a missing weight, ValueError for an unknown cell or
+    precision.
     """
     if precision not in ("int8", "fp32"):
         raise ValueError(f"no such precision: {precision}")
@@ -67,13 +69,17 @@ def step_graph(
 
 
 def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str, float, list[str]]:
-    """All layers: the top's output (B, H), and prepared; its reach; and the parts of the state after the step."""
+    """Add all layers.
+
+    Returns the top layer's output (B, H) in floats, the same prepared for `times`, its reach, and the parts of the
+    state after the step.
+    """
     layers = int(architecture["layers"])
     lstm = architecture["cell"] == "lstm"
     cell = _CELLS[architecture["cell"]]
     state = [f"state{i}" for i in range(len(state_widths(architecture)))]
-    hiddens: list[str] = []  # h' of each layer
-    carried: list[str] = []  # what else the state has: an LSTM's cells, attention's memory
+    hiddens: list[str] = []  # the hidden state of each layer
+    carried: list[str] = []  # the rest of the state: an LSTM's cell states, attention's memory
     x, reach = graph.read()
     top = ""
     for i in range(layers):
@@ -92,7 +98,7 @@ def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str,
         hiddens.append(hidden)
         if lstm:
             carried.append(carry)
-        # Residual: the layer's output is added to its input, and so is its bound of 1.
+        # Residual connection: the layer's output is added to its input, so the reach grows by 1.
         if architecture.get("residual", False) and i > 0:
             top, reach = graph.one("Add", top, hidden), reach + 1
         else:
@@ -107,10 +113,11 @@ def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str,
 
 
 def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tuple[str, list[str]]:
-    """What a state (B, H) is answered by those before it, and the memory after it: `network.Attention` for one step.
+    """Attention over the last `window` states, as `models.network.Attention` computes it, for one step.
 
-    *memory*: keys and values of the last `window` steps, (B, window * D) each, the oldest first, and which of those
-    steps there were, (B, window): 1 or 0.
+    *x*: the top layer's output (B, H), prepared. *memory*: keys and values of the last `window` steps, (B, window * D)
+    each, the oldest first, and (B, window) 1 for each step that has been, 0 for the others. Returns the answer (B, H)
+    and the memory after the step.
     """
     names = ("ask.weight", "ask.bias", "answer.weight", "answer.bias", "distance")
     ask, ask_bias, reply, reply_bias, distance = (graph.weights[f"attention.{name}"] for name in names)
@@ -121,7 +128,8 @@ def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tup
     query, key, value = graph.split(asked, [head] * 3)
     shape, last, middle = (graph.constant(np.array(n, np.int64)) for n in ([0, window, head], [2], [1]))
 
-    # Scores (B, window): the query's dot product with each key, a bias for its distance, and -1e9 where nothing is yet.
+    # Scores (B, window): the dot product of query and key, plus a bias for the distance, plus -1e9 where no step has
+    # been.
     dots = graph.one("MatMul", graph.one("Reshape", keys, shape), graph.one("Unsqueeze", query, last))
     scaled = graph.one("Mul", graph.one("Squeeze", dots, last), graph.constant(np.float32(head**-0.5)))
     placed = graph.one("Add", scaled, graph.constant(distance[::-1]))
@@ -145,32 +153,32 @@ def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tup
 
 
 def _without_first(graph: Graph, x: str, count: int) -> str:
-    """Columns *x* but for the first *count*."""
+    """Drop the first *count* columns of x."""
     start, end, axis = (graph.constant(np.array([n], np.int64)) for n in (count, np.iinfo(np.int64).max, 1))
     return graph.one("Slice", x, start, end, axis)
 
 
 @dataclass(frozen=True)
 class _Layer:
-    """What a cell works on: names of tensors, and torch's four weights."""
+    """The inputs of one recurrent layer: names of tensors, and torch's four weights."""
 
     weights: list[Floats]
-    """weight_ih (G H, K), weight_hh (G H, H), bias_ih (G H,), bias_hh (G H,), for G gates one after the other."""
+    """weight_ih (G H, K), weight_hh (G H, H), bias_ih (G H,), bias_hh (G H,); the G gates follow one another."""
     x: str
-    """Input (B, K), as `times` takes it."""
+    """The input (B, K), prepared."""
     reach: float
-    """Of x; that of h is 1."""
+    """The reach of x; that of h is 1."""
     h: str
-    """The state before (B, H), as `times` takes it."""
+    """The hidden state before the step (B, H), prepared."""
     before: str
-    """The state before (B, H) in plain floats."""
+    """The same in floats."""
     cell: str
-    """An LSTM's cell state before (B, H)."""
+    """The cell state of an LSTM before the step (B, H); "" for other cells."""
 
     def sums(self, graph: Graph, *gates: int) -> list[str]:
-        """W x + U h + both biases of those gates, in torch's order: (B, H) each.
+        """W x + U h + both biases for each of *gates*, which are numbered in torch's order: (B, H) each.
 
-        One product of [x, h] for each gate, not one for all of them that would have to be cut.
+        There is one product of [x, h] for each gate, because the result of a single product would have to be split.
         """
         w_ih, w_hh, b_ih, b_hh = self.weights
         both = graph.join([self.x, self.h])  # (B, K + H)
@@ -184,12 +192,12 @@ class _Layer:
 
 
 def _rnn(graph: Graph, layer: _Layer) -> tuple[str, str]:
-    """Elman: h' = tanh(W x + U h + b)."""
+    """The Elman cell: h' = tanh(W x + U h + b). Returns h', and "" for the cell state that it does not have."""
     return graph.one("Tanh", *layer.sums(graph, 0)), ""
 
 
 def _lstm(graph: Graph, layer: _Layer) -> tuple[str, str]:
-    """Long short-term memory: c' = f c + i g; h' = o tanh(c')."""
+    """Long short-term memory: c' = f c + i g; h' = o tanh(c'). Returns h' and c'."""
     i, f, g, o = layer.sums(graph, 0, 1, 2, 3)
     kept = graph.one("Mul", graph.one("Sigmoid", f), layer.cell)
     let_in = graph.one("Mul", graph.one("Sigmoid", i), graph.one("Tanh", g))
@@ -198,7 +206,10 @@ def _lstm(graph: Graph, layer: _Layer) -> tuple[str, str]:
 
 
 def _gru(graph: Graph, layer: _Layer) -> tuple[str, str]:
-    """Gated: n = tanh(W x + b + r (U h + d)); h' = n + z (h - n). As torch's, whose r gates U h + d: summed apart."""
+    """The gated recurrent unit: n = tanh(W x + b + r (U h + d)); h' = n + z (h - n). Returns h', and "".
+
+    As in torch, r multiplies U h + d, so the two products cannot be one.
+    """
     r, z = (graph.one("Sigmoid", gate) for gate in layer.sums(graph, 0, 1))
     w, u, b, d = (_gate(part, 2, 3) for part in layer.weights)
     from_x = graph.times(layer.x, w, b, reaches=[(w.shape[1], layer.reach)])
@@ -207,7 +218,7 @@ def _gru(graph: Graph, layer: _Layer) -> tuple[str, str]:
 
 
 def _gate(rows: Floats, which: int, gates: int) -> Floats:
-    """The block of *rows* (G H, …) that is one gate's, of so many that lie one after the other: (H, …)."""
+    """The rows of gate number *which*, of *gates* that follow one another: (G H, …) -> (H, …)."""
     block: Floats = rows.reshape(gates, -1, *rows.shape[1:])[which]
     return block
 
@@ -216,22 +227,22 @@ _CELLS = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}
 
 
 def _softmax(graph: Graph, top: str, reach: float) -> None:
-    """Name the outputs `logprobs` and `probabilities`, (B, W) each."""
+    """Add the outputs `logprobs` and `probabilities`, (B, W) each."""
     logits = graph.logits(top, reach)
     graph.one("LogSoftmax", logits, name="logprobs", axis=-1)
     tempered = graph.one("Mul", logits, "inverse_temperature")
     ruled = graph.one("Add", tempered, graph.one("Gather", "rules", "rule"))
-    # No logit lies further than DEPTH below the greatest: subnormal numbers are slow.
+    # Cut off at DEPTH below the greatest logit, against slow subnormal numbers.
     floor = graph.one("Sub", graph.one("ReduceMax", ruled, axes=[1]), graph.constant(DEPTH))
     graph.one("Softmax", graph.one("Max", ruled, floor), name="probabilities", axis=-1)
 
 
 def _draw(graph: Graph) -> None:
-    """Name the outputs `drawn`, `drawn_logprob` and `in_nucleus`, (B, 1) each.
+    """Add the outputs `drawn`, `drawn_logprob` and `in_nucleus`, (B, 1) each.
 
-    Inverse transform sampling in two stages: the lane first, then the symbol in it, each where the running sum exceeds
-    `uniform`; sums of a row never look at another. The symbol lies in the nucleus when those likelier than it have
-    less than the nucleus' probability together: no sort is needed to know that.
+    Inverse transform sampling in two stages: first the lane, then the symbol in the lane, each time where the
+    cumulative sum exceeds `uniform`. The sums of one row do not depend on other rows. The symbol lies in the nucleus if
+    all likelier symbols together have less than the nucleus' probability: this needs no sort.
     """
     axis = graph.constant(np.int64(1))  # type: ignore[arg-type]
     by_lane = graph.constant(np.array([0, -1, LANE], np.int64))
@@ -239,7 +250,7 @@ def _draw(graph: Graph) -> None:
     lanes = graph.one("ReduceSum", probabilities, graph.constant(np.array([2])), keepdims=0)  # -> (B, W / LANE)
     cumulative = graph.one("CumSum", lanes, axis)
     lane = _first_above(graph, cumulative, "uniform")  # (B, 1)
-    # What is left of `uniform` within that lane.
+    # The rest of `uniform` within that lane.
     below = graph.one("GatherElements", graph.one("Sub", cumulative, lanes), lane, axis=1)
     inner = graph.one("CumSum", graph.one("GatherND", probabilities, lane, batch_dims=1), axis)  # (B, LANE)
     place = _first_above(graph, inner, graph.one("Sub", "uniform", below))
@@ -255,6 +266,6 @@ def _draw(graph: Graph) -> None:
 
 
 def _first_above(graph: Graph, cumulative: str, mark: str) -> str:
-    """Where each row first exceeds its mark: (B, N), (B, 1) -> (B, 1)."""
+    """The first column in which each row exceeds its mark: (B, N), (B, 1) -> (B, 1)."""
     passed = graph.one("Cast", graph.one("Greater", cumulative, mark), to=TensorProto.FLOAT)
     return graph.one("ArgMax", passed, axis=1, keepdims=1)

@@ -1,11 +1,13 @@
-"""Building an ONNX graph by hand: nodes, constants, and two ways to multiply.
+"""A builder for ONNX graphs: nodes, constants, and matrix products in two precisions.
 
-`Fp32` computes as torch does; `Int8` with static scales. Knows numpy and ONNX,
-neither torch nor what the network looks like: that is `export`.
+`Fp32` multiplies in floats, as torch does; `Int8` multiplies in 8-bit integers with static scales. The builder imports
+numpy and ONNX, not torch. It does not know the layers of the network: `models/export.py` does.
 
-Tensors are named by strings; a method takes the names of its inputs, adds a node and returns the name of its output.
-Letters of shapes: B texts, K and N columns in and out, V symbols, W symbols padded to whole lanes, E width of an
-embedding, H units of a layer.
+A tensor of the graph is a string, its name. A method takes the names of its inputs, adds a node and returns the name of
+the node's output.
+
+Letters of shapes: B texts in a batch, K columns of an input and N of an output, V symbols, W symbols padded to whole
+lanes (`models/shapes.py`), E width of the embedding, H units of a layer.
 """
 
 from abc import ABC, abstractmethod
@@ -21,20 +23,21 @@ from models.shapes import width
 Floats = NDArray[np.float32]
 
 LEVELS = 127
-"""Steps of int8 on each side of zero. Hidden states lie in [-1, 1]: one step is 1/127."""
+"""Quantisation levels on each side of zero. Hidden states lie in [-1, 1], so that one level is 1/127."""
 MIDDLE = 128
-"""uint8 for zero. Activations are uint8 because MLAS has no fast int8 x int8 kernel on AVX512 (35 times slower)."""
+"""The zero point: the uint8 that stands for 0. Activations are uint8 because MLAS, ONNX Runtime's library of kernels,
+has no fast int8 x int8 kernel on AVX512 (35 times slower)."""
 PADDING_BIAS = -50.0
-"""Logit of the symbols that only fill a lane: none has a chance, and none is so unlikely that it underflows."""
+"""Logit of the symbols that only pad the last lane: they are never sampled, and exp(-50) does not underflow."""
 OPSET, CONTRIB, IR = 17, 1, 8
-"""Versions of ONNX's operators, of Microsoft's, and of the file format: old ones, which every runtime reads."""
+"""Versions of ONNX's operators, of Microsoft's, and of the file format; old ones, which every runtime reads."""
 
 
 class Graph(ABC):
-    """Nodes and constants so far. Subclasses say how numbers are multiplied.
+    """A graph under construction. A subclass defines the precision of the matrix products.
 
-    What is to be multiplied has a *reach*: it lies in [-reach, reach], known beforehand and not measured, so that its
-    int8 scale is static and no text's numbers depend on the others in the batch.
+    An input of a product has a *reach*: all its numbers lie in [-reach, reach]. The reach follows from architecture and
+    weights and is not measured on texts. So the int8 scale is static, and a text's result does not depend on the batch.
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
@@ -44,69 +47,62 @@ class Graph(ABC):
         self._constants: list[Any] = []
 
     def constant(self, value: NDArray[Any] | np.generic, stem: str = "c") -> str:
-        """Keep *value*; returns its name."""
+        """Add a constant to the graph; returns its name, which begins with *stem*."""
         name = f"{stem}{len(self._constants)}"
         self._constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
-    def many(self, op: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> list[str]:
-        """A node with several outputs; returns their names."""
-        names = [f"{op.lower()}{len(self._nodes)}_{i}" for i in range(outputs)]
-        self._nodes.append(helper.make_node(op, list(inputs), names, **attributes))
-        return names
-
     def one(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """A node with one output; returns its name."""
+        """Add a node with one output; returns that output's name."""
         out = name or f"{op.lower()}{len(self._nodes)}"
         self._nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
         return out
 
     def split(self, x: str, widths: Sequence[int]) -> list[str]:
-        """Cut *x* (B, sum(widths)) into columns."""
-        if len(widths) == 1:
-            return [x]
-        return self.many("Split", [x, self.constant(np.array(widths, np.int64))], len(widths), axis=1)
+        """Split *x* by columns: (B, sum(widths)) -> (B, width) for each of *widths*."""
+        sizes = self.constant(np.array(widths, np.int64))
+        names = [f"split{len(self._nodes)}_{i}" for i in range(len(widths))]
+        self._nodes.append(helper.make_node("Split", [x, sizes], names, axis=1))
+        return names
 
-    def join(self, parts: Sequence[str], name: str | None = None) -> str:
-        """Put columns side by side."""
-        if len(parts) == 1 and name is None:
-            return parts[0]
-        return self.one("Concat", *parts, name=name, axis=1)
+    def join(self, parts: Sequence[str]) -> str:
+        """Concatenate the columns of *parts*: (B, K) each -> (B, sum of K)."""
+        return self.one("Concat", *parts, axis=1)
 
     def exact(self, x: str, weight: Floats, bias: Floats) -> str:
-        """Columns x (B, K) @ weight.T + bias in floats, weight (N, K) -> (B, N)."""
+        """A product in floats, x @ weight.T + bias: x (B, K), weight (N, K), bias (N,) -> (B, N)."""
         return self.one("Gemm", x, self.constant(weight.T), self.constant(bias))
 
     @abstractmethod
     def read(self) -> tuple[str, float]:
-        """The embedding (B, E) of `ids`, as `times` takes it, and its reach."""
+        """Look up the embedding of the input `ids`: (B,) -> (B, E), prepared for `times`; also returns its reach."""
 
     @abstractmethod
     def prepare(self, x: str, reach: float = 1.0) -> str:
-        """Numbers of [-reach, reach] as `times` takes them."""
+        """Convert floats x (B, K) of [-reach, reach] into the input format of `times`."""
 
     @abstractmethod
     def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
-        """Prepared x (B, K) @ weight.T + bias, weight (N, K) -> (B, N).
+        """A product, x @ weight.T + bias: prepared x (B, K), weight (N, K), bias (N,) -> floats (B, N).
 
-        *reaches*: how many columns have which reach, from the left; 1 for the rest.
+        *reaches*: (number of columns, their reach), from the left; all further columns have reach 1.
         """
 
     @abstractmethod
     def logits(self, x: str, reach: float) -> str:
-        """The logits (B, W) from the topmost layer's output x (B, H), prepared with that reach."""
+        """The logits: the top layer's output x (B, H), prepared with that *reach* -> (B, W)."""
 
     def _padded(self, rows: Floats, fill: float = 0.0) -> Floats:
-        """(V, …) -> (W, …)."""
+        """Pad symbols to whole lanes: (V, …) -> (W, …)."""
         surplus = width(len(rows)) - len(rows)
         return np.pad(rows, [(0, surplus)] + [(0, 0)] * (rows.ndim - 1), constant_values=fill)
 
     def model(self, symbols: int, after: Sequence[str], widths: Sequence[int], *, rewards: bool) -> bytes:
-        """Everything, as a file's bytes.
+        """The finished model, as the bytes of an ONNX file.
 
-        *symbols*: W; *after*: the parts of the state after the step, and *widths*: of each; *rewards*: is there a
-        `reward`? The names and shapes below
-        are what `models.step.Step` binds, and what `models.export` explains: a file format.
+        *symbols*: W. *after*: the tensors of the state after the step; *widths*: the columns of each. *rewards*: does
+        the graph have the output `reward`? The names and shapes below are a file format: `models.export` explains
+        them, and `models.step.Step` binds them.
         """
         for i, part in enumerate(after):
             self._rename(part, f"after{i}")
@@ -130,52 +126,50 @@ class Graph(ABC):
             _port("in_nucleus", TensorProto.BOOL, "B", 1),
             *([_port("reward", number, "B", 1)] if rewards else []),
         ]
-        return self._serialised("step", inputs, outputs)
-
-    def _serialised(self, name: str, inputs: Sequence[Any], outputs: Sequence[Any]) -> bytes:
-        graph = helper.make_graph(self._nodes, name, inputs, outputs, self._constants)
+        graph = helper.make_graph(self._nodes, "step", inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", CONTRIB)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR, producer_name="poem-bot")
         return bytes(model.SerializeToString())
 
     def _rename(self, old: str, new: str) -> None:
+        """Rename a tensor in all nodes."""
         for node in self._nodes:
             node.input[:] = [new if name == old else name for name in node.input]
             node.output[:] = [new if name == old else name for name in node.output]
 
 
 def _port(name: str, kind: int, *shape: int | str) -> Any:
-    """An input or output of the graph."""
+    """The declaration of an input or output: its name, the type of its numbers, and its shape."""
     return helper.make_tensor_value_info(name, kind, shape)
 
 
 class Fp32(Graph):
-    """Plain floats: as torch computes, within rounding."""
+    """Products in 32-bit floats: the same as torch's, except for rounding. The reach plays no part."""
 
     def read(self) -> tuple[str, float]:
-        """As it is."""
+        """The embedding as it is."""
         return self.one("Gather", self.constant(self.weights["embedding.weight"]), "ids"), 1.0
 
     def prepare(self, x: str, reach: float = 1.0) -> str:
-        """As it is."""
+        """Floats stay as they are."""
         return x
 
     def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
-        """Exact, whatever the reach."""
+        """The product in floats."""
         return self.exact(x, weight, bias)
 
     def logits(self, x: str, reach: float) -> str:
-        """Projection (H -> E), then the tied embedding (E -> W)."""
+        """The projection (H -> E), then the transposed embedding (E -> W)."""
         narrow = self.exact(x, self.weights["project.weight"], self.weights["project.bias"])
         table, bias = self.weights["embedding.weight"], self.weights["bias"]
         return self.exact(narrow, self._padded(table), self._padded(bias, PADDING_BIAS))
 
 
 class Int8(Graph):
-    """uint8 activations with one scale for all, int8 weights with a scale a column, float sums.
+    """Products of uint8 activations, which share one scale, and int8 weights, with one scale for each output column.
 
-    With  x = step_x * (u - MIDDLE)  and  weight = step_w * i,  x @ weight.T = step_x * step_w * ((u - MIDDLE) @ i.T):
-    a sum of integers is exact, and so the same in any order and any batch.
+    With  x = step_x * (u - MIDDLE)  and  weight = step_w * i,  x @ weight.T = step_x * step_w * ((u - MIDDLE) @ i.T).
+    Sums of integers are exact, so the result is the same in any order of summation and in any batch.
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
@@ -185,35 +179,35 @@ class Int8(Graph):
         self._reach = float(np.abs(weights["embedding.weight"]).max()) or 1.0
 
     def read(self) -> tuple[str, float]:
-        """In steps of a 127th of the farthest weight: quantised here, once, and looked up as uint8."""
+        """The embedding as uint8, quantised here once; its reach is the largest absolute weight."""
         steps = np.rint(self.weights["embedding.weight"] * (LEVELS / self._reach)) + MIDDLE  # (V, E)
         return self.one("Gather", self.constant(steps.astype(np.uint8)), "ids"), self._reach
 
     def prepare(self, x: str, reach: float = 1.0) -> str:
-        """In steps of a 127th of the reach."""
+        """Quantise with a scale of reach / 127."""
         step = self._step if reach == 1 else self.constant(np.float32(reach / LEVELS))
         return self.one("QuantizeLinear", x, step, self._zero)
 
     def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
-        """In integers. All columns of x count in steps of 1/127: where their reach is another, the weights make up."""
+        """The product in integers. All of x has the scale 1/127; weights make up for columns of another reach."""
         columns = np.ones(weight.shape[1], np.float32)  # (K,)
         start = 0
         for count, reach in reaches:
             columns[start : start + count] = reach
             start += count
         scaled = weight * columns  # (N, K)
-        # A scale for each column of the result; at least 1e-12, since a column may be all zero.
+        # The scale of each output column; at least 1e-12, because a column may be all zero.
         scale = np.maximum(np.abs(scaled).max(axis=1), np.float32(1e-12)) / LEVELS  # (N,)
         steps = np.rint(scaled / scale[:, None]).astype(np.int8)
         weight_steps, weight_scale, offset = (
             self.constant(value) for value in (steps.T, scale.astype(np.float32), bias)
         )
-        no_zero = ""  # the weights' int8 has its zero at zero
+        no_zero = ""  # an omitted input: the zero point of the weights is 0
         inputs = (x, weight_steps, self._step, weight_scale, self._zero, no_zero, offset)
         return self.one("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
 
     def logits(self, x: str, reach: float) -> str:
-        """Projection and tied embedding in one matrix: what lies between them has no bound to scale by."""
+        """Projection and transposed embedding in one matrix: the vector between them has no known reach."""
         table = self.weights["embedding.weight"]
         folded = table @ self.weights["project.weight"]  # (V, E) @ (E, H) -> (V, H)
         bias = table @ self.weights["project.bias"] + self.weights["bias"]  # (V,)
@@ -222,7 +216,10 @@ class Int8(Graph):
 
 
 def product(weight: NDArray[np.int8]) -> bytes:
-    """A graph that multiplies uint8 `x` (B, K) by *weight* (K, N) and says the `sums` in int32."""
+    """The bytes of a graph that multiplies uint8 `x` (B, K) by int8 *weight* (K, N): int32 `sums` (B, N).
+
+    `models/product.onnx` is such a graph; `models.step.sums_are_exact` runs it.
+    """
     graph = helper.make_graph(
         [helper.make_node("MatMulInteger", ["x", "weight"], ["sums"])],
         "product",

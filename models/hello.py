@@ -1,7 +1,7 @@
-"""The first lesson: a recurrent network reads `hell` and learns to say `ello`.
+"""The lecture's first example, in torch: a recurrent network reads `hell` and learns to say `ello`.
 
-Four letters, one-hot; a layer or more of ten units; the loss is the mean over the
-four steps. It is Karpathy's example of 2015, small enough to watch every step.
+Four letters, one-hot; one or more layers of ten units; the loss is the mean over the four steps. It is Karpathy's
+example of 2015, small enough to print every step. `models/byhand.py` is the same in numpy.
 """
 
 from collections import deque
@@ -19,21 +19,22 @@ MOST_STEPS = 500
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the network says after a step of training."""
+    """The network's prediction at one step of training."""
 
     step: int
     loss: float
     """Nats a letter."""
     predicted: str
+    """The most probable letter after each letter that it reads."""
 
     @property
     def learned(self) -> bool:
-        """Does it say `ello`, and mean it?"""
+        """Does it predict `ello`, with a loss below `SURE`?"""
         return self.predicted == WANTED and self.loss < SURE
 
 
 class Hello(nn.Module):
-    """Recurrent layers, one upon the other, and a projection to the four letters."""
+    """Stacked recurrent layers, and a projection to the four letters."""
 
     def __init__(self, cell: Cell, layers: int = 1) -> None:
         super().__init__()
@@ -41,14 +42,14 @@ class Hello(nn.Module):
         self.project = nn.Linear(UNITS, len(LETTERS))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, T, 4) one-hot letters -> (N, T, 4) logits of the next letter."""
+        """One-hot letters (N, T, 4) -> logits of the next letter (N, T, 4)."""
         hidden, _ = self.recurrent(x)
         logits: torch.Tensor = self.project(hidden)
         return logits
 
 
 def lesson(cell: Cell = "rnn", seed: int = 0, layers: int = 1) -> Iterator[Said]:
-    """What the network says after each step, until it has learned it or `MOST_STEPS` have passed."""
+    """The prediction at each step of training, until it is learned or `MOST_STEPS` have passed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Hello(cell, layers)
@@ -69,5 +70,5 @@ def lesson(cell: Cell = "rnn", seed: int = 0, layers: int = 1) -> Iterator[Said]
 
 
 def last_words(cell: Cell, seeds: Iterable[int], layers: int = 1) -> list[Said]:
-    """How the lesson ended for each of *seeds*."""
+    """The last prediction of the lesson for each of *seeds*."""
     return [deque(lesson(cell, seed, layers), maxlen=1).pop() for seed in seeds]

@@ -1,17 +1,15 @@
-"""Making a base from any text: what to keep aside, how to train, what to write into its folder.
+"""Making a base from any text: vocabulary, network, validation text, training, and the folder of the base.
 
-Running text is read as one stream, verse also poem by poem. Knows no site: a folder
-comes of it, and who adopts it is another matter.
+For `poembot train` and `poembot voice add` (`app/commands/`), and for the benches.
 """
 
 import hashlib
 import json
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,32 +22,34 @@ from models.train import Plan, Surprised, Training, Watch, bf16_pays, run_until_
 from models.vocabulary import Vocabulary, normalise
 
 FEWEST = 1000
-"""Characters below which there is nothing to learn a language from."""
+"""Least number of characters of a training text."""
 ASIDE = 20
-"""Without a text to validate on, one in so many characters is kept aside, from the end."""
+"""The last 1/ASIDE of a text is the validation text, if no other is given."""
 FEWEST_ASIDE, MOST_ASIDE = 1_000, 50_000
-"""Of a short text more is kept, up to a tenth: too little says nothing."""
+"""Least and greatest number of characters of that validation text; but never more than a tenth of the text."""
 MOST_VERSE = 1_000_000
-"""Characters that travel with a base to be rehearsed."""
+"""Characters of its training text that a base carries, for rehearsal."""
 SAVE_EVERY = 60.0
-"""Seconds of training that a crash may cost."""
+"""Seconds between two saves: the training time that a crash may cost."""
 LANES, STEPS = 32, 64
-"""Texts read side by side, and symbols of each between two updates. Twice the symbols are read little faster."""
+"""Lanes of a batch, and symbols of each. With twice the symbols training is hardly faster."""
 FLOOR = 0.5
-"""Share of the peak rate at the end: the average of the weights settles what a rate that falls to nothing would."""
+"""Learning rate at the end, as a share of the peak. It need not fall further, because the weights are averaged."""
 WINDOW = 64
-"""States that a network with attention looks back at: more than a line, less than a poem."""
+"""Window of attention, in symbols: more than a line, less than a poem."""
 ENOUGH = 100_000
-"""Characters that tell how long symbols are, and which are rare."""
+"""Characters of a text that are enough to estimate frequencies."""
 HOLDOUT = "holdout.txt"
+"""Name of the file with the validation text, in the base's folder."""
 MOST_WORDS = 8000
-"""Symbols for words, at word level; the softmax over more takes the time that reading in words saves."""
+"""Words with a symbol of their own, at word level. With more, the softmax takes the time that words save."""
 Level = Literal["char", "word", "byte"]
+"""What symbols stand for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What kind of network, and how long to train it: `minutes` or `epochs`."""
+    """The architecture and the training of a base. Either `minutes` or `epochs` sets the length of the training."""
 
     cell: Cell = "lstm"
     level: Level = "char"
@@ -59,14 +59,13 @@ class Order:
     residual: bool = True
     attention: int = 0
     dropout: float = 0.3
-    weight_dropout: float = 0.0
     minutes: float | None = None
     epochs: int | None = None
     rate: float = 4e-3
     seed: int = 0
 
     def plan(self, device: str, share: float = 1.0) -> Plan:
-        """The plan for *share* of the time."""
+        """The plan for *share* of the training, 0 to 1."""
         return Plan(
             passes=None if self.epochs is None else max(1, round(self.epochs * share)),
             minutes=None if self.minutes is None else self.minutes * share,
@@ -79,13 +78,14 @@ class Order:
 
 
 class OtherOrder(ValueError):
-    """An unfinished training of another order lies where this one would resume."""
+    """An unfinished training with another order or other texts is in the folder where this one would resume."""
 
 
 def vocabulary_of(texts: Sequence[str], level: Level) -> Vocabulary:
-    """A symbol for each character seen three times, at word level for frequent words too, at byte level for none.
+    """The vocabulary for *texts*: at byte level without characters, at word level with frequent words too.
 
-    In a short text twice is enough: half of a Chinese one would be spelled else. Once would teach no spelling.
+    A character needs three occurrences, or two in a short text: half of a short Chinese text would be spelled in bytes
+    otherwise. One occurrence is too few, because then the network would never see a byte.
     """
     if level == "byte":
         return Vocabulary(())
@@ -95,7 +95,7 @@ def vocabulary_of(texts: Sequence[str], level: Level) -> Vocabulary:
 
 
 def chars_per_symbol(texts: Sequence[str], vocabulary: Vocabulary) -> float:
-    """How many characters a symbol stands for, as the beginning of the texts has it."""
+    """The mean number of characters of a symbol, measured on the beginning of *texts*."""
     some = "".join(text[:ENOUGH] for text in texts)[:ENOUGH]
     return len(some) / max(1, len(vocabulary.encode(some)))
 
@@ -103,25 +103,32 @@ def chars_per_symbol(texts: Sequence[str], vocabulary: Vocabulary) -> float:
 def fresh(vocabulary: Vocabulary, order: Order) -> CharNetwork:
     """An untrained network; the same order gives the same weights."""
     torch.manual_seed(order.seed)
-    names = ("cell", "layers", "size", "embedding", "residual", "attention")
-    architecture = Architecture(len(vocabulary), **{name: getattr(order, name) for name in names})
-    return CharNetwork(architecture, dropout=order.dropout, weight_dropout=order.weight_dropout)
+    architecture = Architecture(
+        symbols=len(vocabulary),
+        cell=order.cell,
+        layers=order.layers,
+        size=order.size,
+        embedding=order.embedding,
+        residual=order.residual,
+        attention=order.attention,
+    )
+    return CharNetwork(architecture, dropout=order.dropout)
 
 
 def size_for(chars: int) -> int:
-    """Units of each layer for so much text: a larger network learns a short one by heart, and slowly."""
+    """Units of each layer for a text of that many characters: a larger network would memorise a short text, slowly."""
     return 128 if chars < 30_000 else 256 if chars < 300_000 else 384
 
 
 def stream(texts: Sequence[str], vocabulary: Vocabulary) -> Stream:
-    """The texts in as many lanes as they are long enough for."""
-    steps = STEPS // 2 if vocabulary.words else STEPS  # words are longer: a batch is still about as much text
+    """The texts as a `Stream`, with fewer than `LANES` lanes if they are short."""
+    steps = STEPS // 2 if vocabulary.words else STEPS  # words are longer, so a batch has about as many characters
     room = sum(map(len, texts)) // (2 * STEPS)
     return Stream(texts, vocabulary, lanes=max(1, min(LANES, room)), steps=steps)
 
 
 def set_aside(text: str) -> tuple[str, str]:
-    """*text* without its last part, and that part: a blank line, else a line end, parts them."""
+    """Split *text* into a training text and a validation text, its last part; at a blank line or at a line end."""
     share = max(len(text) // ASIDE, min(FEWEST_ASIDE, len(text) // 10))
     at = len(text) - min(MOST_ASIDE, share)
     for boundary in ("\n\n", "\n"):
@@ -141,36 +148,27 @@ def learn(
     work: Path | None = None,
     surprised: Surprised | None = None,
 ) -> CharNetwork:
-    """Train to the end of the plan, resuming what lies in *work* and saving there once a minute and when stopped.
+    """Train to the end of the plan; returns the network on the CPU. Raises Diverged, and what *watch* raises.
 
-    With *surprised*, and without *work*, only until that falls no more.
+    *work*: a folder; the training resumes from there and is saved there every minute and on Ctrl-C. *surprised*: for
+    early stopping, only without *work*.
     """
     training = Training(network, corpus, plan, device=device)
     if work is None:
         return (training.run(watch) if surprised is None else run_until_enough(training, surprised, watch)).cpu()
-    training.resume(work)
-    saved = time.monotonic()
-
-    def watch_and_save(at: Any) -> None:
-        nonlocal saved
-        watch(at)
-        if time.monotonic() - saved > SAVE_EVERY:
-            training.save(work)
-            saved = time.monotonic()
-
     try:
-        return training.run(watch_and_save).cpu()
+        return training.run_saving(work, watch, every=SAVE_EVERY).cpu()
     except KeyboardInterrupt:
         training.save(work)
         raise
 
 
 def workplace(out: Path, order: Order, texts: Sequence[str]) -> Path:
-    """The folder beside *out* where its training is kept until it is done. OtherOrder when another's is there."""
+    """The folder beside *out* in which its training is saved until it is done. Raises OtherOrder."""
     work = out.parent / f".{out.name}.training"
     work.mkdir(parents=True, exist_ok=True)
-    told = hashlib.sha256("\0".join(texts).encode()).hexdigest()
-    wanted = json.dumps(asdict(order) | {"text": told}, sort_keys=True)
+    text_hash = hashlib.sha256("\0".join(texts).encode()).hexdigest()
+    wanted = json.dumps(asdict(order) | {"text": text_hash}, sort_keys=True)
     kept = work / "order.json"
     if kept.is_file() and kept.read_text(encoding="utf-8") != wanted:
         raise OtherOrder(f"{work} holds an unfinished training with other options or texts; finish or remove it")
@@ -179,10 +177,11 @@ def workplace(out: Path, order: Order, texts: Sequence[str]) -> Path:
 
 
 def style_of(text: str, level: Level) -> Style:
-    """How to speak after such a text: lines as long as nearly all of its lines are, few half as short.
+    """The style of a base that was trained on *text*.
 
-    Characters without a symbol it may read, not write: what it saw once or twice is more often a mistake than a find.
-    Nor does it write titles, where the text has some and `#` stands nowhere else.
+    Its lines have at most the length of the 95th percentile of the text's lines, and at least half of the 5th. It does
+    not write characters without a symbol: a character that was seen once or twice is often a mistake. If `#` stands
+    only before titles, it does not write `#`.
     """
     lengths = [len(line) for line in text.splitlines() if line.strip()] or [4, 40]
     shortest, longest = (int(length) for length in np.percentile(lengths, (5, 95)))
@@ -195,9 +194,10 @@ def style_of(text: str, level: Level) -> Style:
 def package(
     out: Path, network: CharNetwork, meta: Meta, vocabulary: Vocabulary, *, texts: Sequence[str], aside: str, card: str
 ) -> Meta:
-    """Write the base's folder: network, holdout, verse to rehearse, what it has read, and a model card.
+    """Write the base's folder: the version, the holdout, the verse for rehearsal, `seen.npy` and a model card.
 
-    Raises FileExistsError, OSError, ValueError for weights that are not finite.
+    *texts*: it was trained on; *aside*: the validation text. Raises FileExistsError, OSError, ValueError for weights
+    that are not finite.
     """
     with TemporaryDirectory(prefix="poembot-") as folder:
         extras = Path(folder)

@@ -1,21 +1,20 @@
-"""The network: a stack of recurrent layers that guesses the next character.
+"""The network: a character-level language model of stacked recurrent layers, in torch.
 
-Embedding (E) -> L layers of H -> projection back to E -> the embedding again,
-transposed (weights tied: Press & Wolf 2017). Cells: `rnn` (Elman), `lstm`, `gru`.
-With `residual`, each layer above the first adds to what it was given (He et al. 2016)
-and depth pays; with `attention`, the top also looks back. Knows symbols, not text.
+    embedding (E) -> recurrent layers (H each) -> projection back to E -> the transposed embedding (V)
 
-Attention over the recent past: each state asks a question (query) of the `window` states before it in its own text and
-adds what they answer. Causal, and incremental: what lies behind a chunk is carried like any other state. Scaled dot
-products (Vaswani et al. 2017) with a learned bias for each distance, a silent place to look at when nothing fits, and
-the answer through tanh, as in Luong et al. 2015, so that it has a bound.
+The embedding and the output share their weights (Press & Wolf 2017). Cells: `rnn` (Elman), `lstm`, `gru`. With
+`residual`, each layer above the first adds its output to its input (He et al. 2016), which makes deep networks
+trainable. With `attention`, the top layer also attends to the states before it. The module knows symbols, not text.
 
-Beside it the reader, many to one: a recurrent network reads a sequence from both its ends and says one thing about it.
+`Reader` is a many-to-one network, for the lecture: it reads a sequence from both ends and gives one answer.
+
+Letters of shapes: N texts, T symbols, V size of the vocabulary, E width of the embedding, H units of a layer, W states
+in attention's window, D units of attention's head.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -26,11 +25,16 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from models.shapes import head_width
 
 FAR = -1e9
-"""Added to the score of what may not be looked at."""
+"""Added to the score of a state that may not be attended to."""
 
 
 class Attention(nn.Module):
-    """One head of width D = size / 8 over the last W = window states."""
+    """Causal attention over the last W = *window* states of the same text, with one head of D = size / 8 units.
+
+    Scaled dot products (Vaswani et al. 2017), with a learned bias for each distance. A constant score of 0 stands for
+    "no state", so that the weights need not sum to 1. The answer passes through tanh, as in Luong et al. 2015, so that
+    it lies in [-1, 1]. The last W keys and values are carried from chunk to chunk as a part of the state.
+    """
 
     def __init__(self, size: int, window: int) -> None:
         super().__init__()
@@ -38,16 +42,16 @@ class Attention(nn.Module):
         self.ask = nn.Linear(size, 3 * self.width)
         self.answer = nn.Linear(self.width, size)
         self.distance = nn.Parameter(torch.zeros(window))
-        nn.init.zeros_(self.answer.weight)  # a fresh network is one without attention
+        nn.init.zeros_(self.answer.weight)  # at first the answer is 0, as without attention
         nn.init.zeros_(self.answer.bias)
 
     def nothing(self, n: int) -> tuple[Tensor, ...]:
-        """The memory of *n* texts that have not begun: keys and values (1, n, W D), and which are there (1, n, W)."""
+        """The empty memory of *n* texts: keys and values (1, n, W D) each, and which of them exist (1, n, W)."""
         zero = self.distance.new_zeros
         return (zero(1, n, self.window * self.width), zero(1, n, self.window * self.width), zero(1, n, self.window))
 
     def forward(self, x: Tensor, memory: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """(N, T, H) states -> (N, T, H) answers, and the memory after them."""
+        """States (N, T, H) -> answers (N, T, H), and the memory after them. *memory*: as `nothing` gives it."""
         n, t, _ = x.shape
         query, key, value = self.ask(x).chunk(3, dim=-1)  # -> 3 x (N, T, D)
         keys = torch.cat([memory[0].view(n, self.window, -1).to(key.dtype), key], dim=1)  # -> (N, W + T, D)
@@ -55,46 +59,46 @@ class Attention(nn.Module):
         there = torch.cat([memory[2][0], memory[2].new_ones(n, t)], dim=1)  # -> (N, W + T)
         scores = query @ keys.transpose(1, 2) * self.width**-0.5  # -> (N, T, W + T)
         scores = scores + self._bias(t) + (1 - there)[:, None] * FAR
-        silent = scores.new_zeros(n, t, 1)
-        heed = torch.cat([scores, silent], dim=-1).softmax(dim=-1)[..., :-1]
-        answers = torch.tanh(self.answer(heed.to(values.dtype) @ values))
+        none = scores.new_zeros(n, t, 1)
+        weights = torch.cat([scores, none], dim=-1).softmax(dim=-1)[..., :-1]  # -> (N, T, W + T)
+        answers = torch.tanh(self.answer(weights.to(values.dtype) @ values))
         kept = (keys[:, t:].reshape(1, n, -1), values[:, t:].reshape(1, n, -1), there[None, :, t:])
         return answers, kept
 
     def _bias(self, t: int) -> Tensor:
-        """What the distance adds to each score: (T, W + T); FAR for itself, the future and what lies too far back."""
+        """The bias for the distance, (T, W + T); FAR for the state itself, later ones, and those before the window."""
         places = torch.arange(self.window + t, device=self.distance.device)
-        back = places[self.window :, None] - places  # steps from asker to asked
+        back = places[self.window :, None] - places  # steps back from the query to the key
         near = (back >= 1) & (back <= self.window)
         return torch.where(near, self.distance[back.clamp(1, self.window) - 1], FAR)
 
 
 Cell = Literal["rnn", "lstm", "gru"]
 State = list[tuple[Tensor, ...]]
-"""Per layer (h,), or (h, c) for an LSTM; each (1, N, H). Last, with attention, its memory."""
+"""By layer (h,), or (h, c) for an LSTM, (1, N, H) each; with attention its memory comes last."""
 
 CELLS: Mapping[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What a network is made of."""
+    """The cell and the sizes of a network."""
 
     symbols: int
-    """Size of the vocabulary."""
+    """V, size of the vocabulary."""
     cell: Cell = "lstm"
     layers: int = 2
     size: int = 512
     """H, units of each layer."""
     embedding: int = 256
-    """E, width of a symbol."""
+    """E, width of the embedding."""
     residual: bool = False
-    """Do layers above the first add to their input? Absent from the files of older versions, which did not."""
+    """Do layers above the first add their output to their input? Older checkpoints lack the field and did not."""
     attention: int = 0
-    """States that the top layer looks back at; 0 for none."""
+    """States in attention's window; 0: no attention."""
 
     def __post_init__(self) -> None:
-        """ValueError for what no network can be made of."""
+        """Raise ValueError for an unknown cell or an impossible size."""
         if self.cell not in CELLS:
             raise ValueError(f"no such cell: {self.cell}; choose rnn, lstm or gru")
         if min(self.symbols, self.layers, self.size, self.embedding) < 1:
@@ -103,19 +107,19 @@ class Architecture:
             raise ValueError("attention looks back at 0 states or more")
 
     def as_dict(self) -> dict[str, Any]:
-        """For `meta.json`."""
+        """The fields by name, for `meta.json`."""
         return asdict(self)
 
 
 class LockedDropout(nn.Module):
-    """Dropout that drops the same units at every step of a text (Gal & Ghahramani 2016)."""
+    """Dropout with the same mask at every step of a text (Gal & Ghahramani 2016)."""
 
     def __init__(self, share: float) -> None:
         super().__init__()
         self.share = share
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, T, D) -> (N, T, D)."""
+        """Drop units while training: (N, T, units) -> (N, T, units)."""
         if not self.training or self.share == 0:
             return x
         keep = 1 - self.share
@@ -126,9 +130,9 @@ class LockedDropout(nn.Module):
 class CharNetwork(nn.Module):
     """A character-level recurrent language model."""
 
-    def __init__(self, architecture: Architecture, *, dropout: float = 0.0, weight_dropout: float = 0.0) -> None:
+    def __init__(self, architecture: Architecture, *, dropout: float = 0.0) -> None:
+        """*dropout*: share of the units between layers that is dropped while training."""
         super().__init__()
-        self.weight_dropout = weight_dropout
         a = self.architecture = architecture
         self.embedding = nn.Embedding(a.symbols, a.embedding)
         cell = CELLS[a.cell]
@@ -145,22 +149,22 @@ class CharNetwork(nn.Module):
     def of(
         cls, architecture: Mapping[str, Any], weights: Mapping[str, NDArray[Any]], *, dropout: float = 0.0
     ) -> "CharNetwork":
-        """The network of an architecture with those weights, named as in `arrays`, to be measured or taught on."""
+        """A network with these weights, named as in `arrays`, in evaluation mode."""
         network = cls(Architecture(**architecture), dropout=dropout)
         network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
         return network.eval()
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Its weights by name, as a checkpoint takes them."""
+        """The weights by name, in float32, as `checkpoint.write` takes them."""
         return {name: value.detach().float().numpy() for name, value in self.state_dict().items()}
 
     @property
     def weight_count(self) -> int:
-        """Numbers that were learned."""
+        """Number of parameters."""
         return sum(p.numel() for p in self.parameters())
 
     def _open_the_forget_gates(self) -> None:
-        """Forget bias 1, so that an untrained LSTM remembers (Jozefowicz et al. 2015)."""
+        """Set an LSTM's forget bias to 1, so that it keeps its state before training (Jozefowicz et al. 2015)."""
         if self.architecture.cell == "lstm":
             h = self.architecture.size
             for layer in self.layers:
@@ -168,19 +172,19 @@ class CharNetwork(nn.Module):
                     layer.get_parameter("bias_ih_l0")[h : 2 * h].fill_(1.0)
 
     def silence(self, n: int) -> State:
-        """The state before the first symbol of *n* texts: zero."""
+        """The zero state, before the first symbol of *n* texts."""
         zero = self.bias.new_zeros(1, n, self.architecture.size)
         parts = 2 if self.architecture.cell == "lstm" else 1
         memory = [self.attention.nothing(n)] if self.attention else []
         return [(zero,) * parts for _ in self.layers] + memory
 
     def forward(self, ids: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """(N, T) symbols -> (N, T, V) logits and the state after them."""
+        """Symbols (N, T) -> logits (N, T, V), and the state after them. *state*: before them; None: zero."""
         top, after = self._recurrent(ids, state)
         return self._logits(top), after
 
     def states(self, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """(N, T) symbols, from silence -> (N, T, H) outputs of the topmost layer, (N, T, V) logits."""
+        """Symbols (N, T), read from zero state -> outputs of the top layer (N, T, H), logits (N, T, V)."""
         top, _ = self._recurrent(ids, None)
         return top, self._logits(top)
 
@@ -189,48 +193,29 @@ class CharNetwork(nn.Module):
         return logits
 
     def _recurrent(self, ids: Tensor, state: State | None) -> tuple[Tensor, State]:
-        """(N, T) symbols -> (N, T, H) outputs of the topmost layer and the state after them."""
+        """Symbols (N, T) -> outputs of the top layer (N, T, H), and the state after them."""
         state = self.silence(ids.shape[0]) if state is None else state
         x = self.dropout(self.embedding(ids))  # (N, T) -> (N, T, E)
+        lstm = self.architecture.cell == "lstm"
         after: State = []
         for i, layer in enumerate(self.layers):
-            read, hidden = self._read(cast("nn.RNNBase", layer), x, state[i])  # -> (N, T, H)
+            # torch takes and returns (h, c) for an LSTM, h alone for other cells.
+            read, hidden = layer(x, state[i] if lstm else state[i][0])  # -> (N, T, H)
             read = self.dropout(read)
             x = x + read if self.architecture.residual and i else read
-            after.append(hidden)
+            after.append(hidden if lstm else (hidden,))
         if self.attention:
             answers, memory = self.attention(x, state[-1])
             x = x + self.dropout(answers)
             after.append(memory)
         return x, after
 
-    def _read(self, layer: nn.RNNBase, x: Tensor, before: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One layer over a whole text: (N, T, D) -> (N, T, H) and its state after it.
-
-        While training, recurrent connections are dropped for the whole text (DropConnect, Merity et al. 2018).
-        """
-        inward, recurrent, *biases = layer.all_weights[0]
-        weights = [inward, nn.functional.dropout(recurrent, self.weight_dropout, self.training), *biases]
-        rest = (
-            True,
-            1,
-            0.0,
-            self.training,
-            False,
-            True,
-        )  # biases, layers, dropout, training, bidirectional, batch first
-        if self.architecture.cell == "lstm":
-            x, h, c = torch.lstm(x, list(before), weights, *rest)
-            return x, (h, c)
-        x, h = (torch.gru if self.architecture.cell == "gru" else torch.rnn_tanh)(x, before[0], weights, *rest)
-        return x, (h,)
-
 
 class Reader(nn.Module):
-    """A bidirectional recurrent layer of *size* units each way over steps of *width*, and *answers* logits.
+    """A many-to-one network: a bidirectional recurrent layer over a sequence, and a linear layer over its last states.
 
-    Steps (N, T, D) -> a recurrent layer in each direction -> the last state of either, side by side -> (N, K). Knows
-    neither symbols nor what it is asked: rows of a picture, characters of a line.
+    Steps (N, T, *width*) -> *size* units in each direction -> the last states of both (N, 2 *size*) -> logits
+    (N, *answers*). A step may be anything: a row of a picture, a character of a line.
     """
 
     def __init__(self, width: int, size: int, answers: int, *, cell: Cell = "gru", dropout: float = 0.0) -> None:
@@ -240,14 +225,14 @@ class Reader(nn.Module):
         self.answer = nn.Linear(2 * size, answers)
 
     def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """(N, T, D) steps, of which (N,) count in each sequence (None: all) -> (N, K) logits.
+        """Steps (N, T, width) -> logits (N, answers). *lengths* (N,): steps of each sequence; None: all T.
 
-        What stands after a sequence's length is never read, so that nobody's answer depends on the batch.
+        Padding after a sequence is not read, so that an answer does not depend on the batch.
         """
         n, most, _ = steps.shape
         counts = torch.full((n,), most) if lengths is None else lengths.cpu()
         packed = pack_padded_sequence(steps, counts, batch_first=True, enforce_sorted=False)
         _, last = self.recurrent(packed)
-        hidden: Tensor = last[0] if isinstance(last, tuple) else last  # (2, N, H): an LSTM brings its cell along
-        logits: Tensor = self.answer(self.dropout(hidden.transpose(0, 1).flatten(1)))  # -> (N, 2 H) -> (N, K)
+        hidden: Tensor = last[0] if isinstance(last, tuple) else last  # (2, N, H); an LSTM returns (h, c)
+        logits: Tensor = self.answer(self.dropout(hidden.transpose(0, 1).flatten(1)))  # -> (N, 2 H) -> (N, answers)
         return logits

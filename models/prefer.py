@@ -1,10 +1,13 @@
-"""Learning from comparisons: what readers graded higher, of lines that could stand in one place.
+"""Learning from comparisons: readers graded several lines that could stand in the same place of a poem.
 
-`prefer` teaches the network by direct preference optimization (Rafailov et al. 2023): of two lines, the one that was
-graded higher is to gain in likelihood over the other. Verse that is read beside it keeps the language (as in Pang et
-al. 2024). `fit_reward` learns from the same grades what to choose by: a direction in the states of the topmost layer,
-so that each step of writing tells what it adds to its line (a linear reward model; Stiennon et al. 2020 have a deep
-one). Knows neither readers nor how the lines were written.
+`prefer` trains the network by direct preference optimization (DPO, Rafailov et al. 2023): of two lines, the one with
+the higher grade gains likelihood over the other. The loss of verse is added, so that the network keeps its language (as
+in Pang et al. 2024).
+
+`fit_reward` fits a linear reward model to the same grades: a direction in the states of the top layer. So each step of
+writing gives its part of the reward (Stiennon et al. 2020 use a deep model).
+
+Letters of shapes: N lines, T symbols, V size of the vocabulary, H units of the top layer, P pairs.
 """
 
 import math
@@ -23,54 +26,60 @@ from models.train import Diverged, bf16_pays, loss_of
 from models.vocabulary import Vocabulary
 
 BETA = 0.15
-"""Log-odds that a nat of reward is worth."""
+"""DPO's beta: log-odds of a preference for each nat by which a line gained likelihood."""
 VERSE = 1.0
-"""How much a nat a symbol of the verse beside it weighs."""
+"""Weight of the verse's loss, in nats a symbol, beside DPO's loss."""
 PER_STEP = 32
-"""Pairs that are compared before an update."""
+"""Pairs of one update."""
 RATE, CLIP = 3e-4, 1.0
+"""Peak learning rate, and largest gradient norm."""
 CHUNK = 128
-"""Lines whose likelihood is measured at once."""
+"""Lines in one batch when likelihoods are measured."""
 RIDGE = 700.0
-"""Pairs that the belief weighs that there is nothing to prefer: few grades say little about five hundred directions."""
+"""Strength of the reward's prior, which says "no preference", in pairs: a few grades say little about 512
+directions."""
 ITERATIONS = 60
+"""Most iterations of L-BFGS."""
 PAIRS = 2
-"""Pairs of a group, drawn anew, that a pass compares at most: all of a large group would drown the small ones."""
+"""Most pairs of a group in one pass, drawn again for each pass: otherwise large groups would outweigh the small
+ones."""
 Row = tuple[Ids, NDArray[np.float32]]
-"""A line after the lines before it: symbols (T + 1,), and the weight of each as a target (T,), 0 but for the line."""
+"""A line after the lines before it: symbols (T + 1,), and the weight of each target (T,), 0 outside the line."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """One place of one poem, and what could stand there."""
+    """One place of one poem, and the lines that could stand there."""
 
     before: tuple[str, ...]
     """The poem's lines so far."""
     ends: bool
     """Is it the poem's last line?"""
     lines: tuple[str, ...]
-    """Or all that follows, whose lines `\\n` parts: with nothing before it, whole poems."""
+    """Each may also be the whole rest of the poem: several lines with `\\n` between them."""
     grades: tuple[float, ...]
     """How good readers found each line in this place; only the order counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was learned, over pairs that were kept aside."""
+    """The result of DPO on held-out pairs; NaN if there are none."""
 
     before: float
-    """Share of the pairs whose better line the network found likelier, a symbol, when it began."""
+    """Share of pairs whose better line had the higher likelihood per symbol before training, 0 to 1."""
     rewarded: float
-    """Share of the pairs whose better line gained more than the worse."""
+    """Share of pairs whose better line gained more likelihood than the worse, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Two lines of one place, as rows of a batch, the better first; and what the network thought of them before."""
+    """Two lines of one place, the better first."""
 
     rows: tuple[Row, Row]
     was: tuple[float, float]
+    """Log-likelihood of each before training, nats."""
     length: int
+    """Symbols of the longer row."""
 
 
 def prefer(
@@ -84,12 +93,13 @@ def prefer(
     seed: int = 0,
     watch: Callable[[int, int, float], None] = lambda _step, _of, _loss: None,
 ) -> Outcome:
-    """Teach *network*, in place, what *groups* say, reading *verse* beside it.
+    """Train *network*, in place, on the pairs of *groups* and on *verse*.
 
-    *watch* hears the step, of how many, and the running share of pairs that are in order. ValueError for groups in
-    which no line is better than another, Diverged when the loss is not finite.
+    *aside*: held-out groups, for the outcome. *watch* is called with the step, the number of steps, and the moving
+    average of the share of pairs in the right order. Raises ValueError if no group has two different grades, Diverged
+    if the loss is not finite.
     """
-    network.eval()  # what a pair is compared by must not depend on what was dropped
+    network.eval()  # without dropout: both lines of a pair must be measured by the same network
     rng, quick = np.random.default_rng(seed), bf16_pays("cpu")
     read, held = _pairs(network, vocabulary, groups), _pairs(network, vocabulary, aside)
     if not any(read):
@@ -100,7 +110,7 @@ def prefer(
     reading = _endless(verse, rng)
     for _ in range(passes):
         pairs = [of[i] for of in read for i in rng.choice(len(of), min(PAIRS, len(of)), replace=False)]
-        pairs.sort(key=lambda pair: pair.length + rng.uniform(0, 16))  # of like length: little is padding
+        pairs.sort(key=lambda pair: pair.length + rng.uniform(0, 16))  # similar lengths, little padding
         for start in rng.permutation(np.arange(0, len(pairs), PER_STEP)):
             some = pairs[start : start + PER_STEP]
             for settings in optimizer.param_groups:
@@ -108,9 +118,9 @@ def prefer(
             with torch.autocast("cpu", dtype=torch.bfloat16, enabled=quick):
                 gained = _gained(network, some)
                 batch = next(reading)
-                told = _said(network, batch)
+                verse_loss = _verse_loss(network, batch)
             ordered = BETA * (gained[:, 0] - gained[:, 1])
-            loss = -nn.functional.logsigmoid(ordered).mean() + VERSE * told
+            loss = -nn.functional.logsigmoid(ordered).mean() + VERSE * verse_loss
             if not torch.isfinite(loss):
                 raise Diverged(f"loss is {loss.item()} at step {step}")
             optimizer.zero_grad(set_to_none=True)
@@ -139,18 +149,18 @@ def _share(held: Sequence[bool]) -> float:
 
 
 def _mean(pair: _Pair, which: int) -> float:
-    """Nats a symbol that one line of a pair had before."""
+    """Log-likelihood of one line of a pair before training, nats a symbol."""
     return float(pair.was[which] / (pair.rows[which][1] != 0).sum())
 
 
 def _endless(verse: Corpus, rng: np.random.Generator) -> Iterator[Batch]:
-    """Pass after pass."""
+    """The batches of *verse*, pass after pass without end."""
     while True:
         yield from verse.batches(rng)
 
 
 def _pairs(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group]) -> list[list[_Pair]]:
-    """By group: each line with each that was graded lower."""
+    """By group: every pair of a line and one with a lower grade."""
     rows = [row for group in groups for row in _rows_of(group, vocabulary)]
     known = iter(zip(rows, _likelihoods(network, rows), strict=True))
     found = []
@@ -164,14 +174,14 @@ def _pairs(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group]
 
 
 def _ordered(group: Group) -> list[tuple[int, int]]:
-    """The numbers of two of its lines, the better first, for all that were graded apart."""
+    """The numbers of two lines, the better first, for all pairs of lines with different grades."""
     graded = list(enumerate(group.grades))
     return [(one, other) for one, grade in graded for other, lower in graded if grade > lower]
 
 
 @torch.no_grad()
 def _likelihoods(network: CharNetwork, rows: Sequence[Row]) -> list[float]:
-    """Nats of each row's line."""
+    """Log-likelihood of each row's line, nats, measured in batches of similar length."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]))
     found = [0.0] * len(rows)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_pays("cpu")):
@@ -183,14 +193,14 @@ def _likelihoods(network: CharNetwork, rows: Sequence[Row]) -> list[float]:
 
 
 def _likelihood(network: CharNetwork, rows: Sequence[Row]) -> Tensor:
-    """Nats of each row's line: (N,)."""
+    """Log-likelihood of each row's line: (N,), nats."""
     batch = side_by_side(rows)
     logits, _ = network(torch.from_numpy(batch.inputs))
     return _nats(logits, batch)
 
 
 def _nats(logits: Tensor, batch: Batch) -> Tensor:
-    """Log-probability of each row's line by what was said of it: (N, T, V) -> (N,)."""
+    """Log-likelihood of each row's line by the *logits* (N, T, V) -> (N,), nats."""
     targets, weights = torch.from_numpy(np.ascontiguousarray(batch.targets)), torch.from_numpy(batch.weights)
     each = -nn.functional.cross_entropy(logits.float().transpose(1, 2), targets, reduction="none")  # (N, T)
     total: Tensor = (each * weights).sum(1)
@@ -198,38 +208,38 @@ def _nats(logits: Tensor, batch: Batch) -> Tensor:
 
 
 def _gained(network: CharNetwork, pairs: Sequence[_Pair]) -> Tensor:
-    """Nats that each line of each pair has gained: (N, 2)."""
+    """The gain in log-likelihood of both lines of each pair: (number of pairs, 2), nats."""
     now = _likelihood(network, [row for pair in pairs for row in pair.rows]).view(-1, 2)
     return now - torch.tensor([pair.was for pair in pairs])
 
 
-def _said(network: CharNetwork, batch: Batch) -> Tensor:
-    """Nats a symbol of verse."""
+def _verse_loss(network: CharNetwork, batch: Batch) -> Tensor:
+    """The cross-entropy of verse, nats a symbol."""
     logits, _ = network(torch.from_numpy(batch.inputs))
     return loss_of(logits, torch.from_numpy(np.ascontiguousarray(batch.targets)), torch.from_numpy(batch.weights))
 
 
-# -- The reward -------------------------------------------------------------------------------------------------------
+# -- The reward model -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """What readers prefer."""
+    """A linear reward model, and its accuracy on the pairs of a held-out quarter of the groups."""
 
     weights: NDArray[np.float32]
-    """(H,): log-odds along each unit of the topmost layer, the mean over a line's symbols."""
+    """(H,): log-odds for each unit of the top layer's state, in the mean over a line's symbols."""
     before: float
-    """Of the pairs of a quarter of the groups that was kept aside: the share that likelihood alone has in order."""
+    """Share of the held-out pairs that likelihood alone puts in the right order, 0 to 1."""
     found: float
-    """The share that likelihood and reward have in order."""
+    """Share of them that likelihood and reward together put in the right order."""
 
 
 def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group], *, likely: float) -> Reward:
-    """Log-odds that one line is preferred to another, beside *likely* times its nats a symbol (Bradley and Terry 1952).
-    What has several lines, a whole poem, is worth as many times that: where takes are chosen, lines' log-odds add up.
-    Grades of poems and of single lines have the same say, however many there are of either.
+    """Fit a Bradley-Terry model (1952): the log-odds that one line is preferred to another.
 
-    ValueError for groups in which no line is better than another.
+    They are the difference in reward, plus *likely* times the difference in log-likelihood, in nats a symbol. A text of
+    several lines counts as many times the mean, because takes are chosen by the sum over their lines. Pairs of whole
+    poems and pairs of single lines have the same total weight. Raises ValueError if no group has two different grades.
     """
     rows = [row for group in groups for row in _rows_of(group, vocabulary)]
     states, means = _read(network.eval(), rows)
@@ -246,13 +256,13 @@ def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Gr
     better, worse = np.array(pairs).T
     apart, likelier = states[better] - states[worse], likely * (means[better] - means[worse])  # (P, H), (P,)
     aside = np.array(whose) == 0
-    say = _same_say(count[better] > 1)
+    say = _balanced(count[better] > 1)
     tried = likelier[aside] + apart[aside] @ _logistic(apart[~aside], likelier[~aside], say[~aside])
     return Reward(_logistic(apart, likelier, say), float((likelier[aside] > 0).mean()), float((tried > 0).mean()))
 
 
-def _same_say(whole: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Weights whose sum is the same over the pairs of whole poems and over the others: (P,)."""
+def _balanced(whole: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Weights of pairs, with the same sum over the pairs of *whole* poems and over the others: (P,) -> (P,)."""
     kind = whole.astype(np.int64)
     return np.asarray(1 / np.bincount(kind)[kind], np.float32)
 
@@ -263,11 +273,11 @@ def _rows_of(group: Group, vocabulary: Vocabulary) -> list[Row]:
 
 
 def _logistic(apart: NDArray[np.float32], offset: NDArray[np.float32], say: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Ridge logistic regression of pairs whose first is the better, each with its say: (P, H), (P,), (P,) -> (H,)."""
+    """Ridge logistic regression: differences better - worse (P, H), known log-odds (P,), weights (P,) -> (H,)."""
     x, known, weight = torch.from_numpy(apart), torch.from_numpy(offset), torch.from_numpy(say / say.sum())
     weights = torch.zeros(x.shape[1], requires_grad=True)
     optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
-    penalty = RIDGE * float(x.var(0).mean()) * float(weight.square().sum())  # over the pairs that so many are worth
+    penalty = RIDGE * float(x.var(0).mean()) * float(weight.square().sum())  # 1 / sum of squares: effective pairs
 
     def loss() -> Tensor:
         optimizer.zero_grad()
@@ -281,7 +291,7 @@ def _logistic(apart: NDArray[np.float32], offset: NDArray[np.float32], say: NDAr
 
 @torch.no_grad()
 def _read(network: CharNetwork, rows: Sequence[Row]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The topmost layer's states, and the nats a symbol, in the mean over each row's line: (N, H), (N,)."""
+    """The mean over each row's line of the top layer's states (N, H), and of the log-likelihood (N,), nats a symbol."""
     states = np.zeros((len(rows), network.architecture.size), np.float32)
     means = np.zeros(len(rows), np.float32)
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]))

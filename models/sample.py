@@ -1,11 +1,10 @@
 """Sampling: from probabilities to symbols, for many texts at once.
 
-`Rules` say what may be written next, `uniforms` gives each text random numbers of
-its own, `draw` takes a symbol from the nucleus. What a text gets depends on its own
-probabilities and random numbers, never on its neighbours. Numpy only.
+`Rules` define which symbols may come next in a line of verse, `uniforms` computes each text's own random numbers, and
+`draw` samples from the nucleus. The result for one text depends on its own probabilities and random numbers alone.
 
-`write_on` is all of it for one text alone, as char-rnn's sampler writes: blank lines and indents as the network has
-read them. Poems, whose lines are clean rows, are the engine's business.
+`write_on` continues one text as char-rnn's sampler does, with blank lines and indents as the network has read them; it
+is for the lecture. Poems are written by `app/engine/`.
 """
 
 import unicodedata
@@ -24,42 +23,47 @@ Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 BETWEEN, AFTER_SPACE, AFTER_E2, STATES = 0, 10, 11, 12
-"""Grammar's ten states, and two more: between characters where no space and no line end may come; within the
-characters U+2xxx, whose first two rows (U+2000 to U+207F: invisible spaces, overrides of direction) are left out."""
+"""States of `Rules`: the ten of `Grammar`, and two more. AFTER_SPACE is between two characters where neither a space
+nor a line end may come. AFTER_E2 is within the characters U+2xxx, without the first two blocks of 64 (U+2000 to U+207F:
+invisible spaces, overrides of direction)."""
 WHOLE = (BETWEEN, SPELLING, AFTER_WORD, AFTER_SPACE)
-"""States in which the last character is whole."""
+"""States between two characters: the last one is complete."""
 LAST_BYTE = 1
 """Grammar's state before the last byte of a character."""
 DRAWS = 4
-"""Random numbers a symbol may use: three tries, then one for the exact draw that never fails."""
+"""Random numbers that `draw` may use for a symbol: three for rejection sampling, then one for the exact sample."""
 JOINERS = "\u200c\u200d"
-"""Invisible, and spelling: Persian words and families of emoji are written with them. Only between two characters."""
+"""Invisible characters that Persian words and emoji of families need. They may only stand between two characters."""
 _STRAY_LEADS = (0xC2, 0xCC, 0xCD, 0xEE, 0xEF, 0xF3, 0xF4)
-"""First bytes of controls, combining marks, private use and specials: never spelled, so a line stays one clean row."""
+"""First bytes of controls, combining marks, private use and specials: never written, so that a line is one plain
+row."""
 _GAMMA, _ONE, _TWO, _WORD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 2**64 - 1
-"""Splitmix64's increment and multipliers, and the mask that makes Python's integers 64 bits wide."""
+"""Splitmix64's increment and multipliers, and the mask that keeps Python's integers to 64 bits."""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """A finite automaton over symbols: lines of valid UTF-8 without doubled, leading or trailing spaces."""
+    """A finite automaton over symbols that accepts lines of valid UTF-8 without double, leading or trailing spaces."""
 
     forbidden: Floats
-    """(2 * STATES, W): 0 or `FORBIDDEN`; the second half is for lines that are too short to end."""
+    """(2 * STATES, W): 0 or `FORBIDDEN` for each state and next symbol; the second half is for lines too short to
+    end."""
     follows: Ids
-    """(STATES, W): the state after a symbol."""
+    """(STATES, W): the state after each symbol."""
     sizes: Ids
     """(W,): characters that begin with each symbol."""
     spaced: NDArray[np.bool_]
-    """(W,): does it begin with a space? Before it a line may be cut."""
+    """(W,): does the symbol begin with a space? A line may be cut before it."""
     newline: int
+    """The symbol of the line end."""
 
     @classmethod
     def of(cls, vocabulary: Vocabulary, *, banned: str = "", spell: bool = True, longest: int = 1000) -> "Rules":
-        """Build them; END never comes, nor do controls. ValueError when nothing is left to write.
+        """The rules for a vocabulary and a style; they never allow END and controls.
 
-        *banned*: characters, and words with one of them; *spell*: characters without a symbol too; *longest*: words of
-        more characters might not fit into a line, and never come.
+        *banned*: characters that are forbidden, and with them the words that contain one. *spell*: may characters
+        without a symbol be written, byte by byte? *longest*: longer words are forbidden, in characters. Raises
+        ValueError if no symbol is left.
         """
         grammar = vocabulary.grammar
         symbols = len(vocabulary)
@@ -71,7 +75,7 @@ class Rules:
         never += _words_where(vocabulary, lambda word: len(word) > longest or not set(banned).isdisjoint(word))
         between = list(WHOLE[:-1])
 
-        # What may come next: the grammar's ten states, then the two more.
+        # The symbols that may come next: in the grammar's ten states, then in the two more.
         allowed = np.zeros((STATES, width(symbols)), np.bool_)
         allowed[:AFTER_SPACE, :symbols] = grammar.allowed
         allowed[np.ix_(between, never)] = False
@@ -81,7 +85,7 @@ class Rules:
         allowed[AFTER_SPACE, [newline, *spaced, *joiners]] = False
         allowed[AFTER_E2, FIRST_BYTE + 0x82 : FIRST_BYTE + 0xC0] = True
 
-        # And which state it leads to.
+        # The state after each of them.
         follows = np.zeros((STATES, width(symbols)), np.int64)
         follows[:AFTER_SPACE, :symbols] = grammar.follows
         follows[between, FIRST_BYTE + 0xE2] = AFTER_E2
@@ -89,7 +93,7 @@ class Rules:
         follows[AFTER_SPACE] = follows[BETWEEN]
         follows[:, [newline, space, *joiners]] = AFTER_SPACE
 
-        # The same rules once more for lines that are too short to end: no line end.
+        # The same for lines that are too short to end: no line end.
         short = allowed.copy()
         short[:, newline] = False
         if not short[list(WHOLE)].any(axis=1).all():
@@ -99,7 +103,7 @@ class Rules:
         return cls(forbidden, follows, sizes, np.isin(np.arange(len(sizes)), spaced), newline)
 
     def after(self, symbols: Sequence[int]) -> int:
-        """The state after a line that begins with those *symbols*."""
+        """The state after the first *symbols* of a line."""
         state = AFTER_SPACE
         for symbol in symbols:
             state = int(self.follows[state, symbol])
@@ -107,26 +111,26 @@ class Rules:
 
 
 def _words_where(vocabulary: Vocabulary, holds: Callable[[str], bool]) -> list[int]:
-    """The symbols of those words for which it *holds*."""
+    """The symbols of the words for which *holds* is true."""
     first = FIRST_CHARACTER + len(vocabulary.characters)
     return [first + i for i, word in enumerate(vocabulary.words) if holds(word)]
 
 
 def _strays(vocabulary: Vocabulary) -> list[int]:
-    """Symbols that would break a row: controls, separators, spaces that are not the space."""
+    """The symbols of controls, separators, and spaces other than U+0020: a line of verse has none of them."""
     stray = ("C", "Zl", "Zp", "Zs")
     found = [c for c in vocabulary.characters if unicodedata.category(c).startswith(stray) and c not in " \n" + JOINERS]
     return vocabulary.ids_of("".join(found) + "\N{REPLACEMENT CHARACTER}")
 
 
 def _symbols_of(vocabulary: Vocabulary, characters: str) -> list[int]:
-    """The symbols of *characters*; one that would have to be spelled in several bytes has none of its own."""
+    """The symbols of *characters*, without those that take several bytes."""
     spelled = (vocabulary.encode(c) for c in characters)
     return [ids[0] for ids in spelled if len(ids) == 1]
 
 
 def key(*parts: int) -> int:
-    """One number of 64 bits that stands for all *parts*, whatever their order of magnitude."""
+    """A hash of *parts* in 64 bits: the key of a stream of random numbers."""
     mixed = 0
     for part in parts:
         mixed = _mix((mixed ^ part) + _GAMMA)
@@ -134,9 +138,9 @@ def key(*parts: int) -> int:
 
 
 def uniforms(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
-    """Random numbers *start* … *start* + *count* of each key (N,), in [0, 1): (N, count).
+    """Uniform random numbers in [0, 1): the *count* from number *start* on of each key, (N,), (N,) -> (N, count).
 
-    Counter-based (splitmix64, Steele et al. 2014): any number can be had without those before it.
+    Counter-based (splitmix64, Steele et al. 2014): any number can be computed without those before it.
     """
     at: Any = start.astype(np.uint64)[:, None] + np.arange(1, count + 1, dtype=np.uint64)
     z: Any = keys[:, None] + at * np.uint64(_GAMMA)
@@ -147,12 +151,12 @@ def uniforms(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
 
 
 def uniform(*parts: int) -> float:
-    """The first random number of the key of *parts*, in [0, 1)."""
+    """The first uniform random number of the key of *parts*, in [0, 1)."""
     return (_mix(key(*parts) + _GAMMA) >> 40) * 2.0**-24
 
 
 def _mix(z: int) -> int:
-    """Splitmix64's finish on a Python number."""
+    """Splitmix64's mixing function, on a Python integer."""
     z &= _WORD
     z = ((z ^ (z >> 30)) * _ONE) & _WORD
     z = ((z ^ (z >> 27)) * _TWO) & _WORD
@@ -160,16 +164,16 @@ def _mix(z: int) -> int:
 
 
 def draw(probabilities: Floats, numbers: Floats, nucleus: Floats) -> Ids:
-    """A symbol for each row: probabilities (N, W), random numbers (N, DRAWS), nucleus (N,) -> (N,).
+    """Nucleus sampling: probabilities (N, W), random numbers (N, DRAWS), nucleus (N,) -> one symbol for each row (N,).
 
-    Nucleus sampling (Holtzman et al. 2020) without a sort: draw from all, and draw again when the symbols likelier
-    than the one drawn have the nucleus' probability already. A row refused three times is sorted after all. A row of
-    NaN gets some symbol.
+    Holtzman et al. 2020, by rejection and without a sort: sample from all symbols, and sample again if the likelier
+    symbols together have the nucleus' probability already. After three rejections the row is sorted. A row of NaN gets
+    an arbitrary symbol.
     """
-    # Sums of lanes (N, W / LANE), down a column, where numpy adds up in the same order for any N.
+    # Sums of lanes (N, W / LANE), along axis 1, where numpy adds in the same order for any N.
     lanes = probabilities.reshape(len(probabilities), LANE, -1).sum(axis=1)
     cumulative = lanes.cumsum(axis=1)
-    limit = nucleus * cumulative[:, -1]  # (N,): a row's sum need not be 1
+    limit = nucleus * cumulative[:, -1]  # (N,): the sum of a row is not exactly 1
     drawn, inside = _try(probabilities, lanes, cumulative, numbers[:, 0], limit)
     left = np.flatnonzero(~inside)
     for turn in range(1, DRAWS - 1):
@@ -185,11 +189,13 @@ def draw(probabilities: Floats, numbers: Floats, nucleus: Floats) -> Ids:
 def _try(
     probabilities: Floats, lanes: Floats, cumulative: Floats, numbers: Floats, limit: Floats
 ) -> tuple[Ids, NDArray[np.bool_]]:
-    """Draw from all: the lane first, then the symbol in it. And does it lie in the nucleus? (N,), (N,)."""
+    """Sample from all symbols: first the lane, then the symbol in it. Returns the symbols, and if they lie in the
+    nucleus: (N,), (N,).
+    """
     rows = np.arange(len(probabilities))
     target = numbers * cumulative[:, -1]
     lane = np.minimum((cumulative <= target[:, None]).sum(axis=1), lanes.shape[1] - 1)
-    rest = target - (cumulative[rows, lane] - lanes[rows, lane])  # what is left of the target within the lane
+    rest = target - (cumulative[rows, lane] - lanes[rows, lane])  # the rest of the target within the lane
     inner = probabilities.reshape(len(probabilities), LANE, -1)[rows, :, lane].cumsum(axis=1)  # (N, LANE)
     place = np.minimum((inner <= rest[:, None]).sum(axis=1), LANE - 1)
     drawn = place * lanes.shape[1] + lane
@@ -199,7 +205,7 @@ def _try(
 
 
 def _draw_sorted(probabilities: Floats, numbers: Floats, limit: Floats) -> Ids:
-    """Draw from the nucleus itself, the likeliest first: slower, and never refused."""
+    """Sample exactly from the nucleus, by sorting: slower, but without rejection. Returns symbols (N,)."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
     falling = np.take_along_axis(probabilities, order, axis=1)
     cumulative = falling.cumsum(axis=1)
@@ -213,7 +219,10 @@ def _draw_sorted(probabilities: Floats, numbers: Floats, limit: Floats) -> Ids:
 def write_on(
     version: Checkpoint, beginning: str = "", *, temperature: float = 1.0, nucleus: float = 1.0, seed: int = 0
 ) -> Iterator[str]:
-    """The beginning, then what follows it, a few characters at a time and without end."""
+    """Continue *beginning* without end; yields the beginning, then what follows, a character or a word at a time.
+
+    *nucleus*: top-p, 0 to 1. The same *seed* gives the same text. Raises Broken for a version with a broken file.
+    """
     vocabulary = version.vocabulary
     grammar = vocabulary.grammar
     step = version.step("int8", rules=_rules(vocabulary))
@@ -239,7 +248,7 @@ def write_on(
 
 
 def _rules(vocabulary: Vocabulary) -> Floats:
-    """(states, W): the vocabulary's grammar; a text goes on, so END never comes, and tabs and line ends may."""
+    """The rules of `write_on`: (states, W). The grammar, with tabs and line ends, and without END."""
     grammar = vocabulary.grammar
     rules = np.full((len(grammar.allowed), width(len(vocabulary))), FORBIDDEN, np.float32)
     rules[:, : len(vocabulary)][grammar.allowed] = 0

@@ -1,8 +1,8 @@
-"""What a base has read: hashed runs of its texts' letters, and how its words are built.
+"""What a base has read: hashes of n-grams of letters, to find copied lines, and letter n-grams of its words.
 
-Ten syllables in a row, or as much in an alphabet, are more than chance brings together: their hashes tell a copied line
-from one's own without giving the text away. Three syllables of a word that stand in none of its words are seldom a
-word. Knows numpy, not torch.
+Two texts that share ten syllables in a row, or 25 letters of an alphabet, seldom do so by chance. So a set of hashes
+finds copied lines, and it does not contain the text. A word with a run of three syllables that no known word has is
+seldom a real word. The module imports numpy, not torch.
 """
 
 import unicodedata
@@ -13,22 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 RUN = 10
-"""Letters in a row that make a copy where a letter is a syllable or a word: Hangul, kana, Chinese."""
+"""Letters in a row that count as a copy, in scripts whose letters are syllables or words: Hangul, kana, Chinese."""
 SPELLED_RUN = 25
-"""The same in an alphabet: ten letters of English are two words, which everybody has said."""
+"""The same in an alphabet: ten letters of English are only two words, and no copy."""
 WIDE = 0x1100
-"""Scripts from Hangul on have a syllable or a word in each letter."""
+"""Code point of the first Hangul letter: scripts from here on have a syllable or a word in each letter."""
 FILE = "seen.npy"
 Hashes = NDArray[np.uint32]
 
 
 def letters(text: str) -> str:
-    """The letters and digits of *text* alone, case folded: what a copy can't hide behind spacing and marks."""
+    """Only the letters and digits of *text*, case folded: spacing and punctuation do not hide a copy."""
     return "".join(c for c in unicodedata.normalize("NFC", text).casefold() if c.isalnum())
 
 
 def runs(text: str) -> Hashes:
-    """A hash for each run of letters of *text* that makes a copy in its script; none for a shorter text."""
+    """A hash of each run of `RUN` letters in *text*, `SPELLED_RUN` in an alphabet: (number of runs,)."""
     codes = np.frombuffer(letters(text).encode("utf-32-le"), np.uint32).astype(np.uint64)
     length = RUN if 2 * (codes >= WIDE).sum() >= len(codes) else SPELLED_RUN
     if len(codes) < length:
@@ -42,10 +42,10 @@ def runs(text: str) -> Hashes:
 
 
 def hashes(texts: Iterable[str], *, one_in: int = 1) -> Hashes:
-    """The runs of all *texts*, sorted, each once.
+    """The hashes of all runs in *texts*, sorted, without duplicates.
 
-    *one_in*: keep only so many of them, chosen by the hash itself (winnowing, Schleimer et al. 2003): long copies
-    from a long text are still found, in a fraction of the room.
+    *one_in*: keep one of so many hashes, selected by the hash itself (fingerprinting modulo p, Schleimer et al. 2003).
+    Long copies are still found, with a fraction of the memory.
     """
     found: Hashes = np.unique(np.concatenate([np.zeros(0, np.uint32), *map(runs, texts)]))
     kept: Hashes = found[found % np.uint32(one_in) == 0]
@@ -53,7 +53,7 @@ def hashes(texts: Iterable[str], *, one_in: int = 1) -> Hashes:
 
 
 def shares_a_run(line: str, seen: Hashes) -> bool:
-    """Does *line* hold so many letters in a row that stand in *seen* (sorted)?"""
+    """Does *line* have a run whose hash is in *seen*, which is sorted?"""
     found = runs(line)
     if not len(found) or not len(seen):
         return False
@@ -62,41 +62,42 @@ def shares_a_run(line: str, seen: Hashes) -> bool:
 
 
 def said(texts: Iterable[str]) -> Hashes:
-    """The runs of each line of *texts*, sorted, each once: none goes over a line's end, as a copied line does not."""
+    """The hashes of the runs in each line of *texts*, sorted, without duplicates; no run crosses the end of a line."""
     return hashes(line for text in texts for line in text.splitlines())
 
 
 PART, SPELLED_PART = 3, 5
-"""Letters in a row by which the build of a word is known, where a letter is a syllable, and in an alphabet; its ends
-count as letters."""
+"""Letters in an n-gram of a word, in scripts of syllables and in an alphabet; each end of the word counts as a
+letter."""
 EDGE = "|"
+"""Stands for an end of the word."""
 
 
 def parts(word: str) -> set[str]:
-    """The runs of letters of *word*, ends included, by which its build is known."""
+    """The letter n-grams of *word*, with its ends."""
     edged = f"{EDGE}{word}{EDGE}"
     length = PART if max(word, default="") >= chr(WIDE) else SPELLED_PART
     return {edged[start : start + length] for start in range(max(1, len(edged) - length + 1))}
 
 
 def words(text: str) -> list[str]:
-    """The words of *text*, case folded, without marks and digits."""
-    told = unicodedata.normalize("NFC", text).casefold()
-    return "".join(c if c.isalpha() else " " for c in told).split()
+    """The words of *text*, case folded, without punctuation and digits."""
+    folded = unicodedata.normalize("NFC", text).casefold()
+    return "".join(c if c.isalpha() else " " for c in folded).split()
 
 
 def known_parts(texts: Iterable[str]) -> frozenset[str]:
-    """The parts of all words of *texts*."""
+    """The letter n-grams of all words in *texts*."""
     return frozenset(part for word in {word for text in texts for word in words(text)} for part in parts(word))
 
 
 def is_strange(word: str, known: frozenset[str]) -> bool:
-    """Is *word* built like none of the known ones? Of the words that no dictionary has most are."""
+    """Has *word* an n-gram that is not *known*? Most words that stand in no dictionary have one."""
     return not parts(word) <= known
 
 
 def of_base(folder: Path) -> Hashes:
-    """What the base in *folder* has read: its `seen.npy`, and the verse that lies beside it."""
+    """The hashes of what the base in *folder* has read: its `seen.npy`, and the verse in the folder."""
     texts = [file.read_text(encoding="utf-8") for file in sorted((folder / "verse").glob("*.txt"))]
     kept = np.load(folder / FILE, allow_pickle=False) if (folder / FILE).is_file() else np.zeros(0, np.uint32)
     return np.union1d(hashes(texts), kept.astype(np.uint32))

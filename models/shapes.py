@@ -1,35 +1,35 @@
-"""What an architecture comes to in numbers: its weights' shapes, a text's state, how its symbols are laid out.
+"""Shapes of a network: of its weights, of its state, and of its row of symbols.
 
-Plain arithmetic that the torch side, the ONNX side and whoever runs a graph share.
+Plain arithmetic, shared by the modules that use torch, those that build ONNX graphs and those that run them.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
-"""Sums that a cell takes for each of its units."""
+"""Gates of a cell: matrix products for each of its units."""
 MOST_LAYERS = 64
 LANE = 32
-"""Symbols to a lane: a draw finds the lane first, then the symbol in it, and so sums W / 32 + 32 numbers, not W."""
+"""Symbols in a lane. Sampling finds the lane first, then the symbol in it: it sums W / 32 + 32 numbers instead of W."""
 FORBIDDEN = -1e9
-"""Added to the logit of what may not be drawn; finite, so that a row without any choice is a row of equals, not of
-NaN."""
+"""Added to the logit of a symbol that may not be sampled. Finite: where all symbols are forbidden, the softmax is
+uniform and not NaN."""
 LEAST = 1e-20
-"""What has a smaller probability is not drawn: it may be forbidden."""
+"""A symbol with a smaller probability is not sampled, because it may be forbidden."""
 
 
 def width(symbols: int) -> int:
-    """W: *symbols* rounded up to whole lanes."""
+    """W, the number of *symbols* rounded up to whole lanes."""
     return -(-symbols // LANE) * LANE
 
 
 def head_width(size: int) -> int:
-    """D: units of a query, a key or a value of attention."""
+    """D, the units of attention's query, key and value, for a layer of *size* units."""
     return max(1, size // 8)
 
 
 def state_widths(architecture: Mapping[str, Any]) -> list[int]:
-    """Floats in each part of a text's state: hidden states by layer, an LSTM's cells, attention's memory."""
+    """Floats in each part of a text's state: hidden state by layer, cell state by layer (LSTM), attention's memory."""
     parts = 2 if architecture["cell"] == "lstm" else 1
     window, size = int(architecture.get("attention", 0)), int(architecture["size"])
     head = window * head_width(size)
@@ -37,7 +37,7 @@ def state_widths(architecture: Mapping[str, Any]) -> list[int]:
 
 
 def weight_shapes(architecture: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every weight; ValueError, KeyError or TypeError for what is no architecture."""
+    """The name and shape of every weight. Raises ValueError, KeyError or TypeError if this is no architecture."""
     v, layers, h, e = (int(architecture[name]) for name in ("symbols", "layers", "size", "embedding"))
     window = int(architecture.get("attention", 0))
     if min(v, layers, h, e) < 1 or layers > MOST_LAYERS or window < 0:

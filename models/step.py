@@ -1,11 +1,10 @@
-"""One step of a network in ONNX Runtime: buffers bound once, then run again and again.
+"""One step of a network in ONNX Runtime: the buffers are bound once and used by every run.
 
-Opens what `export` builds. Knows neither text nor files.
+It runs the graph that `models/export.py` builds. It knows neither text nor files.
 
-Which of ONNX Runtime's kernels this processor can be trusted with.
-
-The fast product of uint8 and int8 adds pairs in 16 bits where the processor has no VNNI,
-and saturates; the exact one takes 2.4 times as long where it has. So we ask it.
+It also selects the kernel for products of uint8 and int8. The fast kernel adds pairs in 16 bits and saturates on a
+processor without the VNNI instructions. The exact kernel takes 2.4 times as long on a processor that has them. So
+`sums_are_exact` tests the fast kernel on this processor.
 """
 
 from collections.abc import Sequence
@@ -20,17 +19,17 @@ from numpy.typing import NDArray
 from models.shapes import FORBIDDEN
 
 LOUDEST = np.full((8, 64), 255, np.uint8), np.full((64, 16), 127, np.int8)
-"""Factors whose sums no 16 bits can hold."""
+"""Two factors whose sums overflow 16 bits: (8, 64) and (64, 16)."""
 PRODUCT = Path(__file__).with_name("product.onnx")
-"""A graph that multiplies by the second of them: `graph.product` of it, kept so that who only runs graphs does without
-what builds them, six megabytes of memory."""
+"""A graph that multiplies by the second factor, written by `models.graph.product`. It is a file, because importing
+`onnx` to build it would cost each process six megabytes of memory."""
 EXACT = "session.x64quantprecision"
-"""ONNX Runtime's option for the exact kernel."""
+"""ONNX Runtime's option that selects the exact kernel."""
 
 
 @cache
 def sums_are_exact() -> bool:
-    """Does the fast kernel add up right?"""
+    """Does the fast kernel compute exact sums on this processor? Tested once per process."""
     x, weight = LOUDEST
     session = ort.InferenceSession(PRODUCT.read_bytes(), options(1), providers=["CPUExecutionProvider"])
     (sums,) = session.run(None, {"x": x})
@@ -38,9 +37,10 @@ def sums_are_exact() -> bool:
 
 
 def options(threads: int) -> ort.SessionOptions:
-    """A session on so many threads, which sleep while there is nothing to do.
+    """Options of a session with that many *threads*, which sleep while they wait instead of spinning.
 
-    Without an arena of its own: the C library is as quick, and what a replaced version leaves can be returned.
+    The session has no memory arena: the C library's malloc is as fast, and the memory of a replaced version can be
+    returned to the system.
     """
     chosen = ort.SessionOptions()
     chosen.enable_cpu_mem_arena = False
@@ -50,7 +50,7 @@ def options(threads: int) -> ort.SessionOptions:
 
 
 def exact_options(threads: int) -> ort.SessionOptions:
-    """The same, with kernels whose sums are exact on this processor."""
+    """The same options, with the kernel whose sums are exact on this processor."""
     chosen = options(threads)
     if not sums_are_exact():
         chosen.add_session_config_entry(EXACT, "1")
@@ -61,27 +61,30 @@ Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 
 EXACT_ROWS = 8
-"""Rows up to which exactly so many are run; beyond, multiples of it."""
+"""Up to this number of rows, exactly those rows are run; above it, the number is rounded up to a multiple of it."""
 PROBE = 24
-"""Symbols that a fingerprint reads."""
+"""Symbols that the network reads for its fingerprint."""
 ABSOLUTE, RELATIVE = 0.05, 0.01
-"""Nats, and share, by which a fingerprint may be off: other processors round otherwise, wrong kernels are off by whole
-nats."""
+"""Tolerance of a fingerprint, in nats and as a share. Another processor rounds differently; a wrong kernel is off by
+whole nats."""
 
 
 class OldGraph(ValueError):
-    """The graph was written by an older release, for a step of other inputs and outputs."""
+    """The graph was written by an older release and has other inputs and outputs."""
 
 
 class Step:
-    """Rows 0 … n-1 of a few arrays, one row a text, advanced together by `run(n)`.
+    """The input and output arrays of one step, with one row for each text; `run(n)` advances the first n rows.
 
-    Write the inputs, `run`, read the outputs; `swap_state` makes the new state the state. Every array has R = *rows*
-    rows; which n of them a run covers changes nothing in a row's result. `models.export` says what each one means.
+    To use it: write the inputs, call `run`, read the outputs, call `swap_state`. Every array has R = *rows* rows; the
+    result of a row does not depend on n. `models/export.py` explains each array.
     """
 
     def __init__(self, model: bytes, *, rules: Floats, rows: int = 1, threads: int = 1) -> None:
-        """*rules*: (rules, W), the last input, the same at every step."""
+        """*model*: the bytes of the ONNX file; *rules*: (number of rules, W), the same at every step.
+
+        Raises OldGraph, ValueError for rules of another width, and what ONNX Runtime raises.
+        """
         self._session = ort.InferenceSession(model, exact_options(threads), providers=["CPUExecutionProvider"])
         widths = {port.name: port.shape[-1] for port in [*self._session.get_inputs(), *self._session.get_outputs()]}
         if not {"state0", "uniform", "drawn"} <= set(widths):
@@ -92,7 +95,7 @@ class Step:
         self.width = int(widths["logprobs"])  # W
         parts = [int(widths[f"state{i}"]) for i in range(sum(name.startswith("state") for name in widths))]
         self.rewards = "reward" in widths
-        """Does the network know what readers prefer?"""
+        """Does the graph have the output `reward`?"""
         # Inputs.
         self.ids: Ids = np.zeros(rows, np.int64)
         self.state = [np.zeros((rows, part), np.float32) for part in parts]  # (R, S) each
@@ -109,14 +112,16 @@ class Step:
         self.drawn_logprob: Floats = np.zeros((rows, 1), np.float32)
         self.in_nucleus: NDArray[np.bool_] = np.zeros((rows, 1), np.bool_)
         self.reward: Floats = np.zeros((rows, 1), np.float32)
-        # A binding holds addresses, and `swap_state` exchanges two sets of them: one for each n and each side.
+        # A binding holds the addresses of the arrays, and `swap_state` exchanges two sets of arrays. So there is one
+        # binding for each n and each of the two sides.
         self._swapped = False
         self._bindings: dict[tuple[int, bool], Any] = {}
 
     def run(self, n: int) -> None:
-        """Advance rows 0 … n-1. Raises what ONNX Runtime raises.
+        """Advance rows 0 … n-1 by one symbol. Raises what ONNX Runtime raises.
 
-        A few rows more may be advanced, which is nobody's: each number of rows that has been run takes memory.
+        Some rows after them may be advanced too: ONNX Runtime keeps memory for each number of rows that it has run, so
+        large numbers are rounded up.
         """
         if n > EXACT_ROWS:
             n = min(self.rows, -(-n // EXACT_ROWS) * EXACT_ROWS)
@@ -127,17 +132,17 @@ class Step:
         self._session.run_with_iobinding(binding)
 
     def swap_state(self) -> None:
-        """What was `after` is `state` now. Exchanged, not copied: the states are the most of what a step writes."""
+        """Make `after` the new `state`. Exchanged, not copied: the state is most of what a step writes."""
         self.state, self.after = self.after, self.state
         self._swapped = not self._swapped
 
     def reset(self) -> None:
-        """Forget what all rows have read."""
+        """Set the state of all rows to zero."""
         for part in self.state:
             part[:] = 0
 
     def _bind(self, n: int) -> Any:
-        """The addresses of all arrays' first n rows, as ONNX Runtime takes them."""
+        """Bind the first n rows of all arrays; returns ONNX Runtime's binding."""
         inputs: dict[str, NDArray[Any]] = {
             "ids": self.ids,
             "inverse_temperature": self.inverse_temperature,
@@ -165,14 +170,14 @@ class Step:
 
 
 def unrestricted(symbols: int, width: int) -> Floats:
-    """One rule that forbids nothing but the padding: (1, W)."""
+    """A table with one rule, which allows every symbol and forbids the padding: (1, W)."""
     rules = np.full((1, width), FORBIDDEN, np.float32)
     rules[0, :symbols] = 0
     return rules
 
 
 def read_along(step: Step, ids: Sequence[int]) -> Floats:
-    """Let row 0 read *ids* from zero state; the log-probabilities of what comes after each of them: (T, W)."""
+    """Have row 0 read the T *ids* from zero state; returns the log-probabilities after each of them: (T, W), nats."""
     step.reset()
     rows = []
     for symbol in ids:
@@ -184,7 +189,10 @@ def read_along(step: Step, ids: Sequence[int]) -> Floats:
 
 
 def fingerprint(step: Step, symbols: int) -> list[float]:
-    """What a network says to a fixed text, in nats: each next symbol's log-probability, and 16 of the last step's."""
+    """Log-probabilities that a network gives to a fixed text, in nats: a test that it computes what it should.
+
+    One for each of the `PROBE` next symbols, then those of the first 16 symbols after the last step.
+    """
     ids = [i * 7919 % symbols for i in range(PROBE + 1)]
     logprobs = read_along(step, ids[:-1])  # (T, W)
     each = [float(row[i]) for row, i in zip(logprobs, ids[1:], strict=True)]
@@ -192,7 +200,7 @@ def fingerprint(step: Step, symbols: int) -> list[float]:
 
 
 def alike(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Are two fingerprints the same but for rounding? NaN is like nothing."""
+    """Are two fingerprints equal within the tolerance? False with NaN, for empty ones and for different lengths."""
     if len(one) != len(other) or not one:
         return False
     a, b = np.array(one), np.array(other)

@@ -1,14 +1,16 @@
-"""Taste: how likely a line is to be ticked, learned from who was shown what and ticked it or not.
+"""Taste: a preference model, the probability that a reader ticks a line. It is learned from impressions and ticks.
 
-It knows three things of a line:
+It is a logistic regression on three kinds of features:
 
-    plausibility   how likely the voice found it where it stood, and how long it is
-    letters        the mean of its letters, as the base voice's embedding knows them: who likes 꽃 may like 별
-    signs          words, endings, pairs of letters: thousands, of which few matter (`models/sparse.py`)
+    signals   the line's log-probability under the version that wrote it, and its length
+    letters   the mean of its letters' embeddings in the base: who likes 꽃 may like 별
+    signs     words, endings, pairs of letters: thousands, of which few matter (`models/sparse.py`)
 
-Before readers have said anything it is plausibility alone, and each reading moves it away from there. What it says is
-calibrated on readers it has not met. Kept as JSON that a person can read. Knows neither torch nor the database; who
-chooses by it is the engine's business.
+The prior is plausibility alone (the log-probability), and each reading moves the taste away from it. The result is
+calibrated on readers that were held out. It is stored as JSON that a person can read. The module imports numpy, not
+torch. `app/engine/taste_policy.py` uses the taste to choose among candidates.
+
+Letters of shapes: n readings, D dense features, E width of the embedding. A reading is one line that one visitor saw.
 """
 
 import hashlib
@@ -27,95 +29,97 @@ from models.sparse import Design, Fit, Floats, fit, ridge, sigmoid
 
 FORMAT = 2
 FEWEST = 5
-"""Lines that a sign must stand in to be learned about."""
+"""Least number of readings in which a sign must occur, and in which it must be absent."""
 FEWEST_TICKS = 20
-"""Ticks, and lines without one, below which nothing can be said."""
+"""Least number of readings with a tick, and of readings without one."""
 FOLDS = 5
+"""Of the cross-validation over readers."""
 NO_SIGN = 1e9
-"""A penalty under which no sign is worth learning; a number, since Postgres' JSON knows no infinity."""
+"""A penalty so high that no sign gets a weight; finite, because Postgres' JSON has no infinity."""
 PENALTIES = (NO_SIGN, 0.6, 0.42, 0.3, 0.21)
-"""The lasso's penalty, in standard errors of a sign that every line has; the readers left out choose."""
+"""The lasso's penalties to choose from, by cross-validation; in standard errors of a sign that every line has."""
 PLAUSIBLE = 1.5
-"""Log-odds of a tick that a nat a symbol of likelihood is worth before anybody has read (docs/learning.md)."""
+"""Prior: log-odds of a tick for each nat a symbol of log-probability (docs/learning.md)."""
 PRECISION, LETTER_PRECISION = 5.0, 100.0
-"""How firmly plausibility, and the letters, hold to that: of a column of variance 1, the letters' together."""
+"""Precision of the prior on signals and on letters, for columns of variance 1 (the letters' variance is 1 together)."""
 DOUBT = 0.1
-"""How firmly the calibration holds to slope 1 and shift 0, in readings."""
+"""Precision of the calibration's prior, which is slope 1 and shift 0."""
 SIGNALS = ("logprob", "length", "log_length")
-"""What is known of a line besides its letters and signs."""
+"""Dense features of a line besides its letters: see `signals`."""
 MOST_PER_READER, MOST_PER_ADDRESS = 40.0, 60.0
-"""Readings one visitor, or one address, counts for at most."""
-
+"""Largest total weight of one visitor's readings, and of one address's."""
 MOST_LETTERS = 30
-"""Letters beyond which a line is just long."""
+"""Longer lines have the same signs of length."""
 MOST_WORDS = 9
-
-
+"""The same for words."""
 TINY = 1e-9
 Embedding = Mapping[str, Floats]
-"""A vector for each letter, (E,) each."""
+"""A vector (E,) for each letter."""
 
 
 class Tasteless(ValueError):
-    """Too few readings to tell anything, or something that is no taste."""
+    """Too few readings to learn from, or stored data that is no taste."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedLine:
-    """One line that one visitor was shown."""
+    """A reading: one line that one visitor saw, and if he ticked it."""
 
     text: str
     slot: int
+    """Place of the line in its poem, from 0 on."""
     ticked: bool
     reader: str
     address: str = ""
+    """Keyed hash of the reader's address; "": not known."""
     logprob: float | None = None
-    """Nats a symbol, line end included, by the version that wrote it; None: not known."""
+    """Log-probability under the version that wrote the line, with its line end, nats a symbol; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How well a taste foresees readers it has not met."""
+    """How well a taste predicts the ticks of held-out readers."""
 
     readings: int
     ticks: int
     readers: int
     auc: float
-    """Chance that a ticked line is liked better than one that was not; 0.5: no better than a coin."""
+    """Area under the ROC curve: probability that a ticked line scores above one without a tick; 0.5 is chance."""
     auc_error: float
-    """Its standard error (Hanley & McNeil 1982)."""
+    """Standard error of the AUC (Hanley & McNeil 1982)."""
     ece: float
-    """Expected calibration error: mean distance of the chance foretold from the share ticked, over ten bins."""
+    """Expected calibration error: mean difference of predicted probability and share ticked, over ten bins."""
     penalty: float
+    """The lasso's penalty that cross-validation chose, one of `PENALTIES`."""
     plausible: float = 0.5
-    """AUC, before the same readers, of the voice's own likelihood alone."""
+    """AUC of the log-probability alone, on the same readers."""
 
     @property
     def knows(self) -> bool:
-        """Is it surely better than a coin, and no worse than plausibility alone, which serves where it does not?"""
+        """Is the AUC above chance by two standard errors, and not below that of the log-probability alone?"""
         return self.auc - 2 * self.auc_error > 0.5 and self.auc >= self.plausible
 
 
 @dataclass(frozen=True, slots=True)
 class Taste:
-    """What readers like."""
+    """The preference model. All its weights are log-odds of a tick."""
 
     weights: Mapping[str, float]
-    """Log-odds that a sign adds."""
+    """By sign: added if the line has the sign."""
     bias: float
-    """Log-odds of a line of which nothing is known, in the mean of all slots."""
+    """Added to every line; includes the mean effect of the slots."""
     report: Report
     signals: Mapping[str, float] = field(default_factory=dict)
-    """Log-odds of one unit more of each of `SIGNALS`; `logprob` counts from `usual` on."""
+    """By name in `SIGNALS`: for each unit of the signal; `logprob` is the difference from `usual`."""
     letters: Mapping[str, float] = field(default_factory=dict)
-    """Log-odds that a line would have that consists of this letter alone."""
+    """By letter: multiplied by the letter's share of the line."""
     usual: float = 0.0
-    """Log-probability, in nats a symbol, of a line of which it is not known."""
+    """Mean log-probability of lines, nats a symbol; stands in where that of a line is not known."""
 
     def likings(self, lines: Sequence[str], logprobs: Sequence[float | None] | None = None) -> list[float]:
-        """Log-odds of a tick for each line; independent of which others are asked about.
+        """Log-odds of a tick for each line; a line's value does not depend on the other lines.
 
-        *logprobs*: nats a symbol, by the version that wrote the line in its place; None: not known.
+        *logprobs*: as `JudgedLine.logprob` has them.
         """
         known = logprobs if logprobs is not None else [None] * len(lines)
         return [self._liking(line, logprob) for line, logprob in zip(lines, known, strict=True)]
@@ -129,19 +133,23 @@ class Taste:
 
     @property
     def hash(self) -> str:
-        """SHA-256 of what it would say."""
+        """SHA-256 of all weights."""
         parts = [sorted(part.items()) for part in (self.weights, self.signals, self.letters)]
-        told = json.dumps([*parts, self.bias, self.usual], ensure_ascii=False)
-        return hashlib.sha256(told.encode()).hexdigest()
+        content = json.dumps([*parts, self.bias, self.usual], ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
-        """To be kept as JSON, the heaviest sign first."""
-        weights, letters = (
-            dict(sorted(part.items(), key=lambda item: -abs(item[1]))) for part in (self.weights, self.letters)
-        )
-        told = {"format": FORMAT, "hash": self.hash, "bias": self.bias, "usual": self.usual}
-        parts = {"signals": dict(self.signals), "weights": weights, "letters": letters}
-        return told | parts | asdict(self.report)
+        """The taste as JSON; signs and letters with the largest weights come first."""
+        return {
+            "format": FORMAT,
+            "hash": self.hash,
+            "bias": self.bias,
+            "usual": self.usual,
+            "signals": dict(self.signals),
+            "weights": _largest_first(self.weights),
+            "letters": _largest_first(self.letters),
+            **asdict(self.report),
+        }
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> "Taste":
@@ -150,11 +158,14 @@ class Taste:
             if raw["format"] != FORMAT:
                 raise Tasteless(f"a taste of format {raw['format']}")
             report = Report(**{name: raw[name] for name in Report.__dataclass_fields__})
-            weights, parts, letters = (
-                {str(name): float(weight) for name, weight in raw[part].items()}
-                for part in ("weights", "signals", "letters")
+            taste = cls(
+                weights=_numbers(raw["weights"]),
+                bias=float(raw["bias"]),
+                report=report,
+                signals=_numbers(raw["signals"]),
+                letters=_numbers(raw["letters"]),
+                usual=float(raw["usual"]),
             )
-            taste = cls(weights, float(raw["bias"]), report, parts, letters, float(raw["usual"]))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Tasteless(f"this is no taste: {error}") from error
         if taste.hash != raw.get("hash"):
@@ -162,20 +173,30 @@ class Taste:
         return taste
 
 
-def chances(likings: Sequence[float]) -> Floats:
-    """Chances of a tick, (n,), as shares of the greatest: who is sure of a tick is no surer of another.
+def _largest_first(weights: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(weights.items(), key=lambda item: -abs(item[1])))
 
-    Never all 0, however far *likings*, log-odds, lie below 0.
+
+def _numbers(raw: Mapping[Any, Any]) -> dict[str, float]:
+    return {str(name): float(weight) for name, weight in raw.items()}
+
+
+def chances(likings: Sequence[float]) -> Floats:
+    """Probabilities of a tick, divided by the greatest of them: log-odds (n,) -> (n,).
+
+    Computed by logarithms, so that the greatest is 1 even if all the log-odds are far below 0.
     """
     logs = -np.logaddexp(0, -np.array(likings))
     return np.asarray(np.exp(logs - logs.max(initial=-np.inf)))
 
 
 def signs(line: str) -> set[str]:
-    """The signs of *line*: `c꽃` a letter, `b_꽃` a pair at a word's begin, `w꽃이` a word, `e네` an end.
+    """The signs of *line*, binary features.
 
-    `s꽃` a begin, `fᆫ` a part of the last letter, `p,` a mark, `p,$` the last one, `r` a word twice,
-    `n7` seven letters or more, `m3` three words or more.
+    `c꽃` it has this letter; `b_꽃` this pair of letters in a word, with `_` for the word's ends; `w꽃이` this word;
+    `s꽃` it begins with these letters; `e네` it ends with them; `fᆫ` its last syllable has this part after the first;
+    `p,` it has this mark; `p,$` it ends with it; `r` a word occurs twice; `n7` it has seven letters or more;
+    `m3` three words or more.
     """
     text = unicodedata.normalize("NFC", line).casefold()
     words = text.split()
@@ -198,15 +219,15 @@ def signs(line: str) -> set[str]:
 
 
 def signals(line: str, logprob: float) -> tuple[float, float, float]:
-    """The values of `SIGNALS`: *logprob* itself, tens of letters, and the logarithm of how many."""
+    """The values of `SIGNALS` for a line: *logprob* itself, number of letters / 10, logarithm of that number."""
     letters = max(1, sum(c.isalnum() for c in line))
     return logprob, letters / 10, math.log(letters)
 
 
 def learn(readings: Sequence[JudgedLine], *, embedding: Embedding | None = None, seed: int = 0) -> Taste:
-    """The taste of those readers; the same readings and seed give the same. Raises Tasteless.
+    """Learn a taste. The same readings and *seed* give the same taste. Raises Tasteless.
 
-    *embedding*: the base's vector of each letter; without it letters say nothing.
+    *embedding*: the base's vectors of letters (`embedding_of`); without it letters have no weight.
     """
     ticks = sum(reading.ticked for reading in readings)
     if min(ticks, len(readings) - ticks) < FEWEST_TICKS or len({r.reader for r in readings}) < 2:
@@ -216,7 +237,7 @@ def learn(readings: Sequence[JudgedLine], *, embedding: Embedding | None = None,
     folds = np.random.default_rng(seed).permutation(int(design.readers.max()) + 1)[design.readers] % FOLDS
     rate = float(np.average(design.ticked, weights=design.counts))
     unit = math.sqrt(rate * (1 - rate) / len(readings))
-    # First what is known of every line, then the few signs that add to it; for each fold without its readers.
+    # First the dense features, then the sparse signs on top of them; for each fold without its readers.
     offsets = [known.columns @ known.fit(design, folds != fold) for fold in range(FOLDS)]
     without = [replace(design, offset=offset) for offset in offsets]
     paths = [_path(one.part(folds != fold), unit) for fold, one in enumerate(without)]
@@ -232,36 +253,43 @@ def learn(readings: Sequence[JudgedLine], *, embedding: Embedding | None = None,
     report = replace(
         _report(design, held_out[best], slope, shift, PENALTIES[best]), plausible=_plausible(readings, design)
     )
-    parts, letters, centre = known.told(slope * dense)
+    by_signal, by_letter, centre = known.by_name(slope * dense)
     bias = slope * (whole.bias + _mean_slot(design, whole)) + shift - centre
-    return Taste(weights, round(bias, 5), report, parts, letters, round(known.usual, 5))
+    return Taste(
+        weights=weights,
+        bias=round(bias, 5),
+        report=report,
+        signals=by_signal,
+        letters=by_letter,
+        usual=round(known.usual, 5),
+    )
 
 
 def _plausible(readings: Sequence[JudgedLine], design: Design) -> float:
-    """AUC of the likelihood alone; a coin's where it is not known."""
+    """AUC of the log-probability alone; 0 stands in where it is not known."""
     logprobs = np.array([reading.logprob if reading.logprob is not None else 0.0 for reading in readings])
     return auc(logprobs, design.ticked > 0, design.counts)
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of each line before its signs: columns that a ridge regression weighs."""
+    """The dense features of n readings, for a ridge regression."""
 
     columns: Floats
-    """(n, D): the signals, and the mean of the line's letters; each centred and scaled."""
+    """(n, D): the signals, and the mean embedding of the line's letters; standardised by `centres` and `scales`."""
     centres: Floats
-    """(D,) what was taken away,"""
+    """(D,) the means that were subtracted."""
     scales: Floats
-    """(D,) and by what the rest was divided."""
+    """(D,) the divisors: standard deviations, and one common divisor for the letters."""
     usual: float
-    """Mean log-probability of the lines."""
+    """Mean log-probability of the lines, nats a symbol."""
     embedding: Embedding
 
     @classmethod
     def of(cls, readings: Sequence[JudgedLine], embedding: Embedding) -> "Known":
-        """Of lines whose letters have these vectors."""
-        told = [reading.logprob for reading in readings if reading.logprob is not None]
-        usual = float(np.mean(told)) if told else 0.0
+        """The dense features of *readings*."""
+        logprobs = [reading.logprob for reading in readings if reading.logprob is not None]
+        usual = float(np.mean(logprobs)) if logprobs else 0.0
         values = np.array([signals(r.text, 0.0 if r.logprob is None else r.logprob - usual) for r in readings])
         letters = np.array([_mean_letter(r.text, embedding) for r in readings])  # (n, E)
         spread = math.sqrt(float(letters.var(axis=0).sum()) / max(1, letters.shape[1])) or 1.0
@@ -272,7 +300,7 @@ class Known:
         return cls((columns - centres) / scales, centres, scales, usual, embedding)
 
     def fit(self, design: Design, keep: NDArray[np.bool_]) -> Floats:
-        """The weights (D,) that the readings in *keep* give; each slot has its own level."""
+        """The weights (D,), learned from the readings in *keep* (n,), with an effect for each slot."""
         slots = np.eye(int(design.slots.max()) + 1)[design.slots]  # (n, slots)
         columns = np.concatenate([self.columns, slots - slots.mean(axis=0), np.ones((len(slots), 1))], axis=1)[keep]
         start, precision = np.zeros(columns.shape[1]), np.full(columns.shape[1], PRECISION)
@@ -281,8 +309,8 @@ class Known:
         precision[-1] = TINY
         return ridge(columns, design.ticked[keep], design.counts[keep], precision, start)[: self.columns.shape[1]]
 
-    def told(self, weights: Floats) -> tuple[dict[str, float], dict[str, float], float]:
-        """Those *weights* (D,) by signal and by letter, and the log-odds that belong to the centres."""
+    def by_name(self, weights: Floats) -> tuple[dict[str, float], dict[str, float], float]:
+        """The *weights* (D,) by signal and by letter, for features before standardisation, and what the centres add."""
         each, count = weights / self.scales, len(SIGNALS)
         by_signal = {name: round(float(w), 5) for name, w in zip(SIGNALS, each[:count], strict=True)}
         by_letter = {c: round(float(vector @ each[count:]), 4) for c, vector in self.embedding.items()}
@@ -290,12 +318,12 @@ class Known:
 
 
 def embedding_of(characters: Mapping[str, Floats]) -> Embedding:
-    """The base's vectors of those *characters*, each of length 1: a rare letter's is long only for want of training."""
+    """The vectors of *characters*, scaled to length 1: those of rare letters are long only for lack of training."""
     return {c: np.asarray(vector / (np.linalg.norm(vector) or 1.0), np.float64) for c, vector in characters.items()}
 
 
 def _mean_letter(text: str, embedding: Embedding) -> Floats:
-    """The mean vector of the letters of *text*; what has no vector counts as nothing."""
+    """The mean vector of the letters of *text*, (E,); a letter without a vector counts as zero."""
     width = len(next(iter(embedding.values()))) if embedding else 0
     total = np.zeros(width)
     for c in text:
@@ -305,7 +333,7 @@ def _mean_letter(text: str, embedding: Embedding) -> Floats:
 
 
 def _design(readings: Sequence[JudgedLine]) -> tuple[list[str], Design]:
-    """The signs worth learning about, and who read what."""
+    """The names of the signs that are frequent enough, and the data for the regression on them."""
     of_line = [sorted(signs(reading.text)) for reading in readings]
     counts = Counter(sign for found in of_line for sign in found)
     names = sorted(sign for sign, n in counts.items() if n >= FEWEST and n <= len(readings) - FEWEST)
@@ -314,19 +342,19 @@ def _design(readings: Sequence[JudgedLine]) -> tuple[list[str], Design]:
     rows, columns = np.array(cells, np.int64).reshape(-1, 2).T
     numbers = {reader: i for i, reader in enumerate(dict.fromkeys(reading.reader for reading in readings))}
     return names, Design(
-        rows,
-        columns,
-        len(names),
-        np.array([reading.slot for reading in readings]),
-        np.array([numbers[reading.reader] for reading in readings]),
-        np.array([float(reading.ticked) for reading in readings]),
-        _counts(readings),
-        np.zeros(len(readings)),
+        rows=rows,
+        columns=columns,
+        signs=len(names),
+        slots=np.array([reading.slot for reading in readings]),
+        readers=np.array([numbers[reading.reader] for reading in readings]),
+        ticked=np.array([float(reading.ticked) for reading in readings]),
+        counts=_counts(readings),
+        offset=np.zeros(len(readings)),
     )
 
 
 def _counts(readings: Sequence[JudgedLine]) -> Floats:
-    """How much each reading counts: visitors and addresses are capped; 1 in the mean."""
+    """The weight of each reading (n,), with mean 1; the total of a visitor and of an address is capped."""
     by_reader = Counter(reading.reader for reading in readings)
     counts = np.array([min(1.0, MOST_PER_READER / by_reader[reading.reader]) for reading in readings])
     by_address: Counter[str] = Counter()
@@ -337,7 +365,7 @@ def _counts(readings: Sequence[JudgedLine]) -> Floats:
 
 
 def _path(design: Design, unit: float, *, upto: int = len(PENALTIES) - 1) -> list[Fit]:
-    """Fits from the strictest penalty on, each begun at the one before."""
+    """Fits for `PENALTIES` up to number *upto*, each started from the one before; *unit*: one standard error."""
     path: list[Fit] = []
     for penalty in PENALTIES[: upto + 1]:
         path.append(fit(design, penalty * unit, path[-1] if path else None))
@@ -345,7 +373,7 @@ def _path(design: Design, unit: float, *, upto: int = len(PENALTIES) - 1) -> lis
 
 
 def _held_out(designs: Sequence[Design], folds: np.ndarray[Any, Any], fits: Sequence[Fit]) -> Floats:
-    """What each fold's fit says of the readers it was not shown: (n,)."""
+    """Log-odds for held-out readers: each reading's are those of the fit that has not seen its reader, (n,)."""
     log_odds = np.zeros(len(folds))
     for fold, (design, fitted) in enumerate(zip(designs, fits, strict=True)):
         mine = folds == fold
@@ -354,22 +382,23 @@ def _held_out(designs: Sequence[Design], folds: np.ndarray[Any, Any], fits: Sequ
 
 
 def _slots(fitted: Fit, design: Design) -> Floats:
-    """Each reading's slot effect; none for a slot that the fit has not seen."""
+    """The slot effect of each reading (n,); 0 for a slot that the fit has not seen."""
     known = np.append(fitted.slots, np.zeros(max(0, int(design.slots.max()) + 1 - len(fitted.slots))))
     return np.asarray(known[design.slots])
 
 
 def _mean_slot(design: Design, fitted: Fit) -> float:
+    """The mean slot effect over the readings."""
     return float(np.average(_slots(fitted, design), weights=design.counts))
 
 
 def _log_loss(design: Design, liking: Floats) -> float:
-    """Mean cross-entropy, in nats a reading."""
+    """Mean cross-entropy of the log-odds *liking* (n,), nats a reading."""
     return float(np.average(np.logaddexp(0, liking) - design.ticked * liking, weights=design.counts))
 
 
 def _calibrate(design: Design, liking: Floats) -> tuple[float, float]:
-    """Slope and shift that make log-odds honest on readers left out (Platt 1999)."""
+    """Platt's calibration (1999): the slope and shift of held-out log-odds *liking* (n,) that fit the ticks best."""
     columns = np.stack([liking, np.ones_like(liking)], axis=1)  # (n, 2)
     start, precision = np.array([1.0, 0.0]), np.full(2, DOUBT)
     slope, shift = ridge(columns, design.ticked, design.counts, precision, start).tolist()
@@ -377,21 +406,33 @@ def _calibrate(design: Design, liking: Floats) -> tuple[float, float]:
 
 
 def _report(design: Design, liking: Floats, slope: float, shift: float, penalty: float) -> Report:
+    """The report on held-out log-odds *liking* (n,) after calibration."""
     yes, counts = design.ticked > 0, design.counts
     area = auc(liking, yes, counts)
     chance = sigmoid(slope * liking + shift)
     ece = sum(_gap(design, chance, each) for each in np.array_split(np.argsort(chance), 10)) / counts.sum()
     error = _auc_error(area, float(counts[yes].sum()), float(counts[~yes].sum()))
-    return Report(len(yes), int(yes.sum()), int(design.readers.max()) + 1, area, error, float(ece), penalty)
+    return Report(
+        readings=len(yes),
+        ticks=int(yes.sum()),
+        readers=int(design.readers.max()) + 1,
+        auc=area,
+        auc_error=error,
+        ece=float(ece),
+        penalty=penalty,
+    )
 
 
 def _gap(design: Design, chance: Floats, these: np.ndarray[Any, Any]) -> float:
-    """How far what was foretold of these readings is from what came true, in readings."""
+    """Difference of the predicted and the actual number of ticks in *these* readings, weighted by counts."""
     return abs(float((design.counts * (chance - design.ticked))[these].sum()))
 
 
 def auc(scores: Floats, yes: np.ndarray[Any, Any], counts: Floats | None = None) -> float:
-    """Area under the ROC curve, each line weighing its *counts*; ties count half, and NaN without two kinds."""
+    """Area under the ROC curve: scores (n,), yes (n,), weights *counts* (n,), None: all 1.
+
+    Ties count half. NaN if all *yes* are the same.
+    """
     weights = np.ones(len(scores)) if counts is None else counts
     _, place = np.unique(scores, return_inverse=True)
     ones, zeros = (np.bincount(place, weights * kind) for kind in (yes, ~yes))
@@ -400,6 +441,7 @@ def auc(scores: Floats, yes: np.ndarray[Any, Any], counts: Floats | None = None)
 
 
 def _auc_error(area: float, ones: float, zeros: float) -> float:
+    """Standard error of an AUC (Hanley & McNeil 1982), with that many positive and negative readings."""
     one, two = area / (2 - area), 2 * area * area / (1 + area)
     square = area * (1 - area) + (ones - 1) * (one - area**2) + (zeros - 1) * (two - area**2)
     return math.sqrt(max(0.0, square) / (ones * zeros))

@@ -1,7 +1,7 @@
-"""Training: a network, a corpus, a plan, and a report at every step.
+"""Training: the one training loop, for base voices, for the worker's fine-tuning and for the lecture's experiments.
 
-One loop for all of them: base voices, fine-tuning by the worker, the lecture's
-experiments. Knows nothing of where the text came from or who is watching.
+`Training` trains a network on a corpus by a plan, reports after every step, and can be saved and resumed.
+`run_until_enough` adds early stopping. `choose_device` and `bf16_pays` say where and in which precision to train.
 """
 
 import json
@@ -26,50 +26,52 @@ from models.network import CharNetwork, State
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How to train. One of `passes` and `minutes` sets the length of the cosine."""
+    """Hyperparameters. Either `passes` or `minutes` sets the length of the run."""
 
     passes: int | None = None
-    """Times through the corpus."""
+    """Passes over the corpus."""
     minutes: float | None = None
-    """Time budget: the whole schedule fits in it."""
+    """Time budget of the run."""
     rate: float = 2e-3
     """Peak learning rate."""
     warm_up: float = 0.02
-    """Share of the run in which the rate climbs."""
+    """Share of the run in which the learning rate rises."""
     floor: float = 0.02
-    """Share of the peak rate at the end of the cosine."""
+    """Learning rate at the end of the cosine schedule, as a share of the peak."""
     decay: float = 0.01
     """AdamW's weight decay."""
     clip: float = 1.0
-    """Largest gradient norm; recurrent networks explode now and then without it."""
+    """Largest gradient norm; without it, gradients of recurrent networks explode now and then."""
     pull: float = 0.0
-    """How much a nat of divergence from the base weighs, where `Training` is given one."""
+    """Weight of the KL divergence from the base, per nat, if `Training` is given a base."""
     average: float = 0.998
-    """Decay of the running average of weights that is kept (Polyak); 0 keeps the last ones."""
+    """Decay of the moving average of the weights, which is the result (Polyak); 0: the result is the last weights."""
     bf16: bool = True
-    """Autocast to bfloat16 where that pays: 1.7x on a CPU with AVX512-BF16."""
+    """Use autocast to bfloat16: 1.7 times as fast on a CPU with AVX512-BF16."""
     seed: int = 0
+    """Of the order of batches."""
 
     def __post_init__(self) -> None:
-        """ValueError unless exactly one length is given."""
+        """Raise ValueError unless exactly one length is given."""
         if (self.passes is None) == (self.minutes is None):
             raise ValueError("a plan has passes or minutes, one of them")
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a training stands after a step."""
+    """The state of a training after a step."""
 
     step: int
     of: int
-    """Steps in all; an estimate while a time budget runs."""
+    """Number of steps in the run; an estimate if the plan has a time budget."""
     loss: float
-    """Nats a symbol, a running mean."""
+    """Nats a symbol, moving average."""
     chars_per_s: float
+    """Targets with a weight, per second: symbols, and so characters at character level."""
     seconds_left: float
 
     def __str__(self) -> str:
-        """One line for a log."""
+        """One line of text for a log."""
         return (
             f"step {self.step}/{self.of}  loss {self.loss:.4f}  "
             f"{self.chars_per_s:,.0f} char/s  {self.seconds_left / 60:.1f} min left"
@@ -77,16 +79,16 @@ class Progress:
 
 
 class Diverged(RuntimeError):
-    """The loss is no longer a number; the run can't be saved by going on."""
+    """The loss is NaN or infinite; going on would not help."""
 
 
 Watch = Callable[[Progress], None]
-"""Called after every step; what it raises stops the training."""
+"""Is called after every step; an exception that it raises stops the training."""
 
 
 @dataclass
 class _Clock:
-    """Steps and seconds so far; survives a resume."""
+    """Counts the steps and seconds of a training."""
 
     now: Callable[[], float]
     step: int = 0
@@ -95,13 +97,25 @@ class _Clock:
     loss: float = math.nan
     passes_done: int = 0
     batches: int = 0
-    """Of the pass under way."""
+    """Batches of the present pass so far."""
     _since: float = 0.0
+
+    def as_dict(self) -> dict[str, float]:
+        """The counts that `Training.save` keeps, by name of field."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "symbols": self.symbols,
+            "loss": self.loss,
+            "passes_done": self.passes_done,
+            "batches": self.batches,
+        }
 
     def start(self) -> None:
         self._since = self.now()
 
     def tick(self, batch: Batch, loss: float) -> None:
+        """Count a step."""
         now = self.now()
         self.seconds += now - self._since
         self._since = now
@@ -111,6 +125,7 @@ class _Clock:
         self.loss = loss if math.isnan(self.loss) else 0.98 * self.loss + 0.02 * loss
 
     def fraction(self, plan: Plan, steps: int) -> float:
+        """Share of the run that is done, 0 to 1; *steps*: of the run, if the plan counts passes."""
         if plan.minutes is not None:
             return min(1.0, self.seconds / (60 * plan.minutes))
         return min(1.0, self.step / max(1, steps))
@@ -123,23 +138,32 @@ class _Clock:
 
 
 def loss_of(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Weighted mean surprise in nats: (N, T, V), (N, T), (N, T) -> scalar."""
+    """Weighted cross-entropy: logits (N, T, V), targets (N, T), weights (N, T) -> nats a symbol.
+
+    The mean is over the number of targets with a weight, not over the sum of weights.
+    """
     each = nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none")
     return (each * weights.flatten()).sum() / (weights != 0).sum().clamp(min=1)
 
 
 def distance(base: Tensor, logits: Tensor, counts: Tensor) -> Tensor:
-    """Mean KL divergence of what is said from what *base* says: (N, T, V), (N, T, V), (N, T) -> scalar.
+    """KL divergence from the base: its logits (N, T, V), logits (N, T, V), counts (N, T), 0 or 1 -> nats a symbol.
 
-    Over the places that count; base || taught, so that nothing the base would say is forgotten.
+    The mean over the symbols that count. KL(base || network) is large where the network gives little probability to
+    what the base would write.
     """
     before, after = base.float().log_softmax(-1), logits.float().log_softmax(-1)
     each = (before.exp() * (before - after)).sum(-1)
     return (each * counts).sum() / counts.sum().clamp(min=1)
 
 
+def is_finite(network: CharNetwork) -> bool:
+    """Are all weights finite?"""
+    return all(bool(torch.isfinite(weights).all()) for weights in network.parameters())
+
+
 class Training:
-    """One training under way: `run` it to its end, or be stopped by `watch` and resume later."""
+    """One training. `run` trains to the end of the plan; if *watch* stops it, a saved training can be resumed."""
 
     def __init__(
         self,
@@ -151,9 +175,9 @@ class Training:
         base: CharNetwork | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """*base*: what the network is pulled towards, by `Plan.pull`; needs texts that each begin in silence.
+        """*base*: the network stays close to it, as much as `Plan.pull` says; only for texts read from zero state.
 
-        *clock*: seconds, as `Plan.minutes` counts them; a bench on a busy machine counts the processor's.
+        *clock*: the time in seconds; a bench on a busy machine counts processor time.
         """
         self.network, self.corpus, self.plan, self.device = network.to(device), corpus, plan, device
         self._base = base.to(device).eval() if base is not None and plan.pull else None
@@ -167,9 +191,9 @@ class Training:
         self._steps = len(corpus) * (plan.passes or 1)
 
     def run(self, watch: Watch | None = None) -> CharNetwork:
-        """Train to the end of the plan; the network that is returned carries the averaged weights.
+        """Train to the end of the plan; returns the network with the averaged weights, in evaluation mode.
 
-        Raises Diverged when the loss is not finite.
+        Raises Diverged, and what *watch* raises.
         """
         self.network.train()
         self._clock.start()
@@ -185,17 +209,43 @@ class Training:
             self.network.load_state_dict(self._average)
         return self.network.eval()
 
+    def run_saving(
+        self, folder: Path, watch: Watch, *, every: float, saved: Callable[[], None] = lambda: None
+    ) -> CharNetwork:
+        """Resume from *folder*, `run`, and save there *every* so many seconds and at the end.
+
+        *saved* is called after each save. A network that is not finite is not saved at the end.
+        """
+        self.resume(folder)
+        saved_at, saved_step = time.monotonic(), self._clock.step
+
+        def save() -> None:
+            nonlocal saved_at, saved_step
+            self.save(folder)
+            saved()
+            saved_at, saved_step = time.monotonic(), self._clock.step
+
+        def watch_and_save(now: Progress) -> None:
+            watch(now)
+            if time.monotonic() - saved_at >= every:
+                save()
+
+        network = self.run(watch_and_save)
+        if self._clock.step > saved_step and is_finite(network):
+            save()
+        return network
+
     def averaged(self) -> CharNetwork:
-        """A copy of the network as it would be returned now, on the CPU."""
+        """A copy of the network with the averaged weights of now, on the CPU, in evaluation mode."""
         network = deepcopy(self.network).cpu().eval()
         if self._average is not None:
             network.load_state_dict(self._average)
         return network
 
     def _batches(self) -> Iterator[Batch]:
-        """Pass after pass; each shuffled by its own number, so that a resume replays none.
+        """The batches of all passes. The order of a pass depends on its number alone, so that a resume can repeat it.
 
-        Of a pass that was interrupted, batches that begin in silence are not trained on twice; a stream begins anew.
+        After a resume, batches read from zero state that were trained on are skipped; a stream begins its pass again.
         """
         while True:
             if self.plan.passes is not None and self._clock.passes_done >= self.plan.passes:
@@ -212,6 +262,7 @@ class Training:
             self._clock.batches = 0
 
     def _step(self, batch: Batch, state: State | None) -> tuple[float, State]:
+        """One update of the weights; returns the loss in nats a symbol, and the state after the batch."""
         self._set_rate()
         inputs, targets, weights = (
             torch.from_numpy(np.ascontiguousarray(a)).to(self.device)
@@ -220,25 +271,26 @@ class Training:
         half = torch.autocast(self.device, torch.bfloat16) if self.plan.bf16 else nullcontext()
         with half:
             logits, state = self.network(inputs, state)
-            said = None if self._base is None else self._said(self._base, inputs)
+            expected = None if self._base is None else self._logits_of(self._base, inputs)
         loss = loss_of(logits, targets, weights)
-        if said is not None:
-            loss = loss + self.plan.pull * distance(said, logits, (weights != 0).float())
+        if expected is not None:
+            loss = loss + self.plan.pull * distance(expected, logits, (weights != 0).float())
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip)
         self._optimizer.step()
-        self._remember()
+        self._update_average()
         return loss.item(), [tuple(t.detach().float() for t in layer) for layer in state]
 
     @staticmethod
     @torch.no_grad()
-    def _said(base: CharNetwork, inputs: Tensor) -> Tensor:
-        """What the base says to the same texts: (N, T) -> (N, T, V)."""
-        said: Tensor = base(inputs)[0]
-        return said
+    def _logits_of(base: CharNetwork, inputs: Tensor) -> Tensor:
+        """The base's logits for the same symbols: (N, T) -> (N, T, V)."""
+        logits: Tensor = base(inputs)[0]
+        return logits
 
     def _set_rate(self) -> None:
+        """Set the learning rate: a linear warm-up times a cosine."""
         done = self._clock.fraction(self.plan, self._steps)
         warm = min(1.0, (done + 1e-4) / self.plan.warm_up) if self.plan.warm_up else 1.0
         cosine = 0.5 * (1 + math.cos(math.pi * done))
@@ -246,27 +298,26 @@ class Training:
             group["lr"] = self.plan.rate * warm * (self.plan.floor + (1 - self.plan.floor) * cosine)
 
     @torch.no_grad()
-    def _remember(self) -> None:
+    def _update_average(self) -> None:
         if self._average is None:
             return
-        # Early weights are forgotten fast: the average never looks back past a tenth of the steps.
+        # At first the decay is smaller, so that the average covers about the last tenth of the steps.
         keep = min(self.plan.average, 1 - 10 / (self._clock.step + 11))
         for name, now in self.network.state_dict().items():
             self._average[name].lerp_(now, 1 - keep)
 
     def save(self, folder: Path) -> None:
-        """Write what `resume` needs; the older state stays until the new one is whole."""
+        """Save the training into *folder*, for `resume`; an earlier save stays until the new one is complete."""
         folder.mkdir(parents=True, exist_ok=True)
         tensors = {f"network.{k}": v.contiguous() for k, v in self.network.state_dict().items()}
         tensors |= {f"average.{k}": v.contiguous() for k, v in (self._average or {}).items()}
         for i, moments in self._optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{i}.{k}": torch.as_tensor(v).clone() for k, v in moments.items()}
-        clock = {k: v for k, v in vars(self._clock).items() if k != "now" and not k.startswith("_")}
-        save_file(tensors, folder / "training.tmp", metadata={"clock": json.dumps(clock)})
+        save_file(tensors, folder / "training.tmp", metadata={"clock": json.dumps(self._clock.as_dict())})
         (folder / "training.tmp").replace(folder / "training.safetensors")
 
     def resume(self, folder: Path) -> bool:
-        """Go on from what `save` wrote there; False when there is nothing. A pass of a stream begins anew."""
+        """Go on from what `save` wrote into *folder*; False if there is nothing. A stream begins its pass again."""
         file = folder / "training.safetensors"
         if not file.exists():
             return False
@@ -291,24 +342,25 @@ class Training:
         return True
 
 
-# Early stopping: a training ends when a text it does not read is known no better, and its best weights are kept.
-# Looks are taken ever more seldom, a tenth of the steps so far apart, so that they cost little.
+# Early stopping: the training ends when the surprise at a validation text falls no more, and the best weights are the
+# result. The steps between two evaluations grow in proportion to the steps so far, so that evaluations cost little.
 
 FIRST, APART = 10, 1.1
-"""The first look comes after so many steps, the next ones at this ratio (and as many steps) further on."""
+"""Steps before the first evaluation; each next one is after APART times the steps so far, plus FIRST."""
 PATIENCE = 6
-"""Early stopping: evaluations without improvement; some three quarters of the steps that were taken until then."""
+"""Evaluations without improvement that end the training; together they take about three quarters of the steps so
+far."""
 
 Surprised = Callable[[CharNetwork], float]
-"""How surprised a network is by a text that was kept aside."""
+"""Network -> its surprise at the validation text, in any unit; lower is better."""
 
 
 class Enough(Exception):
-    """It learns no more."""
+    """Raised by `Keeper` to end the training early."""
 
 
 class Keeper:
-    """Watches a training, keeps the best of its averaged weights, and says when it is enough."""
+    """A `Watch` for early stopping: it evaluates a training now and then and keeps the network that did best."""
 
     def __init__(self, training: Training, surprised: Surprised) -> None:
         self._training, self._surprised = training, surprised
@@ -316,7 +368,7 @@ class Keeper:
         self._next, self._worse = FIRST, 0
 
     def __call__(self, now: Progress) -> None:
-        """Look, when it is time to. Raises Enough."""
+        """Evaluate, if it is time to. Raises Enough after `PATIENCE` evaluations without improvement."""
         if now.step >= self._next:
             self._next = int(APART * now.step) + FIRST
             self.look()
@@ -324,7 +376,7 @@ class Keeper:
                 raise Enough
 
     def look(self) -> None:
-        """Measure the weights of now."""
+        """Evaluate the averaged weights of now."""
         network = self._training.averaged()
         surprise = self._surprised(network)
         if surprise < self.least:
@@ -334,7 +386,7 @@ class Keeper:
 
 
 def run_until_enough(training: Training, surprised: Surprised, watch: Watch) -> CharNetwork:
-    """Train to the end of the plan, or until it is enough; the best network on the way. Raises Diverged."""
+    """Train to the end of the plan, or until early stopping; returns the best network. Raises Diverged."""
     keeper = Keeper(training, surprised)
     last: list[Progress] = []
 
@@ -357,26 +409,29 @@ Device = Literal["auto", "cpu", "cuda"]
 
 
 def choose_device(wanted: Device) -> str:
-    """`cpu` or `cuda`. ValueError when CUDA is insisted on and there is none."""
+    """`cpu` or `cuda`. Raises ValueError if `cuda` is wanted and there is no such device."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ValueError("there is no CUDA device here")
     return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 PROBES = 12
-"""Times that each kind of product is timed; its best counts."""
+"""Times that each matrix product is timed; the best time counts."""
 
 
 @cache
 def bf16_pays(device: str) -> bool:
-    """Is training in bfloat16 quicker here? Where a CPU has the instructions it may be, and may not: so it is timed."""
+    """Is training in bfloat16 faster than in float32 on this device?
+
+    On a CPU with instructions for bfloat16 it may or may not be, so a matrix product is timed in both.
+    """
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Torch has no public word for it yet; without the instructions it is emulated, and always slower.
+    # Torch has no public function for it. Without these instructions bfloat16 is emulated, which is always slower.
     if not (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()):  # noqa: SLF001
         return False
     seconds = {torch.float32: math.inf, torch.bfloat16: math.inf}
-    for _ in range(PROBES):  # by turns, the best of each: other work on the machine does not decide
+    for _ in range(PROBES):  # in turns, and the best of each, so that other work on the machine does not decide
         for kind, best in seconds.items():
             x, weight = torch.ones(64, 512, dtype=kind), torch.ones(512, 2048, dtype=kind)
             began = time.perf_counter()

@@ -1,10 +1,9 @@
-"""The vocabulary: text to symbols and back, fixed for good per base.
+"""The vocabulary: encodes text as symbols and decodes symbols as text. A base has one, which never changes.
 
-Frequent characters are symbols of their own; every other character is spelled
-in its UTF-8 bytes, so any text can be learned and any two versions compared.
-At word level frequent words are symbols too, each with the space before it, and
-every other word is spelled in characters. `Grammar` keeps a decoder inside valid
-UTF-8, and words apart. Knows nothing of networks.
+Frequent characters are symbols of their own. Every other character is encoded as its UTF-8 bytes, so that a network can
+read any text, and any two versions can be compared. At word level frequent words are symbols too, each with the space
+before it, and every other word is encoded as its characters. `Grammar` defines the sequences of symbols that decode to
+valid UTF-8 and keep words apart.
 """
 
 import unicodedata
@@ -18,34 +17,37 @@ import regex
 from numpy.typing import NDArray
 
 END = 0
-"""The symbol between two poems: what a network reads first and writes last."""
+"""The symbol between two poems: the first that a network reads, and the last that it writes."""
 FIRST_BYTE = 1
+"""The symbol of byte 0; the other bytes follow."""
 FIRST_CHARACTER = FIRST_BYTE + 256
+"""The symbol of the most frequent character; the other characters and the words follow."""
 LETTER = regex.compile(r"[\p{L}\p{M}\p{N}_'’]")
-"""What words are made of; the apostrophe and the underscore belong to them, as in `don't` and `vm_area`."""
+"""A letter of a word; the apostrophe and the underscore count as letters, as in `don't` and `vm_area`."""
 WORD = regex.compile(rf" ?{LETTER.pattern}+")
+"""A word, with the space before it if there is one."""
 PIECE = regex.compile(rf"{WORD.pattern}|.", regex.DOTALL)
-"""A text is words, each with the one space before it, and single characters between them."""
+"""A piece of a text: a word, or a single character."""
 
 
 def normalise(text: str) -> str:
-    r"""NFC with `\n` line ends; half a surrogate pair becomes U+FFFD."""
+    r"""Unicode NFC with `\n` as the line end; an unpaired surrogate becomes U+FFFD."""
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return unicodedata.normalize("NFC", whole).replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Symbols: `END`, the 256 bytes, the frequent characters, then the frequent words."""
+    """The symbols, in this order: `END`, the 256 bytes, the frequent characters, the frequent words."""
 
     characters: tuple[str, ...]
-    """The characters that are symbols of their own, most frequent first."""
+    """The characters that are symbols of their own, the most frequent first."""
     words: tuple[str, ...] = ()
-    """The words that are, with the space before them where one stood; none at character and byte level."""
+    """The words that are symbols of their own, the most frequent first; none at character and byte level."""
     _ids: dict[str, int] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Index the pieces; ValueError on one that is doubled, no single character, or no word."""
+        """Number the pieces. Raises ValueError for a duplicate, for two characters in one, and for what is no word."""
         if len(set(self.characters)) != len(self.characters) or len(set(self.words)) != len(self.words):
             raise ValueError("a character or word stands twice in the vocabulary")
         if any(len(c) != 1 for c in self.characters):
@@ -56,7 +58,9 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[str], *, at_least: int = 3, words: int = 0) -> "Vocabulary":
-        """The vocabulary of *texts*: what is seen *at_least* so often; of words only the first *words*."""
+        """The vocabulary of *texts*: the characters that occur *at_least* so often, and the *words* most frequent
+        words.
+        """
         characters: Counter[str] = Counter()
         pieces: Counter[str] = Counter()
         for text in map(normalise, texts):
@@ -67,7 +71,7 @@ class Vocabulary:
 
     @classmethod
     def of_pieces(cls, pieces: Sequence[str]) -> "Vocabulary":
-        """The vocabulary whose `pieces` these are: single characters, then words. ValueError for anything else."""
+        """The vocabulary with these `pieces`: single characters, then words. Raises ValueError for other input."""
         count = sum(len(piece) == 1 for piece in pieces)
         return cls(tuple(pieces[:count]), tuple(pieces[count:]))
 
@@ -77,11 +81,11 @@ class Vocabulary:
         return self.characters + self.words
 
     def __len__(self) -> int:
-        """How many symbols there are, END and the bytes included."""
+        """V, the number of symbols, with END and the bytes."""
         return FIRST_CHARACTER + len(self.characters) + len(self.words)
 
     def encode(self, text: str) -> list[int]:
-        """The symbols of *text* after `normalise`; nothing is added at either end."""
+        """The symbols of *text* after `normalise`, without END at either end."""
         text = normalise(text)
         ids: list[int] = []
         for piece in PIECE.findall(text) if self.words else text:
@@ -93,14 +97,14 @@ class Vocabulary:
         return ids
 
     def _spelled(self, piece: str) -> list[int]:
-        """The symbols of a piece that has none of its own: space and word, the word's characters, their bytes."""
+        """The symbols of a piece without a symbol of its own: a word's space and characters, or a character's bytes."""
         if len(piece) == 1:
             return [FIRST_BYTE + b for b in piece.encode("utf-8")]
         parts = (" ", piece[1:]) if piece[0] == " " else piece
         return [i for part in parts for i in ([self._ids[part]] if part in self._ids else self._spelled(part))]
 
     def decode(self, ids: Sequence[int]) -> str:
-        """The text of *ids*; END says nothing, and broken bytes become U+FFFD."""
+        """The text of the symbols *ids*. END is left out, and bytes that are not valid UTF-8 become U+FFFD."""
         raw = bytearray()
         for i in ids:
             if i >= FIRST_CHARACTER:
@@ -110,7 +114,7 @@ class Vocabulary:
         return raw.decode("utf-8", "replace")
 
     def ids_of(self, characters: str) -> list[int]:
-        """The symbols of those *characters* that have one of their own."""
+        """The symbols of *characters*, without those that have no symbol of their own."""
         return [self._ids[c] for c in characters if c in self._ids]
 
     @cached_property
@@ -119,22 +123,22 @@ class Vocabulary:
 
     @cached_property
     def sizes(self) -> NDArray[np.int64]:
-        """(V,): characters that begin with each symbol; none with END and the later bytes of a character."""
+        """(V,): characters that begin with each symbol; 0 for END and for the continuation bytes of a character."""
         bytes_ = [not 0x80 <= byte < 0xC0 for byte in range(256)]
         return np.array([0, *bytes_, *map(len, self.pieces)], np.int64)
 
     @cached_property
     def grammar(self) -> "Grammar":
-        """Which symbols may follow which, so that what is written is UTF-8."""
+        """The automaton of valid sequences of symbols."""
         return Grammar.of(self)
 
 
 def _frequent(counts: Counter[str], at_least: int) -> tuple[str, ...]:
-    """Those counted *at_least* so often, the most frequent first."""
+    """The keys that are counted *at_least* so often, the most frequent first."""
     return tuple(sorted((c for c, n in counts.items() if n >= at_least), key=lambda c: (-counts[c], c)))
 
 
-# What may follow inside a UTF-8 character (RFC 3629, section 4): state -> (low, high, next).
+# The bytes that may come next within a UTF-8 character (RFC 3629, section 4): state -> (lowest, highest, next state).
 _WITHIN = {
     1: (0x80, 0xBF, 0),  # the last continuation byte
     2: (0x80, 0xBF, 1),
@@ -144,24 +148,24 @@ _WITHIN = {
     6: (0x90, 0xBF, 2),  # after F0: no overlong forms
     7: (0x80, 0x8F, 2),  # after F4: nothing past U+10FFFF
 }
-_LEAD = {0xE0: 4, 0xED: 5, 0xF0: 6, 0xF4: 7}
+_LEAD = {0xE0: 4, 0xED: 5, 0xF0: 6, 0xF4: 7}  # first byte -> next state, where it is not given by the length alone
 SPELLING, AFTER_WORD = 8, 9
-"""Two more states between characters, at word level: after a letter, where no word begins without a space; after a
-word that is a symbol, where no letter follows either."""
+"""Two more states between characters, for word level. SPELLING is after a letter: a word symbol may follow only with a
+space. AFTER_WORD is after a word symbol: a letter may not follow either."""
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """A finite automaton over symbols whose words are valid UTF-8; states 0, 8 and 9 are between characters."""
+    """A finite automaton over symbols that accepts valid UTF-8. States 0, 8 and 9 are between characters."""
 
     allowed: NDArray[np.bool_]
-    """(states, symbols): may this symbol come next?"""
+    """(10, V): may the symbol come next in this state?"""
     follows: NDArray[np.int8]
-    """(states, symbols): the state after it."""
+    """(10, V): the state after the symbol."""
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> "Grammar":
-        """Build the automaton; characters with a symbol of their own are never spelled."""
+        """Build the automaton. A character with a symbol of its own must not be spelled in bytes."""
         allowed = np.zeros((10, len(vocabulary)), np.bool_)
         follows = np.zeros((10, len(vocabulary)), np.int8)
         allowed[0, END] = True
@@ -183,7 +187,7 @@ class Grammar:
 
 
 def _keep_words_apart(vocabulary: Vocabulary, allowed: NDArray[np.bool_], follows: NDArray[np.int8]) -> None:
-    """Words and letters that touch would be another word, which has a spelling of its own."""
+    """Forbid word symbols and letters beside one another: they would be a longer word, which is encoded differently."""
     between = [0, SPELLING, AFTER_WORD]
     first_word = FIRST_CHARACTER + len(vocabulary.characters)
     letters = [FIRST_BYTE + byte for byte in range(0x80) if LETTER.match(chr(byte))]

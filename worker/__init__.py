@@ -1,1 +1,1 @@
-"""Edge: the worker. It claims a run, trains, examines and publishes the version, and records how the run ended."""
+"""The worker: claims a run, trains a version, examines and publishes it, and records how the run ended."""

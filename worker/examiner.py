@@ -1,8 +1,7 @@
-"""The examiner: measures a candidate beside the base and the champion, and asks the gate for its verdict.
+"""The examiner: measures a candidate, the base and the champion, and asks the gate for a verdict.
 
-A version is measured on what it has not been taught, on what it writes, and on what readers chose. Lines are written
-by the site's own engine with the site's own settings. What is good enough is the gate's business
-(`app/domain/gate.py`).
+A version is measured on the base's holdout, on lines that it samples, and on the choices of held-out readers. The lines
+are sampled with the site's own engine and settings. `app/domain/gate.py` decides what is good enough.
 """
 
 import math
@@ -27,57 +26,60 @@ from app.settings import Settings
 from models import seen
 from models.checkpoint import Checkpoint
 from models.corpus import HOLDOUTS, Passage, read_poems
-from models.evaluate import nats_of, nats_of_lines, surprise_of_poems, unheard
+from models.evaluate import nats_of, nats_of_lines, surprise_of_poems
 from models.network import CharNetwork
 from models.taste import Taste
 from models.vocabulary import Vocabulary
 from worker.trainer import network_of
 
 HOLDOUT_CHUNK = 64
-"""Poems of the holdout that are read between two looks at whether to stop."""
+"""Poems of the holdout between two checks for a stop."""
 DECILES = (0.1, 0.5, 0.9)
+"""Quantiles of the length of a line that are measured: short, usual, long."""
 AT_ONCE = 16
-"""Poems of a sample that are written side by side."""
+"""Poems of a sample that are written at the same time."""
 SAMPLE_POEMS = 3
-"""Poems of each version that are kept to be compared."""
+"""Poems of each version that are stored for comparison."""
 MAX_GAINS = 20_000
-"""Texts of a lesson whose gain is measured; of more, the first."""
+"""Most texts of a lesson whose gain is measured; the first ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who is assessed, and beside whom."""
+    """The versions to measure, and the data to measure them with."""
 
     base: Checkpoint
     champion: Checkpoint
-    """The base itself where no other version serves."""
+    """The base itself, if no other version serves."""
     candidate: Checkpoint
     held_out: Sequence[ReadLine]
-    """What readers chose and passed over, whom neither champion nor candidate was taught."""
+    """Lines that held-out readers saw, with and without a tick: neither champion nor candidate was trained on them."""
     taste: Taste | None = None
-    """What chooses among the champion's lines, and would among the candidate's if it served."""
+    """Chooses among the champion's lines, and would choose among the candidate's if it served."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """The figures of all three, and the verdict."""
+    """The figures of the three versions, and the verdict."""
 
     base: Scorecard
-    """As it would serve without a taste."""
+    """Without a taste."""
     champion: Scorecard
-    """As it serves."""
+    """As it serves: with the taste, if there is one."""
     candidate: Scorecard
     """As it would serve."""
     verdict: Verdict
     readers: int
-    """Held-out readers whose choices were used."""
+    """Number of held-out readers."""
     poems: list[list[str]]
-    """A few of the candidate's, and of the base's, of the same seeds."""
+    """A few poems of the candidate."""
     base_poems: list[list[str]]
+    """Poems of the base with the same seeds."""
     gains: Mapping[tuple[str, int], float]
+    """As `gains` returns them."""
 
     def report(self) -> Iterator[run_log.Entry]:
-        """For the run's log."""
+        """The figures as entries for the run's log."""
         base, champion, candidate = self.base, self.champion, self.candidate
         yield run_log.BaseMeasured(base.bits_per_char, base.distinct, more_of(base))
         yield run_log.ChampionMeasured(champion.bits_per_char, champion.distinct, more_of(champion))
@@ -93,11 +95,13 @@ class Assessment:
 
 
 def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Callable[[float], None]) -> Assessment:
-    """Measure all three and judge; *watch* gets the share done (0 to 1), and what it raises ends it.
+    """Measure the three versions and ask the gate.
 
-    The base is measured as it would serve without a taste, champion and candidate as the taste that serves chooses
-    their lines. No candidate answers for the variety that this taste costs: the base's is measured with it, too.
-    Nothing is sampled twice: where the base serves, it is the champion, and without a taste one sample is both.
+    *watch* is called with the share done (0 to 1); an exception that it raises ends the assessment.
+
+    The base is measured without a taste, champion and candidate with the taste. A taste reduces variety, which is not
+    the candidate's fault; so the gate compares the candidate's variety with that of the base with the taste. Nothing is
+    sampled twice: without a taste, or if the base is the champion, one sample serves for both.
     """
     examination = Examination.of(subject.base.folder, lesson, settings)
 
@@ -112,7 +116,7 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
     champion, serving = with_taste, subject.base
     if subject.champion is not subject.base:
         measured = examine(subject.champion, 2, taste=subject.taste)
-        if measured.finite:  # the site has the base serve, too, for one that can't write
+        if measured.finite:  # otherwise the site lets the base serve, too
             champion, serving = measured, subject.champion
     card = examine(subject.candidate, 3, taste=subject.taste)
     vocabulary = subject.base.vocabulary
@@ -126,11 +130,20 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
     verdict = gate.judge(rival, card, champion=champion, readers=readers)
     gained = gains(before, after, vocabulary, lesson, watch=lambda done: watch(0.85 + 0.15 * done))
     written = poems(subject.candidate, settings) if card.finite else []
-    return Assessment(base, champion, card, verdict, readers, written, poems(subject.base, settings), gained)
+    return Assessment(
+        base=base,
+        champion=champion,
+        candidate=card,
+        verdict=verdict,
+        readers=readers,
+        poems=written,
+        base_poems=poems(subject.base, settings),
+        gains=gained,
+    )
 
 
 def more_of(card: Scorecard) -> str:
-    """The figures of a scorecard that have no field of their own in the log."""
+    """The figures of a scorecard that have no field of their own in the run's log, as text."""
     return (
         f"pairs {card.distinct2:.3f}, copied {card.copied:.3f}, blocked {card.blocked:.3f}, "
         f"strange words {card.strange:.4f}, "
@@ -144,20 +157,21 @@ def more_of(card: Scorecard) -> str:
 
 @dataclass(frozen=True)
 class Examination:
-    """What all versions of a base are measured by: its frozen holdout, and what counts as copied."""
+    """The data by which all versions of a base are measured."""
 
     holdout: Sequence[str]
+    """Poems on which no version was trained."""
     read: seen.Hashes
-    """Runs of the base's own texts."""
+    """Hashes of the runs in the base's texts; for copied lines."""
     taught: frozenset[str]
-    """The letters of each line of the lesson."""
+    """The letters of each line of the lesson; for copied lines."""
     built: frozenset[str]
-    """How words of the base's own verse are built."""
+    """Letter n-grams of the words in the base's verse; for strange words."""
     settings: Settings
 
     @classmethod
     def of(cls, base: Path, lesson: Lesson, settings: Settings) -> "Examination":
-        """The examination for versions of the base in that folder. FileNotFoundError without a holdout."""
+        """The examination for versions of the base in the folder *base*. Raises FileNotFoundError without a holdout."""
         lines = (line for text in lesson.texts for line in text.text.splitlines())
         taught = frozenset(bare for line in lines if (bare := seen.letters(line)))
         holdouts = sorted(base.glob(HOLDOUTS))
@@ -176,10 +190,11 @@ class Examination:
         bits: float | None = None,
         first_seed: int = 0,
     ) -> Scorecard:
-        """The version's figures; *check* gets the share done (0 to 1), and what it raises ends it.
+        """Measure a version.
 
-        *base*: who says how plausible its lines are, the version itself without; *taste*: what chooses among them;
-        *bits*: its surprise at the holdout, where that is known; *first_seed*: other seeds write other poems.
+        *check*: is called with the share done (0 to 1), and may raise. *base*: measures how plausible the version's
+        lines are; None: the version itself does. *taste*: chooses among its lines. *bits*: its surprise at the holdout
+        in bits a character, if that is known. *first_seed*: where the poems' seeds begin.
         """
         surprise = self._surprise(version, check) if bits is None else bits
         try:
@@ -190,8 +205,8 @@ class Examination:
                 taste=taste,
                 first_seed=first_seed,
             )
-        except EngineFailed:  # it can't write: that is a finding, and the gate turns NaN away
-            return Scorecard(surprise, math.nan, math.nan, math.nan, finite=False)
+        except EngineFailed:  # it cannot write; the gate turns NaN away
+            return Scorecard(surprise, distinct=math.nan, distinct2=math.nan, copied=math.nan, finite=False)
         lines = [line for poem in poems for line in poem]
         words = [word for line in lines for word in seen.words(line)]
         weights = all(bool(np.isfinite(value).all()) for value in version.weights.values())
@@ -216,7 +231,7 @@ class Examination:
         )
 
     def _surprise(self, version: Checkpoint, check: Callable[[float], None]) -> float:
-        """Bits a character of the holdout, a few poems at a time so that a worker that is stopped stops soon."""
+        """Surprise at the holdout in bits a character; a few poems at a time, so that a stop takes effect soon."""
         network = network_of(version)
         nats, chars = 0.0, 0
         for start in range(0, len(self.holdout), HOLDOUT_CHUNK):
@@ -226,7 +241,7 @@ class Examination:
         return nats / chars / math.log(2) if chars else math.nan
 
     def is_copied(self, line: str) -> bool:
-        """Does the line stand in the lesson, or share ten letters in a row with the base's texts?"""
+        """Is the line in the lesson, or does it share a run of letters with the base's texts?"""
         return seen.letters(line) in self.taught or seen.shares_a_run(line, self.read)
 
 
@@ -239,12 +254,10 @@ def sample(
     taste: Taste | None = None,
     first_seed: int = 0,
 ) -> list[list[str]]:
-    """Poems of five lines, `settings.samples` lines in all, as the site would write them; the same seeds for every
-    version.
+    """Sample poems of `LINES` lines with the site's engine, `settings.samples` lines in all, with fixed seeds.
 
-    *most*: fewer lines, the first; *taste*: what chooses among candidates, as it would where this version served.
-    Between every `AT_ONCE` poems the site's memory of what was just said is brought up to date: so it does not depend
-    on which poem happens to be finished first.
+    *check*: as in `examine`. *most*: only the first lines. *taste*: chooses among candidates. The memory of recent
+    lines is updated after every `AT_ONCE` poems: so it does not depend on which poem is finished first.
     """
     wanted = settings.samples if most is None else most
     voice = version.meta.voice
@@ -275,7 +288,7 @@ def sample(
 
 
 def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: Recent) -> Way:
-    """How the site would choose its lines: by taste where there is one, else as the version does by itself."""
+    """How the site would choose its lines: by taste, or without one as the version's style says."""
     own = without_taste(version.meta.style, settings.candidates, said=version.said)
     if taste is None:
         return avoiding(own, recent)
@@ -285,12 +298,12 @@ def _way(version: Checkpoint, settings: Settings, taste: Taste | None, recent: R
 
 
 def poems(version: Checkpoint, settings: Settings) -> list[list[str]]:
-    """A few poems to lay beside other versions' of the same seeds."""
+    """A few poems, to compare with those of other versions with the same seeds."""
     return sample(version, settings, check=lambda _: None, most=SAMPLE_POEMS * LINES)
 
 
 def plausibility_of(poems: Sequence[Sequence[str]], base: Checkpoint) -> float:
-    """Nats a symbol of all their lines, each in its poem, as *base* finds them."""
+    """Mean log-probability of all lines under *base*, each after the lines before it, nats a symbol."""
     vocabulary = base.vocabulary
     nats = nats_of_lines(network_of(base), vocabulary, poems)
     symbols = sum(len(vocabulary.encode(line)) + 1 for lines in poems for line in lines)
@@ -298,24 +311,24 @@ def plausibility_of(poems: Sequence[Sequence[str]], base: Checkpoint) -> float:
 
 
 def repeated(poems: Sequence[Sequence[str]]) -> float:
-    """Share of their lines that an earlier poem has said word for word."""
-    said: set[str] = set()
+    """Share of the lines that are also in an earlier poem, 0 to 1."""
+    earlier: set[str] = set()
     again = 0
     for lines in poems:
         mine = [seen.letters(line) for line in lines]
-        again += sum(line in said for line in mine)
-        said.update(mine)
+        again += sum(line in earlier for line in mine)
+        earlier.update(mine)
     return again / max(1, sum(map(len, poems)))
 
 
 def distinct(things: Iterable[str]) -> float:
-    """Share that is unique; NaN of nothing."""
+    """Number of different things / number of things; NaN for none."""
     all_of_them = list(things)
     return len(set(all_of_them)) / len(all_of_them) if all_of_them else math.nan
 
 
 def _pairs(lines: Iterable[str]) -> list[str]:
-    """Adjacent letters of each line, spaces and marks left out."""
+    """The pairs of adjacent letters in each line, without spaces and marks."""
     return [bare[i : i + 2] for line in lines if (bare := seen.letters(line)) for i in range(len(bare) - 1)]
 
 
@@ -323,9 +336,9 @@ def _pairs(lines: Iterable[str]) -> list[str]:
 
 
 def liking(network: CharNetwork, vocabulary: Vocabulary, read: Sequence[ReadLine]) -> float:
-    """Bits a character by which ticked lines surprise less than those passed over, mean over readers; NaN of none.
+    """How much less surprising ticked lines are than others, in bits a character, mean over readers; NaN for none.
 
-    A difference within each reader, so that it does not matter which version wrote what he read.
+    The difference is taken within each reader, so that it does not matter which version wrote what he read.
     """
     nats = nats_of(network, vocabulary, [Passage(line.text, before=line.before, ends=False) for line in read])
     surprise: dict[str, dict[bool, list[float]]] = defaultdict(lambda: {True: [], False: []})
@@ -340,9 +353,9 @@ def gains(
     vocabulary: Vocabulary,
     lesson: Lesson,
     *,
-    watch: Callable[[float], None] = unheard,
+    watch: Callable[[float], None] = lambda _share: None,
 ) -> dict[tuple[str, int], float]:
-    """By kind and source: nats a line by which *version* finds what it was taught likelier than *base* does."""
+    """By kind and source of a text of the lesson: its gain in log-probability over *base*, nats a line."""
     texts = [text for text in lesson.texts[:MAX_GAINS] if text.weight > 0]
     passages = [Passage(text.text, ends=text.kind == "poem") for text in texts]
     before = nats_of(base, vocabulary, passages, watch=lambda done: watch(done / 2))

@@ -1,7 +1,7 @@
-"""The pulse: a process writes every few seconds that it is alive, in a row that the desk and the health check read.
+"""The pulse: the heartbeat of a process, a row in the database that the desk and the health check read.
 
-`python -m worker.pulse worker`: has a process of that kind on this host given a sign of life lately? That is the
-health check of a container; it loads neither engine nor broker.
+`python -m worker.pulse worker` is the health check of a container: has a process of this kind had a heartbeat on this
+host lately? It loads neither the engine nor Celery.
 """
 
 import os
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 EVERY = 5.0
-"""Seconds between two beats."""
+"""Seconds between two heartbeats."""
 
 
 @contextmanager
 def pulse(bot: "Bot", kind: str) -> Iterator[None]:
-    """Beat as *kind* from a thread of its own as long as the block lasts, busy or idle."""
-    from app import actions  # late: they bring the engine along, which a health check can do without
+    """Write heartbeats of a process of that *kind* from a thread, as long as the block lasts."""
+    from app import actions  # late: it imports the engine, which the health check does not need
 
     name = f"{kind}@{socket.gethostname()}:{os.getpid()}"
     stopping = threading.Event()
@@ -42,7 +42,7 @@ def pulse(bot: "Bot", kind: str) -> Iterator[None]:
         while True:
             try:
                 actions.deployment.beat(bot, name, kind)
-            except SQLAlchemyError as error:  # the database is away; the next beat tells when it is back
+            except SQLAlchemyError as error:  # the database is away; the thread tries again
                 log.warning("pulse.failed", error=str(error).splitlines()[0])
             if stopping.wait(EVERY):
                 return
@@ -57,14 +57,14 @@ def pulse(bot: "Bot", kind: str) -> Iterator[None]:
 
 
 def is_alive(sessions: sessionmaker[Session], kind: str, host: str) -> bool:
-    """Is there a fresh pulse of that kind from that host?"""
+    """Is there a recent heartbeat of a process of that *kind* on that *host*?"""
     with reading(sessions) as session:
         alive = Pulses(session).alive(datetime.now(UTC))
     return any(pulse.kind == kind and pulse.name.startswith(f"{kind}@{host}:") for pulse in alive)
 
 
 def main(kind: str) -> int:
-    """The exit status: 0 alive, 1 silent, or the database is away."""
+    """The health check; returns the exit status: 0 alive, 1 not, or the database is away."""
     database = open_database(Settings().database)
     try:
         return 0 if is_alive(sessionmaker(database), kind, socket.gethostname()) else 1

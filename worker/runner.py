@@ -1,10 +1,11 @@
-"""The runner: claims a run, has it trained, examined and published, and records how it ended.
+"""The runner: claims a run, carries it out, and records how it ended.
 
-claim ─▶ lesson ─▶ training ─▶ writing ─▶ examining ─▶ publishing
-Every run comes to an end: what goes wrong is its error, and a lost worker's run is taken up by another. Meanwhile a
-thread renews the lease and writes down how far the run has come; whoever does the work only looks at a flag, so that a
-training step never waits for the database. Knows neither Celery nor torch; the trainer is imported when there is a
-lesson.
+    claim ─▶ lesson ─▶ training ─▶ writing ─▶ examining ─▶ publishing
+
+Every run ends: an exception becomes the run's error, and the run of a killed worker is claimed by another one. While a
+run is at work, a thread renews its lease and stores its progress. The work itself only checks a flag, so that a
+training step never waits for the database. The module imports neither Celery nor torch; it imports the trainer, and
+with it torch, when there is a lesson.
 """
 
 import math
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 REPORT_EVERY = 1.0
-"""Seconds between two looks at the row, at most: how soon a cancelled run notices."""
+"""Most seconds between two accesses to the run's row, and so until a cancelled run notices."""
 
 
 class Stopping(Exception):
@@ -46,9 +47,10 @@ class Stopping(Exception):
 
 
 class Lease:
-    """The run of *claim* while this worker holds it; `stopping` is set when the worker must shut down."""
+    """The lease of a claimed run. Within the `with` block a thread renews it."""
 
     def __init__(self, bot: Bot, claim: Claim, stopping: threading.Event) -> None:
+        """*stopping*: is set when the worker must shut down."""
         self.claim = claim
         self._bot, self._stopping = bot, stopping
         self._progress = Progress(Phase.LESSON)
@@ -68,7 +70,7 @@ class Lease:
         self._thread.join()
 
     def check(self) -> None:
-        """Cheap enough for every step. Raises LeaseLost, Cancelled, Stopping."""
+        """Raise LeaseLost, Cancelled or Stopping if the run must not go on. Cheap enough for every training step."""
         if self._over is not None:
             raise self._over
         if self._stopping.is_set():
@@ -77,9 +79,9 @@ class Lease:
     def report(
         self, phase: Phase, step: int = 0, of: int = 0, *, loss: float | None = None, seconds_left: float | None = None
     ) -> None:
-        """Note how far the run has come. Raises what `check` raises.
+        """Report the progress of the run. Raises what `check` raises.
 
-        A new phase is written down at once, a step within a second; a loss stays until there is another.
+        A new phase is stored at once, a step within a second. *loss*: None keeps the loss of the report before.
         """
         new = phase is not self._progress.phase
         self._progress = Progress(phase, step, of, self._progress.loss if loss is None else loss, seconds_left)
@@ -88,17 +90,18 @@ class Lease:
         self.check()
 
     def advanced(self) -> None:
-        """The run has got further than any attempt before, and what it did is saved. Raises LeaseLost, Cancelled."""
+        """Record that this attempt has saved more of the training than any before. Raises LeaseLost, Cancelled."""
         try:
             actions.runs.advanced(self._bot, self.claim)
-        except SQLAlchemyError as error:  # the database is away; the next save says it again
+        except SQLAlchemyError as error:  # the database is away; the next save records it
             log.warning("lease.unwritten", error=str(error).splitlines()[0])
 
     def log(self, entry: run_log.Entry) -> None:
-        """Add a line to the run's log."""
+        """Add an entry to the run's log."""
         actions.runs.say(self._bot, self.claim.run, entry)
 
     def _keep(self) -> None:
+        """The thread: store the progress and renew the lease until the block ends or the lease is lost."""
         renewed = time.monotonic()
         while not self._done.wait(min(REPORT_EVERY, self._seconds / 4)):
             now = time.monotonic()
@@ -111,23 +114,23 @@ class Lease:
                 return
 
     def _try_to_write(self, *, renewing: bool) -> bool:
-        """Did it get into the database? Notes when the run is over for us."""
+        """Store the progress; False if the database is away. Notes that the lease is lost or the run is cancelled."""
         try:
             actions.runs.report(self._bot, self.claim, self._progress, renew=renewing)
         except (LeaseLost, Cancelled) as error:
             self._over = error
-        except SQLAlchemyError as error:  # the database is away; the next attempt tells when it is back
+        except SQLAlchemyError as error:  # the database is away; the thread tries again
             log.warning("lease.unwritten", error=str(error).splitlines()[0])
             return False
         return True
 
 
 LOSSES = 40
-"""Times in a training that its loss is written into the run's log: the points of the desk's curve."""
+"""Entries of a training's loss in the run's log: the points of the curve at the desk."""
 
 
 class NotFinite(PoemBotError):
-    """The training diverged, and there is nothing to examine: a verdict without a version."""
+    """The training diverged: the run is rejected without an examination."""
 
     code = "not_finite"
 
@@ -137,7 +140,7 @@ class NotFinite(PoemBotError):
 
 
 class NothingToLearn(PoemBotError):
-    """Readers have given nothing yet, or have taken all of it back."""
+    """The lesson is empty: there are no ticks and submissions, or all were taken back."""
 
     code = "nothing_to_learn"
 
@@ -146,18 +149,19 @@ class NothingToLearn(PoemBotError):
 
 
 class Runner:
-    """Carries out runs, one at a time; `stopping` is set when the process must shut down."""
+    """Carries out runs, one at a time."""
 
     def __init__(self, bot: Bot) -> None:
         self.stopping = threading.Event()
+        """To be set when the process must shut down."""
         self._bot = bot
         self._asked = threading.Event()
         self._one_at_a_time = threading.Lock()
 
     def work(self) -> int:
-        """Carry out runs until none is free; how many there were.
+        """Carry out runs until none is free; returns how many.
 
-        Does not wait for a thread that is at work already: that one looks once more before it ends.
+        If another thread is at work already, returns 0 at once; that thread will look once more before it ends.
         """
         done = 0
         self._asked.set()
@@ -171,6 +175,7 @@ class Runner:
         return done
 
     def _next(self) -> bool:
+        """Claim a run and carry it out; False if none is free."""
         claim = actions.runs.claim(self._bot)
         if claim is None:
             return False
@@ -180,7 +185,7 @@ class Runner:
         return True
 
     def _carry_out(self, claim: Claim) -> None:
-        """One run from its claim to its end."""
+        """Carry out a run from its claim to its end."""
         try:
             with Lease(self._bot, claim, self.stopping) as lease:
                 self._work_on(claim, lease)
@@ -193,11 +198,11 @@ class Runner:
         except Stopping:
             self._release(claim)
         except SQLAlchemyError:
-            # The database failed us, not the lesson: the lease runs out, and the run is taken up anew.
+            # The database failed, not the run: the lease expires, and a worker claims the run again.
             log.exception("run.dropped")
             raise
         except Exception as error:
-            # Whatever it is, the run has an end and the task a reason; the log has the rest.
+            # Any other error ends the run; the log has the traceback.
             log.exception("run.failed")
             self._end(claim, RunState.FAILED, plain(error))
 
@@ -219,6 +224,7 @@ class Runner:
             log.info("run.released")
 
     def _work_on(self, claim: Claim, lease: Lease) -> None:
+        """The phases of a run."""
         task = self._prepare(claim)
         base = self._read(task.base)
         scratch = self._bot.shelf.scratch()
@@ -232,10 +238,11 @@ class Runner:
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _prepare(self, claim: Claim) -> Task:
+        """Read what the run needs. Raises NothingToLearn."""
         task = reads.runs.task(self._bot, claim.voice)
         if not task.lesson.texts:
             raise NothingToLearn
-        # What an earlier worker placed and could not publish; or a later one, before the database was restored.
+        # Folders that an earlier attempt placed and did not publish, or a later one before the database was restored.
         for fence in range(1, claim.fence + 1):
             self._bot.shelf.remove(self._key(claim, task.base.base, fence))
         return task
@@ -246,7 +253,8 @@ class Runner:
         return checkpoint.read(self._bot.shelf.fetch(version.folder))
 
     def _train(self, base: "Checkpoint", lesson: Lesson, folder: Path, lease: Lease) -> None:
-        from models.train import Diverged  # torch: only once there is something to teach
+        """Train the base on the lesson and write the version into *folder*. Raises NotFinite."""
+        from models.train import Diverged, is_finite  # late: it imports torch
         from worker import trainer
 
         lease.log(run_log.LessonMade(lesson.hash[:12], lesson.ticks, lesson.submissions, lesson.visitors))
@@ -272,7 +280,7 @@ class Runner:
             )
         except Diverged as error:
             raise NotFinite from error
-        if not trainer.is_finite(taught.network):
+        if not is_finite(taught.network):
             raise NotFinite
         if last is not None:
             lease.log(run_log.Taught(last.step, last.loss, last.chars_per_s))
@@ -280,6 +288,7 @@ class Runner:
         trainer.save(folder, taught, base, lesson, now=self._bot.clock)
 
     def _examine(self, claim: Claim, task: Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
+        """Examine the version in *folder*, and note the figures of the base once."""
         from models import checkpoint
         from worker.examiner import Subject, assess
 
@@ -294,19 +303,19 @@ class Runner:
         )
         for entry in found.report():
             lease.log(entry)
-        if not task.base.metrics:  # a base is measured once; its figures are shown beside those of what it was taught
+        if not task.base.metrics:  # pages show the base beside the versions
             actions.versions.note_base(self._bot, task.base.id, numbers(found.base), found.base_poems)
         return Candidate(
-            self._key(claim, task.base.base, claim.fence),
-            task.lesson,
-            numbers(found.candidate),
-            found.verdict,
-            found.poems,
-            found.gains,
+            folder=self._key(claim, task.base.base, claim.fence),
+            lesson=task.lesson,
+            metrics=numbers(found.candidate),
+            verdict=found.verdict,
+            poems=found.poems,
+            gains=found.gains,
         )
 
     def _champion(self, task: Task, base: "Checkpoint", lease: Lease) -> "Checkpoint":
-        """What the candidate is compared with: *base* itself where it serves, or the champion's folder is lost."""
+        """The version to compare the candidate with: *base* if it serves, or if the champion's folder is broken."""
         from models.checkpoint import Broken
 
         if task.champion.id != task.base.id:
@@ -317,24 +326,25 @@ class Runner:
         return base
 
     def _taste(self, voice: str) -> "Taste | None":
-        """What chooses among the voice's lines now, whichever version writes them."""
+        """The newest taste of the voice; None if it has none."""
         from models.taste import Taste, Tasteless
 
         number = self._bot.tastes().get(voice)
         try:
             return Taste.from_dict(self._bot.taste(number)) if number is not None else None
-        except Tasteless as error:  # the site does without it, too
+        except Tasteless as error:  # the site goes without it, too
             log.warning("taste.failed", taste=number, error=str(error))
             return None
 
     def _kept(self, claim: Claim) -> Path:
-        """Where the training of a run is saved on this machine, for its next attempt."""
+        """The folder on this machine in which the training of a run is saved for the next attempt."""
         return trainings(self._bot.settings.home) / f"run-{claim.run}"
 
     def _forget(self, claim: Claim) -> None:
         shutil.rmtree(self._kept(claim), ignore_errors=True)
 
     def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
+        """Place the version on the shelf and publish it. Raises LeaseLost; then nothing is left on the shelf."""
         shelf = self._bot.shelf
         shelf.place(folder, candidate.folder)
         try:
@@ -347,16 +357,16 @@ class Runner:
 
     @staticmethod
     def _key(claim: Claim, base: str, fence: int) -> str:
-        """Where the version of this claim lies on the shelf: no two claims of a run write to the same place."""
+        """The key of the version on the shelf; *fence* makes it different for every claim of a run."""
         return f"{claim.voice}/{base}/run-{claim.run}-{fence}"
 
 
 def plain(error: Exception) -> str:
-    """What went wrong, in one line."""
-    told = " ".join(str(error).split()) or "no more is known"
-    return told if isinstance(error, PoemBotError) else f"{type(error).__name__}: {told}"
+    """The error message in one line."""
+    message = " ".join(str(error).split()) or "no more is known"
+    return message if isinstance(error, PoemBotError) else f"{type(error).__name__}: {message}"
 
 
 def numbers(card: Scorecard) -> dict[str, float]:
-    """The figures that are numbers: neither JSON nor Postgres knows NaN."""
+    """The figures of *card* that are finite, because JSON and Postgres have no NaN."""
     return {name: value for name, value in card.as_dict().items() if math.isfinite(value)}

@@ -1,7 +1,7 @@
-"""The Celery side: a worker that looks for runs when one is announced, and the beat that has it sweep.
+"""The Celery tasks, the worker process and the beat process, which triggers a sweep every few seconds.
 
-A message says "look", no more. The worker also looks by itself, at its start and now and then, so that a dead broker
-delays a run by seconds and never loses it.
+A message only says "look for a run"; the run itself is a row in the database. The worker also looks without a message,
+at its start and every few seconds. So a lost message, or a broker that is down, only delays a run.
 """
 
 import sys
@@ -25,27 +25,27 @@ from worker.runner import Runner
 log = structlog.get_logger(__name__)
 
 THREADS = 2
-"""One for a run, one for what must go on while it trains: trials end, tastes are learned, runs come due."""
+"""One for the run, and one for the sweep, which must go on while the run trains."""
 SHUTDOWN_SECONDS = 10.0
-"""Time for a run at work to be put back into the queue when the worker must stop."""
+"""Time in which the present run is put back into the queue when the worker must stop."""
 
 
 def celery_of(bot: Bot, runner: Runner) -> Celery:
-    """The Celery app: three tasks over *bot*, all safe to repeat."""
+    """The Celery app with its three tasks, all safe to repeat."""
     celery = Celery("poembot")
     celery.conf.update(celery_config(bot.settings))
     sweeping = threading.Lock()
 
     @celery.task(name=LOOK, shared=False)
     def look(voice: str) -> None:
-        """Look for runs to claim. Whether there is one, and of which voice, only the table knows."""
+        """Carry out the runs that are free, of any voice."""
         log.debug("look.asked", voice=voice)
         runner.work()
 
     @celery.task(name=SWEEP, shared=False)
     def look_around() -> None:
-        """Start what is due, announce what nobody took up; weigh trials, learn tastes, prune the shelf."""
-        if not sweeping.acquire(blocking=False):  # one that takes longer than the time between two
+        """Start runs that are due and announce waiting ones; weigh trials, learn tastes, prune the shelf."""
+        if not sweeping.acquire(blocking=False):  # the sweep before is still at work
             return
         try:
             actions.runs.start_due(bot)
@@ -57,7 +57,7 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
 
     @celery.task(name=TIDY, shared=False)
     def tidy() -> None:
-        """Remove what killed workers left on the shelf; forget visitors who are long gone."""
+        """Remove what killed workers left on the shelf; forget visitors who have not come for long."""
         upkeep.clear(bot)
         upkeep.forget(bot)
 
@@ -65,18 +65,18 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
 
 
 def work(bot: Bot) -> int:
-    """Be a worker until stopped; the exit status."""
+    """Run a worker until it is stopped; returns the exit status."""
     runner = Runner(bot)
     celery = celery_of(bot, runner)
     signals.setup_logging.connect(_keep_our_log)
 
     def stop(**_: object) -> None:
-        """SIGTERM or Ctrl-C: the run at work goes back into the queue at its next step."""
+        """On SIGTERM or Ctrl-C, put the present run back into the queue at its next step."""
         runner.stopping.set()
 
     signals.worker_shutting_down.connect(stop)
     upkeep.clear_killed(bot)
-    # Celery warns root of what pickled messages could do; ours are JSON.
+    # Celery warns, if it runs as root, of pickled messages; these are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
     with pulse(bot, "worker"), _looking(runner, every=min(SWEEP_EVERY, bot.settings.lease)):
         log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
@@ -94,7 +94,7 @@ def work(bot: Bot) -> int:
 
 
 def beat(bot: Bot) -> None:
-    """Be the beat until stopped: ask for a sweep every few seconds."""
+    """Run the beat until it is stopped: it triggers a sweep every few seconds."""
     celery = celery_of(bot, Runner(bot))
     signals.setup_logging.connect(_keep_our_log)
     with pulse(bot, "beat"):
@@ -104,13 +104,16 @@ def beat(bot: Bot) -> None:
 
 @contextmanager
 def _looking(runner: Runner, *, every: float) -> Iterator[None]:
-    """Have a thread look for runs *every* few seconds; in the end it gets `SHUTDOWN_SECONDS` to put its run back."""
+    """Look for runs in a thread, *every* so many seconds, as long as the block lasts.
+
+    At its end the thread has `SHUTDOWN_SECONDS` to put its run back into the queue.
+    """
 
     def look() -> None:
         while True:
             try:
                 runner.work()
-            except SQLAlchemyError as error:  # the database is away; the next look may find it again
+            except SQLAlchemyError as error:  # the database is away; the thread tries again
                 log.warning("look.failed", error=str(error).splitlines()[0])
             if runner.stopping.wait(every):
                 return
@@ -125,5 +128,5 @@ def _looking(runner: Runner, *, every: float) -> Iterator[None]:
 
 
 def _keep_our_log(**_: object) -> None:
-    """Connected to `setup_logging`, which keeps Celery from replacing our log."""
+    """A receiver of `setup_logging`: with one, Celery does not configure logging itself."""
     sys.stderr.flush()

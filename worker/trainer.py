@@ -1,13 +1,13 @@
-"""The trainer: teaches a base voice a lesson, and writes the result into a version folder.
+"""The trainer: fine-tunes a base on a lesson, and writes the result into a version folder.
 
-The torch side of a run. It starts from the base, never from an earlier version, so that drift does not add up and
-what a reader took back is gone. Three parts make the training data:
+It always starts from the base, never from an earlier version: so drift does not add up, and what a reader took back has
+no effect. The training set has three parts:
 
-    dreams      poems the base writes by itself, weighed by what readers like (decision 0022)
-    the lesson  ticked lines, each in its place, and submissions
-    rehearsal   the base's own verse, at which the network is held to what the base says
+    dreams      poems that the base writes itself, weighed by taste (decision 0022)
+    the lesson  ticked lines, each after the lines above it, and submissions
+    rehearsal   the base's own verse, on which the network must stay close to the base
 
-Knows no database.
+The module uses torch and no database.
 """
 
 import json
@@ -43,97 +43,104 @@ from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_devi
 from models.vocabulary import END, Vocabulary
 
 LEARNING_RATE = 1e-4
-"""A twentieth of what a base is trained with: a lesson adjusts the base, it does not retrain it."""
+"""Peak learning rate without dreams, a twentieth of a base's: a lesson adjusts the base, it does not retrain it."""
 DREAM_LEARNING_RATE = 5e-5
-"""Of a lesson with dreams, which tell it more: at 2e-4 it says less and less (docs/log.md, 2026-11-30)."""
+"""Peak learning rate with dreams, which are more data. At 2e-4 its lines become shorter (docs/log.md, 2026-11-30)."""
 DROPOUT = 0.1
-"""As a base is taught last. With 0.5 it loses what readers' comparisons taught the base: 0.5 of sense of 5, and a fifth
-of the ticks (docs/log.md, 2026-11-30)."""
+"""As in the last stage of a base's training. With 0.5 the network forgets what the base learned from readers'
+comparisons: 0.5 of 5 points of sense, and a fifth of the ticks (docs/log.md, 2026-11-30)."""
 MAX_PASSES = 3
+"""Most passes over a lesson without dreams."""
 KL_WEIGHT = 0.7
-"""Loss for each nat a symbol by which the network moves away from the base."""
+"""Weight of the KL divergence from the base, per nat a symbol."""
 PER_BATCH = 32
+"""Texts of one training step."""
 MAX_TEXT_WEIGHT = 5.0
-"""Of one text, against the mean of the lesson: a line that everybody ticks is not the whole lesson."""
+"""Largest weight of one text, in means of the lesson: a line that everybody ticks must not be the whole lesson."""
 MIN_REHEARSAL = 16 * PER_BATCH
-"""Poems of the base's own that are read again, however small the lesson."""
+"""Least number of poems for rehearsal, however small the lesson is."""
 REHEARSAL_PER_DREAM = 2 / 3
-"""Poems of its own verse that a base reads again, for each it dreams: dreams alone cost it 0.045 bits a character."""
+"""Poems for rehearsal for each dream. Without rehearsal, dreams cost 0.045 bits a character on the holdout."""
 HELD = 1e-6
-"""Weight of what is rehearsed: read so that the network is held there to what the base says (`KL_WEIGHT`), and not
-taught anew, since what a base read last, and what readers preferred, outweighs the rest of its verse."""
+"""Weight of rehearsed symbols in the cross-entropy. It is almost 0: only the KL divergence holds the network there.
+Cross-entropy would undo what the base was trained on last, and what readers' comparisons taught it."""
 DREAM_VOICE = "dream"
+"""Name of the voice under which the base writes dreams; no reader sees it."""
 DREAM_TEMPERATURE = 0.5
-"""Log-odds that make a line e times as heavy."""
+"""Temperature of the weights of dreams: see `weigh`."""
 MAX_DREAM_WEIGHT = 4.0
-"""Of one dreamt line: one that is liked beyond measure is not the whole lesson."""
+"""Largest weight of one dreamt line, in means: one line must not be the whole lesson."""
 EXAMINATION = 0.3
-"""Share of a run's time that is left to the examination."""
+"""Share of a run's time that is reserved for the examination."""
 LESSON_SHARE = 0.5
-"""Most of the training's time that lesson and rehearsal take where there are dreams to be read as well."""
+"""Largest share of the training time for lesson and rehearsal, if there are dreams too."""
 PROBE_STEPS = 3
-"""Training steps that measure the machine; the first warms it up and does not count."""
+"""Training steps that measure the speed of the machine; the first one is a warm-up and does not count."""
 SAVE_EVERY = 30.0
-"""Seconds of training that a kill may cost."""
+"""Seconds between two saves: the training time that a kill may cost."""
 RECITALS = 6
-"""Times in a training that the network recites a poem for the desk."""
+"""Poems that the network writes during a training, for the desk."""
 RECITED, RECITED_SYMBOLS, RECITED_AT = 7, 80, 0.5
-"""Seed of that poem, the most symbols of it, and its temperature."""
+"""Seed of such a poem, its greatest number of symbols, and its temperature."""
 RECITAL_SHARE = 0.03
-"""Of the training's time so far that recitals may take; on a machine that has no time for them there are fewer."""
+"""Largest share of the training time so far for these poems; a slow machine writes fewer."""
 NICENESS = 10
-"""The worker shares its machine with the site; pages go first."""
+"""Added to the worker's niceness, because the site on the same machine has priority."""
 
 Dream = tuple[tuple[str, float], ...]
-"""The lines of one poem that the base wrote, each with its log-probability: nats a symbol, line end included."""
+"""The lines of a poem that the base wrote, each with its log-probability in nats a symbol, with the line end."""
 _thread = threading.local()
 
 
 def network_of(base: checkpoint.Checkpoint, *, dropout: float = 0.0) -> CharNetwork:
-    """The network of a version folder, ready to be measured or taught further."""
+    """The network of a version, in evaluation mode. Raises models.checkpoint.Broken."""
     return CharNetwork.of(base.meta.architecture, base.weights, dropout=dropout)
 
 
 def seed_of(lesson: Lesson) -> int:
-    """The same lesson has the same seed."""
+    """The seed of a training, from the hash of its lesson."""
     return int(lesson.hash[:8], 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What of a lesson there is time for. Lesson and schedule together say what a version was trained on."""
+    """How much of a lesson there is time for. Lesson and schedule determine the training set."""
 
     lesson: str
     """Hash of the lesson."""
     base: str
+    """Release of the base."""
     steps: int
-    """Most training steps of lesson and rehearsal."""
+    """Most training steps for lesson and rehearsal."""
     passes: int
+    """Passes over the training set."""
     wanted: int
-    """Dreams that the settings ask for, where readers show a taste."""
+    """Dreams that the settings ask for; 0 without a taste."""
     dreams: tuple[Dream, ...] = ()
-    """Those there was time for."""
+    """Dreams that there was time for."""
 
     def summary(self) -> Mapping[str, int]:
-        """For the version's meta."""
+        """The counts, for `meta.json`."""
         return {"steps": self.steps, "passes": self.passes, "dreams": len(self.dreams), "dreams_wanted": self.wanted}
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Where a training is saved, so that another attempt goes on from there; who is told that it has got further."""
+    """The folder in which a training is saved, so that another attempt can go on from there."""
 
     folder: Path
     advanced: Callable[[], None]
-    every: float | None = None
-    """Seconds of training between two saves; None: `SAVE_EVERY`."""
+    """Is called after each save."""
 
     def schedule(self, lesson: Lesson, base: checkpoint.Checkpoint) -> Schedule | None:
-        """The schedule that an earlier attempt made of the same lesson and base; a kept one of another is removed."""
+        """The schedule of an earlier attempt at the same lesson and base, or None.
+
+        Deletes the saved training of another lesson or base.
+        """
         try:
-            told = json.loads((self.folder / "schedule.json").read_text(encoding="utf-8"))
-            dreams = tuple(tuple((str(text), float(mean)) for text, mean in lines) for lines in told["dreams"])
-            schedule = Schedule(**told | {"dreams": dreams})
+            raw = json.loads((self.folder / "schedule.json").read_text(encoding="utf-8"))
+            dreams = tuple(tuple((str(text), float(mean)) for text, mean in lines) for lines in raw["dreams"])
+            schedule = Schedule(**raw | {"dreams": dreams})
         except (OSError, ValueError, TypeError, KeyError):
             return None
         if (schedule.lesson, schedule.base) == (lesson.hash, base.meta.base):
@@ -142,7 +149,7 @@ class Kept:
         return None
 
     def keep(self, schedule: Schedule) -> None:
-        """Write the schedule down, whole or not at all."""
+        """Save the schedule, completely or not at all."""
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self.folder / "schedule.tmp"
         draft.write_text(json.dumps(asdict(schedule), ensure_ascii=False), encoding="utf-8")
@@ -151,10 +158,11 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """What came of a training."""
+    """The result of a training."""
 
     network: CharNetwork
     schedule: Mapping[str, int]
+    """Summary of the schedule."""
 
 
 def train(
@@ -167,11 +175,12 @@ def train(
     log: Callable[[Entry], None] = lambda _entry: None,
     kept: Kept | None = None,
 ) -> Taught:
-    """The base's network after the lesson; *watch* is called after every step, *check* while the dreams are written.
+    """Fine-tune the base on *lesson*.
 
-    What either raises ends the training. *log* is told what was cut for lack of time, and what the network writes
-    meanwhile. With *kept* the training goes on where an earlier attempt was cut off. Raises models.train.Diverged,
-    ValueError for a lesson without texts or a device that isn't there.
+    *watch* is called after every step, *check* with the share of the dreams written (0 to 1); an exception from either
+    ends the training. *log* receives entries on what was cut for lack of time, and the poems that the network writes
+    during the training. With *kept* the training resumes where an earlier attempt was interrupted. Raises
+    models.train.Diverged, ValueError for a lesson without texts or a device that is not there.
     """
     device = choose_device(settings.device)
     lower_priority(settings.train_threads)
@@ -206,12 +215,15 @@ def train(
             log(Recited(at.step, tuple(recite(training.averaged(), base.vocabulary, seed=RECITED))))
             spent += time.monotonic() - start
 
-    network = _run(training, watch_and_recite, kept) if kept else training.run(watch_and_recite)
-    return Taught(network.cpu(), schedule.summary())
+    if kept:  # the save at the end: a kill during the examination does not cost the training
+        training.run_saving(kept.folder, watch_and_recite, every=SAVE_EVERY, saved=kept.advanced)
+    else:
+        training.run(watch_and_recite)
+    return Taught(training.network.cpu(), schedule.summary())
 
 
 def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int) -> list[str]:
-    """A short poem of the network alone, in its present state, always with the same dice, for the desk."""
+    """A short poem of the network in its present state, for the desk; sampled in torch, with the same *seed* always."""
     dice = torch.Generator().manual_seed(seed)
     allowed = torch.tensor(vocabulary.grammar.allowed)
     state, grammar, said = network.silence(1), 0, [END]
@@ -219,7 +231,7 @@ def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int) -> list[s
         for _ in range(RECITED_SYMBOLS):
             logits, state = network(torch.tensor([said[-1:]]), state)  # (1, 1) -> (1, 1, V)
             scores = (logits[0, 0] / RECITED_AT).masked_fill(~allowed[grammar], -torch.inf)
-            if scores.isnan().any():  # it has diverged: the gate says so
+            if scores.isnan().any():  # it has diverged; the gate will turn it away
                 break
             symbol = int(torch.multinomial(torch.softmax(scores, 0), 1, generator=dice))
             if symbol == END and len(said) > 1:
@@ -227,44 +239,16 @@ def recite(network: CharNetwork, vocabulary: Vocabulary, *, seed: int) -> list[s
             grammar = int(vocabulary.grammar.follows[grammar, symbol])
             said.append(symbol)
     lines = (line.strip() for line in vocabulary.decode(said[1:]).splitlines())
-    return [line for line in lines if line and not line.startswith("#")][:LINES]  # some of its texts have titles
+    return [line for line in lines if line and not line.startswith("#")][:LINES]  # lines with # are titles
 
 
 def _plan(seed: int, device: str) -> Plan:
+    """The hyperparameters that do not depend on the schedule."""
     return Plan(passes=1, rate=LEARNING_RATE, warm_up=0.1, bf16=bf16_pays(device), seed=seed, pull=KL_WEIGHT)
 
 
-def _run(training: Training, watch: Watch, kept: Kept) -> CharNetwork:
-    """Run the training from where it was saved, and save it again every few seconds and at its end."""
-    training.resume(kept.folder)
-    saved_at, unsaved = time.monotonic(), False
-
-    def save_now() -> None:
-        nonlocal saved_at, unsaved
-        training.save(kept.folder)
-        kept.advanced()
-        saved_at, unsaved = time.monotonic(), False
-
-    def watch_and_save(at: Progress) -> None:
-        nonlocal unsaved
-        watch(at)
-        unsaved = True
-        if time.monotonic() - saved_at >= (SAVE_EVERY if kept.every is None else kept.every):
-            save_now()
-
-    network = training.run(watch_and_save)
-    if unsaved and is_finite(network):  # a kill in the examination does not cost the training
-        save_now()
-    return network
-
-
-def is_finite(network: CharNetwork) -> bool:
-    """Are all its weights numbers?"""
-    return all(bool(torch.isfinite(weights).all()) for weights in network.parameters())
-
-
 def lower_priority(threads: int) -> None:
-    """Lower this thread's priority, once, and have torch use so many *threads* here (torch keeps that by thread)."""
+    """Lower the priority of this thread, once, and set torch's *threads*, which torch keeps for each thread."""
     if not getattr(_thread, "lowered", False):
         os.nice(NICENESS)
         _thread.lowered = True
@@ -276,15 +260,17 @@ def lower_priority(threads: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The time there is for dreaming and training, and how fast this machine trains."""
+    """The time for dreams and training, and the speed of this machine."""
 
     seconds: float
-    """Infinite: no limit."""
+    """In all; infinite: no limit."""
     chars_per_s: float = math.inf
+    """Speed of training."""
     began: float = field(default_factory=time.monotonic)
+    """Start, by the monotonic clock."""
 
     def chars(self) -> float:
-        """Characters that can still be trained on."""
+        """Characters for which there is still time."""
         left = self.seconds - (time.monotonic() - self.began)
         return math.inf if math.isinf(left) else max(0.0, left) * self.chars_per_s
 
@@ -299,7 +285,10 @@ def make_schedule(
     device: str,
     check: Callable[[float], None],
 ) -> Schedule:
-    """Measure the machine, and fit steps, passes and dreams to `RUN_MINUTES`; the dreams are written on the way."""
+    """Measure the machine, fit steps, passes and dreams to the setting `run_minutes`, and write the dreams.
+
+    *dreaming*: are there dreams at all? *check*: as in `train`.
+    """
     budget = _budget(base, verse, settings, device)
     seed = seed_of(lesson)
     steps = _fit(
@@ -327,7 +316,7 @@ def make_schedule(
 
 
 def cuts(schedule: Schedule, settings: Settings) -> Iterator[Entry]:
-    """For the run's log: what was left out for lack of time."""
+    """Entries for the run's log: what was left out for lack of time."""
     if schedule.steps < settings.lesson_steps:
         yield StepsCut(settings.run_minutes, schedule.steps, settings.lesson_steps)
     if len(schedule.dreams) < schedule.wanted:
@@ -335,6 +324,7 @@ def cuts(schedule: Schedule, settings: Settings) -> Iterator[Entry]:
 
 
 def _budget(base: checkpoint.Checkpoint, verse: Sequence[str], settings: Settings, device: str) -> Budget:
+    """The budget by the setting `run_minutes`; without limit if that is 0, or if there is no verse to measure with."""
     if not settings.run_minutes or not verse:
         return Budget(math.inf)
     began = time.monotonic()
@@ -343,7 +333,7 @@ def _budget(base: checkpoint.Checkpoint, verse: Sequence[str], settings: Setting
 
 
 def chars_per_second(base: checkpoint.Checkpoint, verse: Sequence[str], device: str) -> float:
-    """How fast this machine trains such a network now, measured in a few steps that are thrown away."""
+    """The training speed of this machine now, in characters a second, measured in a few steps on a copy."""
     probe = Poems(list(verse[: PROBE_STEPS * PER_BATCH]), base.vocabulary, per_batch=PER_BATCH)
     network = network_of(base, dropout=DROPOUT)
     training = Training(network, probe, _plan(0, device), device=device, base=network_of(base))
@@ -357,13 +347,14 @@ def chars_per_second(base: checkpoint.Checkpoint, verse: Sequence[str], device: 
 
 
 def _fit(steps: int, lesson: Lesson, verse: Sequence[str], *, seed: int, chars: float) -> int:
-    """*steps*, or as many as that many characters allow; at least one."""
+    """*steps*, or fewer if only *chars* characters can be trained on; at least one."""
     wanted = passages(lesson, verse, most=steps * PER_BATCH, seed=seed)
     mean = _chars(wanted) / max(1, len(wanted))
     return steps if math.isinf(chars) or not mean else max(1, min(steps, int(chars / mean / PER_BATCH)))
 
 
 def _chars(texts: Sequence[Passage]) -> int:
+    """Characters that the network reads in one pass over *texts*, with line ends."""
     return sum(len(one.text) + len(one.before) + 1 for one in texts)
 
 
@@ -373,10 +364,10 @@ def _chars(texts: Sequence[Passage]) -> int:
 def passages(
     lesson: Lesson, verse: Sequence[str], *, most: int, seed: int, least: int = MIN_REHEARSAL
 ) -> list[Passage]:
-    """The lesson with as much rehearsal as there is lesson and *least* so much, at most *most* texts.
+    """The texts of the lesson, and as many poems for rehearsal, but at least *least*; at most *most* texts in all.
 
-    A ticked line is taught where it stood: the network reads the lines above it without being taught them, and learns
-    no end of the poem after it. Of texts that do not fit some are drawn by *seed*: heavier ones stay more often.
+    The network reads the lines above a ticked line, but learns only the line, and no end of the poem after it. If there
+    are too many texts, some are drawn by *seed*, with probabilities by weight.
     """
     rng = np.random.default_rng(seed)
     taught = _drawn(lesson.texts, max(1, most // 2), rng)
@@ -392,7 +383,7 @@ def passages(
 
 
 def _drawn(texts: Sequence[Text], most: int, rng: np.random.Generator) -> list[Text]:
-    """All texts that count, or *most* of them by weight."""
+    """The texts with a positive weight; if there are more than *most*, a random sample by weight."""
     counting = [text for text in texts if text.weight > 0]
     if len(counting) <= most:
         return counting
@@ -403,15 +394,17 @@ def _drawn(texts: Sequence[Text], most: int, rng: np.random.Generator) -> list[T
 
 # -- Dreams -----------------------------------------------------------------------------------------------------------
 #
-# Expert iteration. A few thousand ticks become a taste, and the taste can judge any number of lines: the base writes
-# thousands, and is taught to say more of what is liked and less of what is not. Each line weighs
-# chance ** (1 / temperature), less the mean: on the whole nothing is learned but the preference, so that the network
-# neither memorises its dreams nor sharpens what it would say anyway. With the KL term that is the policy gradient of
-# likings under a price for change (KL control, Todorov 2006; Ziegler et al. 2019).
+# Expert iteration. A few thousand ticks are enough to learn a taste, and a taste can score any number of lines. So the
+# base writes thousands of lines, and is trained to make liked lines more likely and the others less likely. The weight
+# of a line is p ** (1 / temperature), where p is the probability of a tick, minus the mean weight. The weights sum to
+# 0: the network learns the preference only, and neither memorises its dreams nor becomes less varied. With the KL term
+# this is the policy gradient of the reward with a penalty for change (KL control, Todorov 2006; Ziegler et al. 2019).
 
 
 def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
-    """The taste that the lesson's readers show, if they show one; learned here, so that a run depends on its lesson."""
+    """A taste learned from the lesson's readers, so that the run depends on its lesson alone; None if it predicts
+    badly.
+    """
     try:
         taste = tastes.of(lesson.judged, base)
     except Tasteless:
@@ -420,14 +413,14 @@ def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
 
 
 def live_base(base: checkpoint.Checkpoint, settings: Settings) -> LiveVersion:
-    """The base, ready to write dreams."""
+    """The base as a live version, to write dreams. Raises BrokenFolder."""
     serving = Serving(DREAM_VOICE, 0, 0, "base", base.meta.base)
     rows, threads = settings.slots, settings.train_threads
     return load(serving, base.folder, precision=settings.precision, rows=rows, threads=threads)
 
 
 def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
-    """So many poems, as the site would write them, each as soon as it and those before it are written."""
+    """Write that many *poems* with the site's engine; yields each when it and all before it are finished."""
     rows, encode = live.step.rows, live.vocabulary.encode
     batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, way=ONE)
     wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
@@ -439,7 +432,7 @@ def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
 
 
 def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
-    """The dreams with a weight for each line: positive where it is liked more than the mean, negative where less."""
+    """The dreams with a weight for each line: positive if it is liked more than the mean, negative if less."""
     written = [line for lines in dreams for line in lines]
     likings = taste.likings([text for text, _ in written], [mean for _, mean in written])
     weights = chances(likings) ** (1 / temperature)
@@ -451,7 +444,10 @@ def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[
 
 
 def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesson:
-    """The lesson, each ticked line weighing by its chance of a tick: one in passing, on nonsense, teaches little."""
+    """The lesson, with the weight of each ticked line multiplied by its relative probability of a tick.
+
+    So a stray tick on a line that readers seldom tick has little weight.
+    """
     symbols = base.vocabulary.encode
     means = {one.line: one.logprob / (len(symbols(one.text)) + 1) for one in lesson.judged if one.logprob is not None}
     ticked = [text for text in lesson.texts if text.kind == "line"]
@@ -468,7 +464,7 @@ def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesso
 def save(
     folder: Path, taught: Taught, base: checkpoint.Checkpoint, lesson: Lesson, *, now: Callable[[], datetime]
 ) -> checkpoint.Checkpoint:
-    """The taught network as a version folder, read back. Raises FileExistsError, OSError, ValueError, Broken."""
+    """Write the network into a version folder and open it. Raises FileExistsError, OSError, ValueError, Broken."""
     meta = replace(
         base.meta,
         lesson=dict(lesson.summary()) | {"schedule": dict(taught.schedule)},
@@ -484,10 +480,10 @@ def save(
 
 
 def revision() -> str:
-    """The code's revision; "" outside a git checkout."""
+    """Git revision of the code; "" outside a git checkout."""
     root = Path(__file__).parents[1]
     try:
-        answer = subprocess.run(  # noqa: S603 - no word of it comes from outside
+        answer = subprocess.run(  # noqa: S603 - no argument comes from outside
             ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"],  # noqa: S607 - whichever git there is
             capture_output=True,
             text=True,

@@ -1,12 +1,13 @@
-"""Upkeep: what the worker does every few seconds or every hour, besides runs.
+"""Upkeep: the worker's periodic duties besides runs.
 
-    weigh_trials   end the trials that are decided, or whose challenger is gone
-    prune          take versions past `KEEP_VERSIONS` off the shelf
-    clear, forget  remove what killed workers left behind; forget visitors who are long gone
-    clear_killed   the part of it that need not wait, when a worker starts
+    weigh_trials   ends trials that are decided, or whose challenger is gone (every sweep)
+    prune          removes versions beyond `KEEP_VERSIONS` from the shelf (every sweep)
+    clear          removes folders that killed workers left (every hour)
+    forget         forgets visitors who have not come for long (every hour)
+    clear_killed   removes scratch folders of killed processes (when a worker starts)
 
-All of it is safe to repeat, and safe with several workers at once. Where a folder is removed the table is told first:
-a worker killed in between leaves a stray folder, never a version without one.
+All of them are safe to repeat, and safe with several workers at once. The database is changed before a folder is
+removed: a worker that is killed in between leaves a stray folder, but never a version without a folder.
 """
 
 import shutil
@@ -24,18 +25,18 @@ from app.domain.trial import TrialState
 log = structlog.get_logger(__name__)
 
 LOADED_WITHIN = timedelta(minutes=10)
-"""How old a web process' sign of life may be for what it has in memory to count."""
+"""Greatest age of a web process' heartbeat for which the versions in its memory are kept."""
 STRAY_AFTER = timedelta(days=1)
-"""No run takes so long: what is this old and in no table belongs to nobody."""
+"""Age at which a folder that no table names is removed; no run takes so long."""
 
 
 # -- Trials -----------------------------------------------------------------------------------------------------------
 
 
 def weigh_trials(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialState]:
-    """Weigh every trial that is under way, each in a unit of work of its own; how they stand, by voice.
+    """Weigh every running trial, each in its own transaction; returns their states by voice.
 
-    *at*: as if it were then (default: now); a simulation does not wait for visits to be over.
+    *at*: the time to assume (default: now), for simulations.
     """
     under_way, broken = bot.challengers(), broken_trials(reads.health.alive(bot))
     stand: dict[str, TrialState] = {}
@@ -50,7 +51,7 @@ def weigh_trials(bot: Bot, *, at: datetime | None = None) -> dict[str, TrialStat
 
 
 def broken_trials(pulses: Iterable[Pulse]) -> set[int]:
-    """Trials whose challenger a web process could not load."""
+    """Ids of trials whose challenger some web process could not load."""
     return {trial for pulse in pulses for trial in pulse.web.broken_trials}
 
 
@@ -58,7 +59,7 @@ def broken_trials(pulses: Iterable[Pulse]) -> set[int]:
 
 
 def prune(bot: Bot) -> int:
-    """Remove the versions past `KEEP_VERSIONS`; how many."""
+    """Remove the versions beyond `KEEP_VERSIONS`; returns how many."""
     live = loaded_versions(reads.health.alive(bot, within=LOADED_WITHIN))
     folders = actions.versions.prune(bot, live=live)
     for folder in folders:
@@ -68,17 +69,17 @@ def prune(bot: Bot) -> int:
 
 
 def loaded_versions(pulses: Iterable[Pulse]) -> set[int]:
-    """Ids of the versions that web processes have in memory, those that only finish their poems too."""
+    """Ids of the versions in the memory of web processes, with those that only finish their poems."""
     return {version for pulse in pulses for version in pulse.web.live}
 
 
 def trainings(home: Path) -> Path:
-    """The folder of the trainings that are under way, or were cut off, on this machine."""
+    """The folder on this machine in which trainings are saved."""
     return home / "trainings"
 
 
 def clear_killed(bot: Bot) -> int:
-    """Remove the scratch folders of processes that were killed; how many. Those that live hold a lock."""
+    """Remove the scratch folders of killed processes; returns how many. A living process holds a lock on its folder."""
     removed = bot.shelf.sweep_dead()
     if removed:
         log.info("scratch.removed", folders=removed)
@@ -86,13 +87,13 @@ def clear_killed(bot: Bot) -> int:
 
 
 def clear(bot: Bot) -> int:
-    """Remove folders that no version knows of, half-made ones and trainings cut off, once a day old; how many.
+    """Remove folders of no version, incomplete ones and interrupted trainings, if they are a day old; returns how many.
 
-    Not while a run is under way: the next hour will do.
+    Does nothing while a run is under way.
     """
     before = bot.clock() - STRAY_AFTER
     found = bot.shelf.strays(before)
-    if reads.runs.under_way(bot):  # after a clock's jump, what is being made now may look old
+    if reads.runs.under_way(bot):  # if the clock has jumped, its folders may look old
         return 0
     actions.versions.forget_pruned(bot)
     known = reads.versions.shelved(bot, found)
@@ -109,7 +110,7 @@ def clear(bot: Bot) -> int:
 
 
 def forget(bot: Bot) -> int:
-    """Forget visitors whose cookie never came back, and, past `KEEP_VISITORS`, those who stayed away; how many."""
+    """Forget visitors whose cookie never came back, and those away longer than `KEEP_VISITORS`; returns how many."""
     unconfirmed, gone = actions.visitors.delete_gone(bot)
     log.info("visitors.forgotten", unconfirmed=unconfirmed, gone=gone)
     return unconfirmed + gone

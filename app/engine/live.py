@@ -1,14 +1,14 @@
-"""The live versions of a process: what is in memory, which version serves each voice, and which are on trial.
+"""The live versions of a process: loading, the champion of each voice, hot swap, and challengers on trial.
 
-A live version is a folder's network, warmed up and found to be what it says it is.
+`load` makes a `LiveVersion` of a version folder: it checks the hashes and the fingerprint, and warms the network up.
 
-The roster says which of them serves, and how the next one takes over. A swap loads beside, verifies, warms up, compares
-with the fingerprint, and then assigns one reference: who is being written finishes with the old version, who comes next
-gets the new one. A version that will not load changes nothing but the status.
+`Roster` holds the version that serves each voice. A swap loads the new version beside the old one and then assigns one
+reference: poems under way are finished by the old version, and the next poem is written by the new one. If loading
+fails, the old version goes on serving, and the status says why.
 
-Challengers are in memory beside the champions. A draw with a known chance says which of the two writes a poem, and the
-poem keeps the trial's number: that is what the trial's evidence rests on. One that will not load writes nothing, and
-nobody notices but the status.
+`Challengers` holds the versions on trial. For each poem a random draw with a known probability decides between champion
+and challenger, and the poem keeps the trial's id: this randomisation makes the trial's statistics valid. If a
+challenger cannot be loaded, the champion writes all poems, and the status says why.
 """
 
 import random
@@ -40,29 +40,33 @@ Precision = Literal["int8", "fp32"]
 
 @dataclass(frozen=True, eq=False)
 class LiveVersion:
-    """One version, ready to write. Its `step` belongs to the decode thread."""
+    """One version in memory, ready to write. Only the decode thread may use its `step`."""
 
     voice: str
     id: int
+    """Row id of the version."""
     number: int
+    """Number of the version, as readers see it."""
     style: Style
     vocabulary: Vocabulary
     rules: Rules
     step: Step
     way: Way = ONE
-    """How its lines are chosen where no taste does."""
+    """How its lines are chosen without a taste."""
 
 
 def load(
     champion: Serving, folder: Path, *, precision: Precision, rows: int, threads: int, candidates: int = 1
 ) -> LiveVersion:
-    """Read, verify, warm up, and compare with the fingerprint; *candidates*: as many as a line may have, whatever the
-    version's style. Raises BrokenFolder.
+    """Load the version in *folder*: check its files, compare its fingerprint, and warm it up. Raises BrokenFolder.
+
+    *rows*: lines written at once; *threads*: of ONNX Runtime; *candidates*: most candidates of a line, whatever the
+    version's style says.
     """
     try:
         found = checkpoint.read(folder)
         style = found.meta.style
-        # A word longer than that could leave a line no place to end.
+        # A line is cut at the end of a word, so a longer word could make a line too long.
         longest_word = style.longest - style.shortest
         rules = Rules.of(found.vocabulary, banned=style.banned, spell=style.spell, longest=longest_word)
         step = found.step(precision, rules=rules.forbidden, rows=rows, threads=threads)
@@ -86,7 +90,7 @@ def load(
     )
 
 
-# ONNX Runtime's exceptions have no common base of its own.
+# ONNX Runtime's exceptions have no common base class.
 _ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
     kind
     for kind in vars(ort.capi.onnxruntime_pybind11_state).values()
@@ -95,7 +99,7 @@ _ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
 
 
 def _warm_up(step: Step) -> None:
-    """The first run of every batch size allocates; let no reader wait for that."""
+    """Run some batch sizes once: the first run of a size allocates memory, and no reader should wait for that."""
     for n in {1, 2, min(8, step.rows), step.rows}:
         if n <= step.rows:
             step.run(n)
@@ -103,7 +107,8 @@ def _warm_up(step: Step) -> None:
 
 
 RETRY_S = 60.0
-"""Seconds before a challenger that would not load is tried again; by then the worker has probably ended its trial."""
+"""Seconds until a challenger that could not be loaded is tried again; the worker has probably ended its trial by
+then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,13 @@ class OnTrial:
 
     live: LiveVersion
     trial: int
+    """Row id of the trial."""
     share: float
+    """Probability that the challenger writes a poem, 0 to 1."""
 
 
 class Challengers:
-    """Challengers by voice. `draw` is called by the decode thread, `refresh` by the one that polls."""
+    """The challengers by voice. The decode thread calls `draw`, the polling thread calls `refresh`."""
 
     def __init__(
         self,
@@ -124,7 +131,7 @@ class Challengers:
         wanted: Callable[[], Sequence[Challenger]] = tuple,
         load: Callable[[Serving], LiveVersion] | None = None,
     ) -> None:
-        """*wanted*: who ought to be on trial; nobody without it."""
+        """*wanted*: the challengers that should be on trial; by default none. *load*: loads one of them."""
         self.wanted = wanted
         self._load = load
         self._ready: dict[str, OnTrial] = {}
@@ -132,10 +139,10 @@ class Challengers:
         self._again_at: dict[int, float] = {}
 
     def draw(self, voice: str, wish: Wish) -> tuple[LiveVersion | None, int | None]:
-        """Who writes a poem, None for the champion; and the trial whose draw this was.
+        """Draw the version that writes a poem: the challenger, or None for the champion; and the trial's id.
 
-        A seed of the reader's is the champion's, so that it can be repeated; so is a poem with lines that
-        somebody chose to stand in it: neither is a fair comparison.
+        Without a draw both are None. A poem with a seed of the reader's is always the champion's, so that it can be
+        repeated. So is a poem with kept lines, because the reader's choice of lines would bias the comparison.
         """
         on_trial = self._ready.get(voice)
         if on_trial is None or wish.seed is not None or any(wish.keep):
@@ -143,19 +150,19 @@ class Challengers:
         return (on_trial.live if random.random() < on_trial.share else None), on_trial.trial
 
     def loaded(self, version: int) -> LiveVersion | None:
-        """The version with that row id, if it is in memory: a challenger that wins need not be loaded again."""
+        """The challenger with that row id if it is in memory: when it wins, it need not be loaded again."""
         return next((one.live for one in self._ready.values() if one.live.id == version), None)
 
     def lives(self) -> Collection[LiveVersion]:
-        """Those in memory."""
+        """The challengers in memory."""
         return [one.live for one in self._ready.values()]
 
     def broken(self) -> list[int]:
-        """Trials whose challenger's folder is missing or broken."""
+        """Ids of the trials whose challenger's folder is missing or broken."""
         return sorted(self._broken)
 
     def refresh(self, wanted: Sequence[Challenger]) -> bool:
-        """Compare who is on trial with who ought to be; True when something changed."""
+        """Load the *wanted* challengers and drop the others; True if something changed."""
         trials = {one.trial for one in wanted}
         self._broken &= trials
         before = {voice: one.trial for voice, one in self._ready.items()}
@@ -167,11 +174,12 @@ class Challengers:
         return before != {voice: one.trial for voice, one in self._ready.items()}
 
     def _admit(self, challenger: Challenger) -> None:
+        """Load a challenger; if that fails, note it, and wait `RETRY_S` before the next attempt."""
         if self._load is None or time.monotonic() < self._again_at.get(challenger.trial, 0.0):
             return
         try:
             live = self._load(challenger)
-        except Exception as error:  # noqa: BLE001 - shelves and runtimes fail in their own ways; the champion writes on
+        except Exception as error:  # noqa: BLE001 - storage and runtime raise many errors; the champion writes on
             self._again_at[challenger.trial] = time.monotonic() + RETRY_S
             if isinstance(error, BrokenFolder):
                 self._broken.add(challenger.trial)
@@ -183,25 +191,28 @@ class Challengers:
 
 
 PATIENCE_S = (1.0, 2.0, 5.0, 15.0, 60.0)
-"""Seconds before a folder that would not load is looked at again, by the number of failures."""
+"""Seconds until the next attempt to load a version, by the number of failures so far."""
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceStatus:
-    """What one voice serves in this process, and what it ought to."""
+    """The version that serves a voice in this process, and the version that should."""
 
     voice: str
     version: int | None
-    """Row id of the version that serves; None: nothing does."""
+    """Row id of the version that serves; None: no version does."""
     number: int | None
+    """Number of that version."""
     wanted: int
-    """Number of the version that ought to serve."""
+    """Number of the version that should serve."""
     error: str | None
-    """Why that is not the one that does, or why we can't know."""
+    """Why loading it failed, or why the wanted version is not known; None: no error."""
 
 
 @dataclass(slots=True)
 class _Failure:
+    """The failed attempts to load a voice's champion."""
+
     version: int
     error: str
     times: int
@@ -209,7 +220,7 @@ class _Failure:
 
 
 class Roster:
-    """Live versions by voice. `current` is called by the decode thread, `refresh` by the one that polls."""
+    """The serving version of each voice. The decode thread calls `current`, the polling thread calls `refresh`."""
 
     def __init__(
         self,
@@ -221,7 +232,9 @@ class Roster:
         metrics: EngineMetrics | None = None,
         challengers: Challengers | None = None,
     ) -> None:
-        """*spare*: what a voice serves while it has nothing in memory and its champion would not load."""
+        """*champions*: the versions that should serve; *fetch*: key on the shelf -> folder; *load*: loads a folder;
+        *spare*: the version for a voice that has none in memory and whose champion cannot be loaded.
+        """
         self._champions = champions
         self._fetch = fetch
         self._load = load
@@ -232,11 +245,11 @@ class Roster:
         self._wanted: dict[str, Serving] = {}
         self._failures: dict[str, _Failure] = {}
         self._unreachable: str | None = None
-        """Why we can't know what ought to serve."""
+        """Why the champions are not known; None: they are."""
         self._refreshing = threading.Lock()
 
     def current(self, voice: str) -> LiveVersion:
-        """The version that serves. Raises UnknownVoice, EngineFailed when none has been loaded, or would load."""
+        """The version that serves *voice*. Raises UnknownVoice, and EngineFailed if no version is loaded."""
         live = self._live.get(voice)
         if live is not None:
             return live
@@ -250,18 +263,18 @@ class Roster:
         raise UnknownVoice(voice)
 
     def refresh(self, *, patient: bool = False) -> bool:
-        """Compare what serves with what ought to, and swap; True when something changed.
+        """Ask for the champions and swap to new ones; True if something changed.
 
-        *patient*: leave a folder that lately would not load alone for a while.
+        *patient*: after a failure wait for the next attempt, as `PATIENCE_S` says.
         """
         with self._refreshing:
             try:
                 wanted = {champion.voice: champion for champion in self._champions()}
                 on_trial = self._challengers.wanted()
-            except Exception as error:  # noqa: BLE001 - a database away; whatever serves goes on serving
+            except Exception as error:  # noqa: BLE001 - the database is away; the versions in memory go on serving
                 self._note_unreachable(f"cannot ask which versions ought to serve: {error!r}")
                 return False
-            self._wanted, self._unreachable = wanted, None  # in this order: `current` asks in the other
+            self._wanted, self._unreachable = wanted, None  # in this order, because `current` reads them in the other
             gone = [voice for voice in self._live if voice not in wanted]
             for voice in gone:
                 del self._live[voice]
@@ -269,7 +282,7 @@ class Roster:
             return self._challengers.refresh(on_trial) or bool(gone) or any(swapped)
 
     def status(self) -> dict[str, VoiceStatus]:
-        """By voice."""
+        """The status of each voice."""
         return {voice: self._status_of(champion) for voice, champion in list(self._wanted.items())}
 
     def _status_of(self, champion: Serving) -> VoiceStatus:
@@ -283,21 +296,21 @@ class Roster:
         )
 
     def _swap(self, champion: Serving, *, patient: bool) -> bool:
-        """Have the champion serve; False when it does already, or would not load."""
+        """Load the champion and let it serve; False if it serves already, or if loading fails."""
         voice = champion.voice
         live, failure = self._live.get(voice), self._failures.get(voice)
         if live is not None and live.id == champion.version_id:
             self._failures.pop(voice, None)
             return False
         if failure is not None and failure.version != champion.version_id:
-            failure = None  # it was another version's
+            failure = None  # of another version
         if patient and failure is not None and time.monotonic() < failure.again_at:
             return False
         began = time.monotonic()
         try:
-            # A challenger that has won is in memory already.
+            # A challenger that has won its trial is in memory already.
             fresh = self._challengers.loaded(champion.version_id) or self._load(champion, self._fetch(champion.folder))
-        except Exception as error:  # noqa: BLE001 - shelves and runtimes fail in their own ways; the old one serves
+        except Exception as error:  # noqa: BLE001 - storage and runtime raise many errors; the old version serves
             self._note(champion, error, failure)
             return live is None and self._fall_back(champion)
         self._live[voice] = fresh
@@ -309,19 +322,20 @@ class Roster:
         return True
 
     def _fall_back(self, champion: Serving) -> bool:
-        """Have the spare serve for a champion whose folder is gone or broken; the failure stays in the status."""
+        """Let the spare version serve instead of a champion that cannot be loaded; the status still has the failure."""
         try:
             spare = self._spare(champion.voice)
             if spare is None or spare.version_id == champion.version_id:
                 return False
             self._live[champion.voice] = self._load(spare, self._fetch(spare.folder))
-        except Exception as error:  # noqa: BLE001 - as above; then nothing serves, and the status says why
+        except Exception as error:  # noqa: BLE001 - as above; no version serves, and the status says why
             log.error("swap.no_spare", voice=champion.voice, error=repr(error))  # noqa: TRY400
             return False
         log.warning("swap.spare_serves", voice=champion.voice, champion=champion.number, spare=spare.number)
         return True
 
     def _note(self, champion: Serving, error: Exception, before: _Failure | None) -> None:
+        """Record a failed attempt and the time of the next one; *before*: the attempts until now."""
         times = before.times + 1 if before else 1
         wait = PATIENCE_S[min(times, len(PATIENCE_S)) - 1]
         message = str(error) if isinstance(error, BrokenFolder) else repr(error)

@@ -1,7 +1,9 @@
-"""The reader: what a voice's champion expects, character by character, as it reads a text it has not written.
+"""The reader: the probabilities that a voice's champion gives to a text, character by character.
 
-Beside the engine and not in it: a network of its own for each voice that somebody asks about, loaded when they do, so
-that no poem waits for a reading.
+It is for the pages on which a visitor sees how surprising his own line is. It loads a second copy of the network when
+somebody asks, so that no poem that the engine writes waits for it.
+
+Letters of shapes: T symbols of the text, V size of the vocabulary.
 """
 
 import threading
@@ -19,26 +21,27 @@ from models.step import Floats, read_along
 from models.vocabulary import END, FIRST_CHARACTER, Vocabulary
 
 EXPECTED, NEXT = 3, 8
-"""Guesses that are told for each piece, and for what comes next."""
+"""Number of guesses for each piece of the text, and for what comes after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Something that could come next."""
+    """A piece that could come next."""
 
     text: str
     share: float
-    """Its probability."""
+    """Its probability, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One piece of a text - a character, or a word that the voice knows as one - and what was expected in its place."""
+    """One piece of a text: a character, or a word that is one symbol."""
 
     text: str
     bits: float
-    """Surprise: 0 for what was certain."""
+    """Surprise at the piece: -log2 of its probability."""
     expected: tuple[Guess, ...]
+    """The most probable pieces in its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +52,22 @@ class TextReading:
     """Its number."""
     read: tuple[Read, ...]
     following: tuple[Guess, ...]
-    """What it expects after the last piece."""
+    """The most probable pieces after the text."""
 
     @property
     def bits_per_char(self) -> float:
-        """Mean surprise; 0 for an empty text."""
+        """Mean surprise in bits a character; 0 for an empty text."""
         characters = sum(len(one.text) for one in self.read)
         return sum(one.bits for one in self.read) / characters if characters else 0.0
 
 
 class Reader:
-    """Reads with the champions. Any thread may call it; readings wait for one another."""
+    """Reads texts with the champions. Any thread may call it; one text is read at a time."""
 
     def __init__(
         self, *, champions: Callable[[], Sequence[Serving]], fetch: Callable[[str], Path], settings: Settings
     ) -> None:
-        """*champions*: what each voice serves; *fetch*: the folder of a key."""
+        """*champions*: the version that each voice should serve; *fetch*: key on the shelf -> folder."""
         self._champions = champions
         self._fetch = fetch
         self._settings = settings
@@ -72,7 +75,7 @@ class Reader:
         self._reading = threading.Lock()
 
     def read(self, voice: str, text: str) -> TextReading:
-        """What the champion of *voice* thinks of *text*. Raises UnknownVoice, BrokenFolder."""
+        """Read *text* with the champion of *voice*. Raises UnknownVoice, BrokenFolder."""
         with self._reading:
             live = self._current(voice)
             vocabulary = live.vocabulary
@@ -89,6 +92,7 @@ class Reader:
         return TextReading(live.number, tuple(read), _guesses(probabilities[-1], vocabulary, NEXT))
 
     def _current(self, voice: str) -> LiveVersion:
+        """The champion of *voice*, loaded if it is not in memory."""
         champion = next((one for one in self._champions() if one.voice == voice), None)
         if champion is None:
             raise UnknownVoice(voice)
@@ -101,7 +105,7 @@ class Reader:
 
 
 def _pieces(ids: Sequence[int], vocabulary: Vocabulary) -> Iterator[tuple[int, int]]:
-    """Where each piece begins and ends; bytes are read together as the character they spell."""
+    """The begin and end of each piece in *ids*; the bytes of one character are one piece."""
     start = 0
     while start < len(ids):
         end = start + 1
@@ -117,13 +121,13 @@ def _pieces(ids: Sequence[int], vocabulary: Vocabulary) -> Iterator[tuple[int, i
 
 
 def _bits(probabilities: Floats, ids: Sequence[int], start: int, end: int) -> float:
-    """Surprise at the symbols of a piece: probabilities (T + 1, V), of which row t is what was expected as symbol t."""
+    """Surprise at symbols *start* … *end* of *ids*, in bits; row t of probabilities (T + 1, V) is for symbol t."""
     each = probabilities[np.arange(start, end), ids[start:end]]
     return float(-np.log2(np.maximum(each, 1e-12)).sum())
 
 
 def _guesses(probabilities: Floats, vocabulary: Vocabulary, most: int) -> tuple[Guess, ...]:
-    """The likeliest pieces (V,) that can be shown: no lone bytes."""
+    """The *most* probable pieces by probabilities (V,), without single bytes, which cannot be shown."""
     shown = probabilities.copy()
     shown[1:FIRST_CHARACTER] = 0
     return tuple(Guess(vocabulary.decode([int(i)]), float(probabilities[i])) for i in np.argsort(-shown)[:most])

@@ -1,11 +1,14 @@
-"""The slot table: all lines that one version is writing, as rows of arrays that a step advances together.
+"""The slot table: one row for each line that a version is writing. One step advances all rows by one symbol.
 
-A row reads symbols it is given, or draws them; it ends with an outcome, and whoever owns it says what comes next. Used
-rows stay contiguous (0 … used-1), because the step runs over the first n: the last row moves into a gap. Nothing a row
-writes depends on how many rows there are, or on which of them it is. The graph draws; drawn again here is only what
-falls outside the nucleus.
+A row either reads symbols that it is given, or samples a line. At the end it has an outcome, and its owner (a take of a
+poem, `app/engine/poem.py`) decides what the row does next. The rows in use are always 0 … used-1, because the network
+runs over the first n rows: when a row is freed, the last row moves into its place. What a row writes does not depend on
+the number of rows, nor on its own number.
 
-Letters of shapes: R rows, W symbols (the vocabulary, padded), G symbols given, L symbols of the longest line.
+The ONNX graph samples a symbol for each row. Only a symbol outside the nucleus is sampled again, in this module.
+
+Letters of shapes: R rows, n rows in use, W symbols (the vocabulary, padded), G symbols given, L symbols of the longest
+line, S floats in one part of the network's state.
 """
 
 from dataclasses import dataclass
@@ -20,69 +23,71 @@ from models.sample import AFTER_SPACE, BETWEEN, DRAWS, STATES, WHOLE, draw, unif
 from models.vocabulary import END
 
 REFILL = 32
-"""Random numbers that a row is given at once, one a symbol; a power of two, so that `&` finds the next."""
+"""Random numbers that are computed at once for a row, one for each symbol. A power of two: `&` finds the next one."""
 REDRAW = np.uint64(0x5851F42D4C957F2D)
-"""Turns a row's key into the one whose random numbers are for drawing again."""
+"""XORed with a row's key: the second sample must not use the random numbers of the first."""
 NEVER = 2**62
-"""Characters that no line has."""
+"""A number of characters that no line reaches: its length is not checked."""
 FIRST_ROOM = 64
-"""Symbols that a row can be given before the array for them grows."""
+"""Columns of `Table.given` at the start; it grows when a row is given more symbols."""
 LINE_ENDS, WORD_ENDS = 1, 2
-"""What a symbol does to a line: it ends there, or could be cut before it."""
+"""The effect of a symbol on its line: the line ends with it, or a word ends before it, so that the line may be cut."""
 
 Rows = NDArray[np.intp]
 
 
 class Outcome(Enum):
-    """Why a row wants attention."""
+    """Why a row has stopped and waits for its owner."""
 
     READ = auto()
-    """It has read what it was given; nothing is drawn yet."""
+    """It has read all symbols that it was given, and has sampled none yet."""
     LINE = auto()
-    """Its line has ended; the line end is the next symbol it will read."""
+    """Its line has ended; the line end is the next symbol that it will read."""
     BROKEN = auto()
-    """The network's output is NaN."""
+    """The network's output was NaN."""
 
 
 @dataclass(eq=False, slots=True)
 class Draft:
-    """One row, as its owner knows it."""
+    """A handle on one row: the owner keeps it while the row's number changes."""
 
     owner: Any
     candidate: int = 0
+    """Number of the candidate, among those of the same line."""
     row: int = -1
-    """Where it stands now; changes when others leave. -1: nowhere."""
+    """Number of the row; it changes when other rows are freed. -1: the draft has no row."""
     outcome: Outcome | None = None
+    """Of the last step that gave one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """How a line begins, and by which random numbers it is drawn."""
+    """How a line is sampled, and what it begins with."""
 
     key: int
-    """Of its random numbers."""
+    """Key of the line's random numbers (`models.sample.key`)."""
     inverse_temperature: float
     """1 / temperature."""
     nucleus: float
-    """Probability, 0 to 1: draw from the likeliest symbols that have it together."""
+    """Top-p, 0 to 1: sample from the likeliest symbols that together have this probability."""
     chars: int = 0
-    """Characters it has already: the visitor's beginning."""
+    """Characters that the line has already: the visitor's own beginning."""
     state: int = AFTER_SPACE
-    """Of the rules, after that beginning."""
+    """State of the rules (`models.sample.Rules`) after that beginning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A point in a text that one can go back to."""
+    """A saved position in a text: a row can be put back there."""
 
     state: list[NDArray[np.float32]]
-    """Of the network, (S,) each."""
+    """The parts of the network's state, (S,) each."""
     symbol: int
-    """The symbol to be read next."""
+    """The symbol that is read next."""
 
 
 class Table:
-    """Rows 0 … used-1 of one live version's step."""
+    """The rows of one live version; 0 … used-1 are in use."""
 
     def __init__(self, live: LiveVersion) -> None:
         self.live = live
@@ -90,48 +95,46 @@ class Table:
         self.drafts: list[Draft] = []
         rows, style, rules = live.step.rows, live.style, live.rules
 
-        # What the version's style and rules come to.
-        self._cut_from = max(style.shortest, style.longest // 4)  # characters: lines are not cut shorter than this
-        self._newline = rules.newline
+        # Constants of the version.
+        self._cut_from = max(style.shortest, style.longest // 4)  # characters: no line is cut shorter than this
+        self._newline = rules.newline  # symbol of the line end
         self._sizes = rules.sizes  # (W,) characters that begin with each symbol
         self._effects = (np.arange(len(rules.sizes)) == rules.newline) * LINE_ENDS + rules.spaced * WORD_ENDS  # (W,)
-        # The rules stand twice, for lines long enough to end and for those too short: a short line stays short.
+        # States 0 … STATES-1 are for lines that may end, the next STATES for lines that are still too short to end.
         self._follows = np.concatenate([rules.follows, rules.follows + STATES])  # (2 * STATES, W)
 
-        # The columns: one value, or one row of values, for each row of the table. All of them move with a row, so a
-        # new one must be named in `_columns` too.
-        self.writing = np.zeros(rows, np.bool_)  # does it draw, or read what it was given?
-        self.position = np.zeros(rows, np.int64)  # symbols drawn in this line, or read of what was given
-        self.chars = np.zeros(rows, np.int64)  # characters of this line
-        self.max_chars = np.zeros(rows, np.int64)  # characters past which it is cut
-        self.check_at = np.full(rows, NEVER)  # characters at which it is no longer short, or too long
+        # The columns: arrays with one entry for each row. `_columns` must list all of them, so that they move with it.
+        self.writing = np.zeros(rows, np.bool_)  # True: samples a line; False: reads what it was given
+        self.position = np.zeros(rows, np.int64)  # symbols sampled in this line, or given symbols read
+        self.chars = np.zeros(rows, np.int64)  # characters of this line so far
+        self.max_chars = np.zeros(rows, np.int64)  # characters; a longer line is cut
+        self.check_at = np.full(rows, NEVER)  # characters at which the line becomes long enough to end, or too long
         self.logprob = np.zeros(rows, np.float64)  # nats, summed over the line
         self.reward = np.zeros(rows, np.float64)  # log-odds, summed over the line
-        self.keys = np.zeros(rows, np.uint64)  # of its random numbers
-        self.uniforms = np.zeros((rows, REFILL), np.float32)  # its random numbers, in [0, 1)
-        # The line's symbols. A symbol is at least a quarter of a character (a byte of UTF-8), and a visitor's beginning
-        # adds to the room for characters, not to the symbols drawn.
+        self.keys = np.zeros(rows, np.uint64)  # key of the row's random numbers
+        self.uniforms = np.zeros((rows, REFILL), np.float32)  # its next random numbers, in [0, 1)
+        # The symbols sampled in this line. A character takes at most four symbols (its bytes in UTF-8). A visitor's
+        # beginning raises `max_chars`, but is read and not sampled: it takes no room here.
         self.text = np.zeros((rows, 4 * (style.longest + 8) + 8), np.int32)  # (R, L)
         self.given = np.zeros((rows, FIRST_ROOM), np.int32)  # (R, G) symbols to read
-        self.given_size = np.zeros(rows, np.int64)
-        # Where a line would be cut that grows too long: at its last word's end so far.
-        self.cut_at = np.zeros(rows, np.int64)  # position; -1: nowhere
-        self.cut_logprob = np.zeros(rows, np.float64)  # nats, its line end there included
-        self.cut_reward = np.zeros(rows, np.float64)  # log-odds, the same
-        self.cut_state = [np.zeros_like(part) for part in live.step.state]  # (R, S) each
+        self.given_size = np.zeros(rows, np.int64)  # how many of them
+        # The end of the last whole word: a line that becomes too long is cut there.
+        self.cut_at = np.zeros(rows, np.int64)  # position; -1: no word has ended yet
+        self.cut_logprob = np.zeros(rows, np.float64)  # nats of the line up to there, with a line end
+        self.cut_reward = np.zeros(rows, np.float64)  # log-odds of the line up to there
+        self.cut_state = [np.zeros_like(part) for part in live.step.state]  # (R, S) each: the network's state there
 
-        # Who wants to be woken at which step; and the step that this is.
-        self._wakes: dict[int, list[tuple[Any, int]]] = {}
-        self._at = 0
+        self._wakes: dict[int, list[tuple[Any, int]]] = {}  # by step number: the owners and slots to wake
+        self._at = 0  # number of steps so far
 
-        # Found anew when rows change, not at every step: most steps change nothing.
+        # `_prepare` computes these when rows have changed; most steps change no row.
         self._all_rows = np.arange(rows)
         self._changed = True
-        self._steps_left = 0  # until a row has used up its random numbers
-        self._reading: Rows = _NONE
+        self._steps_left = 0  # steps until some row has used all its random numbers
+        self._reading: Rows = _NONE  # the rows that read
 
     def _columns(self) -> tuple[NDArray[Any], ...]:
-        """Every array that has a row for each row: what moves when a row does."""
+        """Every array with one entry for each row: all of them move when a row moves."""
         step = self.live.step
         return (
             self.writing,
@@ -150,7 +153,7 @@ class Table:
             self.cut_logprob,
             self.cut_reward,
             *self.cut_state,
-            # What the step reads. What it writes is used up before anybody moves.
+            # The inputs of the network. Its outputs need not move: `step` has used them before any row moves.
             *step.state,
             step.ids,
             step.inverse_temperature,
@@ -159,7 +162,7 @@ class Table:
         )
 
     def add(self, draft: Draft) -> int:
-        """A row at the beginning of a text: zero state, nothing read, END to be read first."""
+        """Take a row for *draft*, at the beginning of a text: zero state, and END is read first. Returns its number."""
         row = draft.row = self.used
         self.drafts.append(draft)
         self.used += 1
@@ -170,7 +173,7 @@ class Table:
         return row
 
     def fork(self, row: int, draft: Draft) -> int:
-        """Another row at the same place as *row*."""
+        """Take a row for *draft*, at the same position in the text as *row*. Returns its number."""
         new = self.add(draft)
         for part in self.live.step.state:
             part[new] = part[row]
@@ -178,7 +181,7 @@ class Table:
         return new
 
     def remove(self, draft: Draft) -> None:
-        """Free its row; the last row moves there."""
+        """Free the row of *draft*; the last row moves into its place."""
         row, last = draft.row, self.used - 1
         if row != last:
             for column in self._columns():
@@ -191,17 +194,17 @@ class Table:
         self._changed = True
 
     def place(self, row: int) -> Place:
-        """Where a row stands."""
+        """The position of a row in its text, as a copy."""
         return Place([part[row].copy() for part in self.live.step.state], int(self.live.step.ids[row]))
 
     def go(self, row: int, place: Place) -> None:
-        """Put a row there."""
+        """Put a row at a saved position."""
         for part, value in zip(self.live.step.state, place.state, strict=True):
             part[row] = value
         self.live.step.ids[row] = place.symbol
 
     def read(self, row: int, symbols: list[int]) -> None:
-        """Have a row read on; its outcome will be READ, with the last of the symbols still to be read."""
+        """Have a row read *symbols*. The outcome READ comes when the last of them is the network's next input."""
         missing = len(symbols) - self.given.shape[1]
         if missing > 0:
             self.given = np.pad(self.given, ((0, 0), (0, missing)))
@@ -214,7 +217,7 @@ class Table:
         self._changed = True
 
     def write(self, row: int, opening: Opening) -> None:
-        """Have a row draw a line; its outcome will be LINE."""
+        """Have a row sample a line; its outcome will be LINE."""
         style, step = self.live.style, self.live.step
         short = opening.chars < style.shortest
         self.writing[row] = True
@@ -222,7 +225,7 @@ class Table:
         self.logprob[row] = self.reward[row] = 0.0
         self.cut_at[row] = -1
         self.chars[row] = opening.chars
-        self.max_chars[row] = max(style.longest, opening.chars + 8)  # a long beginning still gets a word or two
+        self.max_chars[row] = max(style.longest, opening.chars + 8)  # room for a word after a long beginning
         self.check_at[row] = style.shortest if short else self.max_chars[row] + 1
         self.keys[row] = opening.key
         step.rule[row] = opening.state + STATES * short
@@ -231,27 +234,27 @@ class Table:
         self._changed = True
 
     def wake(self, owner: Any, slot: int, *, after: int) -> None:
-        """Name *owner* and *slot* in `woken` once so many steps more are done."""
+        """Have `woken` return *owner* and *slot* when *after* more steps are done."""
         self._wakes.setdefault(self._at + after, []).append((owner, slot))
 
     def woken(self) -> list[tuple[Any, int]]:
-        """Who wanted to be woken now."""
+        """The owners and slots whose time has come; each is returned once."""
         return self._wakes.pop(self._at, [])
 
     def symbols(self, row: int, start: int = 0, stop: int | None = None) -> list[int]:
-        """What a row has drawn in this line, without the line end."""
+        """The symbols that a row has sampled in this line, from *start* to *stop*, without the line end."""
         stop = int(self.position[row]) if stop is None else stop
-        drawn: list[int] = self.text[row, start:stop].tolist()
-        return drawn
+        sampled: list[int] = self.text[row, start:stop].tolist()
+        return sampled
 
     def settled(self, row: int) -> int:
-        """How many symbols of the line stand whatever comes: a cut never goes behind them."""
-        if self.live.step.rule[row] % STATES not in WHOLE:  # within the bytes of a character
+        """How many symbols of the line are final: a cut never removes them. 0 within the bytes of a character."""
+        if self.live.step.rule[row] % STATES not in WHOLE:
             return 0
         return int(self.cut_at[row] if self.chars[row] >= self._cut_from else self.position[row])
 
     def step(self) -> list[Draft]:
-        """One symbol more for every row; the drafts that have an outcome now. Raises what ONNX Runtime raises."""
+        """Advance every row by one symbol; returns the drafts with an outcome. Raises what ONNX Runtime raises."""
         n, step = self.used, self.live.step
         rows, position = self._all_rows[:n], self.position[:n]  # (n,) views
         if self._changed or not self._steps_left:
@@ -261,22 +264,23 @@ class Table:
         step.run(n)
         self._at += 1
 
-        # What was drawn, and what it costs: (n,) views of the step's output, which the next two lines may correct.
+        # (n,) views of the outputs: `_draw_again` and `_read_on` may overwrite some of their entries.
         drawn, logprob = step.drawn[:n, 0], step.drawn_logprob[:n, 0]
         broken = _NONE if step.in_nucleus[:n].all() else self._draw_again(n)
         effects = self._read_on(drawn) if self._reading.size else self._effects[drawn]
 
         ended = _NONE
-        if effects.any():  # seldom: at a space or a line end
+        if effects.any():  # only some steps have a space or a line end
             self._mark_words(np.flatnonzero(effects == WORD_ENDS))
             ended = np.flatnonzero(effects == LINE_ENDS)
         self.logprob[:n] += logprob
         self.reward[:n] += step.reward[:n, 0]
         self.chars[:n] += self._sizes[drawn]
-        # A row that reads has drawn nothing: what it reads overwrites the line's first symbol, which is not there yet.
+        # A row that reads has no line yet: what it reads goes into the line's first place, where the first symbol it
+        # samples will overwrite it.
         self.text[rows, position * self.writing[:n] if self._reading.size else position] = drawn
         position += 1
-        position[ended] -= 1  # the line end is not of the line
+        position[ended] -= 1  # the line end does not belong to the line
 
         step.ids[:n] = drawn
         step.rule[:n] = self._follows[step.rule[:n], drawn]
@@ -288,7 +292,7 @@ class Table:
         return self._outcomes(ended, broken) if ended.size or broken.size or self._reading.size else []
 
     def _prepare(self, n: int) -> None:
-        """Find what stays as it is until rows change, or one has used up its random numbers."""
+        """Compute what stays the same until rows change, or until some row has used all its random numbers."""
         self._changed = False
         self._reading = np.flatnonzero(~self.writing[:n])
         used = self.position[:n] & (REFILL - 1)
@@ -297,9 +301,9 @@ class Table:
         self._steps_left = int(REFILL - used.max(initial=0))
 
     def _draw_again(self, n: int) -> Rows:
-        """Draw again outside the nucleus; returns the rows with NaN.
+        """Sample again where the graph's symbol lies outside the nucleus; returns the rows whose output is NaN.
 
-        The graph's symbols and their log-probabilities are overwritten.
+        Overwrites the graph's symbols and their log-probabilities.
         """
         step = self.live.step
         outside = np.flatnonzero(~step.in_nucleus[:n, 0])
@@ -307,7 +311,7 @@ class Table:
         broken: Rows = outside[nan]
         again = outside[~nan & self.writing[outside]]
         if again.size:
-            # Other numbers than the first draw's, which the graph has used: as many a symbol as `draw` may need.
+            # Random numbers of another key than the graph has used: DRAWS for each symbol, as many as `draw` may need.
             numbers = uniforms(self.keys[again] ^ REDRAW, self.position[again] * DRAWS, DRAWS)  # (N, DRAWS)
             drawn = draw(step.probabilities[again], numbers, step.nucleus[again, 0])  # (N,)
             step.drawn[again, 0] = drawn
@@ -315,7 +319,10 @@ class Table:
         return broken
 
     def _read_on(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Replace what reading rows have drawn by what they were given; returns each row's effect, none for those."""
+        """Overwrite the samples of rows that read by the symbols given to them.
+
+        Returns the effect of each row's symbol on its line (n,); 0 for rows that read.
+        """
         reading = self._reading
         drawn[reading] = self.given[reading, self.position[reading]]
         effects: NDArray[np.int64] = self._effects[drawn]
@@ -323,7 +330,7 @@ class Table:
         return effects
 
     def _mark_words(self, rows: Rows) -> None:
-        """Note where lines that grow long could end: before the space just drawn, or the word that begins with one."""
+        """Save where lines could be cut: before the space just sampled, or before the word that begins with a space."""
         step, long = self.live.step, rows[self.chars[rows] >= self._cut_from]
         if long.size:
             self.cut_at[long] = self.position[long]
@@ -333,17 +340,17 @@ class Table:
                 part[long] = after[long]
 
     def _check_length(self, rows: Rows) -> Rows:
-        """Let lines end that are no longer short, and cut those that are too long; returns the latter."""
+        """Let lines end that have become long enough, and cut those that are too long; returns the rows cut."""
         too_long = self.chars[rows] > self.max_chars[rows]
         long_enough, cut = rows[~too_long], rows[too_long]
-        self.live.step.rule[long_enough] -= STATES  # from the rules for short lines to the others
+        self.live.step.rule[long_enough] -= STATES  # to the rules for lines that may end
         self.check_at[long_enough] = self.max_chars[long_enough] + 1
         if cut.size:
             self._cut(cut)
         return cut
 
     def _cut(self, rows: Rows) -> None:
-        """End lines that are too long: at the last word's end, or here where there is none."""
+        """Cut lines that are too long: at the end of the last whole word, or before this symbol if there is none."""
         step = self.live.step
         back = rows[self.cut_at[rows] >= 0]
         self.position[back] = self.cut_at[back]
@@ -352,14 +359,14 @@ class Table:
         for part, cut in zip(step.state, self.cut_state, strict=True):
             part[back] = cut[back]
         here = rows[self.cut_at[rows] < 0]
-        self.position[here] -= 1  # the symbol just drawn was one too many
+        self.position[here] -= 1  # drop the symbol just sampled
         last = self.text[here, self.position[here]]
-        # Not that symbol but a line end in its place: the line costs what the network says of that.
+        # A line end stands in its place, so the line has the log-probability of the line end there.
         self.logprob[here] += step.logprobs[here, self._newline] - step.logprobs[here, last]
         step.ids[rows] = self._newline
 
     def _outcomes(self, ended: Rows, broken: Rows) -> list[Draft]:
-        """Note each draft's outcome; BROKEN overrides the others."""
+        """Store the outcomes of the drafts, and return those drafts; BROKEN overrides the other outcomes."""
         read = self._reading[self.position[self._reading] == self.given_size[self._reading]]
         outcomes = dict.fromkeys(ended.tolist(), Outcome.LINE) | dict.fromkeys(read.tolist(), Outcome.READ)
         outcomes |= dict.fromkeys(broken.tolist(), Outcome.BROKEN)

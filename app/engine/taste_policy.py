@@ -1,8 +1,8 @@
-"""The taste policy: which taste each voice has in memory, which poems are written by it, and what was lately said.
+"""The taste policy: keeps the newest taste of each voice in memory, and decides which poems are chosen by taste.
 
-A share of the poems ignores taste, so that its effect is measured and not believed; what it would have said of them is
-noted all the same. What a voice said lately in this process it does not say again, with a taste or without. A taste
-that will not load leaves the older one. Knows no database.
+A share of the poems ignores taste, as a control group: so the effect of taste is measured. The log-odds that taste
+gives to their lines are logged all the same. With and without taste, a voice avoids lines that it has lately written in
+this process. If a new taste cannot be loaded, the older one stays.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,11 +19,11 @@ from models.taste import Taste, Tasteless
 log = structlog.get_logger(__name__)
 
 IGNORES = -2
-"""Stream id that keeps this random number apart from those of the poem's lines, whose ids count from 0."""
+"""Stream id of the random number that draws the control group; the ids of the poem's lines count up from 0."""
 
 
 class TastePolicy:
-    """Tastes by voice. `way` is called by the decode thread, `refresh` by the one that polls."""
+    """Tastes by voice. The decode thread calls `way`, the polling thread calls `refresh`."""
 
     def __init__(
         self,
@@ -34,8 +34,8 @@ class TastePolicy:
         share: float = 1.0,
         temperature: float = 1.0,
     ) -> None:
-        """*newest*: the id of each voice's taste; *fetch*: what is kept of it; *candidates*: the most ways a line
-        is drawn for taste to choose from; *share*: of the poems, for which it does; *temperature*: of `tasted`.
+        """*newest*: the id of each voice's newest taste; *fetch*: id -> the taste as JSON; *candidates*: most
+        candidates of a line; *share*: of the poems that are chosen by taste, 0 to 1; *temperature*: of `choose.tasted`.
         """
         self._newest = newest
         self._fetch = fetch
@@ -47,9 +47,10 @@ class TastePolicy:
         self._broken: set[int] = set()
 
     def way(self, voice: str, wish: Wish, seed: int, *, without: Way) -> Way:
-        """How the lines of a poem are chosen; *without*: for a voice without a taste.
+        """How the lines of a poem are chosen. *without*: the way for a voice without a taste.
 
-        A seed of the reader's has no taste and no memory: the same version must write the same poem again.
+        A poem with a seed of the reader's uses neither taste nor memory, because the same version must write the same
+        poem again.
         """
         if wish.seed is not None or (voice not in self._tastes and without.score is None):
             return without
@@ -67,7 +68,7 @@ class TastePolicy:
         return replace(way, told=recent.note)
 
     def refresh(self) -> None:
-        """Take up tastes that are newer."""
+        """Load tastes that are newer than those in memory, and drop those that are gone."""
         try:
             newest = self._newest()
         except Exception as error:  # noqa: BLE001 - the database is away; the tastes in memory stay
@@ -82,7 +83,7 @@ class TastePolicy:
     def _take_up(self, voice: str, number: int) -> None:
         try:
             taste = Taste.from_dict(self._fetch(number))
-        except Exception as error:  # noqa: BLE001 - as above; but what is no taste is not asked for again
+        except Exception as error:  # noqa: BLE001 - as above; but data that is no taste is not fetched again
             if isinstance(error, Tasteless):
                 self._broken.add(number)
             log.error("taste.failed", voice=voice, taste=number, error=str(error))  # noqa: TRY400

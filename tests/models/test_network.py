@@ -132,32 +132,6 @@ def test_locked_dropout_drops_the_same_units_at_every_step() -> None:
     assert torch.equal(dropout.eval()(dropped), dropped)
 
 
-@pytest.mark.parametrize("kind", KINDS[:3], ids=lambda a: a.cell)
-def test_weight_dropout_thins_what_a_layer_hears_of_itself(kind: Architecture) -> None:
-    """All recurrent weights dropped is a network without them; once trained, it hears with all of them."""
-    tiny, without, ids = network(kind), network(kind), some_ids()
-    for layer in without.layers:
-        torch.nn.init.zeros_(layer.get_parameter("weight_hh_l0"))
-    whole = tiny(ids)[0]
-    tiny.weight_dropout = 1.0
-
-    assert torch.equal(tiny.train()(ids)[0], without(ids)[0])
-    assert not torch.allclose(whole, without(ids)[0])
-    assert torch.equal(tiny.eval()(ids)[0], whole)
-
-
-def test_half_of_the_weights_are_dropped_by_chance() -> None:
-    """Others each time; what an optimizer sees of them is scaled so that their sum stays."""
-    tiny, ids = network(KINDS[1]).train(), some_ids()
-    tiny.weight_dropout = 0.5
-
-    assert not torch.allclose(tiny(ids)[0], tiny(ids)[0])
-    tiny(ids)[0].sum().backward()
-    reached = tiny.layers[0].get_parameter("weight_hh_l0").grad
-    assert reached is not None
-    assert 0.3 < float((reached == 0).float().mean()) < 0.7
-
-
 def test_attention_looks_back_as_far_as_its_window() -> None:
     """A network whose only memory is attention forgets what lies more than a window back, and nothing nearer."""
     deaf = network(Architecture(V, "rnn", 1, H, E, attention=WINDOW))

@@ -188,7 +188,8 @@ def test_a_training_goes_on_where_it_was_cut_off(
 ) -> None:
     """Its dreams are not dreamt again, its steps not taken again, and each save says that it got further."""
     told: list[str] = []
-    kept = trainer.Kept(tmp_path / "run-1", lambda: told.append("advanced"), every=0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY", 0.0)
+    kept = trainer.Kept(tmp_path / "run-1", lambda: told.append("advanced"))
     lesson = lesson_of(base, 60)
     assert interrupted(base, lesson, kept, at=3) == [1, 2]
     assert told == ["advanced"] * 2
@@ -203,9 +204,12 @@ def test_a_training_goes_on_where_it_was_cut_off(
     assert told == [], "a training that was over has not got further"
 
 
-def test_another_lesson_begins_anew(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
+def test_another_lesson_begins_anew(
+    base: checkpoint.Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was saved belongs to the lesson it was saved for: a reader has ticked, or taken back, since."""
-    kept = trainer.Kept(tmp_path / "run-1", lambda: None, every=0.0)
+    monkeypatch.setattr(trainer, "SAVE_EVERY", 0.0)
+    kept = trainer.Kept(tmp_path / "run-1", lambda: None)
     interrupted(base, lesson_of(base, 60), kept, at=3)
 
     assert interrupted(base, lesson_of(base, 61), kept, at=2) == [1]
