@@ -12,25 +12,21 @@ from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, build_reader
 from app.engine.engine import Engine
-from app.web import ops
+from app.web import desk, ops
 from app.web.api import admin as admin_api
 from app.web.api import readers as readers_api
 from app.web.api import stream
-from app.web.desk import moderation, overview
-from app.web.desk import versions as desk_versions
 from app.web.http import errors
 from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
 from app.web.http.limits import Admission, Limits
 from app.web.http.page import CachedFiles, Pages, page
 from app.web.http.visitors import Keys
 from app.web.ops import DeploymentGauges, EngineGauges, Metrics
-from app.web.readers import anthology, guess, home, learn, me, pieces, poems, share, submissions, versions
+from app.web.readers import anthology, guess, home, learn, pieces, poems, share, submissions, versions
 
 ROUTES = (
-    ops,
-    *(stream, readers_api, admin_api),
-    *(overview, desk_versions, moderation),
-    *(home, me, submissions, share, pieces, anthology, versions, learn, guess),
+    *(ops, stream, readers_api, admin_api, desk),
+    *(home, submissions, share, pieces, anthology, versions, learn, guess),
     poems,  # last: GET /{voice} matches every single word
 )
 OPENAPI, DOCS_UI = "/api/openapi.json", "/api/docs/ui"

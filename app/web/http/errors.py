@@ -28,6 +28,7 @@ from starlette.routing import Match
 from app.domain import errors
 from app.store.session import TRANSIENT_DB_ERRORS
 from app.web.http.admins import NotAdmin, OnlyReads
+from app.web.http.deps import FormExpired
 from app.web.http.language import Lang, language_of
 from app.web.http.limits import Limited
 from app.web.http.page import Pages, page
@@ -64,12 +65,6 @@ CODES = {
 }
 SHORT_WAIT = 5
 """Seconds in `Retry-After` where nothing better is known."""
-
-
-class FormExpired(Exception):
-    """The form's token is missing, old, or somebody else's."""
-
-    code = "csrf"
 
 
 def install(app: FastAPI) -> None:

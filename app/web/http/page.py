@@ -8,7 +8,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date as Date
 from datetime import datetime
 from functools import lru_cache
@@ -92,20 +92,6 @@ DEFAULTS: Mapping[str, object] = {
     **dict.fromkeys(("voice", "draft", "retry_after", "outlook", "news", "day")),
 }
 """Values of names that a template may use although its route did not give them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a visitor typed, to be given back when it could not be taken."""
-
-    text: str = ""
-    title: str = ""
-    author: str = ""
-    consent: bool = False
-    quotable: bool = False
-    prime: str = ""
-    own: str = ""
-    temperature: str = ""
 
 
 def midnight(request: Request) -> datetime:

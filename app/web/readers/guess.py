@@ -9,8 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions, reads
 from app.domain.guess import ROUND, Riddle, Round
 from app.domain.visitor import Visitor
-from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
-from app.web.http.forms import GenuineForm
+from app.web.http.deps import BotDep, EngineDep, GenuineForm, Slug, VisitorDep
 from app.web.http.limits import GUESSES, take
 from app.web.http.page import fields_of, page, see_other
 from app.web.http.visitors import keys_of

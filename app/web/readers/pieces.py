@@ -8,9 +8,8 @@ from app.domain.errors import Unfit, UnknownLine
 from app.domain.poem import MOST
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
-from app.web.http.deps import BotDep, PoemId, Slug, VisitorDep
-from app.web.http.errors import FormExpired, code_of, page_again
-from app.web.http.forms import AnyForm, Form, GenuineForm, is_id
+from app.web.http.deps import AnyForm, BotDep, Form, FormExpired, GenuineForm, PoemId, Slug, VisitorDep, is_id
+from app.web.http.errors import code_of, page_again
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.http.page import page, see_other, set_flash, translate
 from app.web.readers.share import CROSS_ORIGIN, card, shape_of, short

@@ -23,12 +23,22 @@ from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.reads.poems import ShownPoem
 from app.reads.voices import Frame
-from app.web.http.deps import BotDep, EngineDep, PoemId, Slug, VisitorDep
-from app.web.http.errors import FormExpired, code_of, page_again
-from app.web.http.forms import AnyForm, Form, GenuineForm
+from app.web.http.deps import (
+    AnyForm,
+    BotDep,
+    Draft,
+    EngineDep,
+    Form,
+    FormExpired,
+    GenuineForm,
+    PoemId,
+    Slug,
+    VisitorDep,
+)
+from app.web.http.errors import code_of, page_again
 from app.web.http.language import VOICE_COOKIE, voice_for
 from app.web.http.limits import POEMS, TICKS, Limited, take
-from app.web.http.page import Draft, around_of, frame_of, local_path, page, see_other, set_flash
+from app.web.http.page import around_of, frame_of, local_path, page, see_other, set_flash
 from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
 from app.web.ops import Metrics
 

@@ -5,11 +5,10 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions, reads
 from app.domain.errors import Unfit
-from app.web.http.deps import BotDep, Slug, Token, VisitorDep
-from app.web.http.errors import FormExpired, code_of, page_again
-from app.web.http.forms import AnyForm, GenuineForm
+from app.web.http.deps import AnyForm, BotDep, Draft, FormExpired, GenuineForm, Slug, Token, VisitorDep
+from app.web.http.errors import code_of, page_again
 from app.web.http.limits import SUBMISSIONS, Limited, take
-from app.web.http.page import Draft, frame_of, page, see_other, set_flash
+from app.web.http.page import frame_of, page, see_other, set_flash
 
 router = APIRouter(include_in_schema=False)
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
