@@ -1,10 +1,11 @@
-"""A poem as it is written: server-sent events, read by `fetch`, since writing a poem takes a POST.
+"""Server-sent events of a poem while it is written. Clients read them with `fetch`, since writing a poem is a POST.
 
-A line of several candidates is known when one is chosen, and comes whole; only a lone candidate comes as it is drawn.
-Of a poem in several takes the first line comes at once, the others when the best take is known.
+A line is sent when one of its candidates is chosen; only a line with a single candidate is sent character by character.
+When a poem is written in several takes, its first line is sent at once, and the others when the best take is known.
 
-Refusals come before the first byte, as problems with their status; what fails later is an `error` event. The poem is
-stored in a transaction of its own and sent last; a reader who leaves frees his place, and nothing is stored as read.
+A refused request gets an error response before the first event; a later failure is an `error` event. The poem is stored
+in its own transaction, and sent as the last event. When a reader leaves, the place in the engine is free again, and no
+poem is stored.
 """
 
 import asyncio
@@ -38,15 +39,15 @@ from app.web.readers.poems import admit, count
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "text/event-stream"
 UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""Proxies pass on each event when it comes."""
+"""Tells proxies to pass on each event at once."""
 POLL_EVERY = 0.5
 """Seconds between two checks that a waiting client is still connected."""
-Heard = Sequence[Event | Failed]
-"""Events that came together, never none."""
+Batch = Sequence[Event | Failed]
+"""One or more events that came together."""
 
 
 class StreamRoute(APIRoute):
-    """A route for clients that accept a stream of events; for others the next route of the same path matches."""
+    """A route for clients that accept server-sent events; for others the next route of the same path matches."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match only where `Accept` names `text/event-stream`."""
@@ -68,8 +69,8 @@ def _valid_wish(
 
 async def _begin(
     voice: Slug, request: Request, engine: EngineDep, visitor: VisitorDep, wish: Annotated[Wish, Depends(_valid_wish)]
-) -> AsyncIterator[AsyncIterator[Heard]]:
-    """Wait for a place and start writing: the events; stop when the reader has all of them or has left."""
+) -> AsyncIterator[AsyncIterator[Batch]]:
+    """Wait for a place in the engine and yield the events; give the place back at the end, or when the reader leaves."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
     def put(event: Event | Failed) -> None:  # called on the decode thread
@@ -85,15 +86,15 @@ async def _begin(
         engine.leave(ticket)
 
 
-async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Heard]:
-    """What has come, and what is to come, to the last; what has come meanwhile is together."""
-    heard: list[Event | Failed] = [first]
-    yield heard
-    while not isinstance(heard[-1], Done | Failed):
-        heard = [await queue.get()]
+async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Batch]:
+    """All events up to the last, in batches of those that have come meanwhile."""
+    batch: list[Event | Failed] = [first]
+    yield batch
+    while not isinstance(batch[-1], Done | Failed):
+        batch = [await queue.get()]
         while not queue.empty():
-            heard.append(queue.get_nowait())
-        yield heard
+            batch.append(queue.get_nowait())
+        yield batch
 
 
 async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Event | Failed:
@@ -102,7 +103,7 @@ async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Even
             return await asyncio.wait_for(queue.get(), POLL_EVERY)
         except TimeoutError:
             if await request.is_disconnected():
-                return Failed(EngineFailed("the reader left before his turn came"))
+                return Failed(EngineFailed("the reader left while waiting"))
 
 
 @router.post("/voices/{voice}/poems", response_model=None)
@@ -113,25 +114,27 @@ async def stream(
     bot: BotDep,
     visitor: VisitorDep,
     wish: Annotated[Wish, Depends(_valid_wish)],
-    events: Annotated[AsyncIterator[Heard], Depends(_begin)],
+    events: Annotated[AsyncIterator[Batch], Depends(_begin)],
 ) -> StreamingResponse:
-    """Have a poem written, and read along."""
+    """Have a poem written, and stream it."""
 
     async def store(writing: Writing) -> PoemOut:
         poem = await run_in_threadpool(_store, bot, visitor, wish, writing)
         count(request, voice)
         return poem
 
-    return StreamingResponse(_sent(events, store), media_type=MEDIA_TYPE, headers=UNBUFFERED)
+    return StreamingResponse(_encoded(events, store), media_type=MEDIA_TYPE, headers=UNBUFFERED)
 
 
-async def _sent(events: AsyncIterator[Heard], store: Callable[[Writing], Awaitable[PoemOut]]) -> AsyncIterator[bytes]:
-    """The events as they are sent. Not by FastAPI's `EventSourceResponse`, which hands each on through two tasks."""
+async def _encoded(
+    batches: AsyncIterator[Batch], store: Callable[[Writing], Awaitable[PoemOut]]
+) -> AsyncIterator[bytes]:
+    """The body of the response. FastAPI's `EventSourceResponse` would pass each event through two tasks."""
     try:
-        async for heard in events:
-            if written := b"".join(map(_written, heard)):
-                yield written
-            match heard[-1]:
+        async for batch in batches:
+            if data := b"".join(map(_data, batch)):
+                yield data
+            match batch[-1]:
                 case Failed(error=failure):
                     raise failure
                 case Done(writing=writing):
@@ -139,12 +142,13 @@ async def _sent(events: AsyncIterator[Heard], store: Callable[[Writing], Awaitab
                     yield format_sse_event(event="done", data_str=poem.model_dump_json())
     except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))
-        told = {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
-        yield _event("error", told)
+        yield _event(
+            "error", {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
+        )
 
 
-def _written(event: Event | Failed) -> bytes:
-    """An event for the reader; nothing for how it ends."""
+def _data(event: Event | Failed) -> bytes:
+    """An event of the engine as a server-sent event; b"" for the last one."""
     match event:
         case Start():
             return _event("start", {"version": event.number})
