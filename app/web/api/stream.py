@@ -70,7 +70,7 @@ def _valid_wish(
 async def _begin(
     voice: Slug, request: Request, engine: EngineDep, visitor: VisitorDep, wish: Annotated[Wish, Depends(_valid_wish)]
 ) -> AsyncIterator[AsyncIterator[Batch]]:
-    """Wait for a place in the engine and yield the events; give the place back at the end, or when the reader leaves."""
+    """Wait for a place in the engine, and yield the events; leave it at the end, or when the reader is gone."""
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
     def put(event: Event | Failed) -> None:  # called on the decode thread

@@ -130,7 +130,7 @@ def final(word: str) -> int | None:
 
 
 def josa(word: object, pair: str) -> str:
-    """*word* with its particle. *pair*: after a consonant / after a vowel: 은/는, 이/가, 을/를, 과/와, 으로/로, 이라/라."""
+    """*word* with its particle. *pair*: after a consonant, after a vowel: 은/는, 이/가, 을/를, 과/와, 으로/로."""
     after_consonant, after_vowel = pair.split("/")
     sound = final(str(word))
     if sound is None:

@@ -1,4 +1,4 @@
-"""사람일까 봇일까: guess who wrote a line, in rounds of ten. The page says what all guesses came to, with intervals."""
+"""사람일까 봇일까, a guessing game: did a human write this line, or the bot? Rounds of ten, with everybody's results."""
 
 import random
 from collections.abc import Sequence
@@ -28,7 +28,10 @@ def ask(
     told: str = "",
     result: str = "",
 ) -> HTMLResponse:
-    """A line and two answers; what his last answer was worth; after ten of them the round. *result*: a shared one."""
+    """The next line to guess, and whether the last answer was right; after ten lines the round's result.
+
+    *told*: has an answer just been given? *result*: the token of a result that somebody shared.
+    """
     known = reads.guesses.lines(bot, engine, voice, visitor.id)
     found = reads.guesses.standing(bot, voice, visitor.id, told=bool(told))
     over = found.played.over
@@ -51,7 +54,7 @@ def ask(
 def guess(
     *, voice: Slug, request: Request, form: GenuineForm, bot: BotDep, engine: EngineDep, visitor: VisitorDep
 ) -> Response:
-    """Keep an answer to a line that may be asked about; anything else is passed over."""
+    """Store an answer; one to a line that is not in the game is ignored."""
     take(request, GUESSES, visitor)
     mark, said = form.text("line"), form.text("said")
     if said in ("human", "bot"):
@@ -62,21 +65,21 @@ def guess(
 
 
 def _pick(*sides: Sequence[Riddle]) -> Riddle | None:
-    """Heads a human's, tails the bot's; None when either side has none left: the answer would be known."""
+    """A line of either side, with equal chance; None when one side has none left, since that would give it away."""
     return random.choice(random.choice(sides)) if all(sides) else None
 
 
 def _mark(request: Request, visitor: Visitor, riddle: Riddle) -> str:
-    """A name for the line that does not tell whose it is."""
+    """An id for the line that does not reveal whose it is."""
     return keys_of(request).opaque_id("riddle", visitor.id, riddle.kind, riddle.source, riddle.row)
 
 
 def _pattern(played: Round) -> str:
-    """Which of a round's answers were right: 1 or 0 each."""
+    """The answers of a round as a string: 1 for a right one, 0 for a wrong one."""
     return "".join(str(int(one.right)) for one in played.answers)
 
 
 def _shared(request: Request, voice: str, token: str) -> str:
-    """The pattern of a round that somebody shared; "" for a token that is not ours, or of another voice."""
+    """The pattern of a shared round; "" if the token is invalid or for another voice."""
     known = keys_of(request).read_result(token) if token else None
     return str(known[1]) if known and known[0] == voice else ""

@@ -1,4 +1,7 @@
-"""How a character network works, shown on the live one: what it expects as it reads, and its first lesson."""
+"""`/learn`: how a character-level network works.
+
+The page shows what the champion expects at each character of a text, and a small network that learns `hello`.
+"""
 
 from itertools import islice
 from typing import Any
@@ -16,9 +19,9 @@ from models import byhand
 
 router = APIRouter(include_in_schema=False)
 MOST_READ = 200
-"""Characters of a text that the network reads for a visitor."""
+"""Characters of a visitor's text that the network reads."""
 SHADES = 6
-"""Steps of surprise that are told apart by colour."""
+"""Colours for surprise."""
 BITS_A_SHADE = 2.5
 SEEDS = 1000
 
@@ -27,7 +30,7 @@ SEEDS = 1000
 def learn(
     *, request: Request, bot: BotDep, reader: ReaderDep, visitor: VisitorDep, text: str = "", voice: str = ""
 ) -> HTMLResponse:
-    """How a character RNN works, and what the champion makes of a text; unasked, of a line that it wrote itself."""
+    """The page, with the champion's reading of *text*, or of a line that the voice wrote."""
     known = frame_of(request).voices
     chosen = next((one for one in known if one.slug == voice), voice_for(request, known))
     own = reads.poems.first_line(bot, chosen) if chosen is not None else ""
@@ -51,7 +54,7 @@ def learn(
 
 @router.get("/learn/hello")
 def hello(request: Request, seed: str = "", step: str = "") -> HTMLResponse:
-    """The first lesson after so many steps of training."""
+    """The network that learns `hello`, after *step* steps of training."""
     return page(request, "hello.html", **_lesson(_number(seed) % SEEDS, min(_number(step), byhand.MOST_STEPS)))
 
 
@@ -71,5 +74,5 @@ def _number(typed: str) -> int:
 
 
 def _shade(bits: float, characters: int) -> int:
-    """A step of surprise, per character, from 0 (foreseen) on."""
+    """The index of the colour for so many bits; 0: expected."""
     return min(SHADES - 1, int(bits / max(1, characters) / BITS_A_SHADE))

@@ -1,4 +1,4 @@
-"""엮기: lines that a visitor ticked, arranged by him into a piece, which others read once it has been approved."""
+"""Pieces (엮기): poems that a visitor weaves of ticked lines. Others see a piece when a moderator has approved it."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -19,13 +19,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/{voice}/weave")
 def loom(voice: Slug, request: Request, visitor: VisitorDep) -> HTMLResponse:
-    """The lines there are, and a place for each."""
+    """The form: the visitor's ticked lines, and a field for the place of each."""
     return _loom(request, voice, visitor, None, None)
 
 
 @router.post("/{voice}/pieces")
 def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Make a piece of them."""
+    """Store a piece."""
     try:
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
@@ -41,7 +41,7 @@ def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
 
 @router.get("/{voice}/pieces")
 def browse(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
-    """What readers wove."""
+    """The pieces of a voice."""
     return page(request, "pieces.html", pieces=reads.pieces.of_voice(bot, voice, visitor))
 
 
@@ -49,7 +49,7 @@ def browse(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> H
 def as_picture(
     *, piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep, shape: str = "landscape"
 ) -> Response:
-    """A piece as a picture; one that is not approved is its maker's alone, in whatever keeps copies too."""
+    """A piece as a picture. One that is not approved is only for its maker, and no cache may keep it."""
     take(request, READINGS, visitor)
     found, voice = reads.pieces.one(bot, piece, visitor)
     versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
@@ -67,21 +67,21 @@ def as_picture(
 
 @router.get("/pieces/{piece}")
 def piece(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
-    """A piece at its address."""
+    """A piece."""
     found, voice = reads.pieces.one(bot, piece, visitor)
     return page(request, "piece.html", piece=found, voice=voice)
 
 
 @router.post("/pieces/{piece}/withdraw")
 def withdraw(piece: PoemId, request: Request, _form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Its maker takes it back."""
+    """Take a piece back; only its maker may."""
     actions.pieces.withdraw(bot, piece, by=visitor)
     set_flash(request, "unwoven")
     return see_other("/me")
 
 
 def _placed(form: Form) -> list[tuple[int, int]]:
-    """(place, line) of the lines that were given a place; the form's fields are `place-LINE`."""
+    """(place, line) of each line that was given a place; the form's fields are named `place-LINE`."""
     placed = []
     for name in form.fields:
         place = form.text(name)

@@ -1,4 +1,4 @@
-"""The teach box and what becomes of it: a submission, and its author's private page."""
+"""Submissions: the form to teach a poem, and the private page that shows its author what became of it."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -16,13 +16,13 @@ PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 @router.get("/{voice}/teach")
 def teach(voice: Slug, request: Request) -> HTMLResponse:
-    """The teach box on a page of its own."""
+    """The form to teach a poem."""
     return page(request, "teach.html", voice=frame_of(request).voice(voice))
 
 
 @router.post("/{voice}/submissions")
 def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Teach a poem."""
+    """Store a submission."""
     title, author, draft = form.text("title") or None, form.text("author") or None, form.draft
     try:
         form.must_be_genuine()
@@ -45,20 +45,20 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
 
 @router.get("/submissions/{token}")
 def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
-    """What became of a submission, for who has its address."""
+    """The state of a submission, for anybody who has its secret address."""
     given, voice, learned = reads.submissions.shown(bot, token)
     return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice, learned=learned)
 
 
 @router.post("/submissions/{token}/withdraw")
 def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) -> Response:
-    """Take it back: the next lesson is without it."""
+    """Take a submission back: it is in no later lesson."""
     actions.submissions.withdraw(bot, token)
     set_flash(request, "withdrawn")
     return see_other(f"/submissions/{token}")
 
 
 def _teach_again(request: Request, voice: str, error: Exception, draft: Draft) -> HTMLResponse:
-    """The teach box as it was filled in, and what was wrong with it."""
+    """The form as it was filled in, with the error."""
     shown = frame_of(request).voice(voice)
     return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
