@@ -1,4 +1,4 @@
-"""`poembot`: the command line. Says on one line what is wrong, and never shows a traceback for a user's mistake.
+"""`poembot`: the command line. A user's mistake gives one line of explanation, never a traceback.
 
 Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import admin, keep, lab, moderate, sample, serve, train, versions, voice
+from app.commands import admin, keep, lab, moderate, sample, serve, train, versions
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -23,24 +23,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sample, train, voice, versions, moderate, lab, admin, keep):
+for room in (serve, sample, train, versions, moderate, lab, admin, keep):
     room.add_to(app)
-if (Path(__file__).parents[1] / "lab").is_dir():  # a checkout; no wheel and no image has the laboratory
+if (Path(__file__).parents[1] / "lab").is_dir():  # a checkout; wheels and images do not include the lab
     importlib.import_module("lab.commands").add_to(app)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run a command and leave with its exit status."""
+    """Run a command and exit with its status."""
     if "POEMBOT_PARENT" in os.environ:  # a child of `poembot serve`
         serve.die_with_parent()
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
 def run(argv: list[str]) -> int:
-    """Run a command; its exit status."""
+    """Run a command and return its exit status."""
     try:
         return _run(argv)
-    except BrokenPipeError:  # the reader of our output has left, as `head` does
+    except BrokenPipeError:  # the program that reads our output has ended, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -64,8 +64,7 @@ def _run(argv: list[str]) -> int:
         status = _status(error)
         if status is None:
             raise
-        told = "what was given is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-        return _refuse(told, status)
+        return _refuse("the input is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error), status)
     return int(result or 0)
 
 
@@ -76,7 +75,7 @@ def _refuse(message: str, status: int) -> int:
 
 
 def _status(error: Exception) -> int | None:
-    """The exit status for what a user, or his machine, can be told in a line; None for a mistake of ours."""
+    """The exit status for an error that one line explains to the user; None for a bug, which needs its traceback."""
     from sqlalchemy.exc import DataError, OperationalError
 
     from app.domain.errors import PoemBotError, Unfit, Unknown
@@ -84,7 +83,7 @@ def _status(error: Exception) -> int | None:
 
     if isinstance(error, Unknown | Unfit | UnicodeError | FileNotFoundError | IsADirectoryError):
         return 2
-    if isinstance(error, OverflowError | DataError):  # a number that no database has room for
+    if isinstance(error, OverflowError | DataError):  # a number that is too large for the database
         return 2
     if isinstance(error, PoemBotError | OperationalError | OSError | Broken):
         return 1

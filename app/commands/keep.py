@@ -1,4 +1,4 @@
-"""`db`, `export`, `backup`, `restore`, `doctor`: the keeper's tools."""
+"""`db`, `export`, `backup`, `restore`, `doctor`: operating a deployment."""
 
 import json
 import sys
@@ -25,11 +25,11 @@ def add_to(app: typer.Typer) -> None:
 
 
 def database() -> None:
-    """Keep the database."""
+    """Work on the database."""
 
 
 def upgrade(as_json: Json = False) -> None:
-    """Bring the schema up to date and put the shipped voices in; safe to repeat."""
+    """Upgrade the schema and install the shipped voices; safe to repeat."""
     from app import actions
     from app.bootstrap import build
     from app.store.migrations import upgrade
@@ -42,11 +42,11 @@ def upgrade(as_json: Json = False) -> None:
 
 
 def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
-    """Write poems, ticks, versions and approved submissions as JSON lines; readers go by number."""
+    """Write poems, ticks, versions and approved submissions as JSON lines; readers are numbers."""
     from app import reads
 
     if out.is_dir() or not out.absolute().parent.is_dir():
-        raise BadUse(f"{out} is not a file that could be written")
+        raise BadUse(f"{out} cannot be written")
     count = 0
     with (
         opened() as bot,
@@ -58,8 +58,8 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
     say(f"{count} rows to {out}")
 
 
-def backup(folder: Annotated[Path, typer.Argument(help="A new folder for it.")], as_json: Json = False) -> None:
-    """Write the whole deployment into a folder, while it runs: database, shelf, and the key that HOME keeps."""
+def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")], as_json: Json = False) -> None:
+    """Back up the running deployment into a folder: the database, the shelf, and the secret key in HOME."""
     from app.backup import take
 
     if folder.exists():
@@ -71,28 +71,28 @@ def backup(folder: Annotated[Path, typer.Argument(help="A new folder for it.")],
     say(f"{rows} rows and {len(manifest['files'])} files in {folder}" + ("" if key else "; keep the secret key too"))
     tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)
     if manifest["missing"]:
-        raise Failed(f"all else is kept, but these folders are not on the shelf: {', '.join(manifest['missing'])}")
+        raise Failed(f"all else is saved, but these folders are not on the shelf: {', '.join(manifest['missing'])}")
 
 
 def restore(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="What `poembot backup` wrote.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Replace all that the database holds.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace everything in the database.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the deployment what it was; everything of it must be stopped. Also from SQLite to Postgres and back."""
+    """Restore a backup. Stop all processes first. A backup of SQLite can be restored to Postgres, and vice versa."""
     from app import actions
     from app.backup import put_back
     from app.bootstrap import build
 
     with closing(build(settings_of_environment())) as bot:
         manifest = put_back(bot, folder, replace=yes)
-        actions.deployment.install_shipped(bot)  # those that this release ships may be newer
-    say(f"as it was on {manifest['made']}")
+        actions.deployment.install_shipped(bot)  # this release may ship newer bases
+    say(f"restored as of {manifest['made']}")
     tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)
 
 
 def doctor(as_json: Json = False) -> int:
-    """Find what is wrong, and say what to do."""
+    """Check the deployment, and say what to do about each problem."""
     from app.bootstrap import build
     from app.doctor import examine
 

@@ -1,4 +1,4 @@
-"""`moderate`: the queue of poems that visitors teach."""
+"""`moderate`: the moderation queue of submissions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="Numbers 
 
 def add_to(app: typer.Typer) -> None:
     """Put these commands into *app*."""
-    group = typer.Typer(help="The queue of poems that visitors teach.", rich_markup_mode=None)
+    group = typer.Typer(help="Poems that readers teach.", rich_markup_mode=None)
     group.callback(invoke_without_command=True)(moderate)
     group.command("list")(list_queue)
     group.command()(approve)
@@ -24,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def moderate(context: typer.Context) -> None:
-    """Show the queue of poems that visitors teach, or decide about them."""
+    """Show the queue of poems that readers teach, or decide about them."""
     if context.invoked_subcommand is None:
         list_queue()
 
@@ -44,7 +44,7 @@ def list_queue(
 
 
 def _shape(submission: Submission) -> dict[str, object]:
-    """A submission for whoever moderates: without its token, which is the author's alone."""
+    """A submission as JSON, without its token, which is the author's secret."""
     from app.web.api.schemas import SubmissionOut
 
     return SubmissionOut.of(submission).model_dump(mode="json", exclude={"token", "url"}) | {
@@ -53,21 +53,23 @@ def _shape(submission: Submission) -> dict[str, object]:
 
 
 def approve(ids: Ids, as_json: Json = False) -> None:
-    """Let these poems into the next lesson."""
+    """Approve submissions for the next lesson."""
     _decide(ids, SubmissionStatus.APPROVED, as_json)
 
 
 def reject(
     ids: Ids,
-    reason: Annotated[str, typer.Option(help=f"Why, for the author: {', '.join(Decline)}, or your words.")] = "",
+    reason: Annotated[
+        str, typer.Option(help=f"The reason, for the author: {', '.join(Decline)}, or your own words.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Keep these poems out of every lesson."""
+    """Reject submissions: they are in no lesson."""
     _decide(ids, SubmissionStatus.REJECTED, as_json, reason)
 
 
 def reopen(ids: Ids, as_json: Json = False) -> None:
-    """Put these poems back into the queue: the undo of either."""
+    """Put submissions back into the queue, which undoes either decision."""
     _decide(ids, SubmissionStatus.WAITING, as_json)
 
 
@@ -75,7 +77,7 @@ def screen(
     texts: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, min=1)],
     as_json: Json = False,
 ) -> None:
-    """Say what the automatic checks would hold or refuse of texts: how often they are wrong on verse you know."""
+    """Run the automatic checks on texts: what would they hold for review, or refuse?"""
     from app.domain.submission import blocked, personal_data
     from models.corpus import read_poems
 

@@ -1,7 +1,7 @@
 """The anthology and the poem of the day, each as a page and as an Atom feed.
 
-사랑받은 시: the best five, then the poems and lines that most readers ticked, this week or ever. 오늘의 시: one poem for
-each day, with its own address.
+사랑받은 시: the best five, then the poems and lines that most readers ticked, this week or ever. 오늘의 시: one poem
+for each day, with its own address.
 """
 
 from dataclasses import replace

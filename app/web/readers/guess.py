@@ -1,4 +1,4 @@
-"""사람일까 봇일까, a guessing game: did a human write this line, or the bot? Rounds of ten, with everybody's results."""
+"""사람일까 봇일까, a guessing game: did a human write this line, or the bot? Rounds of ten lines each."""
 
 import random
 from collections.abc import Sequence

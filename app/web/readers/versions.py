@@ -1,7 +1,7 @@
 """Versions, for readers.
 
-자라는 중: is the voice getting better? The page compares poems of one seed by several versions, tick-rates and trials. A
-version's own page compares it with the one before. `/outlook` says when the next version is expected.
+자라는 중: is the voice getting better? The page compares poems of one seed by several versions, tick-rates and trials.
+A version's own page compares it with the one before. `/outlook` says when the next version is expected.
 """
 
 from fastapi import APIRouter, Request
