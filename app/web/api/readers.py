@@ -86,13 +86,13 @@ def read(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Po
 @router.put("/lines/{line}/tick", responses=unsafe_problems(404, 429))
 async def tick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> TickOut:
     """Tick a line that was shown to this visitor."""
-    return await run_in_threadpool(_mark, line, request, bot, visitor, on=True)
+    return await run_in_threadpool(_set_tick, line, request, bot, visitor, on=True)
 
 
 @router.delete("/lines/{line}/tick", responses=unsafe_problems(404, 429))
 async def untick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> TickOut:
     """Take a tick back."""
-    return await run_in_threadpool(_mark, line, request, bot, visitor, on=False)
+    return await run_in_threadpool(_set_tick, line, request, bot, visitor, on=False)
 
 
 @router.post(
@@ -155,7 +155,7 @@ def wish_of(asked: PoemWish) -> Wish:
     )
 
 
-def _mark(line: int, request: Request, bot: Bot, visitor: Visitor, *, on: bool) -> TickOut:
+def _set_tick(line: int, request: Request, bot: Bot, visitor: Visitor, *, on: bool) -> TickOut:
     """Tick a line or take the tick back.
 
     The routes are coroutines that run this in a thread: FastAPI would use a second thread to validate the response of

@@ -224,11 +224,11 @@ class MemoryWindows(MemoryStorage):
                 del self._times[key]
 
 
-ROOM = 24
+MOST_AT_ONCE = 24
 """Requests that are handled at a time. More would not help: Python runs one thread at a time."""
 LONGEST_WAIT = 4.0
 """Seconds that a request may wait for a place."""
-LONGEST_LINE = 200
+LONGEST_QUEUE = 200
 """Requests of one address that may wait; the next is refused at once."""
 RETRY_AFTER = 5
 """Seconds, for `Retry-After`."""
@@ -242,8 +242,8 @@ class Admission:
     def __init__(self, app: ASGIApp, refuse: Refuse) -> None:
         self._app = app
         self._refuse = refuse
-        self._inside = 0
-        self._lines: OrderedDict[str, FairQueue[asyncio.Future[None]]] = OrderedDict()
+        self._handled = 0
+        self._queues: OrderedDict[str, FairQueue[asyncio.Future[None]]] = OrderedDict()
         """Waiting requests by address; the first address is next."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -269,15 +269,15 @@ class Admission:
 
     async def _enter(self, request: Request) -> bool:
         """Wait for a place; False if none was free in time."""
-        if self._inside < ROOM:
-            self._inside += 1
+        if self._handled < MOST_AT_ONCE:
+            self._handled += 1
             return True
         address = client_of(request)
-        line = self._lines.setdefault(address, FairQueue())
-        if len(line) >= LONGEST_LINE:
+        queue = self._queues.setdefault(address, FairQueue())
+        if len(queue) >= LONGEST_QUEUE:
             return False
         turn = asyncio.get_running_loop().create_future()
-        line.put(keys_of(request).read_visitor(request.cookies.get(VISITOR_COOKIE, "")) or "", turn)
+        queue.put(keys_of(request).read_visitor(request.cookies.get(VISITOR_COOKIE, "")) or "", turn)
         try:
             await asyncio.wait([turn], timeout=LONGEST_WAIT)
         except asyncio.CancelledError:
@@ -286,21 +286,21 @@ class Admission:
             raise
         finally:
             if not turn.done():
-                line.leave(turn)
-                if not line:
-                    self._lines.pop(address, None)
+                queue.leave(turn)
+                if not queue:
+                    self._queues.pop(address, None)
         return turn.done()
 
     def _left(self) -> None:
         """Give a free place to the request whose turn it is."""
-        self._inside -= 1
+        self._handled -= 1
         with suppress(KeyError):
-            address, line = self._lines.popitem(last=False)
-            turn = line.take()
-            if line:
-                self._lines[address] = line
+            address, queue = self._queues.popitem(last=False)
+            turn = queue.take()
+            if queue:
+                self._queues[address] = queue
             turn.set_result(None)
-            self._inside += 1
+            self._handled += 1
 
 
 class Place:

@@ -40,7 +40,7 @@ def ask(
         request,
         "guess.html",
         riddle=riddle,
-        mark=_mark(request, visitor, riddle) if riddle else "",
+        mark=_opaque_id(request, visitor, riddle) if riddle else "",
         stand_in=known.stand_in,
         fewest=reads.guesses.FEWEST,
         rounds=ROUND,
@@ -59,7 +59,12 @@ def guess(
     mark, said = form.text("line"), form.text("said")
     if said in ("human", "bot"):
         actions.guesses.guess(
-            bot, engine, voice, lambda one: _mark(request, visitor, one) == mark, by=visitor, said_human=said == "human"
+            bot,
+            engine,
+            voice,
+            lambda one: _opaque_id(request, visitor, one) == mark,
+            by=visitor,
+            said_human=said == "human",
         )
     return see_other(f"/{voice}/guess?told=1")
 
@@ -69,7 +74,7 @@ def _pick(*sides: Sequence[Riddle]) -> Riddle | None:
     return random.choice(random.choice(sides)) if all(sides) else None
 
 
-def _mark(request: Request, visitor: Visitor, riddle: Riddle) -> str:
+def _opaque_id(request: Request, visitor: Visitor, riddle: Riddle) -> str:
     """An id for the line that does not reveal whose it is."""
     return keys_of(request).opaque_id("riddle", visitor.id, riddle.kind, riddle.source, riddle.row)
 

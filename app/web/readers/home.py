@@ -68,7 +68,7 @@ def privacy(request: Request, bot: BotDep) -> HTMLResponse:
 
 
 @router.post("/language")
-def speak(request: Request, form: GenuineForm) -> Response:
+def set_language(request: Request, form: GenuineForm) -> Response:
     """Remember the language of the pages."""
     if form.text("lang") in LANGS:
         set_cookie(request, LANGUAGE_COOKIE, form.text("lang"))

@@ -18,9 +18,9 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/{voice}/weave")
-def loom(voice: Slug, request: Request, visitor: VisitorDep) -> HTMLResponse:
+def weave_form(voice: Slug, request: Request, visitor: VisitorDep) -> HTMLResponse:
     """The form: the visitor's ticked lines, and a field for the place of each."""
-    return _loom(request, voice, visitor, None, None)
+    return _weave_page(request, voice, visitor)
 
 
 @router.post("/{voice}/pieces")
@@ -34,7 +34,7 @@ def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
             bot, voice, lines, by=visitor, title=form.text("title"), author=form.text("author")
         )
     except (FormExpired, Limited, Unfit, UnknownLine) as error:
-        return _loom(request, voice, visitor, form, error)
+        return _weave_page(request, voice, visitor, form, error)
     set_flash(request, "woven")
     return see_other(f"/pieces/{piece}")
 
@@ -91,7 +91,9 @@ def _placed(form: Form) -> list[tuple[int, int]]:
     return placed
 
 
-def _loom(request: Request, voice: str, visitor: Visitor, form: Form | None, error: Exception | None) -> HTMLResponse:
+def _weave_page(
+    request: Request, voice: str, visitor: Visitor, form: Form | None, error: Exception | None
+) -> HTMLResponse:
     return page_again(
         request,
         "weave.html",
