@@ -92,7 +92,7 @@ def _placed(form: Form) -> list[tuple[int, int]]:
 
 
 def _weave_page(
-    request: Request, voice: str, visitor: Visitor, form: Form | None, error: Exception | None
+    request: Request, voice: str, visitor: Visitor, form: Form | None = None, error: Exception | None = None
 ) -> HTMLResponse:
     return page_again(
         request,
