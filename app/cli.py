@@ -23,8 +23,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sample, train, versions, moderate, lab, admin, keep):
-    room.add_to(app)
+for module in (serve, sample, train, versions, keep):
+    app.add_typer(module.commands)
+for name, group in {"moderate": moderate, "lab": lab, "admin": admin}.items():
+    app.add_typer(group.commands, name=name)
 if (Path(__file__).parents[1] / "lab").is_dir():  # a checkout; wheels and images do not include the lab
     importlib.import_module("lab.commands").add_to(app)
 

@@ -8,20 +8,11 @@ import typer
 
 from app.commands.shell import SHELL, BadUse, Json, opened, say, tell
 
+commands = typer.Typer(help="Admins of the desk.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The admin's name.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(help="Admins of the desk.", no_args_is_help=True, rich_markup_mode=None)
-    group.command()(create)
-    group.command()(remove)
-    group.command()(token)
-    group.command()(keys)
-    group.command()(revoke)
-    app.add_typer(group, name="admin")
-
-
+@commands.command()
 def create(
     name: Name,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
@@ -55,6 +46,7 @@ def _password(from_stdin: bool) -> str:
     return secret
 
 
+@commands.command()
 def remove(name: Name) -> None:
     """Remove an admin with all sessions and tokens; what the admin did stays in the audit log."""
     from app import actions
@@ -68,6 +60,7 @@ def remove(name: Name) -> None:
     say(f"admin {name}: removed")
 
 
+@commands.command()
 def token(
     name: Name, read_only: Annotated[bool, typer.Option("--read-only", help="The token may only read.")] = False
 ) -> None:
@@ -83,6 +76,7 @@ def token(
     print(secret)
 
 
+@commands.command()
 def keys(as_json: Json = False) -> None:
     """List sessions and tokens, with the ids that `revoke` takes."""
     from app import reads
@@ -94,6 +88,7 @@ def keys(as_json: Json = False) -> None:
     tell({"keys": shapes}, rows, as_json=as_json)
 
 
+@commands.command()
 def revoke(ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids from `admin keys`.")]) -> None:
     """Revoke sessions and tokens at once."""
     from app import actions

@@ -11,23 +11,12 @@ import typer
 
 from app.commands.shell import BadUse, Failed, Json, opened, say, settings_of_environment, tell
 
-
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
-    group.callback()(database)
-    group.command()(upgrade)
-    app.add_typer(group, name="db")
-    app.command()(export)
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(doctor)
+commands = typer.Typer()
+database = typer.Typer(name="db", help="The database.", no_args_is_help=True)
+commands.add_typer(database)
 
 
-def database() -> None:
-    """Work on the database."""
-
-
+@database.command()
 def upgrade(as_json: Json = False) -> None:
     """Upgrade the schema and install the shipped voices; safe to repeat."""
     from app import actions
@@ -41,6 +30,7 @@ def upgrade(as_json: Json = False) -> None:
     tell({"current": True}, as_json=as_json)
 
 
+@commands.command()
 def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
     """Write poems, ticks, versions and approved submissions as JSON lines; readers are numbers."""
     from app import reads
@@ -58,6 +48,7 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
     say(f"{count} rows to {out}")
 
 
+@commands.command()
 def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")], as_json: Json = False) -> None:
     """Back up the running deployment into a folder: the database, the shelf, and the secret key in HOME."""
     from app.backup import take
@@ -74,6 +65,7 @@ def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")], as_jso
         raise Failed(f"all else is saved, but these folders are not on the shelf: {', '.join(manifest['missing'])}")
 
 
+@commands.command()
 def restore(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="What `poembot backup` wrote.")],
     yes: Annotated[bool, typer.Option("--yes", help="Replace everything in the database.")] = False,
@@ -91,6 +83,7 @@ def restore(
     tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)
 
 
+@commands.command()
 def doctor(as_json: Json = False) -> int:
     """Check the deployment, and say what to do about each problem."""
     from app.bootstrap import build

@@ -24,27 +24,12 @@ if TYPE_CHECKING:
     from app.domain.blind import Poem, Sheet
     from models.network import Cell
 
-
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(
-        help="The lecture's experiments, and blind reading.", no_args_is_help=True, rich_markup_mode=None
-    )
-    group.callback()(lab)
-    group.command()(hello)
-    group.command()(write)
-    readers = typer.Typer(help="Blind reading.", no_args_is_help=True, rich_markup_mode=None)
-    readers.callback()(read)
-    readers.command()(sheet)
-    readers.command()(score)
-    group.add_typer(readers, name="read")
-    app.add_typer(group, name="lab")
+commands = typer.Typer(help="The lecture's experiments, and blind reading.", no_args_is_help=True)
+reading = typer.Typer(name="read", help="Blind reading.", no_args_is_help=True)
+commands.add_typer(reading)
 
 
-def lab() -> None:
-    """Run the lecture's experiments, or a blind reading."""
-
-
+@commands.command()
 def hello(
     cell: Annotated[Literal["rnn", "lstm", "gru"], typer.Option(help="The recurrent cell.")] = "rnn",
     layers: Annotated[int, typer.Option(min=1, max=8, help="How many layers.")] = 1,
@@ -71,6 +56,7 @@ def hello(
         raise Failed(f"after {said.step} steps it says {said.predicted}, not {WANTED}")
 
 
+@commands.command()
 def write(
     *,
     folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")],
@@ -118,10 +104,6 @@ BRIEF = Path(__file__).parents[2] / "templates" / "blind.md"
 TABLE = {"right_lines": "right lines", "sense": "sense", "together": "together", "liking": "liking", "ticked": "ticked"}
 
 
-def read() -> None:
-    """Have people judge poems whose authors they do not know."""
-
-
 @dataclass(frozen=True)
 class Source:
     """A source of poems for a sheet."""
@@ -160,6 +142,7 @@ class Source:
         return cls(name.strip(), kind, place, number, temperature, settings)
 
 
+@reading.command()
 def sheet(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=SHAPE)],
     *,
@@ -264,6 +247,7 @@ def _are_poems(value: object) -> bool:
     )
 
 
+@reading.command()
 def score(
     answers: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="A reader's rows; one file each.")],
     *,

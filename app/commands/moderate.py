@@ -8,27 +8,18 @@ import typer
 from app.commands.shell import SHELL, Json, opened, say, tell
 from app.domain.submission import Decline, Submission, SubmissionStatus
 
+commands = typer.Typer(help="Poems that readers teach.")
 Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="Numbers of the submissions.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(help="Poems that readers teach.", rich_markup_mode=None)
-    group.callback(invoke_without_command=True)(moderate)
-    group.command("list")(list_queue)
-    group.command()(approve)
-    group.command()(reject)
-    group.command()(reopen)
-    group.command()(screen)
-    app.add_typer(group, name="moderate")
-
-
+@commands.callback(invoke_without_command=True)
 def moderate(context: typer.Context) -> None:
     """Show the queue of poems that readers teach, or decide about them."""
     if context.invoked_subcommand is None:
         list_queue()
 
 
+@commands.command("list")
 def list_queue(
     status: Annotated[SubmissionStatus, typer.Option(help="Which to list.")] = SubmissionStatus.WAITING,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
@@ -52,11 +43,13 @@ def _shape(submission: Submission) -> dict[str, object]:
     }
 
 
+@commands.command()
 def approve(ids: Ids, as_json: Json = False) -> None:
     """Approve submissions for the next lesson."""
     _decide(ids, SubmissionStatus.APPROVED, as_json)
 
 
+@commands.command()
 def reject(
     ids: Ids,
     reason: Annotated[
@@ -68,11 +61,13 @@ def reject(
     _decide(ids, SubmissionStatus.REJECTED, as_json, reason)
 
 
+@commands.command()
 def reopen(ids: Ids, as_json: Json = False) -> None:
     """Put submissions back into the queue, which undoes either decision."""
     _decide(ids, SubmissionStatus.WAITING, as_json)
 
 
+@commands.command()
 def screen(
     texts: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, min=1)],
     as_json: Json = False,

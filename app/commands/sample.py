@@ -18,17 +18,13 @@ if TYPE_CHECKING:
     from app.settings import Settings
     from models.checkpoint import Checkpoint
 
+commands = typer.Typer()
 Voice = Annotated[str | None, typer.Option(help="Slug of the voice.")]
 Number = Annotated[int | None, typer.Option(min=0, help="Number of the version; else the champion.")]
 Folder = Annotated[Path | None, typer.Option(help="A version folder instead of a voice.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    app.command()(sample)
-    app.command()(evaluate)
-
-
+@commands.command()
 def sample(
     *,
     lines: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many lines.")] = 5,
@@ -122,6 +118,7 @@ def _of_voice(bot: "Bot", voice: str, version: int | None, dice: Callable[[], in
     return build_engine(bot, only=serving, dice=dice), serving
 
 
+@commands.command()
 def evaluate(
     *,
     text: Annotated[Path, typer.Option("--text", exists=True, dir_okay=False, help="A UTF-8 text.")],

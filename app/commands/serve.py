@@ -23,19 +23,13 @@ import typer
 
 from app.commands.shell import BadUse, Failed, opened, prepare, settings_of_environment
 
+commands = typer.Typer()
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")]
 Webs = Annotated[int, typer.Option("--web-workers", min=1, max=64, help="Web processes that share the port.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    app.command()(serve)
-    app.command()(worker)
-    app.command()(beat)
-    app.command(hidden=True)(web)
-
-
+@commands.command()
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
@@ -63,6 +57,7 @@ def serve(
     return Supervisor(listening, webs=web_workers, worker=not no_worker, hint=hint).run()
 
 
+@commands.command(hidden=True)
 def web(fd: Annotated[int, typer.Option(help="File descriptor of the listening socket.")]) -> None:
     """Run one web process of `serve`, on a socket that the supervisor opened."""
     import uvicorn
@@ -84,6 +79,7 @@ def web(fd: Annotated[int, typer.Option(help="File descriptor of the listening s
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
 
 
+@commands.command()
 def worker() -> int:
     """Run a worker, which trains versions, until it gets a signal."""
     from worker import tasks
@@ -92,6 +88,7 @@ def worker() -> int:
         return tasks.work(bot)
 
 
+@commands.command()
 def beat() -> None:
     """Run the scheduler: it starts due runs and finds lost ones every few seconds. One is enough."""
     from worker import tasks

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from models.make import Order
     from models.network import CharNetwork
 
+commands = typer.Typer()
+voice = typer.Typer(name="voice", help="The voices of this deployment.", no_args_is_help=True)
+commands.add_typer(voice)
 Level = Annotated[
     Literal["char", "word", "byte"],
     typer.Option(help="What a symbol is: a character; a frequent word, others spelled; a byte of UTF-8."),
@@ -37,15 +40,7 @@ STREAM_SHARE = 0.7
 """Share of the time in which verse is read as running text, before it is read poem by poem."""
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    app.command()(train)
-    group = typer.Typer(help="The voices of this deployment.", no_args_is_help=True, rich_markup_mode=None)
-    group.callback()(voice)
-    group.command()(add)
-    app.add_typer(group, name="voice")
-
-
+@commands.command()
 def train(
     *,
     text: Annotated[
@@ -102,10 +97,7 @@ def train(
     tell(figures, (f"{name:14s} {value}" for name, value in figures.items()), as_json=as_json)
 
 
-def voice() -> None:
-    """Add a voice to this deployment."""
-
-
+@voice.command()
 def add(
     slug: Annotated[str, typer.Argument(help="Its place on the site: small letters, digits, hyphens.")],
     *,

@@ -18,22 +18,12 @@ if TYPE_CHECKING:
     from app.domain.run import RunReport
     from app.domain.version import VersionReport
 
+commands = typer.Typer()
 Slug = Annotated[str, typer.Argument(metavar="VOICE", help="Slug of the voice.")]
 Reason = Annotated[str, typer.Option(help="The reason, for the history.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    app.command()(retrain)
-    app.command()(cancel)
-    app.command("runs")(list_runs)
-    app.command()(lesson)
-    app.command("versions")(list_versions)
-    app.command()(promote)
-    app.command()(rollback)
-    app.command()(history)
-
-
+@commands.command("versions")
 def list_versions(voice: Slug, as_json: Json = False) -> None:
     """List a voice's versions, newest first."""
     from app import reads
@@ -55,6 +45,7 @@ def _row(report: "VersionReport") -> str:
     )
 
 
+@commands.command()
 def promote(
     voice: Slug,
     number: Annotated[int, typer.Argument(min=0, help="Number of the version.")],
@@ -71,6 +62,7 @@ def promote(
     tell({"champion": number}, as_json=as_json)
 
 
+@commands.command()
 def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     """Roll back to the previous champion."""
     from app import actions
@@ -81,6 +73,7 @@ def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     tell({"champion": number}, as_json=as_json)
 
 
+@commands.command()
 def history(voice: Slug, as_json: Json = False) -> None:
     """List which version was the champion from when, newest first."""
     from app import reads
@@ -101,6 +94,7 @@ ALONE_AFTER = 10.0
 """Seconds after which --wait warns that no worker is alive."""
 
 
+@commands.command()
 def retrain(
     voice: Voice,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended, with a progress bar.")] = False,
@@ -160,6 +154,7 @@ def _ending(run: "RunReport") -> str:
     return f"run {run.run}: {run.state}{made}{why}"
 
 
+@commands.command()
 def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")], as_json: Json = False) -> None:
     """Cancel a run: at once if it waits, else at its next step."""
     from app import actions
@@ -173,6 +168,7 @@ def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")]
     tell(run_out(report).model_dump(mode="json"), as_json=as_json)
 
 
+@commands.command("runs")
 def list_runs(
     voice: Annotated[str, typer.Argument(help="Slug of the voice.")],
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
@@ -188,6 +184,7 @@ def list_runs(
     tell(told, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
 
 
+@commands.command()
 def lesson(
     voice: Voice,
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to write it, as JSON.")] = None,
