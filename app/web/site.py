@@ -22,11 +22,11 @@ from app.web.http.limits import Admission, Limits
 from app.web.http.page import CachedFiles, Pages, page
 from app.web.http.visitors import Keys
 from app.web.ops import DeploymentGauges, EngineGauges, Metrics
-from app.web.readers import anthology, guess, home, learn, pieces, poems, share, submissions, versions
+from app.web.readers import anthology, guess, home, learn, poems, share, submissions, versions
 
 ROUTES = (
     *(ops, stream, readers_api, admin_api, desk),
-    *(home, submissions, share, pieces, anthology, versions, learn, guess),
+    *(home, submissions, share, anthology, versions, learn, guess),
     poems,  # last: GET /{voice} matches every single word
 )
 OPENAPI, DOCS_UI = "/api/openapi.json", "/api/docs/ui"
