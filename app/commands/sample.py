@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from app.bootstrap import Bot
     from app.domain.version import Serving, Version
     from app.engine.engine import Engine
-    from app.settings import Settings
     from models.checkpoint import Checkpoint
 
 commands = typer.Typer()
@@ -78,44 +77,33 @@ def writer(
     *changed*: settings that differ from the site's; *dice*: gives the seeds, else they are random. Raises BadUse,
     UnknownVoice, UnknownVersion.
     """
-    _check_one_given(voice, folder)
-    with ExitStack() as stack:
-        if folder is not None:
-            engine, serving = _of_folder(folder, with_settings(settings_of_environment(), changed), dice)
-        else:
-            bot = stack.enter_context(opened())
-            engine, serving = _of_voice(
-                replace(bot, settings=with_settings(bot.settings, changed)), str(voice), version, dice
-            )
-        stack.callback(engine.close)
-        engine.start()
-        yield engine, serving
-
-
-def _of_folder(folder: Path, settings: "Settings", dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
+    from app.bootstrap import build_engine
     from app.domain.version import Serving
     from app.engine.engine import Engine
     from models import checkpoint
 
-    meta = checkpoint.read(folder).meta
-    serving = Serving(meta.voice, 0, 0, str(folder), meta.base)
-    engine = Engine(
-        champions=lambda: [serving],
-        fetch=lambda _key: folder,
-        settings=settings,
-        dice=dice,
-        candidates=settings.candidates,
-    )
-    return engine, serving
-
-
-def _of_voice(bot: "Bot", voice: str, version: int | None, dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
-    from app.bootstrap import build_engine
-    from app.domain.version import Serving
-
-    report = _version(bot, voice, version)
-    serving = Serving(voice, report.id, report.number, report.folder, report.base)
-    return build_engine(bot, only=serving, dice=dice), serving
+    _check_one_given(voice, folder)
+    with ExitStack() as stack:
+        if folder is not None:
+            settings = with_settings(settings_of_environment(), changed)
+            meta = checkpoint.read(folder).meta
+            serving = Serving(meta.voice, 0, 0, str(folder), meta.base)
+            engine = Engine(
+                champions=lambda: [serving],
+                fetch=lambda _key: folder,
+                settings=settings,
+                dice=dice,
+                candidates=settings.candidates,
+            )
+        else:
+            bot = stack.enter_context(opened())
+            found = _version(bot, str(voice), version)
+            serving = Serving(str(voice), found.id, found.number, found.folder, found.base)
+            changed_bot = replace(bot, settings=with_settings(bot.settings, changed))
+            engine = build_engine(changed_bot, only=serving, dice=dice)
+        stack.callback(engine.close)
+        engine.start()
+        yield engine, serving
 
 
 @commands.command()

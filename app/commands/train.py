@@ -209,7 +209,8 @@ def _train_base(texts: list[str], aside: str, order: "Order", out: Path, device:
     seconds = time.monotonic() - began
     with counting_bar("examining") as count:
         figures = surprise_of_stream(network, vocabulary, aside, watch=count).as_dict()
-    meta = _meta(Names(out.name, out.name, "und", out.name), network, order, texts, figures, reads="stream")
+    names = Names(out.name, out.name, "und", out.name)
+    meta = _meta(names, network, order, texts, figures["bits_per_char"], reads="stream")
     card = _card(meta, texts, aside, made_by=f"poembot train --text FILE --out {out.name}", order=order)
     package(out, network, meta, vocabulary, texts=texts, aside=aside, card=card)
     shutil.rmtree(work)
@@ -247,7 +248,7 @@ def _train_voice(texts: list[str], aside: str, place: Path, *, names: Names, ord
             network = learn(network, corpus, plan, device=where, watch=watch, surprised=surprised)
     figures = surprise_of(network, vocabulary, aside, reads).as_dict()
     say(f"{figures['bits_per_char']:.3f} bits a character on a holdout of {len(aside):,} characters")
-    meta = _meta(names, network, order, texts, figures, reads=reads)
+    meta = _meta(names, network, order, texts, figures["bits_per_char"], reads=reads)
     made_by = f"poembot voice add {names.voice} --language {names.language} --title TITLE --text FILE"
     card = _card(meta, texts, aside, made_by=made_by, order=order, stopped=True)
     package(place, network, meta, vocabulary, texts=texts, aside=aside, card=card)
@@ -285,7 +286,7 @@ def _meta(
     network: "CharNetwork",
     order: "Order",
     texts: Sequence[str],
-    figures: dict[str, float],
+    bits_per_char: float,
     *,
     reads: "ReadingMode",
 ) -> "Meta":
@@ -301,7 +302,7 @@ def _meta(
         level=order.level,
         reads=reads,
         style=style_of("\n".join(texts), order.level),
-        metrics={"bits_per_char": figures["bits_per_char"]},
+        metrics={"bits_per_char": bits_per_char},
         seed=order.seed,
         created=now().isoformat(timespec="seconds"),
         revision=revision(),

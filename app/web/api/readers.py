@@ -7,7 +7,6 @@ from starlette.concurrency import run_in_threadpool
 
 from app import actions, reads
 from app.bootstrap import Bot
-from app.domain.poem import Wish
 from app.domain.visitor import Visitor
 from app.web.api.schemas import (
     PoemOut,
@@ -54,7 +53,7 @@ def write(
 ) -> PoemOut:
     """Have a poem written."""
     asked = body or PoemWish()
-    poem = compose(request, voice, visitor, wish_of(asked), asked.keep)
+    poem = compose(request, voice, visitor, asked.wish(), asked.keep)
     response.headers["Location"] = f"/api/v1/poems/{poem.id}"
     return PoemOut.of(poem)
 
@@ -141,18 +140,6 @@ def version(voice: Slug, number: Number, bot: BotDep) -> VersionOut:
 def trials(voice: Slug, bot: BotDep) -> list[TrialOut]:
     """The trials of a voice, newest first."""
     return [TrialOut.of(one) for one in reads.versions.trials(bot, voice)]
-
-
-def wish_of(asked: PoemWish) -> Wish:
-    """The body of a request as a wish of the domain."""
-    return Wish(
-        lines=asked.lines,
-        prime=asked.prime or "",
-        own=asked.own or "",
-        own_slot=asked.own_slot,
-        temperature=asked.temperature,
-        seed=asked.seed,
-    )
 
 
 def _set_tick(line: int, request: Request, bot: Bot, visitor: Visitor, *, on: bool) -> TickOut:

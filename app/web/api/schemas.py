@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
+from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine, Wish
 from app.domain.run import RunReport, RunState
 from app.domain.submission import LONGEST_REASON, SHORTEST, Decline, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
@@ -111,6 +111,17 @@ class PoemWish(In):
         default=[],
         description="Lines of an earlier poem to keep, each in its slot; if `own` has no slot, in order before it.",
     )
+
+    def wish(self) -> Wish:
+        """The wish in the domain's terms, without the lines to keep."""
+        return Wish(
+            lines=self.lines,
+            prime=self.prime or "",
+            own=self.own or "",
+            own_slot=self.own_slot,
+            temperature=self.temperature,
+            seed=self.seed,
+        )
 
 
 class LineOut(Out):

@@ -30,7 +30,6 @@ from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
 from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
 from app.store.session import TRANSIENT_DB_ERRORS
-from app.web.api.readers import wish_of
 from app.web.api.schemas import PoemOut, PoemWish
 from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
 from app.web.http.errors import code_of, retry_after_of, status_of
@@ -64,7 +63,7 @@ def _valid_wish(
 ) -> Wish:
     asked = body or PoemWish()
     admit(request, voice, visitor)
-    return actions.poems.wished(bot, wish_of(asked), by=visitor, keep=asked.keep)
+    return actions.poems.wished(bot, asked.wish(), by=visitor, keep=asked.keep)
 
 
 async def _begin(

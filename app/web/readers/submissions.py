@@ -15,7 +15,6 @@ from app.domain.visitor import Visitor
 from app.web.http.deps import (
     AnyForm,
     BotDep,
-    Draft,
     Form,
     FormExpired,
     GenuineForm,
@@ -43,7 +42,7 @@ def teach(voice: Slug, request: Request) -> HTMLResponse:
 @router.post("/{voice}/submissions")
 def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
     """Store a submission."""
-    title, author, draft = form.text("title") or None, form.text("author") or None, form.draft
+    draft = form.draft
     try:
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
@@ -52,13 +51,14 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
             voice,
             by=visitor,
             text=form.text("text"),
-            title=title,
-            author=author,
+            title=form.text("title") or None,
+            author=form.text("author") or None,
             consent=draft.consent,
             quotable=draft.quotable,
         )
     except (FormExpired, Limited, Unfit) as error:
-        return _teach_again(request, voice, error, draft)
+        shown = frame_of(request).voice(voice)
+        return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
     set_flash(request, "taught" if new else "known")
     return see_other(f"/submissions/{given.token}")
 
@@ -76,12 +76,6 @@ def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) ->
     actions.submissions.withdraw(bot, token)
     set_flash(request, "withdrawn")
     return see_other(f"/submissions/{token}")
-
-
-def _teach_again(request: Request, voice: str, error: Exception, draft: Draft) -> HTMLResponse:
-    """The form as it was filled in, with the error."""
-    shown = frame_of(request).voice(voice)
-    return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
 
 
 @router.get("/{voice}/weave")
