@@ -43,6 +43,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @lru_cache(maxsize=256)
 def _digest(file: Path, _changed: int) -> str:
+    """Ten hex digits of the file's SHA-256; *_changed*: when it was modified, for the cache."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
 
 
@@ -53,13 +54,9 @@ class Assets:
         self.folder = folder
 
     def url(self, name: str) -> str:
-        """The address of a file; it changes when the file does, so browsers may keep it for good."""
-        return f"/static/{name}?v={self.version(name)}"
-
-    def version(self, name: str) -> str:
-        """Ten hex digits of the file's SHA-256."""
+        """The address of a file. It changes with the file's content, so browsers may cache it for ever."""
         file = self.folder / name
-        return _digest(file, file.stat().st_mtime_ns)
+        return f"/static/{name}?v={_digest(file, file.stat().st_mtime_ns)}"
 
 
 class CachedFiles(StaticFiles):
@@ -201,10 +198,10 @@ class Pages:
         found = self.translations[lang]
         cast("Any", environment).install_gettext_callables(found.ugettext, found.ungettext, newstyle=True)
         environment.globals["_"] = _translator(found)
-        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
-        environment.filters |= {"figure": figure, "tongue": tongue}
-        environment.filters |= {"soon": soon, "date": date, "native": native}
-        environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
+        environment.globals["static"] = self.assets.url
+        for filter in (moment, soon, date, native, percent, figure, tongue):
+            environment.filters[filter.__name__] = filter
+        environment.filters["josa"] = josa_filter
         return environment
 
 
