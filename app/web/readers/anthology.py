@@ -39,9 +39,9 @@ def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, s
 @router.get("/{voice}/anthology.atom")
 def anthology_feed(voice: Slug, request: Request, bot: BotDep) -> Response:
     """The week's most ticked poems, as a feed."""
-    found, poems = reads.anthology.loved(bot, voice, since=bot.clock() - WEEK)
+    report, poems = reads.anthology.loved(bot, voice, since=bot.clock() - WEEK)
     entries = sorted((one.poem for one in poems), key=lambda poem: poem.created, reverse=True)
-    return feed(request, "anthology.atom", voice=found, poems=entries, started=bot.clock())
+    return feed(request, "anthology.atom", voice=report, poems=entries, started=bot.clock())
 
 
 @router.get("/{voice}/spring")
@@ -62,17 +62,17 @@ def today(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, visitor
 def today_feed(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, visitor: VisitorDep) -> Response:
     """The poems of the day, as a feed."""
     _settle(request, bot, engine, voice, visitor)
-    found, days = reads.anthology.days(bot, voice, None)
-    entries = [(one, begin_of(found.language, one.date)) for one in days]
-    updated = entries[0][1] if entries else found.taught or bot.clock()
-    return feed(request, "today.atom", voice=found, days=entries, updated=updated)
+    report, days = reads.anthology.days(bot, voice, None)
+    entries = [(one, begin_of(report.language, one.date)) for one in days]
+    updated = entries[0][1] if entries else report.taught or bot.clock()
+    return feed(request, "today.atom", voice=report, days=entries, updated=updated)
 
 
 @router.get("/{voice}/today/{day}")
 def one_day(voice: Slug, day: date, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """The poem of one day. Raises UnknownPoem for a day that has none."""
-    found, days = reads.anthology.day(bot, voice, day, visitor)
-    return page(request, "today.html", one=found, days=days)
+    one, days = reads.anthology.day(bot, voice, day, visitor)
+    return page(request, "today.html", one=one, days=days)
 
 
 def _settle(request: Request, bot: BotDep, engine: EngineDep, voice: str, visitor: Visitor) -> None:

@@ -50,15 +50,15 @@ def as_picture(
 ) -> Response:
     """Poems of one seed by this version and the one before, as a picture. Raises UnknownVersion if there is no pair."""
     take(request, READINGS, visitor)
-    found, beside = reads.versions.pair(bot, voice, number, seed)
+    report, beside = reads.versions.pair(bot, voice, number, seed)
     if beside is None:
         raise UnknownVersion(f"{voice} {number}")
-    before, after = (version_label(request, found, n) for n in (beside.before, number))
+    before, after = (version_label(request, report, n) for n in (beside.before, number))
     drawn = pair(
         beside.old,
         beside.new,
-        (f"{found.title} {before}", f"{found.title} {after}"),
-        translate(request, "AI 생성", voice=found),
+        (f"{report.title} {before}", f"{report.title} {after}"),
+        translate(request, "AI 생성", voice=report),
         shape=shape_of(shape),
         address=short(request, f"/{voice}/versions/{number}"),
     )
