@@ -155,7 +155,7 @@ class Child:
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     backoff: float = FIRST_BACKOFF
-    due: float = field(default=0.0)
+    due: float = 0.0
     """When to start it, by the monotonic clock."""
 
     def start(self) -> int:

@@ -21,7 +21,6 @@ from app.domain.trial import Arm, TrialReport, TrialRules
 from app.domain.version import Rate, wilson
 from app.web.http.admins import DESK_COOKIE, NO_STORE, ONLY_ADMINS, Admin, close_desk, device_of, open_desk
 from app.web.http.deps import (
-    LARGEST_NUMBER,
     AnyForm,
     BotDep,
     FormExpired,
@@ -29,7 +28,8 @@ from app.web.http.deps import (
     RunId,
     Slug,
     VisitorDep,
-    is_id,
+    id_in,
+    number_in,
 )
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.limits import Limited, Limits
@@ -152,7 +152,7 @@ def promote(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot:
     """Make a version the champion."""
     override, reason = form.text("override") == "true", form.text("reason")[:LONGEST_REASON]
     try:
-        actions.versions.promote(bot, voice, _number(form.text("version")), by=admin, override=override, reason=reason)
+        actions.versions.promote(bot, voice, _version(form, "version"), by=admin, override=override, reason=reason)
     except (TurnedAway, Unfit) as error:
         return overview(request, bot, error)
     set_flash(request, "promoted")
@@ -162,7 +162,7 @@ def promote(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot:
 @router.post("/{voice}/rollback")
 def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot: BotDep) -> Response:
     """Roll back to the previous champion. A second click on the same page does not roll back further."""
-    serving = _number(form.text("serving")) if form.text("serving") else None
+    serving = _version(form, "serving") if form.text("serving") else None
     try:
         actions.versions.rollback(bot, voice, by=admin, serving=serving)
     except NothingToUndo as error:
@@ -171,10 +171,11 @@ def rollback(voice: Slug, request: Request, admin: Admin, form: GenuineForm, bot
     return see_other("/desk")
 
 
-def _number(typed: str) -> int:
-    if not (typed.isascii() and typed.isdigit() and len(typed) <= 10 and int(typed) <= LARGEST_NUMBER):
+def _version(form: GenuineForm, field: str) -> int:
+    number = number_in(form.text(field))
+    if number is None:
         raise Unfit("invalid", "a version is a number")
-    return int(typed)
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +242,8 @@ def submissions(
     """
     wanted = next((known for known in SubmissionStatus if known == status), SubmissionStatus.WAITING)
     was, _, decided = undo.partition(":")
-    back = [id for id in decided.split(",") if is_id(id)] if was in DECISIONS else []
-    start = int(after) if is_id(after) else 0
+    back = [id for id in decided.split(",") if id_in(id)] if was in DECISIONS else []
+    start = id_in(after) or 0
     context = fields_of(reads.desk.queue(bot, wanted, after=start))
     context |= {"status": wanted, "back": back, "was": was, "every": bool(every), "after": start}
     return page(request, "desk/submissions.html", headers=NO_STORE, reasons=list(Decline), **context)

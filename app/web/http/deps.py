@@ -89,10 +89,10 @@ class Form:
 
     def ids(self, name: str) -> list[int]:
         """Row ids in a field that may come several times. Raises Unfit for what cannot be one."""
-        values = [value if isinstance(value, str) else "" for value in self.fields.getlist(name)]
-        if not all(is_id(value) for value in values):
+        ids = [id_in(value) if isinstance(value, str) else None for value in self.fields.getlist(name)]
+        if None in ids:
             raise Unfit("invalid", f"{name} must be numbers")
-        return [int(value) for value in values]
+        return [id for id in ids if id]
 
     def must_be_genuine(self) -> None:
         """Raises FormExpired."""
@@ -100,9 +100,15 @@ class Form:
             raise FormExpired
 
 
-def is_id(value: str) -> bool:
-    """Can it be the id of a row?"""
-    return value.isascii() and value.isdigit() and len(value) <= 16 and 0 < int(value) <= LARGEST_ID
+def number_in(text: str, most: int = LARGEST_NUMBER) -> int | None:
+    """The number in a form field or a query, from 0 to *most*; None for anything else."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= 16 and int(text) <= most
+    return int(text) if is_number else None
+
+
+def id_in(text: str) -> int | None:
+    """The id of a row in a form field or a query; None for anything else."""
+    return number_in(text, LARGEST_ID) or None
 
 
 async def _fields(request: Request) -> FormData:

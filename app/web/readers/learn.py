@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from app import reads
 from app.engine.reader import TextReading
-from app.web.http.deps import BotDep, ReaderDep, VisitorDep
+from app.web.http.deps import BotDep, ReaderDep, VisitorDep, number_in
 from app.web.http.language import voice_for
 from app.web.http.limits import READINGS, take
 from app.web.http.page import frame_of, page
@@ -55,7 +55,8 @@ def learn(
 @router.get("/learn/hello")
 def hello(request: Request, seed: str = "", step: str = "") -> HTMLResponse:
     """The network that learns `hello`, after *step* steps of training."""
-    return page(request, "hello.html", **_lesson(_number(seed) % SEEDS, min(_number(step), byhand.MOST_STEPS)))
+    steps = min(number_in(step) or 0, byhand.MOST_STEPS)
+    return page(request, "hello.html", **_lesson((number_in(seed) or 0) % SEEDS, steps))
 
 
 def _lesson(seed: int, step: int) -> dict[str, Any]:
@@ -67,10 +68,6 @@ def _lesson(seed: int, step: int) -> dict[str, Any]:
         "letters": byhand.LETTERS,
         "rows": list(zip(byhand.READ, byhand.WANTED, heard[-1].probabilities, strict=True)),
     }
-
-
-def _number(typed: str) -> int:
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 6 else 0
 
 
 def _shade(bits: float, characters: int) -> int:

@@ -33,6 +33,7 @@ from app.web.http.deps import (
     PoemId,
     Slug,
     VisitorDep,
+    number_in,
 )
 from app.web.http.errors import code_of, page_again
 from app.web.http.language import VOICE_COOKIE, voice_for
@@ -362,7 +363,7 @@ def browse(
     """Poems that readers were shown, the newest first: all, or those of one version."""
     if sort == "loved":
         return RedirectResponse(f"/{voice}/anthology", 301)
-    only = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else None
+    only = number_in(version)
     poems, following, loved = reads.poems.browsed(bot, voice, visitor, version=only, cursor=cursor or None)
     of_version = "" if only is None else f"version={only}&"
     onwards = f"?{of_version}cursor={following}" if following else None

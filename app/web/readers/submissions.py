@@ -22,7 +22,8 @@ from app.web.http.deps import (
     Slug,
     Token,
     VisitorDep,
-    is_id,
+    id_in,
+    number_in,
 )
 from app.web.http.errors import code_of, page_again
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
@@ -147,8 +148,8 @@ def _placed(form: Form) -> list[tuple[int, int]]:
     for name in form.fields:
         place = form.text(name)
         kind, _, line = name.partition("-")
-        if kind == "place" and is_id(line) and place.isdecimal() and 0 < int(place[:3]) <= MOST:
-            placed.append((int(place[:3]), int(line)))
+        if kind == "place" and (id := id_in(line)) and (at := number_in(place, MOST)):
+            placed.append((at, id))
     return placed
 
 
