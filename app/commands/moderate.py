@@ -80,8 +80,8 @@ def screen(
     held = [found for poem in poems if (found := blocked(poem))]
     refused = [found for poem in poems if (found := personal_data(poem))]
     counts = f"{len(poems)} poems, {len(held)} with a word of the block list, {len(refused)} with personal data"
-    told = {"poems": len(poems), "blocked": held, "personal_data": refused}
-    tell(told, [counts, *(f"  {found}" for found in [*held, *refused])], as_json=as_json)
+    result = {"poems": len(poems), "blocked": held, "personal_data": refused}
+    tell(result, [counts, *(f"  {found}" for found in [*held, *refused])], as_json=as_json)
 
 
 def _decide(ids: list[int], status: SubmissionStatus, as_json: bool, reason: str = "") -> None:

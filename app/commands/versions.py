@@ -31,8 +31,8 @@ def list_versions(voice: Slug, as_json: Json = False) -> None:
 
     with opened() as bot:
         reports = reads.versions.of_voice(bot, voice)
-    told = {"voice": voice, "versions": [VersionOut.of(report).model_dump(mode="json") for report in reports]}
-    tell(told, map(_row, reports), as_json=as_json)
+    result = {"voice": voice, "versions": [VersionOut.of(report).model_dump(mode="json") for report in reports]}
+    tell(result, map(_row, reports), as_json=as_json)
 
 
 def _row(report: "VersionReport") -> str:
@@ -81,11 +81,11 @@ def history(voice: Slug, as_json: Json = False) -> None:
 
     with opened() as bot:
         moves = reads.versions.history(bot, voice)
-    told = {"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]}
+    result = {"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]}
     rows = (
         f"{m.at:%Y-%m-%d %H:%M}  {'-' if m.was is None else m.was} -> {m.version}  by {m.by}  {m.reason}" for m in moves
     )
-    tell(told, rows, as_json=as_json)
+    tell(result, rows, as_json=as_json)
 
 
 LOOK_EVERY = 0.5
@@ -180,8 +180,8 @@ def list_runs(
 
     with opened() as bot:
         reports = reads.runs.of_voice(bot, voice, limit)
-    told = {"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]}
-    tell(told, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
+    result = {"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]}
+    tell(result, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
 
 
 @commands.command()
@@ -199,9 +199,9 @@ def lesson(
 
     with opened() as bot:
         built = reads.runs.lesson(bot, voice)
-    told = {"voice": voice, **built.summary(), "texts": len(built.texts), "judged": len(built.judged)}
+    result = {"voice": voice, **built.summary(), "texts": len(built.texts), "judged": len(built.judged)}
     if out is not None:
-        out.write_text(json.dumps(told | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+        out.write_text(json.dumps(result | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
         say(f"{out} holds {len(built.texts)} texts and {len(built.judged)} judged lines")
     shown = built.texts if out is None else ()
-    tell(told, (f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in shown), as_json=as_json)
+    tell(result, (f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in shown), as_json=as_json)
