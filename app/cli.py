@@ -1,4 +1,4 @@
-"""`poembot`: the command line. A user's mistake gives one line of explanation, never a traceback.
+"""`poembot`, the command line. A user's mistake gives a one-line message, never a traceback.
 
 Exit status: 0 done, 1 failed, 2 used wrongly, 130 interrupted.
 """
@@ -27,7 +27,7 @@ for module in (serve, sample, train, versions, operations):
     app.add_typer(module.commands)
 for name, group in {"moderate": moderate, "lab": lab, "admin": admin}.items():
     app.add_typer(group.commands, name=name)
-if (Path(__file__).parents[1] / "lab").is_dir():  # a checkout; wheels and images do not include the lab
+if (Path(__file__).parents[1] / "lab").is_dir():  # only in a checkout: wheels and images do not contain the lab
     importlib.import_module("lab.commands").add_to(app)
 
 
@@ -39,10 +39,10 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def run(argv: list[str]) -> int:
-    """Run a command and return its exit status."""
+    """Run a command; its exit status."""
     try:
         return _run(argv)
-    except BrokenPipeError:  # the program that reads our output has ended, as `head` does
+    except BrokenPipeError:  # the consumer of the output has closed it, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
@@ -77,7 +77,7 @@ def _refuse(message: str, status: int) -> int:
 
 
 def _status(error: Exception) -> int | None:
-    """The exit status for an error that one line explains to the user; None for a bug, which needs its traceback."""
+    """The exit status of an error that the user or the environment caused; None for a bug."""
     from sqlalchemy.exc import DataError, OperationalError
 
     from app.domain.errors import PoemBotError, Unfit, Unknown
@@ -85,7 +85,7 @@ def _status(error: Exception) -> int | None:
 
     if isinstance(error, Unknown | Unfit | UnicodeError | FileNotFoundError | IsADirectoryError):
         return 2
-    if isinstance(error, OverflowError | DataError):  # a number that is too large for the database
+    if isinstance(error, OverflowError | DataError):  # a number too large for the database
         return 2
     if isinstance(error, PoemBotError | OperationalError | OSError | Broken):
         return 1
