@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import admin, keep, lab, moderate, sample, serve, train, versions, voice
+from app.commands import admin, lab, moderate, operations, sample, serve, train, versions
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -23,8 +23,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for room in (serve, sample, train, voice, versions, moderate, lab, admin, keep):
-    room.add_to(app)
+for module in (serve, sample, train, versions, operations):
+    app.add_typer(module.commands)
+for name, group in {"moderate": moderate, "lab": lab, "admin": admin}.items():
+    app.add_typer(group.commands, name=name)
 if (Path(__file__).parents[1] / "lab").is_dir():  # only in a checkout: wheels and images do not contain the lab
     importlib.import_module("lab.commands").add_to(app)
 
@@ -64,8 +66,7 @@ def _run(argv: list[str]) -> int:
         status = _status(error)
         if status is None:
             raise
-        message = "what was given is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-        return _refuse(message, status)
+        return _refuse("the input is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error), status)
     return int(result or 0)
 
 

@@ -36,7 +36,9 @@ def add_to(app: typer.Typer) -> None:
     group.command()(train)
     group.command()(soak)
     app.add_typer(group, name="bench")
-    app.command()(simulate)
+    alone = typer.Typer()
+    alone.command()(simulate)
+    app.add_typer(alone)  # `app.command()` would list it before all others
     laboratory = next(one.typer_instance for one in app.registered_groups if one.name == "lab")
     if laboratory is not None:
         laboratory.command()(taste)

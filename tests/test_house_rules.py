@@ -116,7 +116,7 @@ def test_who_has_a_bot_asks_its_clock() -> None:
     clock); nor do a filter of a page, the name and card of a new base, and the health check of a container.
     """
     store = {"app/store/poems.py", "app/store/session.py", "app/store/versions.py"}
-    without = {"app/web/http/page.py", "app/commands/voice.py", "app/commands/train.py", "worker/pulse.py"}
+    without = {"app/web/http/page.py", "app/commands/train.py", "worker/pulse.py"}
     given = {"worker/trainer.py"}  # calls the clock that the runner hands it
     read = {place.partition(":")[0] for place, node in nodes("app", "worker") if called(node) in {"now", "utcnow"}}
 

@@ -1,1 +1,1 @@
-"""The commands of `poembot`, a file for each kind. They import late what is heavy, so that help is quick."""
+"""The commands of `poembot`. Heavy modules are imported inside the functions, so that `--help` is quick."""

@@ -1,4 +1,4 @@
-"""`admin`: who may open the desk."""
+"""`admin`: admins of the desk, and their sessions and tokens."""
 
 import getpass
 import sys
@@ -8,26 +8,17 @@ import typer
 
 from app.commands.shell import SHELL, BadUse, Json, opened, say, tell
 
+commands = typer.Typer(help="Admins of the desk.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="The admin's name.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(help="Who may open the desk.", no_args_is_help=True, rich_markup_mode=None)
-    group.command()(create)
-    group.command()(remove)
-    group.command()(token)
-    group.command()(keys)
-    group.command()(revoke)
-    app.add_typer(group, name="admin")
-
-
+@commands.command()
 def create(
     name: Name,
     password_stdin: Annotated[bool, typer.Option("--password-stdin", help="Read the password from stdin.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make an admin, or give one a new password."""
+    """Create an admin, or set a new password."""
     from app import actions
     from app.actions.admins import LONGEST_PASSWORD, SHORTEST_PASSWORD, fit_name
 
@@ -36,7 +27,7 @@ def create(
     secret = _password(password_stdin)
     if len(secret) < SHORTEST_PASSWORD:
         raise BadUse(f"a password has at least {SHORTEST_PASSWORD} characters")
-    if len(secret) > LONGEST_PASSWORD:  # the door would not look at it
+    if len(secret) > LONGEST_PASSWORD:  # the login would refuse it
         raise BadUse(f"a password has at most {LONGEST_PASSWORD} characters")
     with opened() as bot:
         new = actions.admins.create(bot, name.strip(), secret, by=SHELL)
@@ -55,8 +46,9 @@ def _password(from_stdin: bool) -> str:
     return secret
 
 
+@commands.command()
 def remove(name: Name) -> None:
-    """Take an admin away, his sessions and tokens too; what he did stays in the audit log."""
+    """Remove an admin with all sessions and tokens; what the admin did stays in the audit log."""
     from app import actions
     from app.domain.errors import UnknownAdmin
 
@@ -68,10 +60,11 @@ def remove(name: Name) -> None:
     say(f"admin {name}: removed")
 
 
+@commands.command()
 def token(
-    name: Name, read_only: Annotated[bool, typer.Option("--read-only", help="It may look and change nothing.")] = False
+    name: Name, read_only: Annotated[bool, typer.Option("--read-only", help="The token may only read.")] = False
 ) -> None:
-    """Print a bearer token for scripts; it is shown this once."""
+    """Print a new bearer token for scripts; it is shown only once."""
     from app import actions
     from app.domain.errors import UnknownAdmin
 
@@ -83,8 +76,9 @@ def token(
     print(secret)
 
 
+@commands.command()
 def keys(as_json: Json = False) -> None:
-    """List what opens the desk: sessions and tokens, by the names that `revoke` takes."""
+    """List sessions and tokens, with the ids that `revoke` takes."""
     from app import reads
 
     with opened() as bot:
@@ -94,8 +88,9 @@ def keys(as_json: Json = False) -> None:
     tell({"keys": shapes}, rows, as_json=as_json)
 
 
-def revoke(ids: Annotated[list[str], typer.Argument(metavar="ID...", help="As `admin keys` names them.")]) -> None:
-    """Have these keys open nothing any more, at once."""
+@commands.command()
+def revoke(ids: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids from `admin keys`.")]) -> None:
+    """Revoke sessions and tokens at once."""
     from app import actions
     from app.domain.errors import UnknownKey
 

@@ -1,6 +1,6 @@
-"""`lab`: the lecture's experiments, and people who read blind.
+"""`lab`: the lecture's experiments, and blind reading.
 
-`lab read` makes the sheet that people read without knowing its authors, and says what they said of it
+`lab read` makes a sheet of poems that people judge without knowing the authors, and evaluates their answers
 (docs/reading.md).
 """
 
@@ -24,35 +24,20 @@ if TYPE_CHECKING:
     from app.domain.blind import Poem, Sheet
     from models.network import Cell
 
-
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(
-        help="The lecture's experiments, and blind readers.", no_args_is_help=True, rich_markup_mode=None
-    )
-    group.callback()(lab)
-    group.command()(hello)
-    group.command()(write)
-    readers = typer.Typer(help="Have people read blind.", no_args_is_help=True, rich_markup_mode=None)
-    readers.callback()(read)
-    readers.command()(sheet)
-    readers.command()(score)
-    group.add_typer(readers, name="read")
-    app.add_typer(group, name="lab")
+commands = typer.Typer(help="The lecture's experiments, and blind reading.", no_args_is_help=True)
+reading = typer.Typer(name="read", help="Blind reading.", no_args_is_help=True)
+commands.add_typer(reading)
 
 
-def lab() -> None:
-    """Run the lecture's experiments, or have people read blind."""
-
-
+@commands.command()
 def hello(
     cell: Annotated[Literal["rnn", "lstm", "gru"], typer.Option(help="The recurrent cell.")] = "rnn",
-    layers: Annotated[int, typer.Option(min=1, max=8, help="How many, one upon the other.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, max=2**31, help="The dice for the first weights.")] = 0,
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Try so many, and count who learned it.")] = 1,
+    layers: Annotated[int, typer.Option(min=1, max=8, help="How many layers.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=2**31, help="Seed of the initial weights.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Train with so many seeds, and count successes.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Teach a network that reads `hell` to say `ello`, and print what it says at each step."""
+    """Train a network that reads `hell` to predict `ello`, and print what it predicts at each step."""
     import torch
 
     from models.byhand import WANTED
@@ -60,28 +45,29 @@ def hello(
 
     torch.set_num_threads(1)
     if seeds > 1:
-        _many(cell, layers, range(seed, seed + seeds), as_json=as_json)
+        _train_many(cell, layers, range(seed, seed + seeds), as_json=as_json)
         return
     for said in lesson(cell, seed, layers):
         if not as_json:
             print(f"step {said.step:3d}  loss {said.loss:.4f}  {said.predicted}")
-    told = {"cell": cell, "layers": layers, "seed": seed, "steps": said.step, "predicted": said.predicted}
-    tell(told, as_json=as_json)
+    result = {"cell": cell, "layers": layers, "seed": seed, "steps": said.step, "predicted": said.predicted}
+    tell(result, as_json=as_json)
     if not said.learned:
         raise Failed(f"after {said.step} steps it says {said.predicted}, not {WANTED}")
 
 
+@commands.command()
 def write(
     *,
     folder: Annotated[Path, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")],
     chars: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many characters to add.")] = 500,
     prime: Annotated[str, typer.Option(help="The beginning.")] = "\n",
     temperature: Annotated[float, typer.Option(min=0.05, max=5, help="Boldness.")] = 1.0,
-    nucleus: Annotated[float, typer.Option(min=0.01, max=1, help="1: as char-rnn draws.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same.")] = 0,
+    nucleus: Annotated[float, typer.Option(min=0.01, max=1, help="Top-p; 1: all symbols, as char-rnn.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed writes the same text.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Have a base write on as it has read, with blank lines and indents; poems are written by `sample`."""
+    """Have a base continue a text as running text; `sample` writes poems."""
     from models import checkpoint
     from models.sample import write_on
 
@@ -92,12 +78,12 @@ def write(
         written += part
         if not as_json:
             print(part, end="", flush=True)
-    told = {"voice": made.meta.voice, "level": made.meta.level, "seed": seed, "text": written}
-    tell(told, [""], as_json=as_json)
+    result = {"voice": made.meta.voice, "level": made.meta.level, "seed": seed, "text": written}
+    tell(result, [""], as_json=as_json)
 
 
-def _many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
-    """How many of the seeds learn it, and in how many steps."""
+def _train_many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
+    """Count the seeds that learn it, and their steps."""
     from statistics import median
 
     from models.hello import last_words
@@ -114,36 +100,32 @@ def _many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> None:
 KINDS = ("voice", "folder", "file", "json")
 SHAPE = "NAME=voice:SLUG[@VERSION][,SETTING=VALUE…], NAME=folder:DIR[,SETTING=VALUE…], NAME=file:TEXT or NAME=json:FILE"
 BRIEF = Path(__file__).parents[2] / "templates" / "blind.md"
-"""What readers are given beside the sheet, in Korean and English."""
+"""The instructions for readers, in Korean and English."""
 TABLE = {"right_lines": "right lines", "sense": "sense", "together": "together", "liking": "liking", "ticked": "ticked"}
-
-
-def read() -> None:
-    """Have people read poems whose authors they do not know, and see what they say of each."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where some of a sheet's poems come from."""
+    """A source of poems for a sheet."""
 
     name: str
     kind: str
     place: str
     """Slug of a voice, or a path."""
     version: int | None
-    """None: the one that serves."""
+    """None: the champion."""
     temperature: float | None
     """None: the voice's own."""
     settings: Mapping[str, str]
-    """Those of the site that shall differ, by name."""
+    """Settings that differ from the site's, by name."""
 
     @classmethod
-    def of(cls, told: str) -> "Source":
-        """What the shell was given. Raises BadUse."""
-        name, _, origin = told.partition("=")
+    def of(cls, argument: str) -> "Source":
+        """Parse an argument of the command line. Raises BadUse."""
+        name, _, origin = argument.partition("=")
         kind, _, place = origin.partition(":")
         if not name.strip() or kind not in KINDS or not place:
-            raise BadUse(f"{told!r} is no source; one is {SHAPE}")
+            raise BadUse(f"{argument!r} is not a source; use {SHAPE}")
         version, settings = "", dict[str, str]()
         if kind in {"voice", "folder"}:
             place, *pairs = place.split(",")
@@ -151,30 +133,31 @@ class Source:
         if kind == "voice":
             place, _, version = place.partition("@")
         elif not Path(place).exists():
-            raise BadUse(f"{told!r}: there is no {place}")
+            raise BadUse(f"{argument!r}: there is no {place}")
         try:
             number = int(version) if version else None
             temperature = float(settings.pop("temperature")) if "temperature" in settings else None
         except ValueError:
-            raise BadUse(f"{told!r}: version and temperature are numbers") from None
+            raise BadUse(f"{argument!r}: version and temperature must be numbers") from None
         return cls(name.strip(), kind, place, number, temperature, settings)
 
 
+@reading.command()
 def sheet(
     sources: Annotated[list[str], typer.Argument(metavar="SOURCE…", help=SHAPE)],
     *,
-    out: Annotated[Path, typer.Option(file_okay=False, help="A new folder for the readers: sheet and brief.")],
+    out: Annotated[Path, typer.Option(file_okay=False, help="A new folder for the sheet and its instructions.")],
     key: Annotated[
-        Path | None, typer.Option(dir_okay=False, help="Where the key goes, apart from the sheet; else OUT.key.json.")
+        Path | None, typer.Option(dir_okay=False, help="The file for the key; else OUT.key.json beside the folder.")
     ] = None,
-    each: Annotated[int, typer.Option(min=1, max=1000, help="Poems of each source.")] = 40,
+    each: Annotated[int, typer.Option(min=1, max=1000, help="Poems from each source.")] = 40,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed makes the same sheet.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Mix poems of several sources into one numbered sheet, for readers who do not know whose they are.
+    """Mix poems from several sources into one numbered sheet, which does not name the authors.
 
-    Poems of a voice are written by the site's own engine and settings, taste and all. A NAME that ends in `~shuffled`
-    mixes the lines of its source over its poems.
+    Poems of a voice are written by the site's own engine and settings, with its taste. If NAME ends in `~shuffled`, the
+    lines of the source are shuffled between its poems.
     """
     from app.domain import blind
 
@@ -186,17 +169,17 @@ def sheet(
         raise BadUse("the key must not lie in the readers' folder")
     for taken in (out / "sheet.txt", kept):
         if taken.exists():
-            raise BadUse(f"{taken} is there already: name another place, or remove it")
+            raise BadUse(f"{taken} is there already; choose another place, or remove it")
     first = secrets.randbelow(2**31) if seed is None else seed
     mixed = blind.mix(_poems(asked, each, first), seed=first)
-    origins = {source.name: told.partition("=")[2] for source, told in zip(asked, sources, strict=True)}
-    _keep(mixed, out, kept, {"seed": first, "each": each, "sources": origins})
+    origins = {source.name: argument.partition("=")[2] for source, argument in zip(asked, sources, strict=True)}
+    _write(mixed, out, kept, {"seed": first, "each": each, "sources": origins})
     counts = {source.name: mixed.sources.count(source.name) for source in asked}
     say(f"{len(mixed.poems)} poems; for the readers: {out / 'sheet.txt'}, {out / 'BRIEF.md'}; for you alone: {kept}")
     tell({"sheet": str(out / "sheet.txt"), "key": str(kept), "seed": first, "poems": counts}, as_json=as_json)
 
 
-def _keep(mixed: "Sheet", out: Path, key: Path, about: Mapping[str, Any]) -> None:
+def _write(mixed: "Sheet", out: Path, key: Path, about: Mapping[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     key.parent.mkdir(parents=True, exist_ok=True)
     (out / "sheet.txt").write_text(mixed.text, encoding="utf-8")
@@ -205,7 +188,7 @@ def _keep(mixed: "Sheet", out: Path, key: Path, about: Mapping[str, Any]) -> Non
 
 
 def _poems(sources: Sequence[Source], each: int, seed: int) -> "dict[str, list[Poem]]":
-    """*each* poems of every source, none of a file's twice while there are others. BadUse where there is none."""
+    """*each* poems from every source; sources of one file share its poems. BadUse if there are none."""
     found: dict[str, list[Poem]] = {}
     unread: dict[tuple[str, Path], list[Poem]] = {}
     for source in sources:
@@ -223,7 +206,7 @@ def _poems(sources: Sequence[Source], each: int, seed: int) -> "dict[str, list[P
 
 
 def _written(source: Source, each: int, rng: random.Random) -> "list[Poem]":
-    """Poems that the site's engine writes as it would for readers."""
+    """Poems by the site's engine, written as for readers."""
     from app.domain.poem import Wish, check
 
     wish = check(Wish(temperature=source.temperature))
@@ -241,7 +224,7 @@ def _written(source: Source, each: int, rng: random.Random) -> "list[Poem]":
 
 
 def _of_file(source: Source) -> "list[Poem]":
-    """The poems of a file that have five lines. Raises BadUse where there is none."""
+    """The poems of a file, five lines each. Raises BadUse if there are none."""
     from app.domain import blind
 
     try:
@@ -252,7 +235,7 @@ def _of_file(source: Source) -> "list[Poem]":
     except ValueError as error:
         raise BadUse(f"{source.place} is not JSON: {error}") from None
     if not _are_poems(poems):
-        raise BadUse(f"{source.place} is no list of poems, each a list of lines")
+        raise BadUse(f"{source.place} is not a list of poems, each a list of lines")
     if not (whole := blind.whole(poems)):
         raise BadUse(f"{source.place} has no poem of five lines or more")
     return whole
@@ -264,14 +247,15 @@ def _are_poems(value: object) -> bool:
     )
 
 
+@reading.command()
 def score(
     answers: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, help="A reader's rows; one file each.")],
     *,
     key: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="The sheet's key.")],
-    partial: Annotated[bool, typer.Option("--partial", help="Take readers who have not marked every poem.")] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="Accept readers who have not judged every poem.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Print what readers said of each source, and how far they agree."""
+    """Print how readers judged each source, and how far they agree."""
     from app.domain import blind
 
     try:
@@ -292,7 +276,7 @@ def score(
     said = (f"{agreement[mark]:.2f}" if agreement[mark] is not None else "-" for mark in TABLE)
     print(f"{'agreement':{width}}{'':5}" + "".join(f"{cell:>15}" for cell in said))
     if len(readers) == 1:
-        say("One reader: nothing tells his taste from the poems. Two readers a sheet, at least.")
+        say("One reader's taste cannot be told from the quality of the poems; have at least two read each sheet.")
 
 
 def _answers(file: Path, key: Mapping[str, str], *, partial: bool) -> "dict[str, Any]":
@@ -307,7 +291,7 @@ def _answers(file: Path, key: Mapping[str, str], *, partial: bool) -> "dict[str,
 
 
 def _rounded(value: Any) -> Any:
-    """Figures as they are printed; None for what cannot be said."""
+    """Numbers with three decimals; None for those that are not finite."""
     if isinstance(value, Mapping):
         return {name: _rounded(part) for name, part in value.items()}
     return (round(value, 3) if math.isfinite(value) else None) if isinstance(value, float) else value

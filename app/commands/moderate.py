@@ -1,4 +1,4 @@
-"""`moderate`: the queue of poems that visitors teach."""
+"""`moderate`: the moderation queue of submissions."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,27 +8,18 @@ import typer
 from app.commands.shell import SHELL, Json, opened, say, tell
 from app.domain.submission import Decline, Submission, SubmissionStatus
 
+commands = typer.Typer(help="Poems that readers teach.")
 Ids = Annotated[list[int], typer.Argument(metavar="ID...", min=1, help="Numbers of the submissions.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(help="The queue of poems that visitors teach.", rich_markup_mode=None)
-    group.callback(invoke_without_command=True)(moderate)
-    group.command("list")(list_queue)
-    group.command()(approve)
-    group.command()(reject)
-    group.command()(reopen)
-    group.command()(screen)
-    app.add_typer(group, name="moderate")
-
-
+@commands.callback(invoke_without_command=True)
 def moderate(context: typer.Context) -> None:
-    """Show the queue of poems that visitors teach, or decide about them."""
+    """Show the queue of poems that readers teach, or decide about them."""
     if context.invoked_subcommand is None:
         list_queue()
 
 
+@commands.command("list")
 def list_queue(
     status: Annotated[SubmissionStatus, typer.Option(help="Which to list.")] = SubmissionStatus.WAITING,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
@@ -44,7 +35,7 @@ def list_queue(
 
 
 def _shape(submission: Submission) -> dict[str, object]:
-    """A submission for whoever moderates: without its token, which is the author's alone."""
+    """A submission as JSON, without its token, which is the author's secret."""
     from app.web.api.schemas import SubmissionOut
 
     return SubmissionOut.of(submission).model_dump(mode="json", exclude={"token", "url"}) | {
@@ -52,30 +43,36 @@ def _shape(submission: Submission) -> dict[str, object]:
     }
 
 
+@commands.command()
 def approve(ids: Ids, as_json: Json = False) -> None:
-    """Let these poems into the next lesson."""
+    """Approve submissions for the next lesson."""
     _decide(ids, SubmissionStatus.APPROVED, as_json)
 
 
+@commands.command()
 def reject(
     ids: Ids,
-    reason: Annotated[str, typer.Option(help=f"Why, for the author: {', '.join(Decline)}, or your words.")] = "",
+    reason: Annotated[
+        str, typer.Option(help=f"The reason, for the author: {', '.join(Decline)}, or your own words.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """Keep these poems out of every lesson."""
+    """Reject submissions: they are in no lesson."""
     _decide(ids, SubmissionStatus.REJECTED, as_json, reason)
 
 
+@commands.command()
 def reopen(ids: Ids, as_json: Json = False) -> None:
-    """Put these poems back into the queue: the undo of either."""
+    """Put submissions back into the queue, which undoes either decision."""
     _decide(ids, SubmissionStatus.WAITING, as_json)
 
 
+@commands.command()
 def screen(
     texts: Annotated[list[Path], typer.Argument(metavar="FILE...", exists=True, dir_okay=False, min=1)],
     as_json: Json = False,
 ) -> None:
-    """Say what the automatic checks would hold or refuse of texts: how often they are wrong on verse you know."""
+    """Run the automatic checks on texts: what would they hold for review, or refuse?"""
     from app.domain.submission import blocked, personal_data
     from models.corpus import read_poems
 
@@ -83,8 +80,8 @@ def screen(
     held = [found for poem in poems if (found := blocked(poem))]
     refused = [found for poem in poems if (found := personal_data(poem))]
     counts = f"{len(poems)} poems, {len(held)} with a word of the block list, {len(refused)} with personal data"
-    told = {"poems": len(poems), "blocked": held, "personal_data": refused}
-    tell(told, [counts, *(f"  {found}" for found in [*held, *refused])], as_json=as_json)
+    result = {"poems": len(poems), "blocked": held, "personal_data": refused}
+    tell(result, [counts, *(f"  {found}" for found in [*held, *refused])], as_json=as_json)
 
 
 def _decide(ids: list[int], status: SubmissionStatus, as_json: bool, reason: str = "") -> None:

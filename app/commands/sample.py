@@ -1,4 +1,4 @@
-"""`sample`: lines on stdout, by the site's own engine and settings. `evaluate`: how surprised is a voice by a text?"""
+"""`sample`: print poems by the site's own engine and settings. `evaluate`: bits per character of a voice on a text."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -13,23 +13,17 @@ from app.commands.shell import BadUse, Json, counting_bar, opened, settings_of_e
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
-    from app.domain.poem import Wish
     from app.domain.version import Serving, Version
     from app.engine.engine import Engine
-    from app.settings import Settings
     from models.checkpoint import Checkpoint
 
+commands = typer.Typer()
 Voice = Annotated[str | None, typer.Option(help="Slug of the voice.")]
-Number = Annotated[int | None, typer.Option(min=0, help="Number of the version; else the one that serves.")]
+Number = Annotated[int | None, typer.Option(min=0, help="Number of the version; else the champion.")]
 Folder = Annotated[Path | None, typer.Option(help="A version folder instead of a voice.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    app.command()(sample)
-    app.command()(evaluate)
-
-
+@commands.command()
 def sample(
     *,
     lines: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many lines.")] = 5,
@@ -41,16 +35,16 @@ def sample(
     prime: Annotated[str, typer.Option(help="The beginning of each poem.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Print lines, one per row, as the site would write them.
+    """Print lines as the site would write them.
 
-    Up to sixteen lines are one poem; more are poems of five.
+    Up to sixteen lines are one poem; more are poems of five lines.
     """
     from app.domain.poem import LINES, MOST_LINES, Wish, check
 
     first = secrets.randbelow(2**31) if seed is None else seed
     size = lines if lines <= MOST_LINES else LINES
     shape = check(Wish(lines=size, prime=prime, temperature=temperature))
-    wishes = [_wish(shape, first + i) for i in range(-(-lines // size))]
+    wishes = [replace(shape, seed=first + i) for i in range(-(-lines // size))]
     written: list[str] = []
     with writer(voice, version, folder) as (engine, serving):
         for writing in engine.write_all(serving.voice, wishes):
@@ -62,15 +56,11 @@ def sample(
 
 
 def first_poem(folder: Path) -> list[str]:
-    """Five lines of the version in *folder*, always the same."""
+    """A poem by the version in *folder*, always the same."""
     from app.domain.poem import Wish
 
     with writer(None, None, folder) as (engine, serving):
         return [line.text for line in engine.write(serving.voice, Wish(seed=1)).lines]
-
-
-def _wish(shape: "Wish", seed: int) -> "Wish":
-    return replace(shape, seed=seed)
 
 
 @contextmanager
@@ -82,50 +72,41 @@ def writer(
     changed: Mapping[str, str] | None = None,
     dice: Callable[[], int] | None = None,
 ) -> "Iterator[tuple[Engine, Serving]]":
-    """The site's engine with one version in it. *changed*: settings that shall differ; *dice*: seeds, else chance.
+    """The site's engine with one version in it: of *voice*, or in *folder*.
 
-    Raises BadUse, UnknownVoice, UnknownVersion.
+    *changed*: settings that differ from the site's; *dice*: gives the seeds, else they are random. Raises BadUse,
+    UnknownVoice, UnknownVersion.
     """
-    _one_of(voice, folder)
+    from app.bootstrap import build_engine
+    from app.domain.version import Serving
+    from app.engine.engine import Engine
+    from models import checkpoint
+
+    _check_one_given(voice, folder)
     with ExitStack() as stack:
         if folder is not None:
-            engine, serving = _of_folder(folder, with_settings(settings_of_environment(), changed), dice)
+            settings = with_settings(settings_of_environment(), changed)
+            meta = checkpoint.read(folder).meta
+            serving = Serving(meta.voice, 0, 0, str(folder), meta.base)
+            engine = Engine(
+                champions=lambda: [serving],
+                fetch=lambda _key: folder,
+                settings=settings,
+                dice=dice,
+                candidates=settings.candidates,
+            )
         else:
             bot = stack.enter_context(opened())
-            engine, serving = _of_voice(
-                replace(bot, settings=with_settings(bot.settings, changed)), str(voice), version, dice
-            )
+            found = _version(bot, str(voice), version)
+            serving = Serving(str(voice), found.id, found.number, found.folder, found.base)
+            changed_bot = replace(bot, settings=with_settings(bot.settings, changed))
+            engine = build_engine(changed_bot, only=serving, dice=dice)
         stack.callback(engine.close)
         engine.start()
         yield engine, serving
 
 
-def _of_folder(folder: Path, settings: "Settings", dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
-    from app.domain.version import Serving
-    from app.engine.engine import Engine
-    from models import checkpoint
-
-    meta = checkpoint.read(folder).meta
-    serving = Serving(meta.voice, 0, 0, str(folder), meta.base)
-    engine = Engine(
-        champions=lambda: [serving],
-        fetch=lambda _key: folder,
-        settings=settings,
-        dice=dice,
-        candidates=settings.candidates,
-    )
-    return engine, serving
-
-
-def _of_voice(bot: "Bot", voice: str, version: int | None, dice: Callable[[], int] | None) -> "tuple[Engine, Serving]":
-    from app.bootstrap import build_engine
-    from app.domain.version import Serving
-
-    report = _version(bot, voice, version)
-    serving = Serving(voice, report.id, report.number, report.folder, report.base)
-    return build_engine(bot, only=serving, dice=dice), serving
-
-
+@commands.command()
 def evaluate(
     *,
     text: Annotated[Path, typer.Option("--text", exists=True, dir_okay=False, help="A UTF-8 text.")],
@@ -134,19 +115,20 @@ def evaluate(
     folder: Folder = None,
     reads: Annotated[
         Literal["poems", "stream"] | None,
-        typer.Option(help="Each poem from silence, or all as one stream; else as the voice was taught to read."),
+        typer.Option(help="Poem by poem, or all as one stream; else as the voice was trained to read."),
     ] = None,
     random_windows: Annotated[
-        bool, typer.Option("--random-windows", help="nanoGPT's protocol: 200 batches of random windows, from silence.")
+        bool,
+        typer.Option("--random-windows", help="nanoGPT's protocol: 200 batches of random windows."),
     ] = False,
     dynamic: Annotated[
-        bool, typer.Option("--dynamic", help="Also measure while learning from what was read; reported apart.")
+        bool, typer.Option("--dynamic", help="Also measure dynamic evaluation, which learns from the text as it reads.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Measure bits per character over a whole text, read as the voice was taught to.
+    """Measure bits per character over a whole text, read as the voice was trained to read.
 
-    That is poem by poem, each from silence, or in one pass with the state carried.
+    That is poem by poem, each from an initial state, or in one pass with the state carried.
     """
     from models.evaluate import surprise_of, surprise_of_windows, surprise_while_learning
     from worker.trainer import network_of
@@ -177,24 +159,24 @@ def evaluate(
 
 
 def _asked_for(voice: str | None, version: int | None, folder: Path | None) -> "Checkpoint":
-    """The version folder that the options name, its hashes checked."""
+    """The checkpoint that the options name; its hashes are checked."""
     from models import checkpoint
 
-    _one_of(voice, folder)
+    _check_one_given(voice, folder)
     if folder is not None:
         return checkpoint.read(folder)
     with opened() as bot:
         return checkpoint.read(bot.shelf.fetch(_version(bot, str(voice), version).folder))
 
 
-def _one_of(voice: str | None, folder: Path | None) -> None:
-    """BadUse unless one of the two was named."""
+def _check_one_given(voice: str | None, folder: Path | None) -> None:
+    """BadUse unless exactly one of the two was given."""
     if (voice is None) == (folder is None):
         raise BadUse("name a voice with --voice, or a folder with --folder")
 
 
 def _version(bot: "Bot", voice: str, version: int | None) -> "Version":
-    """The version of that number, or the one that serves."""
+    """The version with that number, or the champion."""
     from app import reads
 
     return reads.versions.champion(bot, voice) if version is None else reads.versions.one(bot, voice, version)

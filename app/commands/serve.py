@@ -1,7 +1,7 @@
-"""`serve`, `worker`, `beat`: the processes of the site, together or one by one.
+"""`serve`, `worker`, `beat`: the processes of a deployment, together or one by one.
 
-The supervisor of `serve` starts them as child processes, restarts whichever dies, with exponential back-off, and stops
-all of them on a signal. A child whose parent was killed stops too. It knows nothing of poems.
+`serve` is a supervisor: it starts the others as child processes, restarts one that dies, with exponential back-off, and
+stops all of them on a signal. If the supervisor itself is killed, its children stop too.
 """
 
 import ctypes
@@ -23,26 +23,20 @@ import typer
 
 from app.commands.shell import BadUse, Failed, opened, prepare, settings_of_environment
 
+commands = typer.Typer()
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: a free one.")]
 Webs = Annotated[int, typer.Option("--web-workers", min=1, max=64, help="Web processes that share the port.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    app.command()(serve)
-    app.command()(worker)
-    app.command()(beat)
-    app.command(hidden=True)(web)
-
-
+@commands.command()
 def serve(
     host: Host = "127.0.0.1",
     port: Port = 8000,
     web_workers: Webs = 1,
-    no_worker: Annotated[bool, typer.Option("--no-worker", help="The site alone, without worker and beat.")] = False,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Only the site, without worker and beat.")] = False,
 ) -> int:
-    """Start site, worker and beat, and start again whichever dies."""
+    """Run site, worker and beat, and restart one that dies."""
     from app import reads
     from app.bootstrap import build
 
@@ -52,7 +46,7 @@ def serve(
     try:
         listening = listen(host, port)
     except OSError as error:
-        # The system's own words; a name that is not resolved has a number that is none of the system's.
+        # The system's message; the error of a name that cannot be resolved has no number of the system.
         number = error.errno or 0
         reason = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise Failed(f"cannot listen on {host}:{port}: {reason}; choose another with --port") from None
@@ -63,8 +57,9 @@ def serve(
     return Supervisor(listening, webs=web_workers, worker=not no_worker, hint=hint).run()
 
 
-def web(fd: Annotated[int, typer.Option(help="Number of the listening socket that was handed down.")]) -> None:
-    """One web process of `serve`, on a socket that its parent opened."""
+@commands.command(hidden=True)
+def web(fd: Annotated[int, typer.Option(help="File descriptor of the listening socket.")]) -> None:
+    """Run one web process of `serve`, on a socket that the supervisor opened."""
     import uvicorn
 
     from app.web.http.limits import BoundedHttp, open_many_files
@@ -77,23 +72,25 @@ def web(fd: Annotated[int, typer.Option(help="Number of the listening socket tha
         log_config=None,
         access_log=False,
         server_header=False,
-        # Proxies are believed by the site itself (POEMBOT_TRUSTED_PROXIES), not by the server.
+        # The site itself reads the headers of proxies (POEMBOT_TRUSTED_PROXIES).
         proxy_headers=False,
         timeout_graceful_shutdown=5 if settings.env == "development" else 20,
     )
     uvicorn.Server(config).run(sockets=[socket.socket(fileno=fd)])
 
 
+@commands.command()
 def worker() -> int:
-    """Take up runs until told to go."""
+    """Run a worker, which trains versions, until it gets a signal."""
     from worker import tasks
 
     with opened(loud=True) as bot:
         return tasks.work(bot)
 
 
+@commands.command()
 def beat() -> None:
-    """Sweep every few seconds: due schedules, expired leases, lost announcements. One is enough."""
+    """Run the scheduler: it starts due runs and finds lost ones every few seconds. One is enough."""
     from worker import tasks
 
     with opened(loud=True) as bot:
@@ -105,20 +102,20 @@ log = structlog.get_logger(__name__)
 PARENT = "POEMBOT_PARENT"
 """Environment variable with the process id of the supervisor."""
 WEB_ENVIRONMENT = {"MALLOC_ARENA_MAX": "2"}
-"""glibc gives each thread a heap of its own, and none of them back: the threads of a web share two."""
+"""glibc would give each thread a heap of its own, and keep the memory; with this all threads share two."""
 PR_SET_PDEATHSIG = 1
 SHUTDOWN_SECONDS = 25.0
-"""Time for children to stop after SIGTERM: a worker puts its run back into the queue, a web in production lets its
-readers finish for 20."""
+"""Time for children to stop after SIGTERM. A worker puts its run back into the queue; a web process in production
+finishes its requests for up to 20 seconds."""
 FIRST_BACKOFF, MAX_BACKOFF = 0.5, 30.0
-"""Seconds before a dead child is started again: doubled each time it dies soon."""
+"""Seconds before a dead child is restarted; doubled at each death."""
 STABLE_AFTER = 30.0
-"""Seconds a child must live for its next death to count as its first."""
+"""Seconds of life after which the back-off of a child begins anew."""
 POLL_SECONDS = 0.2
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that children can inherit. OSError when the port is taken or the address is not ours."""
+    """A listening socket that children can inherit. OSError if the port is taken or the address is not ours."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     opened = socket.create_server((host, port), family=family, backlog=2048)
     opened.set_inheritable(True)
@@ -126,14 +123,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def die_with_parent() -> None:
-    """Called first by a child of the supervisor: stop, as by SIGTERM, when the parent dies for whatever reason.
+    """In a child of the supervisor: stop, as on SIGTERM, when the parent dies.
 
-    On Linux the kernel sends the signal; a thread polls as well, and also ends a child that ignores it.
+    On Linux the kernel sends the signal. A thread polls as well, and kills a child that ignores the signal.
     """
     parent = int(os.environ.pop(PARENT))
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:  # it died before the kernel was told
+    if os.getppid() != parent:  # it died before the call
         os._exit(1)
 
     def watch() -> None:
@@ -148,21 +145,21 @@ def die_with_parent() -> None:
 
 @dataclass
 class Child:
-    """One process that is to be kept alive."""
+    """One process that the supervisor keeps alive."""
 
     name: str
     command: Sequence[str]
     fds: Sequence[int] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Added to ours, where ours says nothing else."""
+    """Defaults for environment variables."""
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     backoff: float = FIRST_BACKOFF
-    due: float = field(default=0.0)
-    """When to start it (again), by the monotonic clock."""
+    due: float = 0.0
+    """When to start it, by the monotonic clock."""
 
     def start(self) -> int:
-        """Start the process in a group of its own, so that a Ctrl-C reaches the supervisor alone; its id."""
+        """Start the process and return its id. It gets its own session, so Ctrl-C reaches only the supervisor."""
         environment = {**self.environment, **os.environ, PARENT: str(os.getpid())}
         command = [sys.executable, "-m", "app.cli", *self.command]
         self.process = subprocess.Popen(  # noqa: S603 - our own command line
@@ -172,7 +169,7 @@ class Child:
         return self.process.pid
 
     def poll(self) -> None:
-        """Note a death, and restart what is due."""
+        """Notice a death, and start the process when it is due."""
         now = time.monotonic()
         if self.process is not None and (status := self.process.poll()) is not None:
             self.backoff = FIRST_BACKOFF if now - self.started > STABLE_AFTER else min(MAX_BACKOFF, 2 * self.backoff)
@@ -183,7 +180,7 @@ class Child:
             log.info("child.started", child=self.name, pid=self.start())
 
     def signal(self, number: int) -> None:
-        """Send it a signal, if it lives."""
+        """Send a signal, if the process is alive."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
@@ -202,7 +199,7 @@ class Supervisor:
             self._children += [Child("worker", ("worker",)), Child("beat", ("beat",))]
 
     def run(self) -> int:
-        """Start all, keep them alive, stop all; the exit status."""
+        """Start all, keep them alive, stop all; returns the exit status."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         announced = False
@@ -222,7 +219,7 @@ class Supervisor:
         log.info("serve.stopping", signal=signal.Signals(number).name)
 
     def _announce(self) -> bool:
-        """Say where the site is, once it answers."""
+        """Print the address of the site once it answers; False until then."""
         host, port = self._socket.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
         near = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(shown, shown)  # noqa: S104 - a name, not a bind
@@ -241,7 +238,7 @@ class Supervisor:
         return True
 
     def _stop(self) -> None:
-        """SIGTERM for all, then SIGKILL for those that are left."""
+        """Send SIGTERM to all, and SIGKILL to those that do not stop in time."""
         for child in self._children:
             child.signal(signal.SIGTERM)
         deadline = time.monotonic() + SHUTDOWN_SECONDS

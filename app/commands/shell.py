@@ -1,6 +1,6 @@
-"""What every command needs: an opened bot, words on stderr, one JSON object on stdout.
+"""What every command needs: an opened bot, messages on stderr, results on stdout as text or as one JSON object.
 
-Progress on stderr: a bar for a person, a line now and then for a file.
+Progress goes to stderr: as a bar on a terminal, else as a line now and then.
 """
 
 import fcntl
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from models.train import Progress
 
 LINE_EVERY = 10.0
-"""Seconds between two lines where nobody watches."""
+"""Seconds between two lines of progress if stderr is not a terminal."""
 
 
 @contextmanager
 def training_bar(name: str, chars_per_symbol: float = 1.0) -> "Iterator[Callable[[Progress], None]]":
-    """What to call after every training step: shows rate, loss and time left."""
+    """A callback for every training step, which shows rate, loss and time left."""
     if not sys.stderr.isatty():
-        yield _lines(name, chars_per_symbol)
+        line = _LineOfProgress(name)
+        yield lambda at: line.show(str(replace(at, chars_per_s=chars_per_symbol * at.chars_per_s)))
         return
     from rich import progress
     from rich.console import Console
@@ -42,18 +43,18 @@ def training_bar(name: str, chars_per_symbol: float = 1.0) -> "Iterator[Callable
 
         def show(at: "Progress") -> None:
             left = f"{at.seconds_left / 60:.1f} min left" if math.isfinite(at.seconds_left) else ""
-            told = f"loss {at.loss:.3f}  {chars_per_symbol * at.chars_per_s:,.0f} char/s  {left}"
-            bar.update(task, completed=at.step, total=at.of, description=told)
+            description = f"loss {at.loss:.3f}  {chars_per_symbol * at.chars_per_s:,.0f} char/s  {left}"
+            bar.update(task, completed=at.step, total=at.of, description=description)
 
         yield show
 
 
 @contextmanager
 def counting_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """What to call with how much is done, and of how much: shows share and time left."""
+    """A callback that takes how much is done, and of how much; it shows the share and the time left."""
     if not sys.stderr.isatty():
-        now_and_then = _Seldom()
-        yield lambda done, of: say(f"{name}: {done / of:.0%}") if now_and_then.due() else None
+        line = _LineOfProgress(name)
+        yield lambda done, of: line.show(f"{done / of:.0%}")
         return
     from rich import progress
     from rich.console import Console
@@ -64,35 +65,25 @@ def counting_bar(name: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
-def _lines(name: str, chars_per_symbol: float) -> "Callable[[Progress], None]":
-    now_and_then = _Seldom()
+class _LineOfProgress:
+    """A line of progress on stderr, every LINE_EVERY seconds."""
 
-    def show(at: "Progress") -> None:
-        if now_and_then.due():
-            say(f"{name}: {replace(at, chars_per_s=chars_per_symbol * at.chars_per_s)}")
-
-    return show
-
-
-class _Seldom:
-    """Time for another line?"""
-
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._last = -LINE_EVERY
 
-    def due(self) -> bool:
-        """Is it `LINE_EVERY` since the last time it was?"""
+    def show(self, progress: str) -> None:
+        """Print it, if it is time."""
         now = time.monotonic()
-        if now - self._last < LINE_EVERY:
-            return False
-        self._last = now
-        return True
+        if now - self._last >= LINE_EVERY:
+            self._last = now
+            say(f"{self._name}: {progress}")
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")]
 Voice = Annotated[str, typer.Option("--voice", help="Slug of the voice.")]
 SHELL = "shell"
-"""Who does what is done from the command line, in history and audit."""
+"""The name in history and audit log for what is done from the command line."""
 
 
 class BadUse(Exception):
@@ -100,22 +91,22 @@ class BadUse(Exception):
 
 
 class Failed(Exception):
-    """The command could not do what it should; exit status 1."""
+    """The command failed; exit status 1."""
 
 
 def say(text: str) -> None:
-    """A line for the person at the keyboard, on stderr."""
+    """Print a message for the user on stderr."""
     print(text, file=sys.stderr, flush=True)
 
 
 def tell(found: Mapping[str, Any], lines: Iterable[str] = (), *, as_json: bool) -> None:
-    """What a command found, on stdout: one JSON object on one line for a program, *lines* for a person."""
+    """Print the result of a command on stdout: one JSON object on one line, or *lines* for a person."""
     for line in [json.dumps(found, ensure_ascii=False)] if as_json else lines:
         print(line, flush=True)
 
 
 def settings_of_environment(*, loud: bool = False) -> "Settings":
-    """The settings, with the log sent to stderr: warnings only, or *loud*, all of it. BadUse for a wrong setting."""
+    """The settings; the log goes to stderr, and without *loud* only its warnings. BadUse for a wrong setting."""
     import logging
 
     from pydantic import ValidationError
@@ -132,12 +123,12 @@ def settings_of_environment(*, loud: bool = False) -> "Settings":
 
 
 def with_settings(settings: "Settings", changed: Mapping[str, str] | None) -> "Settings":
-    """The same settings but for *changed*, by name. BadUse for one that there is not, or that cannot be so."""
+    """The settings with *changed*, by name. BadUse for an unknown name or a wrong value."""
     from pydantic import ValidationError
 
     names = type(settings).model_fields
     if unknown := [name for name in changed or {} if name not in names]:
-        raise BadUse(f"{unknown[0]} is no setting; .env.example has them all, there with POEMBOT_ before the name")
+        raise BadUse(f"there is no setting {unknown[0]}; .env.example lists all, with POEMBOT_ before the name")
     try:
         return type(settings)(**settings.model_dump() | dict(changed or {}))
     except ValidationError as error:
@@ -150,13 +141,13 @@ def _complaints(error: "ValidationError") -> str:
 
 def _complaint(detail: Any) -> str:
     where = ".".join(str(part) for part in detail["loc"])
-    told = detail["msg"].removeprefix("Value error, ")
-    return f"POEMBOT_{where.upper()}: {told}" if where else told
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    return f"POEMBOT_{where.upper()}: {message}" if where else message
 
 
 @contextmanager
 def opened(*, loud: bool = False) -> Iterator["Bot"]:
-    """A bot whose database is ready, as long as the block lasts. BadUse, Failed."""
+    """A bot whose database is ready, closed at the end of the block. Raises BadUse, Failed."""
     from app.bootstrap import build
 
     with closing(build(settings_of_environment(loud=loud))) as bot:
@@ -165,7 +156,7 @@ def opened(*, loud: bool = False) -> Iterator["Bot"]:
 
 
 def prepare(bot: "Bot") -> None:
-    """Bring an embedded database up to date, with the shipped voices in it; Failed for an old schema elsewhere."""
+    """Upgrade an embedded database and install the shipped voices. Failed for another database with an old schema."""
     from app import actions
     from app.store import migrations
 
@@ -174,7 +165,7 @@ def prepare(bot: "Bot") -> None:
             raise Failed("the database has an old schema; run `poembot db upgrade` first")
         return
     with (bot.settings.home / "prepare.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # site, worker and beat may start side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)  # site, worker and beat may start at the same time
         if not migrations.is_current(bot.database):
             migrations.upgrade(bot.database)
         actions.deployment.install_shipped(bot)

@@ -1,6 +1,7 @@
-"""`retrain`, `cancel`, `runs`: what the admin's buttons for runs do. `lesson`: what the next run would teach.
+"""Versions of a voice, and the training runs that make them.
 
-`versions`, `promote`, `rollback`, `history`: which version of a voice serves, and which did.
+`versions`, `promote`, `rollback` and `history`: which version is the champion, and which was. `retrain`, `cancel` and
+`runs`: training runs. `lesson`: what the next run would learn from.
 """
 
 import json
@@ -17,22 +18,12 @@ if TYPE_CHECKING:
     from app.domain.run import RunReport
     from app.domain.version import VersionReport
 
+commands = typer.Typer()
 Slug = Annotated[str, typer.Argument(metavar="VOICE", help="Slug of the voice.")]
-Reason = Annotated[str, typer.Option(help="Why; kept in the history.")]
+Reason = Annotated[str, typer.Option(help="The reason, for the history.")]
 
 
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    app.command()(retrain)
-    app.command()(cancel)
-    app.command("runs")(list_runs)
-    app.command()(lesson)
-    app.command("versions")(list_versions)
-    app.command()(promote)
-    app.command()(rollback)
-    app.command()(history)
-
-
+@commands.command("versions")
 def list_versions(voice: Slug, as_json: Json = False) -> None:
     """List a voice's versions, newest first."""
     from app import reads
@@ -40,8 +31,8 @@ def list_versions(voice: Slug, as_json: Json = False) -> None:
 
     with opened() as bot:
         reports = reads.versions.of_voice(bot, voice)
-    told = {"voice": voice, "versions": [VersionOut.of(report).model_dump(mode="json") for report in reports]}
-    tell(told, map(_row, reports), as_json=as_json)
+    result = {"voice": voice, "versions": [VersionOut.of(report).model_dump(mode="json") for report in reports]}
+    tell(result, map(_row, reports), as_json=as_json)
 
 
 def _row(report: "VersionReport") -> str:
@@ -54,14 +45,15 @@ def _row(report: "VersionReport") -> str:
     )
 
 
+@commands.command()
 def promote(
     voice: Slug,
     number: Annotated[int, typer.Argument(min=0, help="Number of the version.")],
-    override: Annotated[bool, typer.Option("--override", help="Though it did not pass its gate.")] = False,
+    override: Annotated[bool, typer.Option("--override", help="Even if it did not pass the gate.")] = False,
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
-    """Have a version serve."""
+    """Make a version the champion: it serves from now on."""
     from app import actions
 
     with opened() as bot:
@@ -70,8 +62,9 @@ def promote(
     tell({"champion": number}, as_json=as_json)
 
 
+@commands.command()
 def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
-    """Have the version serve again that the present one replaced."""
+    """Roll back to the previous champion."""
     from app import actions
 
     with opened() as bot:
@@ -80,32 +73,34 @@ def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     tell({"champion": number}, as_json=as_json)
 
 
+@commands.command()
 def history(voice: Slug, as_json: Json = False) -> None:
-    """Tell which version was live from when, newest first."""
+    """List which version was the champion from when, newest first."""
     from app import reads
     from app.web.api.schemas import HistoryOut
 
     with opened() as bot:
         moves = reads.versions.history(bot, voice)
-    told = {"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]}
+    result = {"voice": voice, "history": [HistoryOut.of(move).model_dump(mode="json") for move in moves]}
     rows = (
         f"{m.at:%Y-%m-%d %H:%M}  {'-' if m.was is None else m.was} -> {m.version}  by {m.by}  {m.reason}" for m in moves
     )
-    tell(told, rows, as_json=as_json)
+    tell(result, rows, as_json=as_json)
 
 
 LOOK_EVERY = 0.5
-"""Seconds between two looks at a run that is waited for."""
+"""Seconds between two reads of a run with --wait."""
 ALONE_AFTER = 10.0
-"""Seconds without a worker before the person who waits is told that there is none."""
+"""Seconds after which --wait warns that no worker is alive."""
 
 
+@commands.command()
 def retrain(
     voice: Voice,
-    wait: Annotated[bool, typer.Option("--wait", help="Stay until the run has ended, with a progress bar.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended, with a progress bar.")] = False,
     as_json: Json = False,
 ) -> int:
-    """Start a run, or find the one under way; a worker takes it up."""
+    """Start a training run, which a worker takes up, or find the one under way."""
     from app import actions
     from app.domain.run import Cause, RunState
     from app.web.api.schemas import run_out
@@ -153,14 +148,15 @@ def _mention_a_missing_worker(bot: "Bot") -> None:
 
 
 def _ending(run: "RunReport") -> str:
-    """How a run ended, in a line."""
+    """A run and its outcome, in one line."""
     made = f", version {run.version}" if run.version is not None else ""
     why = f": {run.error}" if run.error else ""
     return f"run {run.run}: {run.state}{made}{why}"
 
 
+@commands.command()
 def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")], as_json: Json = False) -> None:
-    """Stop a run: a waiting one at once, one at work at its next step."""
+    """Cancel a run: at once if it waits, else at its next step."""
     from app import actions
     from app.web.api.schemas import run_out
 
@@ -172,6 +168,7 @@ def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")]
     tell(run_out(report).model_dump(mode="json"), as_json=as_json)
 
 
+@commands.command("runs")
 def list_runs(
     voice: Annotated[str, typer.Argument(help="Slug of the voice.")],
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
@@ -183,26 +180,28 @@ def list_runs(
 
     with opened() as bot:
         reports = reads.runs.of_voice(bot, voice, limit)
-    told = {"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]}
-    tell(told, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
+    result = {"voice": voice, "runs": [run_out(report).model_dump(mode="json") for report in reports]}
+    tell(result, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
 
 
+@commands.command()
 def lesson(
     voice: Voice,
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to write it, as JSON.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell what the next run of a voice would teach, and write it to a file; readers are numbers in it.
+    """Show the lesson of the next run: its texts with their weights.
 
-    Its texts with their weights, and every line that was shown, ticked or not. The same feedback gives the same hash.
+    With --out it is written to a file, with every line that readers were shown, ticked or not; readers are numbers. The
+    same feedback gives the same hash.
     """
     from app import reads
 
     with opened() as bot:
         built = reads.runs.lesson(bot, voice)
-    told = {"voice": voice, **built.summary(), "texts": len(built.texts), "judged": len(built.judged)}
+    result = {"voice": voice, **built.summary(), "texts": len(built.texts), "judged": len(built.judged)}
     if out is not None:
-        out.write_text(json.dumps(told | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
-        say(f"{out} holds {len(built.texts)} texts and {len(built.judged)} lines that were judged")
+        out.write_text(json.dumps(result | built.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+        say(f"{out} holds {len(built.texts)} texts and {len(built.judged)} judged lines")
     shown = built.texts if out is None else ()
-    tell(told, (f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in shown), as_json=as_json)
+    tell(result, (f"{text.weight:8.3f}  {text.text.replace(chr(10), ' / ')}" for text in shown), as_json=as_json)

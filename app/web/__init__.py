@@ -1,1 +1,1 @@
-"""The site: pages, JSON, the admin's desk. An edge: it translates, and leaves the deeds to `app/actions`."""
+"""The web site: pages, the JSON API and the admin's desk. It parses and renders; what happens is in `app/actions`."""

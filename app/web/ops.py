@@ -1,8 +1,8 @@
-"""Operations, for machines: health, readiness and metrics, and the heartbeat that this process writes to the database.
+"""Operations: health checks, metrics, and the heartbeat that this process writes to the database.
 
-`/healthz`: the process answers. `/readyz`: it can serve readers. `/metrics`, for Prometheus: counts only, no names, no
-texts. `Metrics` counts the requests of this process; `EngineGauges` reads its engine; `DeploymentGauges` reads what the
-database knows of the whole deployment, which every web reports alike: take the `max` of those, not the sum.
+`/healthz`: the process answers. `/readyz`: it can serve readers. `/metrics`: numbers for Prometheus, without names or
+texts. `Metrics` counts the requests of this process, and `EngineGauges` reads its engine. `DeploymentGauges` reads the
+database, so all web processes report the same values: aggregate those with `max`, not with `sum`.
 """
 
 import asyncio
@@ -42,25 +42,25 @@ log = structlog.get_logger(__name__)
 router = APIRouter(include_in_schema=False)
 NO_STORE = {"Cache-Control": "no-store"}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-"""Upper bounds of the buckets for the time to answer."""
+"""Upper bounds of the buckets for response times."""
 REFRESH_AFTER = 15.0
-"""Seconds for which an answer of the database is reported again."""
+"""Seconds for which the result of a query is cached."""
 DUTY_FACTOR = 20
-"""A query is repeated after this many times its own duration at the earliest: it must not burden the database."""
+"""A result is cached for at least this many times the query's duration, to spare the database."""
 
 
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
-    """The metrics of this process, in Prometheus' text form."""
+    """The metrics of this process, in the text format of Prometheus."""
     registry = cast("Metrics", request.app.state.metrics).registry
     return PlainTextResponse(generate_latest(registry), media_type=CONTENT_TYPE_LATEST, headers=NO_STORE)
 
 
 class Metrics:
-    """One registry per site, so that several sites can live in one process (as in the tests)."""
+    """Counters of requests and poems, in a registry of their own: tests run several sites in one process."""
 
     def __init__(self, *more: Collector) -> None:
-        """*more*: what else is told at every scrape."""
+        """*more*: further collectors for the registry."""
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         for collector in more:
@@ -75,17 +75,17 @@ class Metrics:
         self._refused = Counter("poembot_refused", "Requests turned away, by reason.", ["code"], registry=self.registry)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """A request was answered; status 0: its connection broke off."""
+        """Count a request; status 0: the client closed the connection."""
         known = method if method in ("GET", "HEAD", "POST", "PUT", "DELETE") else "other"
         self._requests.labels(known, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
     def poem(self, voice: str) -> None:
-        """A poem was written and stored."""
+        """Count a poem that was written and stored."""
         self._poems.labels(voice).inc()
 
     def refused(self, code: str) -> None:
-        """A request was turned away: limited, engine_full and so on."""
+        """Count a request that was refused, by the code of its error."""
         self._refused.labels(code).inc()
 
 
@@ -112,7 +112,7 @@ class EngineGauges(Collector):
 
 
 class DeploymentGauges(Collector):
-    """Reads the database, for the whole deployment, and the free space where data lives."""
+    """Reads the database, for the whole deployment, and the free space on disk, at a scrape."""
 
     def __init__(self, bot: Bot, engine: Engine) -> None:
         self._bot, self._engine = bot, engine
@@ -121,7 +121,7 @@ class DeploymentGauges(Collector):
         self._again_at = 0.0
 
     def collect(self) -> Iterator[Metric]:
-        """Collect; the database is asked only now and then."""
+        """Collect; the result of the query is cached."""
         with self._lock:
             vitals = self._query()
         yield GaugeMetricFamily("poembot_database_up", "1 while the database answers.", value=vitals is not None)
@@ -179,9 +179,9 @@ def _deployment(vitals: Vitals) -> Iterator[Metric]:
 HEARTBEAT_EVERY = 5.0
 """Seconds between two heartbeats of a web process."""
 TRIM_EVERY = 12
-"""Heartbeats between two returns of freed memory: a minute. What a crowd needed is the machine's again."""
+"""Heartbeats between two returns of freed memory to the system: a minute."""
 TIDY_EVERY = 720
-"""Heartbeats between two tidyings of the cache of versions: an hour."""
+"""Heartbeats between two clean-ups of the cache of versions: an hour."""
 
 
 @router.get("/healthz")
@@ -192,9 +192,9 @@ def alive() -> JSONResponse:
 
 @router.get("/readyz")
 def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
-    """The process can serve readers: the database answers, and every voice has a version that writes.
+    """The process can serve readers: the database answers, and every voice has a version in memory.
 
-    A version that fails to load leaves the old one serving: that is reported, and is no reason to turn readers away.
+    If a new version fails to load, the old one goes on: that is reported, but the process is still ready.
     """
     serving = {one.voice: one for one in _serving(engine)}
     try:
@@ -215,7 +215,7 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
 
 
 async def heartbeat(bot: Bot, engine: Engine) -> None:
-    """Write to the database every few seconds that this process is alive and what it serves, until cancelled."""
+    """Write every few seconds that this process is alive, and what it serves, until cancelled."""
     name = f"web {socket.gethostname()} {os.getpid()}"
     for beats in itertools.count():
         await run_in_threadpool(_write_heartbeat, bot, engine, name)
@@ -227,7 +227,7 @@ async def heartbeat(bot: Bot, engine: Engine) -> None:
 
 
 def _tidy_cache(bot: Bot) -> None:
-    """Where the shelf is an object store, delete this machine's copies of versions that were removed from it."""
+    """If the shelf is an object store: delete local copies of versions that are no longer on it."""
     try:
         actions.versions.forget_pruned(bot)
     except TRANSIENT_DB_ERRORS as error:
@@ -238,7 +238,7 @@ def _write_heartbeat(bot: Bot, engine: Engine, name: str) -> None:
     report = WebReport(
         voices=tuple(_serving(engine)),
         broken_trials=tuple(engine.broken_trials()),
-        live=tuple(sorted(engine.in_memory())),  # no version is taken off the shelf under a poem: `worker/upkeep.py`
+        live=tuple(sorted(engine.in_memory())),  # `worker/upkeep.py` keeps these on the shelf
         secret=bot.settings.secret_mark(),
     )
     try:

@@ -1,4 +1,4 @@
-"""The site: one application over a bot and an engine."""
+"""The site: the ASGI application (FastAPI) over a bot and an engine."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,37 +12,32 @@ from starlette.concurrency import run_in_threadpool
 
 from app.bootstrap import Bot, build_reader
 from app.engine.engine import Engine
-from app.web import ops
+from app.web import desk, ops
 from app.web.api import admin as admin_api
 from app.web.api import readers as readers_api
 from app.web.api import stream
-from app.web.desk import moderation, overview
-from app.web.desk import versions as desk_versions
 from app.web.http import errors
 from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
 from app.web.http.limits import Admission, Limits
 from app.web.http.page import CachedFiles, Pages, page
 from app.web.http.visitors import Keys
 from app.web.ops import DeploymentGauges, EngineGauges, Metrics
-from app.web.readers import anthology, guess, home, learn, me, pieces, poems, share, submissions, versions
+from app.web.readers import anthology, guess, home, learn, poems, share, submissions, versions
 
 ROUTES = (
-    ops,
-    *(stream, readers_api, admin_api),
-    *(overview, desk_versions, moderation),
-    *(home, me, submissions, share, pieces, anthology, versions, learn, guess),
+    *(ops, stream, readers_api, admin_api, desk),
+    *(home, submissions, share, anthology, versions, learn, guess),
     poems,  # last: GET /{voice} matches every single word
 )
 OPENAPI, DOCS_UI = "/api/openapi.json", "/api/docs/ui"
-"""The documentation page is Swagger UI from a package, not from a CDN; its one script is a file of ours. Of the package
-only the files are used: Swagger UI 5, the first that reads OpenAPI 3.1."""
+"""Swagger UI 5 comes from the files of a package, not from a CDN; our one script starts it."""
 SPARE_THREADS = 40
-"""Threads for pages, the database and files, beside those that wait for the engine."""
+"""Threads for pages, the database and files, in addition to those that wait for the engine."""
 
 
 def create_app(bot: Bot, engine: Engine) -> FastAPI:
-    """The application; its lifespan starts and stops the engine and the heartbeat."""
-    counted, site_pages = Metrics(EngineGauges(engine), DeploymentGauges(bot, engine)), Pages()
+    """Build the application; its lifespan starts and stops the engine and the heartbeat."""
+    site_metrics, site_pages = Metrics(EngineGauges(engine), DeploymentGauges(bot, engine)), Pages()
     headers = HEADERS | (ONLY_TLS if bot.settings.env == "production" else {})
     app = FastAPI(
         title="poem-bot",
@@ -54,13 +49,13 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
         redirect_slashes=False,
         lifespan=_lifespan,
         middleware=[
-            Middleware(RequestMiddleware, metrics=counted, answer=errors.answer_outside, headers=headers),
+            Middleware(RequestMiddleware, metrics=site_metrics, answer=errors.answer_outside, headers=headers),
             Middleware(Guard, answer=errors.answer_outside, hosts=bot.settings.names),
             *([Middleware(Admission, refuse=errors.busy)] if bot.settings.limits == "on" else []),
         ],
     )
     app.state.bot, app.state.engine, app.state.reader = bot, engine, build_reader(bot)
-    app.state.metrics, app.state.pages = counted, site_pages
+    app.state.metrics, app.state.pages = site_metrics, site_pages
     app.state.keys = Keys(bot.settings.secret())
     app.state.limits = Limits(bot.settings)
     errors.install(app)
@@ -75,7 +70,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
 
 
 def api_docs(request: Request) -> HTMLResponse:
-    """Swagger UI over our OpenAPI."""
+    """Swagger UI for our OpenAPI description."""
     return page(request, "docs.html", openapi=OPENAPI, ui=DOCS_UI)
 
 
@@ -83,7 +78,7 @@ def api_docs(request: Request) -> HTMLResponse:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     bot: Bot = app.state.bot
     engine: Engine = app.state.engine
-    waiting = bot.settings.slots + bot.settings.queue  # readers whose threads wait for the engine at the same time
+    waiting = bot.settings.slots + bot.settings.queue  # threads that may wait for the engine at once
     anyio.to_thread.current_default_thread_limiter().total_tokens = waiting + SPARE_THREADS
     await run_in_threadpool(engine.start)
     heartbeat = asyncio.create_task(ops.heartbeat(bot, engine))

@@ -1,4 +1,4 @@
-// The API's documentation: Swagger UI over our own OpenAPI.
+// The API's documentation: Swagger UI for our OpenAPI description.
 const place = document.getElementById("swagger-ui");
 
 SwaggerUIBundle({

@@ -1,4 +1,4 @@
-// The poem in front of the reader: ticks kept at once, poems that write themselves, lines that change.
+// The page with a poem: saving ticks at once, streaming a new poem, changing a line.
 import { keep, make, recall } from "./store.js";
 
 const at = (name) => document.querySelector(`[data-${name}]`);
@@ -22,7 +22,7 @@ function tell(text, ...deeds) {
   at("said").replaceChildren(make("span", text), ...deeds);
 }
 
-// --- ticks: what the server has not heard yet is remembered, line id -> { on, was } ---
+// --- ticks: those that the server has not stored yet are kept in memory, line id -> { on, was } ---
 
 const STORE = "poembot.ticks";
 const memory = recall(STORE) ?? {};
@@ -39,7 +39,7 @@ async function send() {
       memory[line].late = late = true;
       continue;
     }
-    if (memory[line].on !== on) continue; // changed its mind meanwhile
+    if (memory[line].on !== on) continue; // the reader has changed it meanwhile
     if (!answer.ok) {
       if (boxOf(line)) boxOf(line).checked = was;
       tell(say.refused);
@@ -83,7 +83,7 @@ function dress() {
   }
 }
 
-// Show the poem that comes, as the server does; whoever had the focus keeps it.
+// Replace the poem by the one on the page that was fetched; the focus stays.
 async function show(asked, url) {
   const answer = await asked.catch(() => null);
   const page = await parse(answer);
@@ -126,7 +126,7 @@ async function* events(body) {
   }
 }
 
-// What a form asks for, and the rows that stay: slot -> row.
+// The wish in a form, and the rows that stay: slot -> row.
 function wished(form, submitter) {
   const fields = new FormData(form, submitter);
   const wish = { lines: Math.max(lines().length, 5) };
@@ -167,7 +167,7 @@ function begin(wish, kept) {
   if (list.getBoundingClientRect().top < 0) list.scrollIntoView();
 }
 
-// Write at the pace of a hand; a line takes its place at once, so that no word jumps.
+// Show the text at the pace of handwriting. A line gets its full width at once, so that no word jumps.
 async function pen(queue) {
   for (;;) {
     const next = queue.shift();
@@ -208,7 +208,7 @@ async function stream(wish, kept) {
   return poem;
 }
 
-// A full engine says when to come back.
+// Stream a poem; while the engine is full, try again after Retry-After.
 async function attempt(wish, kept, tries = 4) {
   for (;;) {
     try {
@@ -254,7 +254,7 @@ async function write(form, submitter) {
 const post = (form, submitter) =>
   fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form, submitter)) });
 
-// Open a line at once; three candidates come when they are written.
+// Open the editor of a line at once; the three candidates follow when they are written.
 async function open(form, button) {
   if (busy) return;
   shut();
@@ -266,7 +266,7 @@ async function open(form, button) {
   editor.opener = button;
   place.value = button.value;
   own.value = line.dataset.text ?? "";
-  const typing = matchMedia("(hover: hover)").matches; // else a keyboard hides what comes
+  const typing = matchMedia("(hover: hover)").matches; // on a phone the keyboard would hide the candidates
   (typing ? own : editor).focus();
   editor.scrollIntoView({ block: "nearest" });
   const answer = await post(form, button).catch(() => null);

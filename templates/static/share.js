@@ -1,4 +1,4 @@
-// Sharing: in the reader's own way, with picture and link, where the browser has one; else the link is copied.
+// Sharing: the browser's share dialog, with picture and link, if it has one; else the link is copied.
 async function picture(address, title) {
   const answer = await fetch(address);
   return new File([await answer.blob()], `${title}.png`, { type: "image/png" });
@@ -17,7 +17,7 @@ addEventListener("click", async (event) => {
     try {
       return await share(dataset);
     } catch (error) {
-      if (error.name === "AbortError") return; // the reader thought better of it
+      if (error.name === "AbortError") return; // the reader closed the dialog
     }
   const said = button.closest(".share").querySelector("[data-shared]");
   const text = dataset.copy ?? dataset.share;

@@ -1,4 +1,4 @@
-// Every page: keys that press what they name, and forms whose answer comes in place.
+// Every page: keyboard shortcuts, and forms whose response replaces a part of the page.
 import { keep, make, recall } from "./store.js";
 
 const OFF = "poembot.keys-off";
@@ -25,7 +25,7 @@ off.addEventListener("change", () => keep(OFF, off.checked));
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (off.checked || dialog.open || event.target.matches(TYPING)) return;
-  // With a Korean keyboard on, only the code says which key it was.
+  // With a Korean input method, only `code` says which key it was.
   const key = /^[!-~]$/.test(event.key) ? event.key.toLowerCase() : event.code.slice(3).toLowerCase();
   if (key === "?") return list();
   const line = document.querySelector(`.verse li:nth-child(${Number(key) || 99}) .seal`);
@@ -34,7 +34,7 @@ addEventListener("keydown", (event) => {
   event.preventDefault();
   if (!deed.matches(TYPING)) return deed.click();
   const fold = deed.closest("details");
-  if (fold) fold.open = true; // what lies in a closed one takes no focus
+  if (fold) fold.open = true; // elements in a closed one cannot be focused
   deed.focus();
 });
 
@@ -58,7 +58,7 @@ addEventListener("submit", async (event) => {
   if (same?.name === "play") setTimeout(() => same.click(), 160);
 });
 
-// A text is read while it is typed.
+// Forms that are submitted while the reader types.
 let pause;
 addEventListener("input", ({ target: { form } }) => {
   if (!form?.matches("[data-typed]")) return;
@@ -75,7 +75,7 @@ addEventListener("click", (event) => {
   place.value = place.value ? "" : Math.max(...places) + 1;
 });
 
-// What is under way on the page is looked after until it has ended.
+// Forms that are submitted every few seconds until the run or trial on the page has ended.
 for (const form of document.querySelectorAll("[data-every]"))
   setInterval(() => {
     if (!document.hidden && document.querySelector("progress")) form.requestSubmit();

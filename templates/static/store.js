@@ -1,4 +1,4 @@
-// What this browser keeps for the reader, if it keeps anything; and how an element is made.
+// Helpers: values in this browser's local storage, and making an element.
 export const make = (tag, textContent, given) =>
   Object.assign(document.createElement(tag), { textContent, ...given });
 

@@ -1,4 +1,4 @@
-// The teach box: a draft that is never lost, and a count of characters as people count them.
+// The form to teach a poem: the draft is kept in the browser, and its graphemes are counted.
 import { keep, recall } from "./store.js";
 
 const key = (voice) => `poembot.draft.${voice}`;

@@ -80,12 +80,12 @@ def test_the_same_seed_writes_the_same_sheet(poembot: Shell, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [
-        ("sibot", "'sibot' is no source; one is NAME=voice:SLUG"),
+        ("sibot", "'sibot' is not a source; use NAME=voice:SLUG"),
         ("x=voice:nobody", "voice nobody is not known here"),
         ("x=voice:sibot@7", "version sibot 7 is not known here"),
-        ("x=voice:sibot@one", "version and temperature are numbers"),
+        ("x=voice:sibot@one", "version and temperature must be numbers"),
         ("x=voice:sibot,temperature=9", "the temperature lies between 0.3 and 1.5"),
-        ("x=voice:sibot,rhyme=yes", "rhyme is no setting"),
+        ("x=voice:sibot,rhyme=yes", "there is no setting rhyme"),
         ("x=voice:sibot,candidates=0", "POEMBOT_CANDIDATES: Input should be greater than or equal to 1"),
         ("x=file:nowhere.txt", "there is no nowhere.txt"),
         ("x=json:{verse}", "is not JSON"),

@@ -27,7 +27,7 @@ BAD_USE = [
     (("voice", "add", "desk", "--language", "ko", "--title", "책상", "--text", "README"), "Invalid value for '--text'"),
     (("lab", "hello", "--cell", "cnn"), "Invalid value for '--cell'"),
     (("db",), "a command is missing; see --help"),
-    (("export", "--out", "no/such/folder/file"), "is not a file that could be written"),
+    (("export", "--out", "no/such/folder/file"), "cannot be written"),
 ]
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +243,7 @@ def trip(
     home = tmp_path_factory.mktemp("trip")
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(gate, "judge", partial(gate.judge, limits=LIMITS))
+        patch.setattr(gate, "LIMITS", LIMITS)
         small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 200, "trusted_proxies": "127.0.0.1"}
         bot = bots.build(stack.enter_context(databases.settings(scale, home, **small)), shipped)
         stack.callback(bot.close)

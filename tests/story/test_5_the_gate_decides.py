@@ -4,7 +4,7 @@ from dataclasses import fields
 from math import nan
 
 from app.domain.gate import Scorecard, judge
-from tests.story.conftest import LIMITS, Trip
+from tests.story.conftest import Trip
 
 
 def test_the_run_has_ended_with_a_verdict(trip: Trip) -> None:
@@ -24,7 +24,7 @@ def test_the_verdict_follows_from_the_figures(trip: Trip) -> None:
         for version in trip.ask("/voices/sibot/versions")
     }
 
-    assert judge(cards[0], cards[1], limits=LIMITS).undecided
+    assert judge(cards[0], cards[1]).undecided
 
 
 def test_the_base_serves_until_somebody_decides(trip: Trip) -> None:

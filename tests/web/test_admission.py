@@ -53,7 +53,7 @@ def taught(bot: Bot) -> list[str]:
 @contextmanager
 def crowded(bot: Bot, patch: pytest.MonkeyPatch, *, room: int, wait: float) -> Iterator[tuple[str, Admission]]:
     """A site with little room, and the middleware that knows who waits."""
-    patch.setattr("app.web.http.limits.ROOM", room)
+    patch.setattr("app.web.http.limits.MOST_AT_ONCE", room)
     patch.setattr("app.web.http.limits.LONGEST_WAIT", wait)
     patch.setattr("app.store.session.BUSY_MS", 1000 * PATIENCE)  # who is inside waits while a test holds the database
     app = create_app(bot, build_engine(bot))
@@ -66,12 +66,12 @@ def crowded(bot: Bot, patch: pytest.MonkeyPatch, *, room: int, wait: float) -> I
 
 def waiting(admission: Admission) -> int:
     """How many wait for a place."""
-    return sum(map(len, admission._lines.values()))
+    return sum(map(len, admission._queues.values()))
 
 
 def stand(admission: Admission, inside: int, before: int) -> bool:
     """Are so many inside, and so many before it?"""
-    return (admission._inside, waiting(admission)) == (inside, before)
+    return (admission._handled, waiting(admission)) == (inside, before)
 
 
 def test_who_cannot_be_answered_in_time_is_told_so(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +123,7 @@ def test_addresses_take_turns_and_visitors_within(bot: Bot, monkeypatch: pytest.
 
 def test_one_address_fills_its_own_line_only(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past its measure it is refused at once; another address waits, and is answered."""
-    monkeypatch.setattr("app.web.http.limits.LONGEST_LINE", 3)
+    monkeypatch.setattr("app.web.http.limits.LONGEST_QUEUE", 3)
     with ExitStack() as stack:
         site, admission = stack.enter_context(crowded(bot, monkeypatch, room=2, wait=PATIENCE))
         pool = stack.enter_context(ThreadPoolExecutor(12))

@@ -72,8 +72,8 @@ def test_the_site_can_be_kept_on_a_phone(client: httpx.Client) -> None:
 
 def test_lines_run_as_their_script_does() -> None:
     """A deployment's voice may be Arabic: each line tells its own direction, wherever a poem is shown."""
-    for partial in ("line", "verse", "piece"):
-        rows = re.findall(r"<[^>]*>\{\{ line.text }}", (TEMPLATES / "partials" / f"{partial}.html").read_text("utf-8"))
+    for template in ("poem.html", "partials/verse.html", "pieces.html"):
+        rows = re.findall(r"<[^>]*>\{\{ line.text }}", (TEMPLATES / template).read_text("utf-8"))
         assert rows
         assert all('dir="auto"' in row for row in rows)
 

@@ -20,7 +20,8 @@ from app.domain.submission import Decline, SubmissionStatus
 from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
 from app.store.shelf import SHIPPED
-from app.web.http.errors import CODES, FormExpired
+from app.web.http.deps import FormExpired
+from app.web.http.errors import CODES
 from app.web.http.limits import Limited
 from app.web.http.page import TEMPLATES, Assets, Pages
 

@@ -31,7 +31,7 @@ from app.store.tastes import Tastes
 from app.store.ticks import Ticks
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.desk.versions import losses
+from app.web.desk import losses
 from models import checkpoint
 from models.taste import Report, Taste
 from tests.support.deployment import until

@@ -1,1 +1,1 @@
-"""The JSON API, `/api/v1`: for readers' programs and for admins."""
+"""The JSON API, `/api/v1`, for readers' programs and for admins."""

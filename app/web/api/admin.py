@@ -1,4 +1,4 @@
-"""The JSON API for admins: runs, rollout, moderation."""
+"""The JSON API for admins: training runs, promotion and rollback, trials, moderation."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ from app.web.http.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])
 POLL_EVERY = 0.5
-"""Seconds between two reads of a run that a client watches."""
+"""Seconds between two reads of a run that a client follows."""
 
 
 @router.post(
@@ -40,7 +40,7 @@ POLL_EVERY = 0.5
     responses={200: {"description": "A run is under way already.", "model": RunStarted}, **unsafe_problems(401, 404)},
 )
 def start_run(voice: Slug, admin: Admin, bot: BotDep, response: Response) -> RunStarted:
-    """Start a run, or find the one under way."""
+    """Start a training run, or find the one under way."""
     report, new = actions.runs.request(bot, voice, Cause.ADMIN, by=admin)
     response.status_code = 202 if new else 200
     return RunStarted(run=report.run, state=report.state)
@@ -66,7 +66,7 @@ def _read_run(run: RunId, bot: BotDep) -> RunReport:
 async def watch(
     run: RunId, request: Request, bot: BotDep, report: Annotated[RunReport, Depends(_read_run)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """The run as it goes on: a `progress` event whenever something has changed, until it has ended."""
+    """Follow a run: a `progress` event whenever something has changed, until it has ended."""
     if visit_of(request).head:
         return
     yield _progress(report)
@@ -74,7 +74,7 @@ async def watch(
         await asyncio.sleep(POLL_EVERY)
         try:
             newer = await run_in_threadpool(_read_run, run, bot)
-        except TRANSIENT_DB_ERRORS:  # the client waits until it is back
+        except TRANSIENT_DB_ERRORS:  # the client waits until the database is back
             continue
         if newer != report:
             yield _progress(newer)
@@ -83,33 +83,33 @@ async def watch(
 
 @router.post("/runs/{run}/cancel", responses=unsafe_problems(401, 404))
 def cancel(run: RunId, admin: Admin, bot: BotDep) -> RunOut:
-    """Stop a run."""
+    """Cancel a run."""
     return run_out(actions.runs.cancel(bot, run, by=admin)[0])
 
 
 @router.post("/voices/{voice}/promote", responses=unsafe_problems(401, 404, 409, 422))
 def promote(voice: Slug, body: Promotion, admin: Admin, bot: BotDep) -> ChampionOut:
-    """Have a version serve."""
+    """Make a version the champion."""
     champion = actions.versions.promote(bot, voice, body.version, by=admin, override=body.override, reason=body.reason)
     return ChampionOut(champion=champion)
 
 
 @router.post("/voices/{voice}/rollback", responses=unsafe_problems(401, 404, 409))
 def rollback(voice: Slug, admin: Admin, bot: BotDep) -> ChampionOut:
-    """Have the version before serve again."""
+    """Roll back to the previous champion."""
     return ChampionOut(champion=actions.versions.rollback(bot, voice, by=admin))
 
 
 @router.post("/voices/{voice}/trial/stop", responses=unsafe_problems(401, 404))
 def stop_trial(voice: Slug, admin: Admin, bot: BotDep) -> TrialOut | None:
-    """End the trial of a voice; null when none is under way."""
+    """Stop the trial of a voice; null if none is under way."""
     ended = actions.trials.stop(bot, voice, by=admin)
     return TrialOut.of(ended) if ended else None
 
 
 @router.get("/voices/{voice}/history", responses=problems(401, 404))
 def history(voice: Slug, bot: BotDep) -> list[HistoryOut]:
-    """Which version was live from when, newest first."""
+    """Which version was the champion from when, newest first."""
     return [HistoryOut.of(entry) for entry in reads.versions.history(bot, voice)]
 
 
@@ -120,13 +120,13 @@ def submissions(
     after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> list[SubmissionOut]:
-    """Submissions of a status (default: all), oldest first, from after one."""
+    """Submissions with a status (default: all), oldest first, beginning after the id *after*."""
     return [SubmissionOut.of(given) for given in reads.desk.submissions(bot, status, limit=limit, after=after)]
 
 
 @router.post("/submissions/{submission}/approve", responses=unsafe_problems(401, 404))
 def approve(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOut:
-    """Let the next lesson have it."""
+    """Approve a submission for the next lesson."""
     return SubmissionOut.of(actions.submissions.decide(bot, [submission], SubmissionStatus.APPROVED, by=admin)[0])
 
 
@@ -134,7 +134,7 @@ def approve(submission: SubmissionId, admin: Admin, bot: BotDep) -> SubmissionOu
 def reject(
     submission: SubmissionId, admin: Admin, bot: BotDep, body: Annotated[Refusal | None, Body()] = None
 ) -> SubmissionOut:
-    """Keep it from the lesson."""
+    """Reject a submission: it is in no lesson."""
     reason = body.reason if body else ""
     decided = actions.submissions.decide(bot, [submission], SubmissionStatus.REJECTED, by=admin, reason=reason)
     return SubmissionOut.of(decided[0])

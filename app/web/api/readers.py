@@ -7,7 +7,6 @@ from starlette.concurrency import run_in_threadpool
 
 from app import actions, reads
 from app.bootstrap import Bot
-from app.domain.poem import Wish
 from app.domain.visitor import Visitor
 from app.web.api.schemas import (
     PoemOut,
@@ -28,11 +27,11 @@ from app.web.readers.poems import compose, show_to
 
 router = APIRouter(prefix="/api/v1", tags=["readers"])
 STREAM: dict[str, Any] = {
-    "description": "With `Accept: text/event-stream`: events start, text, line, done (the poem) or error. "
-    "A line is known when it is chosen: where several candidates are drawn, which is the rule, its text comes in one "
-    "piece; where one is, as it is drawn. What follows the first line is written in several takes while few readers "
-    "are here, and the lines of the best come together. What the visitor gave before it (kept lines, a beginning) "
-    "comes at once.",
+    "description": "With `Accept: text/event-stream`: the events start, text, line, and at the end done (the poem) or "
+    "error. As a rule several candidates are written for a line, and its text comes in one piece when one is chosen; "
+    "a line with one candidate comes character by character. While few readers are here, the lines after the first "
+    "are written in several takes, and the lines of the best take come together. Kept lines and the given beginning "
+    "come at once.",
     "content": {"text/event-stream": {"schema": {"type": "string"}}},
 }
 
@@ -54,7 +53,7 @@ def write(
 ) -> PoemOut:
     """Have a poem written."""
     asked = body or PoemWish()
-    poem = compose(request, voice, visitor, wish_of(asked), asked.keep)
+    poem = compose(request, voice, visitor, asked.wish(), asked.keep)
     response.headers["Location"] = f"/api/v1/poems/{poem.id}"
     return PoemOut.of(poem)
 
@@ -69,7 +68,7 @@ def browse(
     version: Annotated[int | None, Query(ge=0, le=LARGEST_NUMBER)] = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
 ) -> PoemsOut:
-    """Poems that readers were shown: the newest, or those of which most readers ticked a line."""
+    """Poems that readers were shown: the newest first, or those first of which most readers ticked a line."""
     loved = sort == "loved"
     found, following = reads.poems.page(bot, voice, visitor, loved=loved, version=version, cursor=cursor)
     return PoemsOut(poems=[PoemOut.of(poem) for poem in found], next=following)
@@ -77,7 +76,7 @@ def browse(
 
 @router.get("/poems/{poem}", responses=problems(404))
 def read(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PoemOut:
-    """One poem. For a visitor whose cookie came back it makes impressions, as its page does."""
+    """One poem. For a visitor who sends the cookie back, its lines make impressions, as on the poem's page."""
     if visitor.returned:
         show_to(request, poem, visitor)
     return PoemOut.of(reads.poems.one(bot, poem, visitor))
@@ -86,13 +85,13 @@ def read(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> Po
 @router.put("/lines/{line}/tick", responses=unsafe_problems(404, 429))
 async def tick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> TickOut:
     """Tick a line that was shown to this visitor."""
-    return await run_in_threadpool(_mark, line, request, bot, visitor, on=True)
+    return await run_in_threadpool(_set_tick, line, request, bot, visitor, on=True)
 
 
 @router.delete("/lines/{line}/tick", responses=unsafe_problems(404, 429))
 async def untick(line: LineId, request: Request, bot: BotDep, visitor: VisitorDep) -> TickOut:
     """Take a tick back."""
-    return await run_in_threadpool(_mark, line, request, bot, visitor, on=False)
+    return await run_in_threadpool(_set_tick, line, request, bot, visitor, on=False)
 
 
 @router.post(
@@ -115,13 +114,13 @@ def submit(
 
 @router.get("/submissions/{token}", responses=problems(404))
 def submission(token: Token, bot: BotDep) -> SubmissionOut:
-    """What became of a submission. One that its author took back stays here with the status `withdrawn`."""
+    """The state of a submission. One that its author took back stays here with the status `withdrawn`."""
     return SubmissionOut.of(reads.visitors.submission(bot, token))
 
 
 @router.delete("/submissions/{token}", responses=unsafe_problems(404))
 def withdraw(token: Token, bot: BotDep) -> SubmissionOut:
-    """Take a submission back: the next lesson is without it. Doing so again changes nothing."""
+    """Take a submission back: it is in no later lesson. Idempotent."""
     return SubmissionOut.of(actions.submissions.withdraw(bot, token))
 
 
@@ -143,20 +142,12 @@ def trials(voice: Slug, bot: BotDep) -> list[TrialOut]:
     return [TrialOut.of(one) for one in reads.versions.trials(bot, voice)]
 
 
-def wish_of(asked: PoemWish) -> Wish:
-    """The wish in the domain's words."""
-    return Wish(
-        lines=asked.lines,
-        prime=asked.prime or "",
-        own=asked.own or "",
-        own_slot=asked.own_slot,
-        temperature=asked.temperature,
-        seed=asked.seed,
-    )
+def _set_tick(line: int, request: Request, bot: Bot, visitor: Visitor, *, on: bool) -> TickOut:
+    """Tick a line or take the tick back.
 
-
-def _mark(line: int, request: Request, bot: Bot, visitor: Visitor, *, on: bool) -> TickOut:
-    """In a thread that its routes await: a route that blocks takes one too, and another to check its answer."""
+    The routes are coroutines that run this in a thread: FastAPI would use a second thread to validate the response of
+    a plain function.
+    """
     take(request, TICKS, visitor)
     actions.ticks.tick(bot, line, by=visitor, on=on)
     return TickOut(line=line, ticked=on)

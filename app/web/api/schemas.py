@@ -1,4 +1,4 @@
-"""The schemas of the JSON API: what CONTRACT.md promises, and what OpenAPI says; its errors, and who may have which."""
+"""The schemas of the JSON API (pydantic), and the errors that OpenAPI lists for each route."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine
+from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine, Wish
 from app.domain.run import RunReport, RunState
 from app.domain.submission import LONGEST_REASON, SHORTEST, Decline, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
@@ -15,7 +15,7 @@ from app.web.http.deps import LARGEST_ID, LARGEST_NUMBER
 
 
 def _is_text(value: str) -> str:
-    """No NUL, which databases refuse, and no lone surrogates, which are no characters."""
+    """Refuse NUL, which databases cannot store, and lone surrogates, which are not characters."""
     if "\0" in value or any("\ud800" <= c <= "\udfff" for c in value):
         raise ValueError("must be text: no NUL and no lone surrogates")
     return value
@@ -25,7 +25,7 @@ Text = Annotated[str, AfterValidator(_is_text)]
 
 
 def _whole(value: object) -> object:
-    """JSON does not tell 4.0 from 4."""
+    """4.0 as 4: JSON does not distinguish them."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -34,13 +34,13 @@ Id = Annotated[int, Field(ge=1, le=LARGEST_ID), WHOLE]
 
 
 class In(BaseModel):
-    """What comes in: of the right types, not merely convertible."""
+    """Base of request bodies; strict: values of another type are not converted."""
 
     model_config = ConfigDict(strict=True)
 
 
 class Out(BaseModel):
-    """What goes out."""
+    """Base of responses."""
 
     model_config = ConfigDict(from_attributes=True, ser_json_inf_nan="null")
 
@@ -67,16 +67,16 @@ DESCRIPTIONS = {
     415: "Not JSON.",
     422: "Not valid, or a text that is not accepted; `code` says why.",
     429: "Too often; see Retry-After.",
-    503: "The engine is full, or the database away; see Retry-After.",
+    503: "The engine is full, or the database is away; see Retry-After.",
 }
 SCHEMA = Problem.model_json_schema()
-"""Written out: FastAPI would list a model as `application/json` too."""
+"""As a schema, since FastAPI would list a model under `application/json` too."""
 EVERYWHERE = (400, 422, 503)
 UNSAFE = (403, 413, 415)
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error responses of a route: these, and those that any route may have."""
+    """The error responses of a route: *statuses*, and those that every route has."""
     return {
         status: {"description": DESCRIPTIONS[status], "content": {"application/problem+json": {"schema": SCHEMA}}}
         for status in sorted({*statuses, *EVERYWHERE})
@@ -84,12 +84,12 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def unsafe_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The same for a route that changes something."""
+    """The error responses of a route that changes something."""
     return problems(*statuses, *UNSAFE)
 
 
 class PoemWish(In):
-    """What a reader asks the poet for."""
+    """What a reader wants written."""
 
     lines: Annotated[int, Field(ge=1, le=MOST_LINES), WHOLE] = LINES
     prime: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
@@ -102,15 +102,26 @@ class PoemWish(In):
         None, description="The same seed, version and settings give the same poem; it makes no impressions."
     )
     own: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
-        None, description="A line of the reader's own: it stands after the kept lines, and the rest follows it."
+        None, description="A line of the reader's own. It follows the kept lines, and the rest is written after it."
     )
     own_slot: Annotated[int, Field(ge=0, lt=MOST_LINES), WHOLE] | None = Field(
-        None, description="Where `own` stands; the kept lines then stay where they stood, before and after it."
+        None, description="The slot of `own`. The kept lines then stay in their slots, before and after it."
     )
     keep: Annotated[list[Id], Field(max_length=MOST_LINES)] = Field(
         default=[],
-        description="Lines of an earlier poem that stay, each where it stood; before an `own` without slot, in order.",
+        description="Lines of an earlier poem to keep, each in its slot; if `own` has no slot, in order before it.",
     )
+
+    def wish(self) -> Wish:
+        """The wish in the domain's terms, without the lines to keep."""
+        return Wish(
+            lines=self.lines,
+            prime=self.prime or "",
+            own=self.own or "",
+            own_slot=self.own_slot,
+            temperature=self.temperature,
+            seed=self.seed,
+        )
 
 
 class LineOut(Out):
@@ -119,8 +130,8 @@ class LineOut(Out):
     id: int
     slot: int
     text: str
-    version: int | None = Field(description="null for an hour in a trial: see the poem's.")
-    logprob: float | None = Field(description="Nats; null while the version isn't told.")
+    version: int | None = Field(description="null for an hour during a trial, as that of the poem.")
+    logprob: float | None = Field(description="In nats; null while the version is not told.")
     ticked: bool
     tickable: bool
     quoted: bool
@@ -129,7 +140,7 @@ class LineOut(Out):
 
     @classmethod
     def of(cls, line: ShownLine) -> "LineOut":
-        """Its log-probability would tell the version."""
+        """The log-probability is hidden with the version, since it would reveal it."""
         shown = cls.model_validate(line)
         return shown if line.version is not None else shown.model_copy(update={"logprob": None})
 
@@ -139,10 +150,8 @@ class PoemOut(Out):
 
     id: str
     voice: str
-    version: int | None = Field(
-        description="null while it isn't told: a trial drew which version wrote the poem, less than an hour ago."
-    )
-    seed: int | None = Field(description="null while the version isn't told.")
+    version: int | None = Field(description="null for an hour if a trial chose which version wrote the poem.")
+    seed: int | None = Field(description="null while the version is not told.")
     temperature: float
     url: str
     created: datetime
@@ -199,7 +208,7 @@ class VoiceOut(Out):
 
 
 class TickOut(Out):
-    """A visitor's mark on a line."""
+    """Whether a visitor's tick on a line is set."""
 
     line: int
     ticked: bool
@@ -216,7 +225,7 @@ class SubmissionIn(In):
 
 
 class SubmissionOut(Out):
-    """What became of a submission."""
+    """A submission and its state."""
 
     id: int
     token: str
@@ -255,7 +264,7 @@ class LessonOut(Out):
 
 
 class VerdictOut(Out):
-    """The gate's answer."""
+    """The verdict of the gate."""
 
     admitted: bool
     reasons: list[str]
@@ -263,7 +272,7 @@ class VerdictOut(Out):
 
 
 class VersionOut(Out):
-    """A trained state of a voice."""
+    """A version of a voice."""
 
     number: int
     status: VersionStatus
@@ -308,27 +317,27 @@ class RunOut(Out):
 
 
 def run_out(run: RunReport) -> RunOut:
-    """From the domain; not `RunOut.of`, which is a field."""
+    """From the domain. It cannot be `RunOut.of`, because `of` is a field."""
     return RunOut.model_validate(run)
 
 
 class RunStarted(Out):
-    """A run that was asked for."""
+    """The run that was started, or was under way."""
 
     run: int
     state: RunState
 
 
 class Promotion(In):
-    """Which version shall serve."""
+    """Which version to make the champion."""
 
     version: Annotated[int, Field(ge=0, le=LARGEST_NUMBER), WHOLE]
-    override: bool = Field(default=False, description="Though it did not pass its gate; needs a reason.")
+    override: bool = Field(default=False, description="Even if it did not pass the gate; needs a reason.")
     reason: Annotated[Text, Field(max_length=500)] = ""
 
 
 class ChampionOut(Out):
-    """Which version serves now."""
+    """The number of the champion."""
 
     champion: int
 
@@ -357,7 +366,7 @@ class HistoryOut(Out):
 
 
 class ArmOut(Out):
-    """What readers were shown by one of the two."""
+    """One of the two versions of a trial, and what readers were shown of it."""
 
     version: int
     poems: int
@@ -367,16 +376,17 @@ class ArmOut(Out):
 
     @classmethod
     def beside(cls, version: int, arm: Arm) -> "ArmOut":
-        """One of the two, with its rate."""
+        """From the domain, with the tick-rate."""
         rate = wilson(arm.ticks, arm.lines)
         counts = {"poems": arm.poems, "impressions": arm.lines, "ticks": arm.ticks}
         return cls.model_validate({"version": version, "tick_rate": rate, **counts})
 
 
 class TrialOut(Out):
-    """A version on trial; `better` and `worse` are the wealth of who bets on it and against it, 1 at the start.
+    """A trial: an A/B test of challenger and champion.
 
-    Of that only what is left without the ten networks that won most.
+    `better` and `worse` are the wealth of the bets on the challenger and against it, 1 at the start, without the ten
+    networks that contribute most.
     """
 
     trial: int
@@ -395,7 +405,7 @@ class TrialOut(Out):
 
     @classmethod
     def of(cls, trial: TrialReport) -> "TrialOut":
-        """With what readers were shown by each."""
+        """From the domain, with both arms."""
         challenger = ArmOut.beside(trial.challenger, trial.challenger_arm)
         champion = ArmOut.beside(trial.champion, trial.champion_arm)
         both = {"trial": trial.id, "challenger": challenger, "champion": champion}

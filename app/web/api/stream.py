@@ -1,10 +1,11 @@
-"""A poem as it is written: server-sent events, read by `fetch`, since writing a poem takes a POST.
+"""Server-sent events of a poem while it is written. Clients read them with `fetch`, since writing a poem is a POST.
 
-A line of several candidates is known when one is chosen, and comes whole; only a lone candidate comes as it is drawn.
-Of a poem in several takes the first line comes at once, the others when the best take is known.
+A line is sent when one of its candidates is chosen; only a line with a single candidate is sent character by character.
+When a poem is written in several takes, its first line is sent at once, and the others when the best take is known.
 
-Refusals come before the first byte, as problems with their status; what fails later is an `error` event. The poem is
-stored in a transaction of its own and sent last; a reader who leaves frees his place, and nothing is stored as read.
+A refused request gets an error response before the first event; a later failure is an `error` event. The poem is stored
+in its own transaction, and sent as the last event. When a reader leaves, the place in the engine is free again, and no
+poem is stored.
 """
 
 import asyncio
@@ -24,14 +25,15 @@ from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from app import actions
+from app.bootstrap import Bot
 from app.domain.errors import EngineFailed, PoemBotError
 from app.domain.poem import Wish, Writing
 from app.domain.visitor import Visitor
+from app.engine.engine import Engine
 from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
 from app.store.session import TRANSIENT_DB_ERRORS
-from app.web.api.readers import wish_of
 from app.web.api.schemas import PoemOut, PoemWish
-from app.web.http.deps import Slug, bot_of, engine_of
+from app.web.http.deps import Slug
 from app.web.http.errors import code_of, retry_after_of, status_of
 from app.web.http.visitors import visitor_of
 from app.web.readers.poems import admit, count
@@ -39,15 +41,15 @@ from app.web.readers.poems import admit, count
 log = structlog.get_logger(__name__)
 MEDIA_TYPE = "text/event-stream"
 UNBUFFERED = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""Proxies pass on each event when it comes."""
+"""Tells proxies to pass on each event at once."""
 POLL_EVERY = 0.5
 """Seconds between two checks that a waiting client is still connected."""
-Heard = Sequence[Event | Failed]
-"""Events that came together, never none."""
+Batch = Sequence[Event | Failed]
+"""One or more events that came together."""
 
 
 class StreamRoute(APIRoute):
-    """A route for clients that accept a stream of events; for others the next route of the same path matches."""
+    """A route for clients that accept server-sent events; for others the next route of the same path matches."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         """Match only where `Accept` names `text/event-stream`."""
@@ -60,7 +62,7 @@ router = APIRouter(prefix="/api/v1", route_class=StreamRoute, include_in_schema=
 
 
 class PoemStream(StreamingResponse):
-    """A poem on its way; *leave* gives its place up when it is sent, or its reader has gone."""
+    """A poem as server-sent events; *leave* frees its place in the engine at the end, or when the reader has gone."""
 
     def __init__(self, content: AsyncIterator[bytes], leave: Callable[[], None]) -> None:
         super().__init__(content, media_type=MEDIA_TYPE, headers=UNBUFFERED)
@@ -76,9 +78,11 @@ class PoemStream(StreamingResponse):
 
 @router.post("/voices/{voice}/poems", response_model=None)
 async def stream(voice: Slug, request: Request, body: Annotated[PoemWish | None, Body()] = None) -> PoemStream:
-    """Have a poem written, and read along."""
-    # Without FastAPI's dependencies: to solve five of them costs as much as a tick.
-    bot, engine, visitor = bot_of(request), engine_of(request), visitor_of(request)
+    """Have a poem written, and stream it."""
+    # No dependencies of FastAPI's: it takes longer to solve them than they take.
+    bot: Bot = request.app.state.bot
+    engine: Engine = request.app.state.engine
+    visitor = visitor_of(request)
     wish = await run_in_threadpool(_wished, request, voice, visitor, body or PoemWish())
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
@@ -97,47 +101,49 @@ async def stream(voice: Slug, request: Request, body: Annotated[PoemWish | None,
     except BaseException:
         leave()
         raise
-    return PoemStream(_sent(_events(first, queue), store), leave)
+    return PoemStream(_encoded(_events(first, queue), store), leave)
 
 
 def _wished(request: Request, voice: str, visitor: Visitor, asked: PoemWish) -> Wish:
     """The wish as the engine is to fulfil it. Raises Limited, Unfit, UnknownLine, UnknownVoice, EngineFailed."""
     admit(request, voice, visitor)
-    return actions.poems.wished(bot_of(request), wish_of(asked), by=visitor, keep=asked.keep)
+    return actions.poems.wished(request.app.state.bot, asked.wish(), by=visitor, keep=asked.keep)
 
 
-async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Heard]:
-    """What has come, and what is to come, to the last; what has come meanwhile is together."""
-    heard: list[Event | Failed] = [first]
-    yield heard
-    while not isinstance(heard[-1], Done | Failed):
-        heard = [await queue.get()]
+async def _events(first: Event, queue: asyncio.Queue[Event | Failed]) -> AsyncIterator[Batch]:
+    """All events up to the last, in batches of those that have come meanwhile."""
+    batch: list[Event | Failed] = [first]
+    yield batch
+    while not isinstance(batch[-1], Done | Failed):
+        batch = [await queue.get()]
         while not queue.empty():
-            heard.append(queue.get_nowait())
-        yield heard
+            batch.append(queue.get_nowait())
+        yield batch
 
 
 async def _first(queue: asyncio.Queue[Event | Failed], request: Request) -> Event:
-    """The first event, as soon as the poem has a place. Raises what it failed with instead, or EngineFailed."""
+    """Wait for the first event, a place in the engine. Raises what failed instead, EngineFailed if the reader left."""
     while True:
         try:
             first = await asyncio.wait_for(queue.get(), POLL_EVERY)
         except TimeoutError:
             if await request.is_disconnected():
-                raise EngineFailed("the reader left before his turn came") from None
+                raise EngineFailed("the reader left while waiting") from None
             continue
         if isinstance(first, Failed):
             raise first.error
         return first
 
 
-async def _sent(events: AsyncIterator[Heard], store: Callable[[Writing], Awaitable[PoemOut]]) -> AsyncIterator[bytes]:
-    """The events as they are sent. Not by FastAPI's `EventSourceResponse`, which hands each on through two tasks."""
+async def _encoded(
+    batches: AsyncIterator[Batch], store: Callable[[Writing], Awaitable[PoemOut]]
+) -> AsyncIterator[bytes]:
+    """The body of the response. FastAPI's `EventSourceResponse` would pass each event through two tasks."""
     try:
-        async for heard in events:
-            if written := b"".join(map(_written, heard)):
-                yield written
-            match heard[-1]:
+        async for batch in batches:
+            if data := b"".join(map(_data, batch)):
+                yield data
+            match batch[-1]:
                 case Failed(error=failure):
                     raise failure
                 case Done(writing=writing):
@@ -145,12 +151,13 @@ async def _sent(events: AsyncIterator[Heard], store: Callable[[Writing], Awaitab
                     yield format_sse_event(event="done", data_str=poem.model_dump_json())
     except (PoemBotError, *TRANSIENT_DB_ERRORS) as error:
         log.warning("stream.failed", code=code_of(error), error=str(error))
-        told = {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
-        yield _event("error", told)
+        yield _event(
+            "error", {"code": code_of(error), "status": status_of(error), "retry_after": retry_after_of(error)}
+        )
 
 
-def _written(event: Event | Failed) -> bytes:
-    """An event for the reader; nothing for how it ends."""
+def _data(event: Event | Failed) -> bytes:
+    """An event of the engine as a server-sent event; b"" for the last one."""
     match event:
         case Start():
             return _event("start", {"version": event.number})

@@ -1,1 +1,1 @@
-"""The edge: what a request must be, who sent it, how often, and what every answer carries."""
+"""HTTP for all routes: middleware, limits, errors, visitors, admins, languages, and the rendering of pages."""

@@ -1,4 +1,4 @@
-"""Admins at the door: a desk session in a cookie, or a bearer token. Knows no password."""
+"""Authentication of admins: by a session in a cookie, or by a bearer token. `actions/admins.py` checks passwords."""
 
 from typing import Annotated
 
@@ -12,28 +12,28 @@ from app.web.http.visitors import keys_of, set_cookie
 
 DESK_COOKIE = "desk"
 DEVICE_COOKIE = "desk_device"
-"""Opens nothing: who brings it has tries of his own at logging in (`limits.py:Limits.take_login`)."""
+"""It grants no access, only a rate limit of its own for logins (`limits.py:Limits.take_login`)."""
 NO_STORE = {"Cache-Control": "no-store"}
-"""For answers to admins: nobody keeps a copy."""
+"""For responses to admins: no cache keeps a copy."""
 SESSION_LIFE = 14 * 24 * 3600
 _cookie = APIKeyCookie(name=DESK_COOKIE, auto_error=False, description="The desk's session.")
 _bearer = HTTPBearer(auto_error=False, description="A token from `poembot admin token`.")
 
 
 class OnlyReads(Exception):
-    """The key opens the desk for looking only."""
+    """The key may only read."""
 
     code = "forbidden"
 
 
 class NotAdmin(Exception):
-    """The door of the desk stays shut."""
+    """The request carries no valid session or token."""
 
     code = "not_admin"
 
 
 def secret_of(request: Request) -> Secret | None:
-    """What came with this request to open the desk. A bearer token must be right: no cookie makes up for it."""
+    """The bearer token or session of this request. With a bearer token, right or wrong, the cookie is ignored."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip(), "token"
@@ -46,7 +46,7 @@ def must_be_admin(
     _session: Annotated[str | None, Security(_cookie)],
     _token: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)],
 ) -> str:
-    """The name of the admin who asks. Raises NotAdmin, OnlyReads."""
+    """The name of the admin. Raises NotAdmin, OnlyReads."""
     key = reads.desk.key(request.app.state.bot, secret_of(request))
     if key is None:
         raise NotAdmin
@@ -56,22 +56,22 @@ def must_be_admin(
 
 
 Admin = Annotated[str, Depends(must_be_admin)]
-"""The name of the admin who asks. Raises NotAdmin."""
+"""The name of the admin. Raises NotAdmin, OnlyReads."""
 ONLY_ADMINS = [Depends(must_be_admin)]
-"""For routes that need an admin, whoever it is."""
+"""For routes that do not use the admin's name."""
 
 
 def open_desk(request: Request, secret: str, account: str) -> None:
-    """Give the admin's browser his session, and have it known as a device that has logged in to *account*."""
+    """Set the cookies of a login: the session, and the mark of a device that has logged in to *account*."""
     set_cookie(request, DESK_COOKIE, secret, life=SESSION_LIFE)
     set_cookie(request, DEVICE_COOKIE, keys_of(request).sign_device(account), path="/desk")
 
 
 def device_of(request: Request, account: str) -> str | None:
-    """The device that sent this request, if somebody has logged in to *account* on it."""
+    """The id of the device, if somebody has logged in to *account* on it before."""
     return keys_of(request).read_device(request.cookies.get(DEVICE_COOKIE, ""), account)
 
 
 def close_desk(request: Request) -> None:
-    """Take it back."""
+    """Delete the session cookie."""
     set_cookie(request, DESK_COOKIE, "", life=0)

@@ -1,15 +1,16 @@
-"""The edge: what every request passes before a route sees it, and every response after.
+"""Middleware that every request passes before a route sees it, and every response afterwards.
 
-`RequestMiddleware` is the outermost: each request gets an id, a log event, a measurement, and our headers on its
-response. HEAD is answered as the GET it stands for, without the body.
+`RequestMiddleware` is the outermost. It gives each request an id, logs and measures it, and sets our headers on the
+response. HEAD is answered like GET, without the body.
 
-`Guard` refuses: host, body size, cross-site requests (CSRF), content type. Unsafe requests must come from our own pages
-(Sec-Fetch-Site, else Origin); a client that sends neither is no browser, and carries nobody's cookies by accident. A
-bearer token needs no origin: no foreign page can make a browser send it.
+`Guard` refuses a wrong host, a body that is too large, a cross-site request (CSRF) or a wrong content type. Unsafe
+requests must come from our own pages (Sec-Fetch-Site, else Origin). A client that sends neither header is not a
+browser, so no other site can misuse its cookies. A bearer token needs no origin: another site cannot make a browser
+send it.
 
-Hosts are checked here and not by Starlette's TrustedHostMiddleware: that answers in plain text instead of our error
-page, cuts IPv6 addresses at their first colon, knows no paths that any name may ask for, and checks nothing where no
-names are configured, while our links and feeds repeat the name they were asked by.
+Starlette's TrustedHostMiddleware would not do: it answers in plain text, breaks IPv6 addresses at their first colon,
+has no exceptions for health checks, and checks nothing if no names are configured. Our links and feeds repeat the Host
+header, so its syntax is always checked.
 """
 
 import re
@@ -30,7 +31,7 @@ from app.web.ops import Metrics
 
 _HOST = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\])(?::([0-9]{1,5}))?")
 FOR_MACHINES = ("/healthz", "/readyz", "/metrics")
-"""Probes ask by address, from the same network: these paths answer to any name."""
+"""Health checks and metrics are requested by address, from the same network, so these paths accept any host."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 LARGEST_BODY = 1024 * 1024
 """Bytes of a request's body."""
@@ -46,20 +47,20 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()",
 }
-"""On every response. `same-origin` referrers keep submission tokens on this site and leave form posts their Origin."""
+"""On every response. The referrer policy keeps the tokens in addresses of submissions from other sites."""
 ONLY_TLS = {"Strict-Transport-Security": "max-age=31536000"}
-"""In production, where cookies are Secure: browsers obey it over TLS only."""
+"""In production, where cookies are Secure."""
 Answer = Callable[[Request, int, str], Awaitable[Response]]
 
 
 def host_name(host: str | None) -> str | None:
-    """The name in a Host header, in lower case; None unless it is a name or an address, perhaps with a port."""
+    """The name in a Host header, in lower case and without its port; None if it is not valid."""
     found = _HOST.fullmatch(host or "")
     return found[1].lower().rstrip(".") if found and 0 < int(found[2] or 80) < 65_536 else None
 
 
 def is_same_origin(headers: Headers) -> bool:
-    """Does an unsafe request come from one of our own pages, or from no browser at all?"""
+    """Does an unsafe request come from one of our own pages, or from a client that is not a browser?"""
     if headers.get("authorization", "").lower().startswith("bearer "):
         return True
     site = headers.get("sec-fetch-site")
@@ -86,7 +87,7 @@ def _has_body(headers: Headers) -> bool:
 class Guard:
     """ASGI middleware: refuses requests before any route reads them.
 
-    *answer* makes the error response; *hosts* are the names the site answers to, any when empty.
+    *answer*: makes the error response; *hosts*: names of the site, empty for any.
     """
 
     def __init__(self, app: ASGIApp, answer: Answer, hosts: Collection[str] = ()) -> None:
@@ -128,9 +129,9 @@ class Guard:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body, before anybody works at it; None for one that is too large. Raises ClientDisconnect."""
+    """The whole body; None if it is too large. Raises ClientDisconnect."""
     body = bytearray()
-    while len(body) <= LARGEST_BODY:  # a chunked one does not say beforehand how long it is
+    while len(body) <= LARGEST_BODY:  # a chunked body does not announce its length
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
@@ -141,14 +142,14 @@ async def _body(receive: Receive) -> bytes | None:
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:
-    """The body in one message, then what else comes."""
-    told = False
+    """A `receive` that gives the body in one message, and then passes on further messages."""
+    replayed = False
 
     async def replay() -> Message:
-        nonlocal told
-        if told:
+        nonlocal replayed
+        if replayed:
             return await receive()
-        told = True
+        replayed = True
         return {"type": "http.request", "body": body, "more_body": False}
 
     return replay
@@ -157,15 +158,15 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
 log = structlog.get_logger(__name__)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 _TOKEN = re.compile(r"/submissions/[^/]+")
-"""A token is its author's secret: it is cut out of logged paths, also of those that no route matches."""
-QUIET_PATHS = ("/healthz", "/readyz", "/metrics", "/static/")
-"""Asked every few seconds by machines: logged only on errors."""
+"""A submission's token is its author's secret, so it is removed from logged paths, even if no route matches."""
+QUIET_PATHS = (*FOR_MACHINES, "/static/")
+"""Requested often; logged only on errors."""
 
 
 class RequestMiddleware:
-    """ASGI middleware around everything else.
+    """ASGI middleware around everything else: request ids, logs, metrics and headers.
 
-    *headers* are set on every response, *answer* makes the page for an exception that nothing caught.
+    *headers*: set on every response; *answer*: makes the page for an exception that nothing caught.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics, answer: Answer, headers: Mapping[str, str]) -> None:
@@ -175,7 +176,7 @@ class RequestMiddleware:
         self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -191,11 +192,11 @@ class RequestMiddleware:
             try:
                 await self._app(scope, receive, outgoing)
             except ClientDisconnect:
-                # Who hung up in the midst of his request is owed no answer: it is recorded with status 0.
+                # The client closed the connection before its request was complete: recorded with status 0.
                 log.debug("http.hung_up", method=method)
             except Exception:
                 log.exception("http.failed", method=method, path=scope["path"])
-                if outgoing.status:  # the response has begun: only breaking the connection off can tell the client
+                if outgoing.status:  # the response has begun: only closing the connection can tell the client
                     raise
                 response = await self._answer(Request(scope, receive), 500, "error")
                 await response(scope, receive, outgoing)
@@ -239,6 +240,6 @@ class _Outgoing:
             headers["Cache-Control"] = "private, no-cache"
             headers.add_vary_header("Cookie, Accept-Language")
         if headers["cache-control"].startswith("public"):
-            return  # a shared cache must not hand one visitor's cookie to others
+            return  # a shared cache must not give one visitor's cookie to others
         for cookie in self._visit.cookies:
             headers.append("Set-Cookie", cookie)

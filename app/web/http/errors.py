@@ -1,14 +1,14 @@
-"""Errors, translated once: an exception of the domain or a framework becomes a page, or problem+json (RFC 9457).
+"""Error responses: exceptions of the domain and of frameworks become a page, or problem+json (RFC 9457).
 
 Requests under `/api/` and for operations get JSON, all others a page in the visitor's language.
 
-What a web does when the database is away, or too busy to answer (`store/session.py:TRANSIENT_DB_ERRORS`):
+What a web process does when the database is away, or too busy to answer (`store/session.py:TRANSIENT_DB_ERRORS`):
 
 - Pages and JSON answer 503 with `Retry-After`; the error page leaves out its frame of voices (`page.py`).
 - A poem under way goes on; storing it fails, and the stream ends with an `error` event (`api/stream.py`).
-- A stream of a run asks again until the database is back (`api/admin.py`).
+- A stream of a run tries again until the database is back (`api/admin.py`).
 - `/readyz` answers 503 and names the error, `/healthz` stays 200 (`ops.py`); `poembot_database_up` is 0.
-- The engine goes on with the versions it has in memory; its own look at the champions is tried again (`app/engine`).
+- The engine keeps the versions that it has in memory, and tries again to read the champions (`app/engine`).
 """
 
 import json
@@ -28,6 +28,7 @@ from starlette.routing import Match
 from app.domain import errors
 from app.store.session import TRANSIENT_DB_ERRORS
 from app.web.http.admins import NotAdmin, OnlyReads
+from app.web.http.deps import FormExpired
 from app.web.http.language import Lang, language_of
 from app.web.http.limits import Limited
 from app.web.http.page import Pages, page
@@ -63,24 +64,18 @@ CODES = {
     422: "invalid",
 }
 SHORT_WAIT = 5
-"""Seconds in `Retry-After` where nothing better is known."""
-
-
-class FormExpired(Exception):
-    """The form's token is missing, old, or somebody else's."""
-
-    code = "csrf"
+"""Seconds in `Retry-After` when the error names none."""
 
 
 def install(app: FastAPI) -> None:
-    """Register the handlers of these errors."""
+    """Register the handler for all these errors."""
     known = (*STATUSES, errors.PoemBotError, FormExpired, *TRANSIENT_DB_ERRORS)
     for kind in (*known, HTTPException, RequestValidationError):
         app.add_exception_handler(kind, _handle)
 
 
 def code_of(error: Exception) -> str:
-    """The code by which pages and programs know an error."""
+    """The code of an error, for pages and programs."""
     return "unavailable" if isinstance(error, TRANSIENT_DB_ERRORS) else str(getattr(error, "code", "error"))
 
 
@@ -94,7 +89,7 @@ def status_of(error: Exception) -> int:
 
 
 def retry_after_of(error: Exception) -> int | None:
-    """After how many seconds it is worth asking again; None where that changes nothing."""
+    """Seconds after which a client may try again; None if that would not help."""
     if isinstance(error, errors.EngineFull | errors.Crowded | Limited):
         return int(error.retry_after)
     return SHORT_WAIT if isinstance(error, (errors.EngineFailed, errors.BrokenFolder, *TRANSIENT_DB_ERRORS)) else None
@@ -114,7 +109,7 @@ def _handle(request: Request, error: Exception) -> Response:
 
 
 def allowed(request: Request) -> list[str]:
-    """The methods allowed at the address of *request*, over all routes that match it."""
+    """The HTTP methods allowed at this path, over all routes that match it."""
     routes = request.app.router.routes
 
     def answered(method: str) -> bool:
@@ -126,7 +121,7 @@ def allowed(request: Request) -> list[str]:
 
 
 def _invalid(request: Request, error: RequestValidationError) -> Response:
-    """A request that failed validation. A path that cannot be the address of anything is simply unknown."""
+    """A request that failed validation. An invalid path parameter means that there is no such page: 404."""
     found = error.errors()
     if any(entry["loc"][:1] == ("path",) for entry in found):
         return answer(request, 404, "unknown")
@@ -166,14 +161,14 @@ def answer(
 
 
 def page_again(request: Request, template: str, error: Exception | None, **context: object) -> HTMLResponse:
-    """A page that a form may come back to: with the status of the *error*, if one was made, and when to try again."""
+    """A page with a form, shown again after *error* with its status and `Retry-After`; *error* None: the plain page."""
     wait = retry_after_of(error) if error else None
     headers = {"Retry-After": str(wait)} if wait else {}
     return page(request, template, status_of(error) if error else 200, headers=headers, **context)
 
 
 def busy(request: Request, retry_after: int) -> Response:
-    """The answer of a web without room. It costs next to nothing: a page made once, no database, no thread."""
+    """The response of admission control. It must be cheap: a cached page, no database, no thread."""
     metrics: Metrics = request.app.state.metrics
     metrics.refused("busy")
     headers = {"Retry-After": str(retry_after), "Cache-Control": "no-store"}
@@ -190,7 +185,7 @@ def _busy_page(pages: Pages, lang: Lang, safe: bool, retry_after: int) -> str:
 
 
 async def answer_outside(request: Request, status: int, code: str) -> Response:
-    """The same for middleware, which runs on the event loop and must not block."""
+    """`answer` for middleware, which runs on the event loop and must not block."""
     return await run_in_threadpool(answer, request, status, code)
 
 

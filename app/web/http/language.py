@@ -1,7 +1,7 @@
-"""Languages: the language of a page, the voice that greets a visitor, the translations, and Korean particles.
+"""Languages: the language of a page, the default voice of a visitor, the translations, and Korean particles.
 
-The texts in the templates are Korean; `templates/locale/*/LC_MESSAGES/messages.po` holds the others and is read at
-start-up. The language of a page and the voice that writes on it are independent.
+The texts in the templates are Korean. Translations are read from `templates/locale/*/LC_MESSAGES/messages.po` at
+start-up. A page's language does not depend on the voice that it shows.
 """
 
 import io
@@ -27,11 +27,11 @@ LANGS: tuple[Lang, ...] = get_args(Lang)
 SOURCE: Lang = "ko"
 LANGUAGE_COOKIE = "lang"
 VOICE_COOKIE = "voice"
-"""The voice that a visitor read last."""
+"""Cookie with the voice that a visitor read last."""
 
 
 def accepted(header: str) -> list[str]:
-    """Parse an Accept-Language header: primary language tags, most wanted first, without refused ones (q=0)."""
+    """Parse an Accept-Language header: primary language tags in order of preference, without refused ones (q=0)."""
     wanted: list[tuple[float, str]] = []
     for entry in header.split(",")[:50]:
         tag, _, parameters = entry.partition(";")
@@ -49,9 +49,9 @@ def accepted(header: str) -> list[str]:
 
 
 def language_of(request: Request, voice: VoiceReport | None = None) -> Lang:
-    """The language of the page: the visitor's choice, else his browser's.
+    """The language of the page: the visitor's choice, else the browser's.
 
-    A client that names no language (link previews, crawlers) gets the language of the *voice*, else Korean.
+    A client that names no language (a link preview or a crawler) gets the language of *voice*, else Korean.
     """
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGS:
@@ -65,21 +65,21 @@ def language_of(request: Request, voice: VoiceReport | None = None) -> Lang:
 
 
 def language_of_voice(voice: VoiceReport | None) -> Lang:
-    """The language in which to speak of what a voice wrote, whoever reads it: its own, if the pages know it."""
+    """The voice's own language if the pages are translated into it, else English; Korean without a voice."""
     own = voice.language.split("-")[0] if voice else SOURCE
     return own if own in LANGS else "en"
 
 
 def voice_for(request: Request, voices: Sequence[VoiceReport]) -> VoiceReport | None:
-    """The voice where the address names none: the one read last, else one of the visitor's language, else the default.
+    """The voice to show when the address names none: the one read last, else one in the visitor's language.
 
-    None where the deployment has no voice.
+    Else the default of the deployment; None if it has no voice at all.
     """
     by_slug = {voice.slug: voice for voice in voices}
     last = by_slug.get(request.cookies.get(VOICE_COOKIE, ""))
     if last is not None:
         return last
-    # reversed: of several voices in one language the oldest wins
+    # reversed: of several voices in one language the oldest is kept
     by_language = {voice.language.split("-")[0].lower(): voice for voice in reversed(voices)}
     found = negotiate_locale(accepted(request.headers.get("accept-language", "")), by_language)
     if found in by_language:
@@ -88,7 +88,7 @@ def voice_for(request: Request, voices: Sequence[VoiceReport]) -> VoiceReport | 
 
 
 def catalogue(folder: Path, lang: Lang) -> NullTranslations:
-    """The translations of a language from its .po file; without one, the templates' own texts."""
+    """The translations of a language, from its .po file; without one, the templates' own texts."""
     file = folder / lang / "LC_MESSAGES" / "messages.po"
     if not file.exists():
         return NullTranslations()
@@ -99,9 +99,9 @@ def catalogue(folder: Path, lang: Lang) -> NullTranslations:
     return Translations(compiled)
 
 
-# Korean particles (조사). `{{ word|josa('은/는') }}` writes the word with the particle that its last sound takes. It
-# knows Hangul, digits and Latin letters as Koreans read them aloud; for another script it writes both, as newspapers
-# do: "詩은(는)".
+# Korean particles (조사) depend on the last sound of the word before. `{{ word|josa('은/는') }}` writes a word with the
+# right one, for Hangul, and for digits and Latin letters as Koreans read them. For other scripts it writes both, as
+# newspapers do: "詩은(는)".
 
 FIRST_SYLLABLE, LAST_SYLLABLE, FINALS = 0xAC00, 0xD7A3, 28
 RIEUL = 8
@@ -109,13 +109,13 @@ RIEUL = 8
 DIGITS: Mapping[str, int] = dict(zip("0123456789", (21, 8, 0, 16, 0, 0, 1, 8, 8, 0), strict=True))
 """Finals of 영 일 이 삼 사 오 육 칠 팔 구."""
 TENS = (21, 17, 1, 4, 4)
-"""Finals of 영, 십, 백, 천, 만: a number that ends in no, one, two, three, or four and more noughts."""
+"""Finals of 영, 십, 백, 천, 만: for numbers that end in 0, 1, 2, 3, or at least 4 zeros."""
 LETTERS: Mapping[str, int] = {"l": 8, "m": 16, "n": 4, "r": 8}
 """Letters whose Korean name ends in a consonant: 엘, 엠, 엔, 알."""
 
 
 def final(word: str) -> int | None:
-    """Number of the final consonant that *word* ends in when spoken: 0 for none, None when that can't be told."""
+    """Index of the final consonant of *word* when read aloud; 0: it ends in a vowel; None: unknown."""
     spoken = "".join(c for c in unicodedata.normalize("NFC", word) if c.isalnum())
     if not spoken:
         return None
@@ -124,22 +124,22 @@ def final(word: str) -> int | None:
         return (ord(last) - FIRST_SYLLABLE) % FINALS
     if last in DIGITS:
         digits = spoken[len(spoken.rstrip("0123456789")) :]
-        noughts = len(digits) - len(digits.rstrip("0"))
-        return TENS[min(noughts, 4)] if noughts and digits.strip("0") else DIGITS[last]
+        zeros = len(digits) - len(digits.rstrip("0"))
+        return TENS[min(zeros, 4)] if zeros and digits.strip("0") else DIGITS[last]
     return LETTERS.get(last.lower(), 0) if last.isascii() else None
 
 
 def josa(word: object, pair: str) -> str:
-    """*word* with the right one of a *pair*, written consonant first: 은/는, 이/가, 을/를, 과/와, 으로/로, 이라/라."""
+    """*word* with its particle. *pair*: after a consonant, after a vowel: 은/는, 이/가, 을/를, 과/와, 으로/로."""
     after_consonant, after_vowel = pair.split("/")
     sound = final(str(word))
     if sound is None:
         return f"{word}{after_consonant}({after_vowel})"
-    open_ = sound == 0 or (sound == RIEUL and after_consonant.startswith("으로"))
-    return f"{word}{after_vowel if open_ else after_consonant}"
+    like_vowel = sound == 0 or (sound == RIEUL and after_consonant.startswith("으로"))
+    return f"{word}{after_vowel if like_vowel else after_consonant}"
 
 
 @pass_context
 def josa_filter(context: Context, word: Any, pair: str) -> str:
-    """The template filter: a particle on Korean pages, the bare word on others."""
+    """Filter: the word with its particle on Korean pages, the word alone on others."""
     return josa(word, pair) if context.get("lang", "ko") == "ko" else str(word)

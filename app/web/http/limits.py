@@ -1,22 +1,20 @@
-"""Limits: of one visitor and one address, of all requests together, and of a connection.
+"""Limits: rate limits, admission control, and limits on HTTP connections.
 
-**Rate limits**: how often one visitor, and one address, may do something; what is done they do not know. The tick
-routes take TICKS, writing takes POEMS, teaching and weaving take SUBMISSIONS, costly reading takes READINGS, the game
-takes GUESSES, the desk's login takes LOGINS (`tests/web/test_limits.py` holds every route to its limit). A moving
-window: in memory for one process, in Redis where several share a broker. When Redis is away, nothing is limited rather
-than everything refused; each unlimited request is logged.
+**Rate limits**: how often one visitor, and one address, may do something. Ticking takes TICKS, writing takes POEMS,
+teaching and weaving take SUBMISSIONS, costly reading takes READINGS, the game takes GUESSES, and the desk's login takes
+LOGINS (`tests/web/test_limits.py` checks the limit of every route). The window moves; it is kept in memory, or in Redis
+where several processes share a broker. While Redis is away, requests are not limited, and each of them is logged.
 
-**Admission**: how many requests one web process works at, at the same time, and how long the others wait for a place. A
-crowd that is let in at once is answered late, all of it, when its browsers have given up, and what it sent is stored
-unheard. So a few are worked at, and the others take turns, by address and then by visitor, before they get a thread.
-Who would wait too long is refused with 503 and `Retry-After`, before anything was done. A request has its place from
-when it has come whole until its answer begins, or until it waits for the engine, which has a queue of its own: a slow
-client holds none.
+**Admission control**: how many requests one web process handles at a time. If it handled a whole crowd at once, every
+answer would come after the browsers had given up, though their ticks and poems would be stored. So a few requests are
+handled, and the others wait in a queue that is fair between addresses, and then between visitors. A request that would
+wait too long is refused with 503 and `Retry-After` before anything was done. A request keeps its place from the moment
+it has arrived completely until its response begins, or until it waits for the engine, which has its own queue. So a
+slow client keeps no place.
 
-**HTTP limits**: what a connection may cost before its request is read, and after it is answered. uvicorn limits neither
-the size of a request's head nor the time it may take to arrive, nor how many requests come on ahead of their answers,
-nor how long an answer may wait for a client that does not read. One connection could fill the memory, and a thousand
-silent ones could keep everybody else out. The body's size is limited in `edge.py`.
+**HTTP limits**: what a connection may cost. uvicorn does not limit the size of a request's head, the time a request may
+take to arrive, the number of pipelined requests, or the time a response may wait for a client that does not read. One
+connection could fill the memory, and a thousand silent ones could keep everybody else out. `edge.py` limits the body.
 """
 
 import asyncio
@@ -54,11 +52,11 @@ log = structlog.get_logger(__name__)
 REDIS_TIMEOUT = 0.5
 """Seconds a limit may wait for Redis."""
 SWEEP_EVERY = 60.0
-"""Seconds between two looks for empty windows in memory."""
+"""Seconds between two removals of empty windows from memory."""
 
 
 class Limited(Exception):
-    """Too often: come back in `retry_after` seconds."""
+    """The rate limit is exceeded; try again after `retry_after` seconds."""
 
     code = "limited"
 
@@ -69,13 +67,13 @@ class Limited(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How often something may be done; several limits are parted by `;`, and all of them hold."""
+    """A rate limit. Several limits are separated by `;`, and all of them apply."""
 
     name: str
     each: str
-    """By one visitor, or to one account."""
+    """For one visitor, or for one account."""
     address: str
-    """From one address: a classroom or a household shares it."""
+    """For one address, which a classroom or a household shares."""
 
 
 POEMS = Rule("poems", each="40/minute", address="240/minute")
@@ -84,30 +82,30 @@ SUBMISSIONS = Rule("submissions", each="20/10minute; 60/day", address="120/hour;
 READINGS = Rule("readings", each="120/minute", address="600/minute")
 GUESSES = Rule("guesses", each="40/minute; 300/day", address="120/minute; 2000/day")
 LOGINS = Rule("logins", each="10/5minute", address="30/5minute")
-"""*each*: by a device that has logged in to the account before; by others at one address, to one account."""
+"""*each*: for a device that has logged in to the account before, or for one address and one account."""
 LOGIN_TRIES = "60/hour"
-"""By one such device, or one address, refused tries too: who goes on trying is looked at less and less."""
+"""For one such device, or one address. Tries that another limit refuses count too."""
 STRANGERS = "100/10minute"
-"""To one account, by all who are neither such a device nor at an address that got in today."""
+"""For one account: tries by unknown devices at addresses from which nobody has logged in to it today."""
 GOT_IN = "1/day"
-"""One note a day that an address got into an account."""
+"""Not a limit: a note that somebody at an address has logged in to an account today."""
 
 
 class Limits:
-    """Counts what is done. With `LIMITS=off` everything is allowed."""
+    """The rate limits. With `LIMITS=off` everything is allowed."""
 
     def __init__(self, settings: Settings) -> None:
         self._on = settings.limits == "on"
         storage = _storage(settings.broker)
         self._limiter = MovingWindowRateLimiter(storage)
         self.memory = storage if isinstance(storage, MemoryWindows) else None
-        """The windows of this process; None where Redis keeps them."""
+        """The windows of this process; None where Redis has them."""
 
     def take(self, rule: Rule, *, who: str | None, address: str) -> None:
-        """Count one act of *who* (None: nobody we know yet) from *address*. Raises Limited.
+        """Count one act of *who* (None: a new visitor) from *address*. Raises Limited.
 
-        The address is tested before anything is counted against *who*: else one exhausted address could lock an admin
-        out of his account for ever, or fill the memory with visitors it makes up.
+        The address is tested before anything is counted for *who*. Otherwise an address over its limit could still fill
+        the memory with visitors that it makes up.
         """
         if not self._on:
             return
@@ -119,8 +117,8 @@ class Limits:
     def take_login(self, account: str, *, device: str | None, address: str) -> None:
         """Count one try to log in to *account*. Raises Limited.
 
-        It counts against who tries. A *device* that has logged in to the account before (None: it has not) is counted
-        by itself alone, so nobody's guesses at the account, from whatever address, shut its owner out.
+        *device*: one that has logged in to the account before; None for any other. It has a limit of its own, so people
+        who guess passwords cannot lock out the account's owner.
         """
         if not self._on:
             return
@@ -135,8 +133,8 @@ class Limits:
             self._check(self._limiter.hit, STRANGERS, LOGINS.name, f"account:{account}")
 
     def note_login(self, account: str, *, address: str) -> None:
-        """Somebody got in: today that address is no stranger to the account."""
-        with suppress(Limited):  # it was none already
+        """Note a login: until tomorrow STRANGERS does not apply to this address."""
+        with suppress(Limited):  # noted already
             self._check(self._limiter.hit, GOT_IN, "got in", f"{address}:account:{account}")
 
     def _got_in(self, account: str, address: str) -> bool:
@@ -173,25 +171,25 @@ def _storage(broker: str) -> Storage:
 
 
 class MemoryWindows(MemoryStorage):
-    """Moving windows in the memory of one process: the times of what was done, by key.
+    """Moving windows in the memory of one process: a list of times for each key.
 
-    Ours and not the library's, whose memory forgets no key and looks through all of them a hundred times a second:
-    after some ten thousand visitors that is half a processor, for ever. This one sweeps once a minute, and forgets.
+    The library's own storage never forgets a key and scans all keys a hundred times a second: after some ten thousand
+    visitors that takes half a processor. This one removes empty windows once a minute.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = threading.Lock()
         self._times: dict[str, tuple[float, list[float]]] = {}
-        """By key: the window's length in seconds, and the times, oldest first (a deque weighs ten times as much)."""
+        """By key: the window's length in seconds, and the times, oldest first (a deque takes ten times the memory)."""
         self._swept = time.monotonic()
 
     def __len__(self) -> int:
-        """How many keys are remembered."""
+        """How many keys are stored."""
         return len(self._times)
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Note *amount* acts at this moment, unless the window is full."""
+        """Add *amount* acts at this moment; False when the window is full."""
         with self._lock:
             self._sweep()
             now = time.time()
@@ -210,10 +208,10 @@ class MemoryWindows(MemoryStorage):
             return (times[0] if times else now), len(times)
 
     def _window(self, key: str, expiry: float, now: float) -> list[float]:
-        """The times of a key that count."""
+        """The times of a key that are still in its window."""
         times = self._times.get(key, (expiry, []))[1]
         del times[: bisect_right(times, now - expiry)]
-        while times and times[-1] > now:  # noted by a clock that has since been set back
+        while times and times[-1] > now:  # the clock has since been set back
             times.pop()
         return times
 
@@ -226,30 +224,30 @@ class MemoryWindows(MemoryStorage):
                 del self._times[key]
 
 
-ROOM = 24
-"""Requests that are worked at, at the same time: what is no waiting for a database is Python, one at a time."""
+MOST_AT_ONCE = 24
+"""Requests that are handled at a time. More would not help: Python runs one thread at a time."""
 LONGEST_WAIT = 4.0
 """Seconds that a request may wait for a place."""
-LONGEST_LINE = 200
+LONGEST_QUEUE = 200
 """Requests of one address that may wait; the next is refused at once."""
 RETRY_AFTER = 5
-"""Seconds after which it is worth asking again."""
+"""Seconds, for `Retry-After`."""
 Refuse = Callable[[Request, int], Response]
-"""Makes the answer to who is refused, on the event loop: it must not block."""
+"""Makes the response to a refused request. It runs on the event loop, so it must not block."""
 
 
 class Admission:
-    """ASGI middleware: lets requests in as there is room."""
+    """ASGI middleware: admission control with a fair queue."""
 
     def __init__(self, app: ASGIApp, refuse: Refuse) -> None:
         self._app = app
         self._refuse = refuse
-        self._inside = 0
-        self._lines: OrderedDict[str, FairQueue[asyncio.Future[None]]] = OrderedDict()
-        """Who waits, by address; the first address is next."""
+        self._handled = 0
+        self._queues: OrderedDict[str, FairQueue[asyncio.Future[None]]] = OrderedDict()
+        """Waiting requests by address; the first address is next."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request when it has a place."""
+        """Handle one request when it has a place."""
         if scope["type"] != "http" or scope["path"] in FOR_MACHINES or scope["path"].startswith("/static/"):
             await self._app(scope, receive, send)
             return
@@ -270,16 +268,16 @@ class Admission:
             place.leave()
 
     async def _enter(self, request: Request) -> bool:
-        """Wait for a place; False when there is none in time."""
-        if self._inside < ROOM:
-            self._inside += 1
+        """Wait for a place; False if none was free in time."""
+        if self._handled < MOST_AT_ONCE:
+            self._handled += 1
             return True
         address = client_of(request)
-        line = self._lines.setdefault(address, FairQueue())
-        if len(line) >= LONGEST_LINE:
+        queue = self._queues.setdefault(address, FairQueue())
+        if len(queue) >= LONGEST_QUEUE:
             return False
         turn = asyncio.get_running_loop().create_future()
-        line.put(keys_of(request).read_visitor(request.cookies.get(VISITOR_COOKIE, "")) or "", turn)
+        queue.put(keys_of(request).read_visitor(request.cookies.get(VISITOR_COOKIE, "")) or "", turn)
         try:
             await asyncio.wait([turn], timeout=LONGEST_WAIT)
         except asyncio.CancelledError:
@@ -288,25 +286,25 @@ class Admission:
             raise
         finally:
             if not turn.done():
-                line.leave(turn)
-                if not line:
-                    self._lines.pop(address, None)
+                queue.leave(turn)
+                if not queue:
+                    self._queues.pop(address, None)
         return turn.done()
 
     def _left(self) -> None:
-        """A place is free: whose turn it is comes in."""
-        self._inside -= 1
+        """Give a free place to the request whose turn it is."""
+        self._handled -= 1
         with suppress(KeyError):
-            address, line = self._lines.popitem(last=False)
-            turn = line.take()
-            if line:
-                self._lines[address] = line
+            address, queue = self._queues.popitem(last=False)
+            turn = queue.take()
+            if queue:
+                self._queues[address] = queue
             turn.set_result(None)
-            self._inside += 1
+            self._handled += 1
 
 
 class Place:
-    """The place of one request, which it leaves once."""
+    """The place of one request, which can be left only once."""
 
     def __init__(self, left: Callable[[], None]) -> None:
         self._left = left
@@ -314,7 +312,7 @@ class Place:
         self._held = True
 
     def leave(self) -> None:
-        """Make room for another. Called on the event loop, or on a thread that works at the request."""
+        """Leave the place. Called on the event loop, or on the thread that handles the request."""
         if self._held:
             self._held = False
             self._loop.call_soon_threadsafe(self._left)
@@ -325,37 +323,37 @@ LARGEST_HEAD = 64 * 1024
 FRAMING = 16
 """Bytes of framing allowed for each byte of a chunked body: a chunk of one byte needs six."""
 REQUEST_TIMEOUT = 60.0
-"""Seconds in which a request must have arrived whole, its body too."""
+"""Seconds in which a request must have arrived completely, with its body."""
 MOST_AHEAD = 8
-"""Requests of a connection that may wait for the answer before them (pipelining): browsers send none ahead."""
+"""Pipelined requests that may wait on a connection; browsers send none."""
 WRITE_TIMEOUT = 30.0
-"""Seconds in which a client must take what it was answered, unless it goes on taking it …"""
+"""Seconds in which a client must read a response, unless it reads at least SLOWEST bytes a second."""
 SLOWEST = 200
-"""… at so many bytes a second; an old telephone takes twenty times as many."""
+"""Bytes a second; an old telephone reads twenty times as fast."""
 OPEN_FILES = 65_536
-"""Open files that a web process asks for: each reader who waits for a poem holds a socket."""
+"""Open files that a web process asks for: each reader who waits for a poem keeps a socket open."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with a limit on the head's size, and timeouts for each request and for its answer."""
+    """uvicorn's HTTP/1.1 protocol with a limit on the head's size, and timeouts for requests and responses."""
 
     _received = 0
-    """Bytes of this request, of whatever kind."""
+    """All bytes of this request."""
     _body = 0
     """Bytes of its body."""
     _too_far_ahead = False
-    """Has more been asked than may wait? Then what is asked from there on is not read."""
+    """Were there more pipelined requests than MOST_AHEAD? Then the rest is not read."""
     _timer: TimerHandle | None = None
     _watch: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
-        """Start the timer for the request header, and watch how answers are taken."""
+        """Start the timer for the request header, and the watch on how the client reads."""
         super().connection_made(transport)
-        _limit_silence(transport)
+        _drop_silent_client(transport)
         self._counted = _Counted(transport)
         self.transport = cast("Transport", self._counted)
         self._start_timer()
-        self._watch = self.loop.call_later(WRITE_TIMEOUT, self._look, 0, 0)
+        self._watch = self.loop.call_later(WRITE_TIMEOUT, self._check_reading, 0, 0)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers."""
@@ -365,13 +363,13 @@ class BoundedHttp(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """Count from zero, and start the timer again: a connection may carry several requests."""
+        """Reset the counters and the timer: a connection may carry several requests."""
         self._received = self._body = 0
         self._start_timer()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """Take the request, unless too many wait before it: then the connection ends with the last of those."""
+        """Accept the request, unless too many wait before it; then the connection closes after the last of those."""
         if len(self.pipeline) < MOST_AHEAD and not self._too_far_ahead:
             super().on_headers_complete()
         else:
@@ -385,7 +383,7 @@ class BoundedHttp(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """Stop the timer: the request has arrived whole."""
+        """Stop the timer: the request has arrived completely."""
         self._stop_timer()
         if not self._too_far_ahead:
             super().on_message_complete()
@@ -413,21 +411,21 @@ class BoundedHttp(HttpToolsProtocol):
         if not self.transport.is_closing():
             self.transport.close()
 
-    def _look(self, written: int, taken: int) -> None:
-        """Hang up on a client that does not read; *written* and *taken*: in bytes, until the last look.
+    def _check_reading(self, written: int, taken: int) -> None:
+        """Close the connection of a client that does not read. *written*, *taken*: bytes at the last check.
 
-        What the kernel holds for it counts as taken.
+        Bytes in the kernel's send buffer count as taken.
         """
         written_now = self._counted.written
         taken_now = written_now - self.transport.get_write_buffer_size()
         if does_not_read(written, taken, taken_now):
-            self.transport.abort()  # to close it would be to wait until all is taken
+            self.transport.abort()  # `close` would wait until everything is read
         else:
-            self._watch = self.loop.call_later(WRITE_TIMEOUT, self._look, written_now, taken_now)
+            self._watch = self.loop.call_later(WRITE_TIMEOUT, self._check_reading, written_now, taken_now)
 
 
 def does_not_read(written: int, taken: int, taken_now: int) -> bool:
-    """Has a client still not taken what was *written* to it at the last look, nor gone on from *taken* fast enough?"""
+    """Has a client neither read all that was *written* at the last check, nor read on from *taken* fast enough?"""
     return taken_now < written and taken_now - taken < SLOWEST * WRITE_TIMEOUT
 
 
@@ -440,7 +438,7 @@ class _Counted:
         """Bytes."""
 
     def write(self, data: bytes) -> None:
-        """Count, and pass on."""
+        """Count the bytes and write them."""
         self.written += len(data)
         self._transport.write(data)
 
@@ -448,8 +446,8 @@ class _Counted:
         return getattr(self._transport, name)
 
 
-def _limit_silence(transport: Transport) -> None:
-    """Have the kernel give up what it has taken from us and a client does not take from it, where it can."""
+def _drop_silent_client(transport: Transport) -> None:
+    """Have the kernel drop a connection whose client does not acknowledge what was sent (Linux only)."""
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):
             connection = transport.get_extra_info("socket")
@@ -457,7 +455,7 @@ def _limit_silence(transport: Transport) -> None:
 
 
 def open_many_files() -> None:
-    """Raise this process' limit of open files as far as it may, up to OPEN_FILES."""
+    """Raise this process's limit on open files, up to OPEN_FILES."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

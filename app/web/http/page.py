@@ -1,6 +1,6 @@
-"""Pages: templates, translations, filters, and the frame that all pages share; and the static files. Knows no route.
+"""Pages: rendering templates with translations, filters and the frame that all pages share; and static files.
 
-Static files are our own, from `templates/static`, under addresses that change with their content.
+Nothing here knows a route. The addresses of static files (`templates/static`) change with their content.
 """
 
 import hashlib
@@ -8,7 +8,7 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date as Date
 from datetime import datetime
 from functools import lru_cache
@@ -43,6 +43,7 @@ FOREVER = "public, max-age=31536000, immutable"
 
 @lru_cache(maxsize=256)
 def _digest(file: Path, _changed: int) -> str:
+    """Ten hex digits of the file's SHA-256; *_changed*: when it was modified, for the cache."""
     return hashlib.sha256(file.read_bytes()).hexdigest()[:10]
 
 
@@ -53,19 +54,15 @@ class Assets:
         self.folder = folder
 
     def url(self, name: str) -> str:
-        """The address of a file; it changes when the file does, so browsers may keep it for good."""
-        return f"/static/{name}?v={self.version(name)}"
-
-    def version(self, name: str) -> str:
-        """Ten hex digits of the file's SHA-256."""
+        """The address of a file. It changes with the file's content, so browsers may cache it for ever."""
         file = self.folder / name
-        return _digest(file, file.stat().st_mtime_ns)
+        return f"/static/{name}?v={_digest(file, file.stat().st_mtime_ns)}"
 
 
 class CachedFiles(StaticFiles):
-    """Static files with cache headers: for good under the address of what they hold, else asked again each time.
+    """Static files with cache headers: kept for ever if the address has the file's digest, else revalidated.
 
-    While a release rolls, a page of the new one may be sent the old one's file: no cache may keep that for good.
+    During a rolling release, an old process may be asked for a file of the new release: that answer must not be kept.
     """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -91,32 +88,18 @@ DEFAULTS: Mapping[str, object] = {
     "errors": (),
     **dict.fromkeys(("voice", "draft", "retry_after", "outlook", "news", "day")),
 }
-"""Values of names that a template may use although its route did not give them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What a visitor typed, to be given back when it could not be taken."""
-
-    text: str = ""
-    title: str = ""
-    author: str = ""
-    consent: bool = False
-    quotable: bool = False
-    prime: str = ""
-    own: str = ""
-    temperature: str = ""
+"""Defaults for names that a template may use although its route did not pass them."""
 
 
 def midnight(request: Request) -> datetime:
-    """When today began, in the zone of this page."""
+    """When today began, in the time zone of the page."""
     language = language_of(request)
     return begin_of(language, date_of(language, request.app.state.bot.clock()))
 
 
 @pass_context
 def moment(context: Context, at: datetime) -> Markup:
-    """A date and a time, in the page's zone."""
+    """Filter: date and time, in the time zone of the page."""
     here = at.astimezone(zone_of(context.get("lang", "")))
     if context.get("lang") == "ko":
         shown = format_datetime(here, "yyyy년 M월 d일 HH:mm", locale="ko")
@@ -127,7 +110,7 @@ def moment(context: Context, at: datetime) -> Markup:
 
 @pass_context
 def soon(context: Context, at: datetime) -> str:
-    """A moment to come, as one says it: the part of the day in Korea, on other pages within how many hours."""
+    """Filter: roughly when. On Korean pages the day and the part of the day; on others, within how many hours."""
     present = now()
     if context.get("lang") != "ko":
         hours = max(1, math.ceil((at - present).total_seconds() / 3600))
@@ -142,7 +125,7 @@ def soon(context: Context, at: datetime) -> str:
 
 @pass_context
 def date(context: Context, day: Date) -> str:
-    """A date without a time."""
+    """Filter: a date without a time."""
     if context.get("lang") == "ko":
         return f"{day.year}년 {day.month}월 {day.day}일"
     return str(format_date(day, "d MMMM yyyy", locale="en"))
@@ -150,25 +133,25 @@ def date(context: Context, day: Date) -> str:
 
 @pass_context
 def native(context: Context, number: int) -> str:
-    """A small number as Koreans count lines with it (여섯 행); digits on other pages and above ten."""
+    """Filter: a native Korean numeral up to ten, as one counts lines (여섯 행); digits on other pages and above ten."""
     return COUNTED[number - 1] if context.get("lang") == "ko" and 0 < number <= len(COUNTED) else str(number)
 
 
 @pass_context
 def percent(context: Context, share: float) -> str:
-    """A share as a percentage with at most one decimal."""
+    """Filter: a share as a percentage with at most one decimal."""
     return str(format_percent(share, "0.#%", locale=context.get("lang", "ko")))
 
 
 @pass_context
 def figure(context: Context, number: int) -> str:
-    """A number with separators of thousands."""
+    """Filter: a number with thousands separators."""
     return str(format_decimal(number, locale=context.get("lang", "ko")))
 
 
 @pass_context
 def tongue(context: Context, language: str) -> str:
-    """The name of a language: `en` is 영어 on Korean pages, English on English ones."""
+    """Filter: the name of a language; `en` is 영어 on Korean pages, English on English ones."""
     try:
         return Locale.parse(language, sep="-").get_language_name(context.get("lang", "ko")) or language
     except (ValueError, UnknownLocaleError):
@@ -176,23 +159,23 @@ def tongue(context: Context, language: str) -> str:
 
 
 def _translator(found: NullTranslations) -> Callable[..., Markup]:
-    """`_` of a template: as Jinja's own, but what has no names in it is made once; a page asks a hundred times."""
+    """`_` for templates, as Jinja's own, but texts without parameters are cached: a page has about a hundred."""
 
     def marked(message: str) -> Markup:
-        return Markup(found.ugettext(message))  # noqa: S704 - our own words
+        return Markup(found.ugettext(message))  # noqa: S704 - our own texts
 
     @lru_cache(maxsize=1024)
     def bare(message: str) -> Markup:
         return marked(message) % {}
 
     def translate(message: str, /, **names: object) -> Markup:
-        return marked(message) % names if names else bare(message)  # what they are filled with is escaped
+        return marked(message) % names if names else bare(message)  # Markup escapes the values
 
     return translate
 
 
 class Pages:
-    """The templates, once for each language."""
+    """The templates: a Jinja environment for each language."""
 
     def __init__(self, folder: Path = TEMPLATES) -> None:
         self.assets = Assets(folder / "static")
@@ -200,7 +183,7 @@ class Pages:
         self._environments = {lang: self._environment(folder, lang) for lang in LANGS}
 
     def render(self, template: str, lang: Lang, context: Mapping[str, object]) -> str:
-        """The HTML of a page."""
+        """Render a template."""
         return self._environments[lang].get_template(template).render({**DEFAULTS, **context, "lang": lang})
 
     def _environment(self, folder: Path, lang: Lang) -> Environment:
@@ -215,10 +198,10 @@ class Pages:
         found = self.translations[lang]
         cast("Any", environment).install_gettext_callables(found.ugettext, found.ungettext, newstyle=True)
         environment.globals["_"] = _translator(found)
-        environment.filters |= {"josa": josa_filter, "moment": moment, "percent": percent}
-        environment.filters |= {"figure": figure, "tongue": tongue}
-        environment.filters |= {"soon": soon, "date": date, "native": native}
-        environment.globals |= {"static": self.assets.url, "asset_version": self.assets.version}
+        environment.globals["static"] = self.assets.url
+        for filter in (moment, soon, date, native, percent, figure, tongue):
+            environment.filters[filter.__name__] = filter
+        environment.filters["josa"] = josa_filter
         return environment
 
 
@@ -231,7 +214,7 @@ def page(
     headers: Mapping[str, str] | None = None,
     **context: object,
 ) -> HTMLResponse:
-    """A page in the visitor's language; the frame (voices, admin, flash, form token) is added here."""
+    """A page in the visitor's language. The frame (voices, admin, flash message, CSRF token) is added here."""
     pages: Pages = request.app.state.pages
     around = _frame_if_there(request)
     here = request.path_params.get("voice")
@@ -253,12 +236,12 @@ def page(
 
 
 def fields_of(shown: Any) -> dict[str, Any]:
-    """What a read model has found, by name, as a template takes it."""
+    """The fields of a dataclass by name, as context for a template."""
     return {field.name: getattr(shown, field.name) for field in fields(shown)}
 
 
 def feed(request: Request, template: str, **context: object) -> Response:
-    """A feed: the same words and addresses as the pages, without their frame."""
+    """An Atom feed in the visitor's language."""
     pages: Pages = request.app.state.pages
     values = {"path": request.url.path, "origin": origin_of(request)}
     lang = language_of(request, cast("VoiceReport | None", context.get("voice")))
@@ -266,32 +249,32 @@ def feed(request: Request, template: str, **context: object) -> Response:
     return Response(xml, media_type="application/atom+xml")
 
 
-def translate(request: Request, text: str, *, voice: VoiceReport | None = None, **names: object) -> str:
-    """A text of the catalogue in the visitor's language, for what is no page. *voice*: whose poem it is about."""
+def translate(request: Request, text: str, *, voice: VoiceReport, **names: object) -> str:
+    """A text in the visitor's language, outside a template; in the voice's if the client names none."""
     pages: Pages = request.app.state.pages
     return pages.translations[language_of(request, voice)].ugettext(text) % names
 
 
 def version_label(request: Request, voice: VoiceReport, number: int | None) -> str:
-    """The name of a version; None: a trial drew it, and nobody is told yet."""
+    """The name of a version; *number* None: a trial chose the version, and it is not told yet."""
     if number is None:
         return translate(request, "겨루는 판", voice=voice)
     return translate(request, "판 %(n)s", voice=voice, n=number)
 
 
 def ai_label(request: Request, voice: VoiceReport, number: int | None) -> str:
-    """The label of everything that leaves the site: that a machine wrote it, and which version."""
+    """The label of everything that leaves the site: a machine wrote it, and which version."""
     return f"{translate(request, 'AI 생성', voice=voice)} · {voice.title} {version_label(request, voice, number)}"
 
 
 def origin_of(request: Request) -> str:
-    """Scheme and host of this site as others reach it: https in production, whatever the last proxy spoke."""
+    """The public origin of this site. In production it is https, even if the last proxy speaks http to us."""
     scheme = "https" if settings_of(request).env == "production" else request.url.scheme
     return f"{scheme}://{request.url.netloc}"
 
 
 def around_of(request: Request) -> Around:
-    """Where the frame of a request's pages is kept, once it has been read."""
+    """Where the frame of this request is cached once it has been read."""
     visit = visit_of(request)
     if visit.around is None:
         visit.around = Around(secret_of(request))
@@ -299,12 +282,12 @@ def around_of(request: Request) -> Around:
 
 
 def frame_of(request: Request) -> Frame:
-    """The frame of a request's pages, in a transaction of its own where no read model has read it yet."""
+    """The frame of this request's pages; read in its own transaction unless a read model has read it already."""
     return reads.voices.frame(request.app.state.bot, around_of(request))
 
 
 def _frame_if_there(request: Request) -> Frame:
-    """An error page that says the database is away must do without."""
+    """The frame; empty when the database is away, so that an error page can say so."""
     try:
         return frame_of(request)
     except TRANSIENT_DB_ERRORS:
@@ -312,14 +295,14 @@ def _frame_if_there(request: Request) -> Frame:
 
 
 def _address(request: Request) -> str:
-    """Where to come back to: this page, or for the answer to a form, which has no address, the voice's page."""
+    """Where the language switch returns to: this page; after a POST, which has no page of its own, the voice's page."""
     if request.method not in ("GET", "HEAD"):
         return f"/{request.path_params.get('voice', '')}"
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
 def set_flash(request: Request, code: str) -> None:
-    """Show one message, named by *code*, on the next page."""
+    """Show the message named *code* on the next page."""
     set_cookie(request, FLASH, code, life=60)
 
 
@@ -332,11 +315,11 @@ def _flash(request: Request) -> str | None:
 
 
 def local_path(path: str) -> str:
-    """*path* if it is one of ours, else the first page: nobody is sent elsewhere."""
+    """*path* if it is on this site, else the first page, so that no link can redirect a visitor elsewhere."""
     ours = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable() and len(path) < 500
     return path if ours else "/"
 
 
 def see_other(path: str) -> RedirectResponse:
-    """Redirect with 303: the browser fetches *path*. The answer to a form."""
+    """Redirect with 303 after a form: the browser then fetches *path*."""
     return RedirectResponse(path, 303)

@@ -1,9 +1,7 @@
-"""Visitors: who sent this request, as far as we want to know; and the keys that sign what leaves the site.
+"""Visitors: who sent a request, and the keys that sign cookies and tokens.
 
-A random id in a signed cookie, and a keyed hash of the address. Crawlers, link previews, prefetches and
-HEAD requests are quiet: they get no cookie and leave nothing behind.
-
-`Keys` signs cookies, form tokens (CSRF), candidates and rounds of the game, and hashes addresses; it knows no request.
+A visitor is a random id in a signed cookie, with a keyed hash of the address. Requests by crawlers, link previews and
+prefetches, and HEAD requests, are quiet: they get no cookie, and nothing is stored.
 """
 
 import hashlib
@@ -25,13 +23,13 @@ from app.reads.voices import Around
 from app.settings import Settings
 
 FORM_LIFE = 12 * 3600
-"""Seconds a form may lie open before its token expires."""
+"""Seconds until the CSRF token of a form expires."""
 CANDIDATE_LIFE = 3600
-"""Seconds within which one of the candidates for a line must be picked."""
+"""Seconds until the candidates for a line expire."""
 
 
 class Keys:
-    """Signs what leaves the site and verifies it when it comes back; one secret, a salt for each use."""
+    """Signs what leaves the site and verifies what comes back, with one secret and a salt for each use."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -46,16 +44,16 @@ class Keys:
         return str(self._visitors.dumps(visitor))
 
     def read_visitor(self, cookie: str) -> str | None:
-        """The visitor of a cookie, or None if it is not one of ours."""
+        """The visitor of a cookie; None if its signature is wrong."""
         visitor = _opened(self._visitors, cookie)
         return visitor if isinstance(visitor, str) else None
 
     def sign_device(self, account: str) -> str:
-        """The cookie of a device on which somebody has logged in to an account; each login makes another."""
+        """The cookie of a device on which somebody has logged in to *account*; different at each login."""
         return str(self._devices.dumps([account, secrets.token_hex(8)]))
 
     def read_device(self, cookie: str, account: str) -> str | None:
-        """The id of a device on which somebody has logged in to *account*, or None if it is none."""
+        """The id of a device on which somebody has logged in to *account*, else None."""
         try:
             owner, device = _opened(self._devices, cookie)
         except (ValueError, TypeError):
@@ -63,51 +61,51 @@ class Keys:
         return str(device) if owner == account else None
 
     def sign_form(self, visitor: str) -> str:
-        """The token of a form on a page of this visitor."""
+        """The CSRF token for forms on pages of this visitor."""
         return str(self._forms.dumps(visitor))
 
     def form_is_valid(self, token: str, visitor: str) -> bool:
-        """Was the form given to this visitor, and not too long ago?"""
+        """Was the CSRF token made for this visitor, and is it still valid?"""
         try:
             return bool(hmac.compare_digest(str(self._forms.loads(token, max_age=FORM_LIFE)), visitor))
         except BadSignature:
             return False
 
     def sign_candidate(self, candidate: list[Any]) -> str:
-        """What a visitor sends back when he picks a line: signed, so that only lines we wrote come in that way."""
+        """A candidate for a line, signed, so that a visitor can only pick lines that the engine wrote."""
         return str(self._candidates.dumps(candidate))
 
     def read_candidate(self, token: str) -> list[Any] | None:
-        """The candidate of a token, or None if it is not one of ours or too old."""
+        """The candidate of a token; None if its signature is wrong or it has expired."""
         candidate = _opened(self._candidates, token, max_age=CANDIDATE_LIFE)
         return candidate if isinstance(candidate, list) else None
 
     def sign_result(self, result: list[str]) -> str:
-        """A round of the game that its player may share: signed, so that nobody makes one up."""
+        """A result of the guessing game to share, signed, so that nobody can invent one."""
         return str(self._results.dumps(result))
 
     def read_result(self, token: str) -> list[str] | None:
-        """The round of a token, or None if it is not one of ours."""
+        """The result of a token; None if its signature is wrong."""
         result = _opened(self._results, token)
         return result if isinstance(result, list) else None
 
     def opaque_id(self, *what: object) -> str:
-        """A short id that does not tell what it stands for."""
+        """A short id that reveals nothing about what it stands for."""
         said = "|".join(str(part) for part in what).encode()
         return hmac.new(self._secret, b"mark|" + said, hashlib.sha256).hexdigest()[:20]
 
     def hash_address(self, address: str, now: datetime) -> str:
-        """A keyed hash of an address that changes every day: it tells two visitors apart, and names neither."""
+        """A keyed hash of an address that changes every day."""
         day = f"{now:%Y-%m-%d}|{address}".encode()
         return hmac.new(self._secret, day, hashlib.sha256).hexdigest()[:32]
 
     def hash_network(self, network: str) -> str:
-        """A keyed hash of a network that stays the same; it is never stored (`Visitor.mark`)."""
+        """A keyed hash of a network that does not change; it is never stored (`Visitor.mark`)."""
         return hmac.new(self._secret, b"network|" + network.encode(), hashlib.sha256).hexdigest()
 
 
 def _opened(serializer: URLSafeSerializer | URLSafeTimedSerializer, token: str, **how: Any) -> Any:
-    """What was signed; None for what is not ours, or too old."""
+    """What was signed; None if the signature is wrong or has expired."""
     try:
         return serializer.loads(token, **how)
     except BadSignature:
@@ -129,20 +127,20 @@ _PREFETCH = re.compile(r"prefetch|prerender|preview", re.IGNORECASE)
 
 @dataclass(slots=True)
 class Visit:
-    """What is kept for the length of one request, in `request.state.visit`."""
+    """What is kept during one request, in `request.state.visit`."""
 
     request_id: str
     head: bool
-    """Was it a HEAD request, answered as the GET it stands for?"""
+    """Is it a HEAD request?"""
     cookies: list[str] = field(default_factory=list)
-    """`Set-Cookie` values for the response, whichever route makes it."""
+    """`Set-Cookie` values for the response."""
     visitor: Visitor | None = None
     around: Around | None = None
-    """What every page shows around its own, once it is asked for: `page.around_of`."""
+    """The frame of the page, once it has been read: `page.py:around_of`."""
     draft: object = None
-    """What was typed into a form, so that an error page can give it back."""
+    """What was typed into a form, so that an error page can show it again: `deps.py:Draft`."""
     leave: Callable[[], None] = lambda: None
-    """Gives up its place among the requests that are worked at (`limits.py`), where it waits for the engine."""
+    """Leaves the request's place in admission control (`limits.py`), before it waits for the engine."""
 
 
 def visit_of(request: Request) -> Visit:
@@ -151,17 +149,17 @@ def visit_of(request: Request) -> Visit:
 
 
 def settings_of(request: Request) -> Settings:
-    """The settings of the site that was asked."""
+    """The settings of the site."""
     return cast("Settings", request.app.state.bot.settings)
 
 
 def keys_of(request: Request) -> Keys:
-    """The keys of the site that was asked."""
+    """The keys of the site."""
     return cast("Keys", request.app.state.keys)
 
 
 def is_quiet(request: Request) -> bool:
-    """Is nobody reading: HEAD, a crawler, a link preview, a prefetch? Then nothing is stored and no cookie set."""
+    """Is it a HEAD request, a crawler, a link preview or a prefetch? Then nothing is stored and no cookie is set."""
     headers = request.headers
     purposes = " ".join(headers.get(name, "") for name in ("purpose", "sec-purpose", "x-purpose", "x-moz"))
     return (
@@ -200,9 +198,9 @@ def set_cookie(request: Request, name: str, value: str, *, life: int = COOKIE_LI
 
 
 def client_of(request: Request) -> str:
-    """The address a request came from; `X-Forwarded-For` is believed only as far as the proxies are trusted.
+    """The client's address. `X-Forwarded-For` is read from its end, as far as trusted proxies wrote it.
 
-    IPv6 addresses are cut to their /64: a home or a server has that many of its own.
+    An IPv6 address is cut to its /64 network, since a household or a server has a whole one.
     """
     trusted = [part.strip() for part in settings_of(request).trusted_proxies.split(",") if part.strip()]
     client = request.client.host if request.client else ""
@@ -221,7 +219,7 @@ def client_of(request: Request) -> str:
 
 
 def _network_of(client: str) -> str:
-    """What a trial takes for one place: an IPv4 address, or a /48 of IPv6, which anybody is given for the asking."""
+    """What a trial counts as one network: an IPv4 address, or an IPv6 /48, which anybody can get from a provider."""
     return str(ipaddress.ip_network(client).supernet(new_prefix=48)) if ":" in client else client
 
 

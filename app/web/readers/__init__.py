@@ -1,1 +1,1 @@
-"""The readers' pages. All of them work without JavaScript."""
+"""Pages for readers. All of them work without JavaScript."""

@@ -1,5 +1,7 @@
-"""What stands out: 사랑받은 시, what readers love, this week and ever, with the best five on top; and 오늘의 시, the
-poem of each day, at an address of its own. Each as a page and as a feed.
+"""The anthology and the poem of the day, each as a page and as an Atom feed.
+
+사랑받은 시: the best five, then the poems and lines that most readers ticked, this week or ever. 오늘의 시: one poem
+for each day, with its own address.
 """
 
 from dataclasses import replace
@@ -19,12 +21,12 @@ from app.web.http.visitors import is_quiet
 router = APIRouter(include_in_schema=False)
 WEEK = timedelta(days=7)
 SUBMITTED = 2
-"""From February on, what is sent to the newspapers is for the next year's contest."""
+"""The month (February) from which the best five are meant for the next year's contest of the newspapers."""
 
 
 @router.get("/{voice}/anthology")
 def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, since: str = "ever") -> HTMLResponse:
-    """The best five, for the spring contest; then the poems and lines that most readers ticked, lately or ever."""
+    """The best five, for the spring contest; then the poems and lines that most readers ticked, this week or ever."""
     moment = bot.clock()
     week = since == "week"
     found = reads.anthology.anthology(bot, voice, visitor, since=moment - WEEK if week else None)
@@ -36,15 +38,15 @@ def anthology(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep, s
 
 @router.get("/{voice}/anthology.atom")
 def anthology_feed(voice: Slug, request: Request, bot: BotDep) -> Response:
-    """The week's best-loved poems, for feed readers."""
-    found, poems = reads.anthology.loved(bot, voice, since=bot.clock() - WEEK)
+    """The week's most ticked poems, as a feed."""
+    report, poems = reads.anthology.loved(bot, voice, since=bot.clock() - WEEK)
     entries = sorted((one.poem for one in poems), key=lambda poem: poem.created, reverse=True)
-    return feed(request, "anthology.atom", voice=found, poems=entries, started=bot.clock())
+    return feed(request, "anthology.atom", voice=report, poems=entries, started=bot.clock())
 
 
 @router.get("/{voice}/spring")
 def spring(voice: Slug) -> Response:
-    """Where the best five stood before."""
+    """The former address of the best five."""
     return RedirectResponse(f"/{voice}/anthology#best", 301)
 
 
@@ -58,23 +60,23 @@ def today(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, visitor
 
 @router.get("/{voice}/today.atom")
 def today_feed(voice: Slug, request: Request, bot: BotDep, engine: EngineDep, visitor: VisitorDep) -> Response:
-    """A poem a day, for feed readers."""
+    """The poems of the day, as a feed."""
     _settle(request, bot, engine, voice, visitor)
-    found, days = reads.anthology.days(bot, voice, None)
-    entries = [(one, begin_of(found.language, one.date)) for one in days]
-    updated = entries[0][1] if entries else found.taught or bot.clock()
-    return feed(request, "today.atom", voice=found, days=entries, updated=updated)
+    report, days = reads.anthology.days(bot, voice, None)
+    entries = [(one, begin_of(report.language, one.date)) for one in days]
+    updated = entries[0][1] if entries else report.taught or bot.clock()
+    return feed(request, "today.atom", voice=report, days=entries, updated=updated)
 
 
 @router.get("/{voice}/today/{day}")
 def one_day(voice: Slug, day: date, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
     """The poem of one day. Raises UnknownPoem for a day that has none."""
-    found, days = reads.anthology.day(bot, voice, day, visitor)
-    return page(request, "today.html", one=found, days=days)
+    one, days = reads.anthology.day(bot, voice, day, visitor)
+    return page(request, "today.html", one=one, days=days)
 
 
 def _settle(request: Request, bot: BotDep, engine: EngineDep, voice: str, visitor: Visitor) -> None:
-    """Have the day's poem chosen, unless nobody is reading, or the engine has no time: then the last one stands."""
+    """Have the poem of the day chosen. For a quiet request, or when the engine is full, the last one stays."""
     frame_of(request).voice(voice)
     if not is_quiet(request):
         try:

@@ -1,7 +1,7 @@
-"""Charts: SVG from the templates in `templates/charts`, shown as an image beside a table that says the same.
+"""Charts: SVG images from `templates/charts`, each shown beside a table with the same numbers.
 
-This file turns numbers into pixels; titles, legends and shapes stand in the templates. Light and dark are the browser's
-to choose; no script, no font, nothing loaded.
+This file turns numbers into pixels; the titles, legends and shapes are in the templates. The browser chooses light or
+dark colours. A chart has no script and no font, and loads nothing.
 """
 
 import base64
@@ -27,25 +27,25 @@ STYLE = (
     "@media(prefers-color-scheme:dark){text{fill:#b3a999}.axis{stroke:#5b5348}.grid{stroke:#3b352d}"
     ".new{stroke:#d9543f}circle{fill:#d9543f}}"
 )
-"""The pages' colours: ink on paper, by day and by night."""
+"""The colours of the pages, light and dark."""
 POLICY = (
     f"default-src 'none'; style-src 'sha256-{base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()}'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""Content-Security-Policy of a chart: its own style, known by its hash, and nothing else."""
+"""Content-Security-Policy of a chart: only its own style, by its hash."""
 WIDE, NARROW = (760, 340), (380, 300)
 """Width and height in pixels; the narrow size is for phones."""
 LEFT, RIGHT, TOP = 70, 16, 44
-"""Margins for the labels of the y axis, none, and the title."""
+"""Margins: for the labels of the y axis, at the right edge, and for the title."""
 LOWEST_WEALTH = 0.01
-"""Wealth below this is drawn as this: a bet that has lost so much is lost."""
+"""Lower bound of the chart: lower wealth is drawn here."""
 WEALTH_LABELS = (0.01, 0.1, 1.0, 10.0, 20.0, 100.0, 1e3, 1e4, 1e6, 1e9, 1e12)
 MOST_X_LABELS = {WIDE: 20, NARROW: 8}
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """The plotting area: pixels of the picture for values of the data."""
+    """The plotting area, which maps values to pixels."""
 
     size: tuple[int, int]
     low: float
@@ -66,16 +66,16 @@ class Plot:
         return self.size[1] - self.under
 
     def y(self, value: float) -> float:
-        """The pixel of a value; higher values have smaller ones."""
+        """The pixel of a value, counted from the top."""
         return round(self.bottom - (self.bottom - TOP) * (value - self.low) / (self.high - self.low), 1)
 
     def x(self, place: int, places: int) -> float:
-        """The pixel of the middle of one of several columns."""
+        """The pixel of the middle of column *place* of *places*."""
         return round(LEFT + self.width * (place + 0.5) / places, 1)
 
 
 def rates(request: Request, versions: Sequence[VersionReport], *, narrow: bool) -> Response:
-    """Tick-rates by version, the oldest first, with their 95 % intervals."""
+    """Tick-rates by version with 95 % intervals, the oldest first."""
     read = [(version.number, version.tick_rate) for version in reversed(versions) if version.tick_rate is not None]
     highest = max((rate.high for _, rate in read), default=0.1) or 0.1
     plot = Plot(NARROW if narrow else WIDE, 0.0, highest, under=40)
@@ -97,11 +97,11 @@ def rates(request: Request, versions: Sequence[VersionReport], *, narrow: bool) 
 def evidence(
     request: Request, trial: TrialReport, *, goal: float, narrow: bool, headers: Mapping[str, str]
 ) -> Response:
-    """The wealth of both bets from reader to reader, on a logarithmic scale, and the *goal* where one is enough."""
+    """The wealth of both bets after each reader, on a logarithmic scale, and the *goal* that decides the trial."""
     path = [(1.0, 1.0), *trial.path]
     highest = max(100.0, goal, *(wealth for step in path for wealth in step))
     size = NARROW if narrow else WIDE
-    # The legend has three entries: a row each where the picture is narrow, else one row.
+    # The legend has three entries: in three rows where the picture is narrow, else in one.
     plot = Plot(size, math.log(LOWEST_WEALTH), math.log(highest), under=76 if narrow else 40)
 
     def line(wealth: Sequence[float]) -> str:
@@ -127,7 +127,7 @@ def evidence(
 def loss(
     request: Request, points: Sequence[tuple[int, float]], *, narrow: bool, headers: Mapping[str, str]
 ) -> Response:
-    """The loss of a training by step, from zero up."""
+    """The training loss by step; the y axis begins at zero."""
     size = NARROW if narrow else WIDE
     highest = max((each for _, each in points), default=1.0) or 1.0
     plot = Plot(size, 0.0, highest, under=40)

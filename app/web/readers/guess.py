@@ -1,4 +1,4 @@
-"""사람일까 봇일까: guess who wrote a line, in rounds of ten. The page says what all guesses came to, with intervals."""
+"""사람일까 봇일까, a guessing game: did a human write this line, or the bot? Rounds of ten lines each."""
 
 import random
 from collections.abc import Sequence
@@ -9,8 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions, reads
 from app.domain.guess import ROUND, Riddle, Round
 from app.domain.visitor import Visitor
-from app.web.http.deps import BotDep, EngineDep, Slug, VisitorDep
-from app.web.http.forms import GenuineForm
+from app.web.http.deps import BotDep, EngineDep, GenuineForm, Slug, VisitorDep
 from app.web.http.limits import GUESSES, take
 from app.web.http.page import fields_of, page, see_other
 from app.web.http.visitors import keys_of
@@ -29,7 +28,10 @@ def ask(
     told: str = "",
     result: str = "",
 ) -> HTMLResponse:
-    """A line and two answers; what his last answer was worth; after ten of them the round. *result*: a shared one."""
+    """The next line to guess, and whether the last answer was right; after ten lines the round's result.
+
+    *told*: has an answer just been given? *result*: the token of a result that somebody shared.
+    """
     known = reads.guesses.lines(bot, engine, voice, visitor.id)
     found = reads.guesses.standing(bot, voice, visitor.id, with_round=bool(told))
     over = found.played.over
@@ -38,7 +40,7 @@ def ask(
         request,
         "guess.html",
         riddle=riddle,
-        mark=_mark(request, visitor, riddle) if riddle else "",
+        mark=_opaque_id(request, visitor, riddle) if riddle else "",
         stand_in=known.stand_in,
         fewest=reads.guesses.FEWEST,
         rounds=ROUND,
@@ -52,32 +54,37 @@ def ask(
 def guess(
     *, voice: Slug, request: Request, form: GenuineForm, bot: BotDep, engine: EngineDep, visitor: VisitorDep
 ) -> Response:
-    """Keep an answer to a line that may be asked about; anything else is passed over."""
+    """Store an answer; one to a line that is not in the game is ignored."""
     take(request, GUESSES, visitor)
     mark, said = form.text("line"), form.text("said")
     if said in ("human", "bot"):
         actions.guesses.guess(
-            bot, engine, voice, lambda one: _mark(request, visitor, one) == mark, by=visitor, said_human=said == "human"
+            bot,
+            engine,
+            voice,
+            lambda one: _opaque_id(request, visitor, one) == mark,
+            by=visitor,
+            said_human=said == "human",
         )
     return see_other(f"/{voice}/guess?told=1")
 
 
 def _pick(*sides: Sequence[Riddle]) -> Riddle | None:
-    """Heads a human's, tails the bot's; None when either side has none left: the answer would be known."""
+    """A line of either side, with equal chance; None when one side has none left, since that would give it away."""
     return random.choice(random.choice(sides)) if all(sides) else None
 
 
-def _mark(request: Request, visitor: Visitor, riddle: Riddle) -> str:
-    """A name for the line that does not tell whose it is."""
+def _opaque_id(request: Request, visitor: Visitor, riddle: Riddle) -> str:
+    """An id for the line that does not reveal whose it is."""
     return keys_of(request).opaque_id("riddle", visitor.id, riddle.kind, riddle.source, riddle.row)
 
 
 def _pattern(played: Round) -> str:
-    """Which of a round's answers were right: 1 or 0 each."""
+    """The answers of a round as a string: 1 for a right one, 0 for a wrong one."""
     return "".join(str(int(one.right)) for one in played.answers)
 
 
 def _shared(request: Request, voice: str, token: str) -> str:
-    """The pattern of a round that somebody shared; "" for a token that is not ours, or of another voice."""
+    """The pattern of a shared round; "" if the token is invalid or for another voice."""
     known = keys_of(request).read_result(token) if token else None
     return str(known[1]) if known and known[0] == voice else ""

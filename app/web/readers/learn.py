@@ -1,4 +1,7 @@
-"""How a character network works, shown on the live one: what it expects as it reads, and its first lesson."""
+"""`/learn`: how a character-level network works.
+
+The page shows what the champion expects at each character of a text, and a small network that learns `hello`.
+"""
 
 from itertools import islice
 from typing import Any
@@ -8,7 +11,7 @@ from fastapi.responses import HTMLResponse
 
 from app import reads
 from app.engine.reader import TextReading
-from app.web.http.deps import BotDep, ReaderDep, VisitorDep
+from app.web.http.deps import BotDep, ReaderDep, VisitorDep, number_in
 from app.web.http.language import voice_for
 from app.web.http.limits import READINGS, take
 from app.web.http.page import frame_of, page
@@ -16,9 +19,9 @@ from models import byhand
 
 router = APIRouter(include_in_schema=False)
 MOST_READ = 200
-"""Characters of a text that the network reads for a visitor."""
+"""Characters of a visitor's text that the network reads."""
 SHADES = 6
-"""Steps of surprise that are told apart by colour."""
+"""Colours for surprise."""
 BITS_A_SHADE = 2.5
 SEEDS = 1000
 
@@ -27,7 +30,7 @@ SEEDS = 1000
 def learn(
     *, request: Request, bot: BotDep, reader: ReaderDep, visitor: VisitorDep, text: str = "", voice: str = ""
 ) -> HTMLResponse:
-    """How a character RNN works, and what the champion makes of a text; unasked, of a line that it wrote itself."""
+    """The page, with the champion's reading of *text*, or of a line that the voice wrote."""
     known = frame_of(request).voices
     chosen = next((one for one in known if one.slug == voice), voice_for(request, known))
     own = reads.poems.first_line(bot, chosen) if chosen is not None else ""
@@ -51,8 +54,9 @@ def learn(
 
 @router.get("/learn/hello")
 def hello(request: Request, seed: str = "", step: str = "") -> HTMLResponse:
-    """The first lesson after so many steps of training."""
-    return page(request, "hello.html", **_lesson(_number(seed) % SEEDS, min(_number(step), byhand.MOST_STEPS)))
+    """The network that learns `hello`, after *step* steps of training."""
+    steps = min(number_in(step) or 0, byhand.MOST_STEPS)
+    return page(request, "hello.html", **_lesson((number_in(seed) or 0) % SEEDS, steps))
 
 
 def _lesson(seed: int, step: int) -> dict[str, Any]:
@@ -66,10 +70,6 @@ def _lesson(seed: int, step: int) -> dict[str, Any]:
     }
 
 
-def _number(typed: str) -> int:
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 6 else 0
-
-
 def _shade(bits: float, characters: int) -> int:
-    """A step of surprise, per character, from 0 (foreseen) on."""
+    """The index of the colour for so many bits; 0: expected."""
     return min(SHADES - 1, int(bits / max(1, characters) / BITS_A_SHADE))

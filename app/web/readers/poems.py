@@ -1,8 +1,7 @@
-"""Poems for readers: the page of a voice, another poem, a line changed, ticks, browsing.
+"""Poems for readers: a voice's page, writing another poem, changing a line, ticking, browsing.
 
-In this order: having a poem written for a visitor, which pages and JSON share; the page with a poem on it, which is
-also where a form with a mistake comes back to; changing one line of a poem (own words in its place, or one of three
-candidates, and a line more at the end); the routes.
+In this order: having a poem written, which the JSON API uses too; the page with a poem, which is shown again when a
+form was refused; changing or adding one line (the reader's own words, or one of three candidates); the other routes.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -23,12 +22,23 @@ from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.reads.poems import ShownPoem
 from app.reads.voices import Frame
-from app.web.http.deps import BotDep, EngineDep, PoemId, Slug, VisitorDep
-from app.web.http.errors import FormExpired, code_of, page_again
-from app.web.http.forms import AnyForm, Form, GenuineForm
+from app.web.http.deps import (
+    AnyForm,
+    BotDep,
+    Draft,
+    EngineDep,
+    Form,
+    FormExpired,
+    GenuineForm,
+    PoemId,
+    Slug,
+    VisitorDep,
+    number_in,
+)
+from app.web.http.errors import code_of, page_again
 from app.web.http.language import VOICE_COOKIE, voice_for
 from app.web.http.limits import POEMS, TICKS, Limited, take
-from app.web.http.page import Draft, around_of, frame_of, local_path, page, see_other, set_flash
+from app.web.http.page import around_of, frame_of, local_path, page, see_other, set_flash
 from app.web.http.visitors import is_quiet, keys_of, set_cookie, settings_of, visit_of, visitor_of
 from app.web.ops import Metrics
 
@@ -48,7 +58,10 @@ def compose(request: Request, voice: str, visitor: Visitor, wish: Wish, keep: li
 
 
 def admit(request: Request, voice: str, visitor: Visitor) -> None:
-    """Count a poem for *visitor*, who then waits for the engine. Raises UnknownVoice, EngineFailed, Limited."""
+    """Take the rate limit of poems, and leave the place in admission control: the engine has its own queue.
+
+    Raises UnknownVoice, EngineFailed, Limited.
+    """
     engine: Engine = request.app.state.engine
     engine.check(voice)
     take(request, POEMS, visitor)
@@ -56,15 +69,16 @@ def admit(request: Request, voice: str, visitor: Visitor) -> None:
 
 
 def count(request: Request, voice: str) -> None:
-    """A poem was written and stored."""
+    """Count a poem in the metrics."""
     metrics: Metrics = request.app.state.metrics
     metrics.poem(voice)
 
 
 def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem | None:
-    """The poem this visitor finds on a voice's page (default: the voice for him); the first visit has one written.
+    """The poem that this visitor sees on a voice's page: his latest, the poem of the day, or a new one.
 
-    Crawlers and previews, and an address that has had too many, are shown the newest there is; None when there is none.
+    *voice* None: the voice that suits the visitor. Quiet requests, and visitors over their limit, get the newest poem
+    of the voice; None if there is none.
     """
     bot, quiet = request.app.state.bot, is_quiet(request)
     found = reads.poems.current(bot, visitor, around_of(request), partial(_voice, request, voice), quiet=quiet)
@@ -86,7 +100,10 @@ def current(request: Request, voice: str | None, visitor: Visitor) -> ShownPoem 
 
 
 def _of_the_day(request: Request, earlier: ShownPoem, visitor: Visitor) -> ShownPoem:
-    """The poem of the day, before the one that he read on an earlier day; that one when the engine has no time."""
+    """The poem of the day, shown first to a reader who comes back on another day.
+
+    When the engine is full, the poem that he read on the *earlier* day.
+    """
     bot: Bot = request.app.state.bot
     try:
         day = actions.poems.poem_of_the_day(bot, request.app.state.engine, earlier.poem.voice, by=visitor)
@@ -107,13 +124,13 @@ def _voice(request: Request, slug: str | None, frame: Frame) -> VoiceReport:
 
 
 def show_to(request: Request, poem: str, visitor: Visitor) -> None:
-    """Note that a visitor opened a poem by its address: lines new to him make impressions. Raises UnknownPoem."""
+    """Store that a visitor was shown a poem: lines that are new to him make impressions. Raises UnknownPoem."""
     if not is_quiet(request):
         actions.poems.show(request.app.state.bot, poem, to=visitor)
 
 
 def temperature_of(typed: str) -> float | None:
-    """A temperature from a form; "" leaves it to the voice. Raises Unfit."""
+    """The temperature in a form; None (the voice's own) for an empty field. Raises Unfit."""
     if not typed.strip():
         return None
     try:
@@ -123,7 +140,7 @@ def temperature_of(typed: str) -> float | None:
 
 
 def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLResponse:
-    """The poem that stands before this visitor; a first visit has one written. *voice* None: the voice for him."""
+    """The page of a voice with this visitor's current poem. *voice* None: the voice that suits the visitor."""
     shown = current(request, voice, visitor)
     if shown is None:
         return page(request, "about.html")
@@ -134,9 +151,9 @@ def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLRes
 
 
 def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
-    """The visitor's poem with the words that he typed, and why no new one was written."""
+    """The visitor's present poem with the form as he filled it in, and the error."""
     shown = reads.poems.latest(request.app.state.bot, voice, visitor, around_of(request))
-    if shown is None:  # there is none to show it beside
+    if shown is None:  # he has no poem yet
         raise error
     typed = replace(shown, poem=replace(shown.poem, prime=draft.prime))
     return _render(request, typed, error=error, draft=draft)
@@ -145,7 +162,7 @@ def write_again(request: Request, voice: str, visitor: Visitor, error: Exception
 def tick_again(
     request: Request, poem: str, visitor: Visitor, error: Exception, ticked: Collection[int]
 ) -> HTMLResponse:
-    """The poem with the boxes as he left them, though they are not saved."""
+    """The poem with the boxes as the visitor left them, and the error: nothing was saved."""
     shown = reads.poems.shown(request.app.state.bot, poem, visitor, around_of(request))
     lines = tuple(replace(line, ticked=line.id in ticked) if line.tickable else line for line in shown.poem.lines)
     return _render(request, replace(shown, poem=replace(shown.poem, lines=lines)), error=error)
@@ -181,14 +198,14 @@ def _render(
 
 
 def _lesson(request: Request, poem: Poem, voice: VoiceReport) -> Mapping[str, object]:
-    """What the version that wrote the poem was taught; in a trial that is not always the champion, and not told."""
+    """Counts of what the poem's version was taught; those of the champion while a trial hides the version."""
     if poem.version in (voice.champion, None):
         return voice.lesson
     return reads.poems.lesson_of(request.app.state.bot, poem.id)
 
 
 def _life(request: Request, shown: ShownPoem, visitor: Visitor, *, home: bool) -> dict[str, object]:
-    """How far off the next version is, for who has ticked here; and what the last one learned of his, on his return."""
+    """Context: when the next version is expected, and what the champion has learned from this visitor."""
     ticked = any(line.ticked for line in shown.poem.lines)
     if not visitor.returned or not (ticked or home):
         return {}
@@ -197,11 +214,11 @@ def _life(request: Request, shown: ShownPoem, visitor: Visitor, *, home: bool) -
 
 
 def _boldness(request: Request, voice: str) -> tuple[float, float]:
-    """The calm and the bold temperature of the version that serves."""
+    """The calm and the bold temperature of the champion."""
     engine: Engine = request.app.state.engine
     try:
         return boldness(engine.temperature(voice))
-    except PoemBotError:  # nothing serves the voice at the moment; its poems are still there to be read
+    except PoemBotError:  # no version is in memory; the poem can be shown nevertheless
         return boldness(1.0)
 
 
@@ -209,7 +226,7 @@ def _boldness(request: Request, voice: str) -> tuple[float, float]:
 def propose(
     *, poem: PoemId, request: Request, form: AnyForm, bot: BotDep, engine: EngineDep, visitor: VisitorDep
 ) -> Response:
-    """A line of the poem open for a change, with three others that could stand there."""
+    """The poem with one line open for a change, and three candidates for it."""
     found = reads.poems.one(bot, poem, visitor)
     slot = slot_of(form, found)
     before, after = [line.id for line in found.lines[:slot]], [line.id for line in found.lines[slot + 1 :]]
@@ -227,7 +244,7 @@ def propose(
 
 @router.post("/{voice}/next")
 def pick(voice: Slug, request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """The poem with the line that was picked; a second click finds it there."""
+    """Store the poem with the candidate that was picked; a second click leads to the same poem."""
     candidate = keys_of(request).read_candidate(form.text("candidate"))
     if candidate is None or len(candidate) != 5 or candidate[:2] != [visitor.id, voice]:
         raise FormExpired
@@ -235,7 +252,7 @@ def pick(voice: Slug, request: Request, form: GenuineForm, bot: BotDep, visitor:
     _, _, before, drawn, after = candidate
     try:
         poem = actions.poems.pick(bot, before, _writing(voice, drawn), by=visitor, after=after)
-    except IntegrityError as error:  # the database was put back from before its version was made
+    except IntegrityError as error:  # a backup was restored that is older than the candidate's version
         raise FormExpired from error
     count(request, voice)
     return see_other(f"/poems/{poem}")
@@ -250,7 +267,7 @@ def line_page(
     error: Exception | None = None,
     own: str | None = None,
 ) -> HTMLResponse:
-    """The poem with one line open: what the reader typed in its place, and candidates as text and token."""
+    """The poem with one line open for a change. *own*: what the reader typed; *candidates*: texts with their tokens."""
     there = next((line.text for line in poem.lines[slot : slot + 1]), "")
     return page_again(
         request,
@@ -266,7 +283,7 @@ def line_page(
 
 
 def slot_of(form: Form, poem: Poem) -> int:
-    """The slot that a form is about, which pages count from 1; one that the poem has not is the one after its last."""
+    """The slot that a form names, which pages count from 1; at most the one after the poem's last line."""
     return min(next(iter(form.ids("place")), len(poem.lines) + 1) - 1, len(poem.lines))
 
 
@@ -283,14 +300,14 @@ def _writing(voice: str, drawn: list[Any]) -> Writing:
 
 @router.get("/poems/{poem}")
 def permalink(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
-    """A poem at its address."""
+    """A poem."""
     show_to(request, poem, visitor)
     return _render(request, reads.poems.shown(bot, poem, visitor, around_of(request)))
 
 
 @router.post("/poems/{poem}/ticks")
 def tick_lines(poem: PoemId, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Save the ticked set of a poem."""
+    """Save which lines of a poem are ticked."""
     ticked = form.ids("lines")
     try:
         form.must_be_genuine()
@@ -304,7 +321,7 @@ def tick_lines(poem: PoemId, request: Request, form: AnyForm, bot: BotDep, visit
 
 @router.post("/poems/{poem}/tick")
 def tick_line(poem: PoemId, request: Request, form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Tick a line of a poem met among others, or take the tick back: whoever does has read that poem."""
+    """Tick a line in a list of poems, or take the tick back. It counts as having been shown the poem."""
     take(request, TICKS, visitor)
     show_to(request, poem, visitor)
     for line in form.ids("line")[:1]:
@@ -314,13 +331,13 @@ def tick_line(poem: PoemId, request: Request, form: GenuineForm, bot: BotDep, vi
 
 @router.get("/{voice}")
 def current_poem(voice: Slug, request: Request, visitor: VisitorDep) -> Response:
-    """The poem that stands before this visitor."""
+    """The page of a voice."""
     return voice_page(request, voice, visitor)
 
 
 @router.post("/{voice}/poems")
 def write(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Another poem: what is ticked stays, and so does what a change of one line leaves alone."""
+    """Write another poem: ticked lines stay. With a `place`: write the poem again with one line changed."""
     try:
         form.must_be_genuine()
         wish, keep = _wished(request, bot, form, visitor)
@@ -344,10 +361,10 @@ def browse(
     version: str = "",
     cursor: str = "",
 ) -> Response:
-    """Poems that readers were shown, the newest first: all, or of one version. The loved ones have their own page."""
+    """Poems that readers were shown, the newest first: all, or those of one version."""
     if sort == "loved":
         return RedirectResponse(f"/{voice}/anthology", 301)
-    only = int(version) if version.isascii() and version.isdigit() and len(version) < 9 else None
+    only = number_in(version)
     poems, following, loved = reads.poems.browsed(bot, voice, visitor, version=only, cursor=cursor or None)
     of_version = "" if only is None else f"version={only}&"
     onwards = f"?{of_version}cursor={following}" if following else None
@@ -355,14 +372,14 @@ def browse(
 
 
 def _wished(request: Request, bot: Bot, form: Form, visitor: Visitor) -> tuple[Wish, list[int]]:
-    """What the form asks for, and the lines that stay. Raises Unfit when nothing would be left to write."""
+    """The wish in the form, and the ids of the lines to keep. Raises Unfit when no line would be left to write."""
     wish = Wish(prime=form.text("prime"), own=form.text("own"), temperature=temperature_of(form.text("temperature")))
     if not form.text("poem"):
         return wish, form.ids("keep")
     poem = reads.poems.one(bot, form.text("poem"), visitor)
     if form.text("place"):
         return _changed(wish, poem, slot_of(form, poem), only=form.text("how") == "only")
-    ticked = form.ids("lines")  # the boxes as they are: no need to have saved them first
+    ticked = form.ids("lines")  # boxes that were changed but not saved are saved here
     if any(line.tickable and line.ticked != (line.id in ticked) for line in poem.lines):
         take(request, TICKS, visitor)
         actions.ticks.tick_lines(bot, poem.id, ticked, by=visitor)
@@ -374,7 +391,10 @@ def _wished(request: Request, bot: Bot, form: Form, visitor: Visitor) -> tuple[W
 
 
 def _changed(wish: Wish, poem: Poem, slot: int, *, only: bool) -> tuple[Wish, list[int]]:
-    """The reader's words in one slot of *poem* and the other lines as they are; or what follows anew, but for ticks."""
+    """The wish for *poem* with the reader's words in *slot*, and the ids of the lines to keep.
+
+    *only*: all other lines stay; else those after it are written anew, except ticked ones.
+    """
     before, there, after = poem.lines[:slot], poem.lines[slot : slot + 1], poem.lines[slot + 1 :]
     same = [wish.own.split()] == [line.text.split() for line in there]
     own = "" if same else wish.own.strip()

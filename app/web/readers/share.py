@@ -1,12 +1,8 @@
-"""Sharing: a poem as text, as JSON, as a picture (PNG). Each says that a machine wrote it, and where it stands.
+"""Sharing: a poem as text, as JSON, or as a picture (PNG), each with its address and the mark that a machine wrote it.
 
-The picture is the one that other sites show for a shared address (Open Graph). Its seals are those of the reader for
-whom the poem was written.
-
-A picture is a card, set in Noto Serif KR: a leaf as on the page, ruled, with the title on a strip at the right and red
-seals beside the lines that a reader chose. Beneath stand the address and the mark that a machine wrote it. `landscape`
-is what sites that show Open Graph images ask for, `square` and `portrait` are for feeds of pictures. What draws it
-knows no request and no database.
+The picture is drawn with Pillow, in Noto Serif KR: a ruled sheet as on the page, the title on a strip at the right, and
+red seals beside the lines that the poem's first reader ticked. `landscape` is the size of Open Graph images, which
+other sites show for a shared address; `square` and `portrait` are for picture feeds. The routes follow at the end.
 """
 
 import io
@@ -50,7 +46,7 @@ BIGGEST, SMALLEST = 46, 15
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A part of the picture, in pixels."""
+    """A rectangle of the picture, in pixels."""
 
     left: int
     top: int
@@ -59,12 +55,12 @@ class Box:
 
     @property
     def width(self) -> int:
-        """From left to right."""
+        """In pixels."""
         return self.right - self.left
 
     @property
     def height(self) -> int:
-        """From top to bottom."""
+        """In pixels."""
         return self.bottom - self.top
 
 
@@ -80,9 +76,10 @@ def card(
     by_humans: frozenset[int] = frozenset(),
     address: str = "",
 ) -> bytes:
-    """A PNG of *lines*, with *title* and *version* on the strip; *sealed*: places of the lines that were chosen.
+    """A PNG of *lines*, with *title* and *version* on the strip.
 
-    *by_humans*: places, from 1, of those with a human's words, which are drawn paler; the mark names them.
+    *sealed*: slots of lines with a seal. *by_humans*: places, counted from 1, of lines with a human's words, which are
+    drawn paler.
     """
     picture, draw, sheet = _sheet(shape)
     _title_strip(picture, draw, Box(sheet.right - STRIP, sheet.top, sheet.right, sheet.bottom), title, version)
@@ -102,7 +99,7 @@ def pair(
     shape: Shape = "landscape",
     address: str = "",
 ) -> bytes:
-    """A PNG of two poems with their *names*: beside each other in a landscape, else one above the other."""
+    """A PNG of two poems with their *names*: side by side in landscape, else one above the other."""
     picture, draw, sheet = _sheet(shape)
     halves = _halves(sheet, upright=shape != "landscape")
     for half, lines, name in zip(halves, (old, new), names, strict=True):
@@ -133,7 +130,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont:
 
 
 def _sheet(shape: Shape) -> tuple[Image.Image, ImageDraw.ImageDraw, Box]:
-    """An empty leaf with its double frame."""
+    """An empty sheet with its double frame."""
     width, height = SIZES[shape]
     picture = Image.new("RGB", (width, height), PAPER)
     draw = ImageDraw.Draw(picture)
@@ -150,7 +147,7 @@ def _png(picture: Image.Image) -> bytes:
 
 
 def _title_strip(picture: Image.Image, draw: ImageDraw.ImageDraw, strip: Box, title: str, version: str) -> None:
-    """The title from top to bottom, and the poet's seal beneath."""
+    """Draw the strip: the title from top to bottom, the version, and the seal below."""
     middle = (strip.left + strip.right) // 2
     draw.line((strip.left, strip.top, strip.left, strip.bottom), fill=EDGE, width=2)
     (_rotated_title if title.isascii() else _vertical_title)(picture, title, middle)
@@ -160,7 +157,7 @@ def _title_strip(picture: Image.Image, draw: ImageDraw.ImageDraw, strip: Box, ti
 
 
 def _seal(draw: ImageDraw.ImageDraw, x: int, y: int, size: int, letter: str) -> None:
-    """A red seal around *letter*, its middle at x, y."""
+    """Draw a red seal with *letter*, its centre at x, y."""
     half = size // 2
     draw.rounded_rectangle((x - half, y - half, x + half, y + half), max(3, size // 10), fill=SEAL)
     thick = 1 if size > 40 else 0
@@ -169,7 +166,7 @@ def _seal(draw: ImageDraw.ImageDraw, x: int, y: int, size: int, letter: str) -> 
 
 
 def _vertical_title(picture: Image.Image, title: str, middle: int) -> None:
-    """A title letter under letter, as Korean is written from top to bottom."""
+    """Draw a Korean title vertically, one letter below the other."""
     step = max(18, min(56, TITLE_HEIGHT // max(1, len(title))))
     for place, character in enumerate(title[: TITLE_HEIGHT // step]):
         foot = FRAME + 36 + step * (place + 1)
@@ -177,7 +174,7 @@ def _vertical_title(picture: Image.Image, title: str, middle: int) -> None:
 
 
 def _rotated_title(picture: Image.Image, title: str, middle: int) -> None:
-    """A Latin title turned on its side, as on the spine of a book."""
+    """Draw a Latin title rotated, as on the spine of a book."""
     size = next((n for n in range(48, SMALLEST, -1) if _width([title], n) <= TITLE_HEIGHT), SMALLEST)
     text = _truncated(title, size, TITLE_HEIGHT)
     strip = Image.new("L", (TITLE_HEIGHT, 2 * size))
@@ -188,7 +185,7 @@ def _rotated_title(picture: Image.Image, title: str, middle: int) -> None:
 def _lines(
     draw: ImageDraw.ImageDraw, box: Box, lines: Sequence[str], sealed: Collection[int], by_humans: Collection[int] = ()
 ) -> None:
-    """Each line on a rule of its own, as large as the longest of them allows; beside it its seal."""
+    """Draw the ruled lines in the largest font that the longest of them allows, with their seals."""
     row = min(box.height // 6, 108, (box.height - FOOT) // (len(lines) + 1))
     room = box.width - GUTTER - 48
     size = next((n for n in range(min(BIGGEST, row * 11 // 20), SMALLEST, -1) if _width(lines, n) <= room), SMALLEST)
@@ -207,7 +204,7 @@ def _lines(
 
 
 def _foot(draw: ImageDraw.ImageDraw, box: Box, address: str, mark: str) -> None:
-    """The address at the left, the mark at the right; an address that leaves no room is left out."""
+    """Draw the mark at the right, and the address at the left if there is room for it."""
     font, y = _font(20), box.bottom - 16
     draw.text((box.right - 24, y), mark, font=font, fill=SOFT, anchor="rs")
     if font.getlength(address) + font.getlength(mark) < box.width - GUTTER - 64:
@@ -219,7 +216,7 @@ def _width(lines: Sequence[str], size: int) -> float:
 
 
 def _truncated(text: str, size: int, room: int) -> str:
-    """As much of a line as fits into *room* pixels, with an ellipsis where it is cut."""
+    """The line, cut with an ellipsis if it is wider than *room* pixels."""
     if _font(size).getlength(text) <= room:
         return text
     return next(cut for n in range(len(text), -1, -1) if _font(size).getlength(cut := text[:n].rstrip() + "…") <= room)
@@ -231,19 +228,19 @@ CROSS_ORIGIN = {
     "Cross-Origin-Resource-Policy": "cross-origin",
     "Vary": "Cookie, Accept-Language",
 }
-"""A picture is for other people's pages; its mark is in the reader's language, and its seals may still change."""
+"""Other sites may show a picture. It is not cached long: its language varies, and its seals may still change."""
 
 
 class SharedPoem(PoemOut):
-    """A poem as a file."""
+    """A poem as a JSON file."""
 
     mark: str
-    """That a machine wrote it, and which version: for whoever finds the file."""
+    """The AI label, with the version."""
 
 
 @router.get("/poems/{poem}.txt")
 def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> PlainTextResponse:
-    """A poem to copy."""
+    """A poem as plain text."""
     found, voice = reads.poems.with_voice(bot, poem, visitor)
     label = _label(request, voice, found)
     return PlainTextResponse(f"{found.text}\n\n{label}\n{origin_of(request)}/poems/{poem}\n")
@@ -251,7 +248,7 @@ def as_text(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) ->
 
 @router.get("/poems/{poem}.json")
 def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> SharedPoem:
-    """A poem for programs."""
+    """A poem as JSON."""
     found, voice = reads.poems.with_voice(bot, poem, visitor)
     return SharedPoem(**PoemOut.of(found).model_dump(), mark=_label(request, voice, found))
 
@@ -260,7 +257,7 @@ def as_json(poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) ->
 def as_picture(
     *, poem: PoemId, request: Request, bot: BotDep, visitor: VisitorDep, shape: str = "landscape"
 ) -> Response:
-    """A poem as a picture. It is limited: to draw one takes as long as to write ten poems."""
+    """A poem as a picture. Rate-limited, since drawing one takes as long as writing ten poems."""
     take(request, READINGS, visitor)
     found, voice = reads.poems.with_voice(bot, poem, visitor)
     drawn = card(
@@ -277,17 +274,17 @@ def as_picture(
 
 
 def shape_of(asked: str) -> Shape:
-    """The shape that was asked for, else what link previews show."""
+    """The requested shape, else landscape."""
     return next((shape for shape in SHAPES if shape == asked), "landscape")
 
 
 def short(request: Request, path: str) -> str:
-    """An address as one reads it out: without its scheme."""
+    """An address without its scheme."""
     return f"{request.url.netloc}{path}"
 
 
 def _label(request: Request, voice: VoiceReport, poem: Poem) -> str:
-    """What made the poem, and which of its lines are not the bot's alone."""
+    """The AI label, with the numbers of the lines that hold a human's words."""
     label = ai_label(request, voice, poem.version)
     if not poem.by_humans:
         return label

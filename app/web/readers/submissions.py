@@ -1,15 +1,34 @@
-"""The teach box and what becomes of it: a submission, and its author's private page."""
+"""What readers contribute: submissions (poems that they teach) and pieces (엮기, poems woven of ticked lines).
+
+A moderator approves both. A submission has a private page, which shows its author what became of it; a piece is shown
+to others once it is approved.
+"""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from app import actions, reads
-from app.domain.errors import Unfit
-from app.web.http.deps import BotDep, Slug, Token, VisitorDep
-from app.web.http.errors import FormExpired, code_of, page_again
-from app.web.http.forms import AnyForm, GenuineForm
-from app.web.http.limits import SUBMISSIONS, Limited, take
-from app.web.http.page import Draft, frame_of, page, see_other, set_flash
+from app.domain.errors import Unfit, UnknownLine
+from app.domain.poem import MOST
+from app.domain.submission import SubmissionStatus
+from app.domain.visitor import Visitor
+from app.web.http.deps import (
+    AnyForm,
+    BotDep,
+    Form,
+    FormExpired,
+    GenuineForm,
+    PoemId,
+    Slug,
+    Token,
+    VisitorDep,
+    id_in,
+    number_in,
+)
+from app.web.http.errors import code_of, page_again
+from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
+from app.web.http.page import frame_of, page, see_other, set_flash, translate
+from app.web.readers.share import CROSS_ORIGIN, card, shape_of, short
 
 router = APIRouter(include_in_schema=False)
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
@@ -17,14 +36,14 @@ PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
 
 @router.get("/{voice}/teach")
 def teach(voice: Slug, request: Request) -> HTMLResponse:
-    """The teach box on a page of its own."""
+    """The form to teach a poem."""
     return page(request, "teach.html", voice=frame_of(request).voice(voice))
 
 
 @router.post("/{voice}/submissions")
 def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
-    """Teach a poem."""
-    title, author, draft = form.text("title") or None, form.text("author") or None, form.draft
+    """Store a submission."""
+    draft = form.draft
     try:
         form.must_be_genuine()
         take(request, SUBMISSIONS, visitor)
@@ -33,33 +52,116 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
             voice,
             by=visitor,
             text=form.text("text"),
-            title=title,
-            author=author,
+            title=form.text("title") or None,
+            author=form.text("author") or None,
             consent=draft.consent,
             quotable=draft.quotable,
         )
     except (FormExpired, Limited, Unfit) as error:
-        return _teach_again(request, voice, error, draft)
+        shown = frame_of(request).voice(voice)
+        return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
     set_flash(request, "taught" if new else "known")
     return see_other(f"/submissions/{given.token}")
 
 
 @router.get("/submissions/{token}")
 def status(token: Token, request: Request, bot: BotDep) -> HTMLResponse:
-    """What became of a submission, for who has its address."""
+    """The state of a submission, for anybody who has its secret address."""
     given, voice, learned = reads.visitors.submission_page(bot, token)
     return page(request, "submission.html", headers=PRIVATE, submission=given, voice=voice, learned=learned)
 
 
 @router.post("/submissions/{token}/withdraw")
 def withdraw(token: Token, request: Request, _form: GenuineForm, bot: BotDep) -> Response:
-    """Take it back: the next lesson is without it."""
+    """Take a submission back: it is in no later lesson."""
     actions.submissions.withdraw(bot, token)
     set_flash(request, "withdrawn")
     return see_other(f"/submissions/{token}")
 
 
-def _teach_again(request: Request, voice: str, error: Exception, draft: Draft) -> HTMLResponse:
-    """The teach box as it was filled in, and what was wrong with it."""
-    shown = frame_of(request).voice(voice)
-    return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
+@router.get("/{voice}/weave")
+def weave_form(voice: Slug, request: Request, visitor: VisitorDep) -> HTMLResponse:
+    """The form: the visitor's ticked lines, and a field for the place of each."""
+    return _weave_page(request, voice, visitor)
+
+
+@router.post("/{voice}/pieces")
+def weave(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Store a piece."""
+    try:
+        form.must_be_genuine()
+        take(request, SUBMISSIONS, visitor)
+        lines = [line for _, line in sorted(_placed(form))]
+        piece = actions.submissions.weave(
+            bot, voice, lines, by=visitor, title=form.text("title"), author=form.text("author")
+        )
+    except (FormExpired, Limited, Unfit, UnknownLine) as error:
+        return _weave_page(request, voice, visitor, form, error)
+    set_flash(request, "woven")
+    return see_other(f"/pieces/{piece}")
+
+
+@router.get("/{voice}/pieces")
+def pieces(voice: Slug, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
+    """The pieces of a voice."""
+    return page(request, "pieces.html", pieces=reads.anthology.pieces(bot, voice, visitor))
+
+
+@router.get("/pieces/{piece}.png")
+def piece_picture(
+    *, piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep, shape: str = "landscape"
+) -> Response:
+    """A piece as a picture. One that is not approved is only for its maker, and no cache may keep it."""
+    take(request, READINGS, visitor)
+    found, voice = reads.anthology.piece(bot, piece, visitor)
+    versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
+    drawn = card(
+        tuple(line.text for line in found.lines),
+        found.title,
+        versions,
+        f"{translate(request, 'AI 생성', voice=voice)} · {voice.title} {versions}",
+        shape=shape_of(shape),
+        address=short(request, f"/pieces/{piece}"),
+    )
+    shown = CROSS_ORIGIN if found.status is SubmissionStatus.APPROVED else {"Cache-Control": "no-store"}
+    return Response(drawn, media_type="image/png", headers=shown)
+
+
+@router.get("/pieces/{piece}")
+def piece(piece: PoemId, request: Request, bot: BotDep, visitor: VisitorDep) -> HTMLResponse:
+    """A piece."""
+    found, voice = reads.anthology.piece(bot, piece, visitor)
+    return page(request, "piece.html", piece=found, voice=voice)
+
+
+@router.post("/pieces/{piece}/withdraw")
+def withdraw_piece(piece: PoemId, request: Request, _form: GenuineForm, bot: BotDep, visitor: VisitorDep) -> Response:
+    """Take a piece back; only its maker may."""
+    actions.submissions.withdraw_piece(bot, piece, by=visitor)
+    set_flash(request, "unwoven")
+    return see_other("/me")
+
+
+def _placed(form: Form) -> list[tuple[int, int]]:
+    """(place, line) of each line that was given a place; the form's fields are named `place-LINE`."""
+    placed = []
+    for name in form.fields:
+        place = form.text(name)
+        kind, _, line = name.partition("-")
+        if kind == "place" and (id := id_in(line)) and (at := number_in(place, MOST)):
+            placed.append((at, id))
+    return placed
+
+
+def _weave_page(
+    request: Request, voice: str, visitor: Visitor, form: Form | None = None, error: Exception | None = None
+) -> HTMLResponse:
+    return page_again(
+        request,
+        "weave.html",
+        error,
+        lines=reads.anthology.material(request.app.state.bot, voice, visitor),
+        places={line: place for place, line in _placed(form)} if form else {},
+        draft=form.draft if form else None,
+        errors=[code_of(error)] if error else [],
+    )

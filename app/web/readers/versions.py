@@ -1,7 +1,7 @@
-"""자라는 중: is it getting better? The answer, then one seed by several versions, then figures, trials and evidence.
+"""Versions, for readers.
 
-And one version by itself: what it writes where the one before wrote otherwise, what it learned of this reader; and how
-far off the next one is.
+자라는 중: is the voice getting better? The page compares poems of one seed by several versions, tick-rates and trials.
+A version's own page compares it with the one before. `/outlook` says when the next version is expected.
 """
 
 from fastapi import APIRouter, Request
@@ -20,19 +20,19 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/{voice}/versions")
 def versions(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
-    """All versions, the rejected too; trials; and one seed written by several versions."""
+    """All versions, the rejected ones too, their trials, and poems of one seed by several versions."""
     return page(request, "versions.html", **fields_of(reads.versions.overview(bot, voice, seed)))
 
 
 @router.get("/{voice}/versions/rates.svg")
 def rates(voice: Slug, request: Request, bot: BotDep, narrow: str = "") -> Response:
-    """Tick-rates by version, drawn."""
+    """Tick-rates by version, as a chart."""
     return charts.rates(request, reads.versions.of_voice(bot, voice), narrow=bool(narrow))
 
 
 @router.get("/{voice}/outlook")
 def outlook(voice: Slug, request: Request, bot: BotDep) -> HTMLResponse:
-    """How far off the next version is."""
+    """When the next version is expected."""
     found = reads.runs.outlook(bot, voice)
     return page(request, "outlook.html", headers={"Cache-Control": "no-store"}, outlook=found)
 
@@ -48,17 +48,17 @@ def as_picture(
     seed: str = "",
     shape: str = "landscape",
 ) -> Response:
-    """Both poems of one seed on a card. Raises UnknownVersion where there is no pair."""
+    """Poems of one seed by this version and the one before, as a picture. Raises UnknownVersion if there is no pair."""
     take(request, READINGS, visitor)
-    found, beside = reads.versions.pair(bot, voice, number, seed)
+    report, beside = reads.versions.pair(bot, voice, number, seed)
     if beside is None:
         raise UnknownVersion(f"{voice} {number}")
-    before, after = (version_label(request, found, n) for n in (beside.before, number))
+    before, after = (version_label(request, report, n) for n in (beside.before, number))
     drawn = pair(
         beside.old,
         beside.new,
-        (f"{found.title} {before}", f"{found.title} {after}"),
-        translate(request, "AI 생성", voice=found),
+        (f"{report.title} {before}", f"{report.title} {after}"),
+        translate(request, "AI 생성", voice=report),
         shape=shape_of(shape),
         address=short(request, f"/{voice}/versions/{number}"),
     )
@@ -69,5 +69,5 @@ def as_picture(
 def version(
     *, voice: Slug, number: Number, request: Request, bot: BotDep, visitor: VisitorDep, seed: str = ""
 ) -> HTMLResponse:
-    """What one version writes, beside the one before; and what it learned of this reader's."""
+    """What a version writes beside the one before, and which of this reader's lines it learned."""
     return page(request, "version.html", **fields_of(reads.versions.shown(bot, voice, number, visitor, seed)))

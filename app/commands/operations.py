@@ -1,4 +1,4 @@
-"""`db`, `export`, `backup`, `restore`, `doctor`: the keeper's tools."""
+"""`db`, `export`, `backup`, `restore`, `doctor`: operating a deployment."""
 
 import json
 import sys
@@ -11,25 +11,14 @@ import typer
 
 from app.commands.shell import BadUse, Failed, Json, opened, say, settings_of_environment, tell
 
-
-def add_to(app: typer.Typer) -> None:
-    """Put these commands into *app*."""
-    group = typer.Typer(help="The database.", no_args_is_help=True, rich_markup_mode=None)
-    group.callback()(database)
-    group.command()(upgrade)
-    app.add_typer(group, name="db")
-    app.command()(export)
-    app.command()(backup)
-    app.command()(restore)
-    app.command()(doctor)
+commands = typer.Typer()
+database = typer.Typer(name="db", help="The database.", no_args_is_help=True)
+commands.add_typer(database)
 
 
-def database() -> None:
-    """Keep the database."""
-
-
+@database.command()
 def upgrade(as_json: Json = False) -> None:
-    """Bring the schema up to date and put the shipped voices in; safe to repeat."""
+    """Upgrade the schema and install the shipped voices; safe to repeat."""
     from app import actions
     from app.bootstrap import build
     from app.store.migrations import upgrade
@@ -41,12 +30,13 @@ def upgrade(as_json: Json = False) -> None:
     tell({"current": True}, as_json=as_json)
 
 
+@commands.command()
 def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdout.")]) -> None:
-    """Write poems, ticks, versions and approved submissions as JSON lines; readers go by number."""
+    """Write poems, ticks, versions and approved submissions as JSON lines; readers are numbers."""
     from app import reads
 
     if out.is_dir() or not out.absolute().parent.is_dir():
-        raise BadUse(f"{out} is not a file that could be written")
+        raise BadUse(f"{out} cannot be written")
     count = 0
     with (
         opened() as bot,
@@ -58,8 +48,9 @@ def export(out: Annotated[Path, typer.Option(help="The file to write; - for stdo
     say(f"{count} rows to {out}")
 
 
-def backup(folder: Annotated[Path, typer.Argument(help="A new folder for it.")], as_json: Json = False) -> None:
-    """Write the whole deployment into a folder, while it runs: database, shelf, and the key that HOME keeps."""
+@commands.command()
+def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")], as_json: Json = False) -> None:
+    """Back up the running deployment into a folder: the database, the shelf, and the secret key in HOME."""
     from app.backup import take
 
     if folder.exists():
@@ -71,28 +62,30 @@ def backup(folder: Annotated[Path, typer.Argument(help="A new folder for it.")],
     say(f"{rows} rows and {len(manifest['files'])} files in {folder}" + ("" if key else "; keep the secret key too"))
     tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)
     if manifest["missing"]:
-        raise Failed(f"all else is kept, but these folders are not on the shelf: {', '.join(manifest['missing'])}")
+        raise Failed(f"all else is saved, but these folders are not on the shelf: {', '.join(manifest['missing'])}")
 
 
+@commands.command()
 def restore(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="What `poembot backup` wrote.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Replace all that the database holds.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Replace everything in the database.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Make the deployment what it was; everything of it must be stopped. Also from SQLite to Postgres and back."""
+    """Restore a backup. Stop all processes first. A backup of SQLite can be restored to Postgres, and vice versa."""
     from app import actions
     from app.backup import restore_from
     from app.bootstrap import build
 
     with closing(build(settings_of_environment())) as bot:
         manifest = restore_from(bot, folder, replace=yes)
-        actions.deployment.install_shipped(bot)  # those that this release ships may be newer
-    say(f"as it was on {manifest['made']}")
+        actions.deployment.install_shipped(bot)  # this release may ship newer bases
+    say(f"restored as of {manifest['made']}")
     tell({name: manifest[name] for name in ("made", "schema", "tables", "missing")}, as_json=as_json)
 
 
+@commands.command()
 def doctor(as_json: Json = False) -> int:
-    """Find what is wrong, and say what to do."""
+    """Check the deployment, and say what to do about each problem."""
     from app.bootstrap import build
     from app.doctor import examine
 

@@ -1,1 +1,0 @@
-"""The desk: the admin's pages, and who may open them."""
