@@ -112,11 +112,13 @@ def _reader(visitor: Visitor) -> Reader:
 
 
 @contextmanager
-def deployed(home: Path, base: Path, settings: Settings, seed: int) -> Iterator[Deployment]:
-    """A deployment in *home* with the base voice in that folder and these *settings*, except for paths."""
+def deployed(home: Path, base: Path, settings: Settings, seed: int, *, run_minutes: float = 0) -> Iterator[Deployment]:
+    """A deployment in *home* with the base voice in that folder and these *settings*, except for paths.
+
+    *run_minutes*: 0 fits no run to the machine's speed, on which results must not depend.
+    """
     place = {"home": home, "database_url": "", "broker_url": "", "shelf_url": ""}
-    own = {"limits": "off", "auto_approve": True, "trial_share": 0.0}
-    own["run_minutes"] = 0  # results must not depend on the machine's speed
+    own = {"limits": "off", "auto_approve": True, "trial_share": 0.0, "run_minutes": run_minutes}
     bot = build(settings.model_copy(update=place | own), queue=NoQueue(), shipped=base.parent)
     try:
         migrations.upgrade(bot.database)

@@ -15,7 +15,7 @@ from lab.simulate.deployment import deployed
 def test_readers_come_until_they_have_ticked_enough(shipped: Path, tmp_path: Path) -> None:
     """All they were shown and ticked stands in the database, as of readers who came back."""
     with deployed(tmp_path / "home", shipped / "sibot", Settings(), 1) as here:
-        shown, ticked = read_on(here, 30)
+        shown, ticked = read_on(here, here.engine, 30)
         with here.bot.reads(Health) as health:
             found = health.counts("sibot", datetime(2000, 1, 1, tzinfo=UTC))
 
