@@ -84,10 +84,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_when)
 
 
-def _when(item: pytest.Item) -> int:
-    """Its folder's place among the slowest."""
+def _when(item: pytest.Item) -> tuple[int, bool, str]:
+    """Its folder's place among the slowest; of the story, which is one round trip for each scale, the place in that."""
     folder = item.path.parent.name
-    return SLOWEST.index(folder) if folder in SLOWEST else len(SLOWEST)
+    place = SLOWEST.index(folder) if folder in SLOWEST else len(SLOWEST)
+    return (place, "scaled" in item.name, item.path.name) if folder == "story" else (place, False, "")
 
 
 def third(nodeid: str) -> int:

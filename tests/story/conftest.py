@@ -1,6 +1,7 @@
 """The round trip, walked once for each scale; the numbered files look at it leg by leg.
 
-A leg walks what comes before it first, so the files may be read, and run, in any order.
+A leg walks what comes before it first, so each file may be run alone; together they run in their order
+(`tests/conftest.py`), since a later leg changes what an earlier one has counted.
 """
 
 import re
@@ -125,7 +126,8 @@ class Trip:
     def run(self) -> dict[str, Any]:
         """Leg 4: a worker looks, and carries it out; the run as the desk shows it afterwards."""
         number = self.asked.json()["run"]
-        with ThreadPoolExecutor(1) as worker:  # it makes itself nice, which must not last
+        with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as worker:  # its niceness must not last
+            patch.setattr(gate, "LIMITS", LIMITS)
             self.trainings.append(worker.submit(Runner(self.bot).work).result())
         found: dict[str, Any] = self.ask(f"/admin/runs/{number}")
         return found
@@ -242,8 +244,6 @@ def trip(
     scale: Scale = request.param
     home = tmp_path_factory.mktemp("trip")
     with ExitStack() as stack:
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(gate, "LIMITS", LIMITS)
         small: dict[str, Any] = {"limits": "off", "lesson_steps": 60, "samples": 200, "trusted_proxies": "127.0.0.1"}
         bot = bots.build(stack.enter_context(databases.settings(scale, home, **small)), shipped)
         stack.callback(bot.close)

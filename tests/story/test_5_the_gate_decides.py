@@ -3,8 +3,11 @@
 from dataclasses import fields
 from math import nan
 
+import pytest
+
+from app.domain import gate
 from app.domain.gate import Scorecard, judge
-from tests.story.conftest import Trip
+from tests.story.conftest import LIMITS, Trip
 
 
 def test_the_run_has_ended_with_a_verdict(trip: Trip) -> None:
@@ -15,8 +18,9 @@ def test_the_run_has_ended_with_a_verdict(trip: Trip) -> None:
     assert trip.run["progress"] == 1.0
 
 
-def test_the_verdict_follows_from_the_figures(trip: Trip) -> None:
+def test_the_verdict_follows_from_the_figures(trip: Trip, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever reads the two scorecards comes to the same answer."""
+    monkeypatch.setattr(gate, "LIMITS", LIMITS)
     assert trip.run
     names = [figure.name for figure in fields(Scorecard)]
     cards = {
