@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 QUERIES = "tests/store/test_visitors.py"
 
@@ -17,6 +19,7 @@ def collected(*options: str, part: int = 0) -> set[str]:
     return {line for line in told.stdout.splitlines() if "::" in line}
 
 
+@pytest.mark.nightly
 def test_three_days_run_every_nightly_test_once() -> None:
     """What is not nightly runs each day; asked for nothing, pytest runs all."""
     everything, days = collected(), [collected("--nightly", "part", part=part) for part in range(3)]
