@@ -75,8 +75,7 @@ def test_on_return_a_reader_hears_what_was_learned_of_his(reader: Reader, bot: B
 
     back = reader.open("/sibot")
     assert (
-        f'<a href="/sibot/versions/{number}">지난번 고르신 두 행을 판 {number}이 배웠습니다 → 읽어 보기</a>'
-        in back.text
+        f'<a href="/sibot/versions/{number}">고르신 두 행을 판 {number}이 배웠습니다 → 새 판 보기</a>' in back.text
     )
     assert "배웠습니다 →" not in reader.open(page.url.path).text
     assert "배웠습니다 →" not in Reader(new_client()).open("/sibot").text
