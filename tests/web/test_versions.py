@@ -185,9 +185,9 @@ def test_a_version_that_was_pushed_through_says_so_for_ever(
     asked = {"version": 1, "override": True, "reason": "the quotations are wanted"}
     assert client.post("/api/v1/admin/voices/sibot/promote", headers=bearer, json=asked).is_success
 
-    told = "통과하지 않았지만 관리자가 쓰게 했습니다."
+    told = "심사를 통과하지는 않았지만 관리자가 이 판에 시를 맡겼습니다."
     serves = reader.open("/sibot/versions").text
-    assert "지금 쓰는 판 1은 심사를 통과하지 못했습니다. 그래도 관리자가 쓰기로 했습니다." in serves
+    assert "지금 쓰는 판 1은 심사를 통과하지 못했습니다. 그래도 관리자가 이 판에 시를 맡겼습니다." in serves
     assert told in serves
     client.post("/api/v1/admin/voices/sibot/rollback", headers=bearer)
     with bot.transaction() as session:
