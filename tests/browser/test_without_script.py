@@ -70,12 +70,12 @@ def test_first_words_begin_the_poem(plain_page: Page) -> None:
 def test_a_short_poem_comes_back_with_a_reason(plain_page: Page) -> None:
     """Nothing typed is lost: text, title and consent are still there."""
     plain_page.goto("/sibot/teach")
-    plain_page.get_by_label("제목").fill("귀가")
+    plain_page.get_by_label("제목 (없어도").fill("귀가")
     teach(plain_page, "짧은 시")
 
     expect(plain_page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")
     expect(plain_page.get_by_label("시 (10자 이상)")).to_have_value("짧은 시")
-    expect(plain_page.get_by_label("제목")).to_have_value("귀가")
+    expect(plain_page.get_by_label("제목 (없어도")).to_have_value("귀가")
     expect(plain_page.get_by_label("기계가 이 글을 배워도")).to_be_checked()
 
 

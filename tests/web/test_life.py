@@ -51,7 +51,8 @@ def test_after_a_tick_the_next_lesson_is_in_sight(reader: Reader, new_client: Ne
     assert "고른 행이나 시가 98개 더 모이면 다시 배웁니다" in told
     assert re.search("늦어도 (오늘|내일|모레) (새벽|아침|오전|오후|저녁|밤)", told)
     assert "더 모이면 다시" not in Reader(new_client()).open("/sibot").text
-    assert "98 more ticks or poems until it learns again · at the latest within" in new_client(accept_language="en").get("/sibot/outlook").text
+    english = new_client(accept_language="en").get("/sibot/outlook").text
+    assert "98 more ticks or poems until it learns again · at the latest within" in english
 
 
 def test_in_a_trial_a_tick_is_a_vote_and_in_a_run_it_is_for_the_one_after(reader: Reader, bot: Bot) -> None:
