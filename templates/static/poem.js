@@ -106,12 +106,12 @@ function arrive(url) {
   history.pushState(null, "", url);
 }
 
-// Say why nothing was written: in the server's words, if its *page* has some. *answer*: the response or the error.
+// Say why nothing was written: in the server's words, if its *page* has some.
 function refuse(answer, page) {
   const why = page?.querySelector(".flash, [data-why]");
   if (answer?.status === 429) tell(say.limited.replace("{n}", answer.headers.get("Retry-After")));
   else if (!answer || answer instanceof TypeError) tell(say.unreached);
-  else tell(why?.textContent ?? (answer.status ? say.busy : say.failed));
+  else tell(why?.textContent ?? say.failed);
 }
 
 // --- writing ---

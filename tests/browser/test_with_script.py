@@ -220,7 +220,7 @@ def test_nothing_is_written_without_a_connection(page: Page) -> None:
     before = lines(page)
     page.context.set_offline(True)
     press(page, "다시쓰기")
-    expect(page.locator("[data-said]")).to_contain_text("연결되지 않아 쓰지 못했습니다")
+    expect(page.locator("[data-said]")).to_contain_text("연결되지 않습니다")
     assert lines(page) == before
 
     page.context.set_offline(False)
