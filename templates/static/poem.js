@@ -36,7 +36,8 @@ async function send() {
     const asked = { method: on ? "PUT" : "DELETE", headers: json };
     const answer = await fetch(`/api/v1/lines/${line}/tick`, asked).catch(() => null);
     if (!answer || answer.status >= 429) {
-      memory[line].late = late = true;
+      memory[line].late = true;
+      late = answer ? say.unsaved : say.offline;
       continue;
     }
     if (memory[line].on !== on) continue; // the reader has changed it meanwhile
@@ -49,7 +50,7 @@ async function send() {
   keep(STORE, memory);
   sending = false;
   if (late) {
-    tell(say.offline);
+    tell(late);
     setTimeout(send, 4000);
   } else if (Object.keys(memory).length) send(); // what was ticked meanwhile
   else if (told) look();
@@ -87,7 +88,7 @@ function dress() {
 async function show(asked, url) {
   const answer = await asked.catch(() => null);
   const page = await parse(answer);
-  if (!page.getElementById("poem")) return url ? location.assign(url) : refuse(answer);
+  if (!answer?.ok || !page.getElementById("poem")) return url ? location.assign(url) : refuse(answer, page);
   if (!url) arrive(answer.url);
   const { id } = document.activeElement;
   for (const part of ["poem", "after"]) byId(part).replaceWith(page.getElementById(part));
@@ -105,9 +106,12 @@ function arrive(url) {
   history.pushState(null, "", url);
 }
 
-function refuse(answer) {
-  const seconds = answer?.headers?.get("Retry-After");
-  tell(answer?.status === 429 ? say.limited.replace("{n}", seconds) : say.failed);
+// Say why nothing was written: in the server's words, if its *page* has some.
+function refuse(answer, page) {
+  const why = page?.querySelector(".flash, [data-why]");
+  if (answer?.status === 429) tell(say.limited.replace("{n}", answer.headers.get("Retry-After")));
+  else if (!answer || answer instanceof TypeError) tell(say.unreached);
+  else tell(why?.textContent ?? say.failed);
 }
 
 // --- writing ---
@@ -244,7 +248,8 @@ async function write(form, submitter) {
     at("lines").replaceChildren(...before);
     article.classList.remove("writing");
     again.removeAttribute("aria-disabled");
-    refuse(error);
+    if (error.status < 429) await show(post(form, submitter)); // that answer is a page, which says why
+    else refuse(error);
   }
   busy = false;
 }
@@ -270,9 +275,10 @@ async function open(form, button) {
   (typing ? own : editor).focus();
   editor.scrollIntoView({ block: "nearest" });
   const answer = await post(form, button).catch(() => null);
-  const come = (await parse(answer)).querySelector("[name=candidate]")?.form;
+  const page = await parse(answer);
+  const come = page.querySelector("[name=candidate]")?.form;
   editor.querySelector(".candidates").replaceWith(come ?? "");
-  if (!come && editor.isConnected) refuse(answer);
+  if (!come && editor.isConnected) refuse(answer, page);
 }
 
 function shut() {

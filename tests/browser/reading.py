@@ -59,5 +59,5 @@ def teach(page: Page, text: str) -> None:
     if not page.url.endswith("/teach"):
         page.goto("/sibot/teach")
     page.get_by_label("시 (10자 이상)").fill(text)
-    page.get_by_label("이 글을 기계가 배우고").check()
+    page.get_by_label("기계가 이 글을 배워도").check()
     send(page, "이거 학습해 봐!")

@@ -34,8 +34,8 @@ def take_in(page: Page) -> None:
     """Approve the poem that waits."""
     page.get_by_role("link", name="읽어 주기를 기다리는 시 1편").click()
     expect(page.locator(".taught")).to_have_text(POEM)
-    page.get_by_label("고르기").check()
-    page.get_by_role("button", name="고른 시 받아들이기").click()
+    page.get_by_label("선택").check()
+    page.get_by_role("button", name="선택한 시 받아들이기").click()
     expect(page.get_by_role("status")).to_contain_text("정한 대로 저장했습니다")
 
 
@@ -84,7 +84,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
     expect(page.locator("[data-log]")).to_contain_text("시 1편")
     expect(page.get_by_role("heading", name="심사")).to_be_visible()
     page.get_by_role("link", name="활동 기록").click()
-    expect(page.get_by_role("listitem").filter(has_text="배움을 시작함")).to_be_visible()
+    expect(page.get_by_role("listitem").filter(has_text="배움을 시작하게 함")).to_be_visible()
     reader.reload()
     expect(reader.get_by_text(re.compile("판 [0-9]+이 배웠습니다|다음 판이 배웁니다"))).to_be_visible()
 
@@ -96,7 +96,7 @@ def test_a_run_is_stopped_before_it_began(page: Page, admin: str) -> None:
     page.get_by_text("배움 멈추기", exact=True).click()
     page.get_by_role("button", name="정말 멈추기").click()
 
-    expect(page.locator("[data-state]")).to_have_text("그만둠")
+    expect(page.locator("[data-state]")).to_have_text("멈춤")
 
 
 def test_starting_twice_finds_the_run_under_way(page: Page, admin: str) -> None:

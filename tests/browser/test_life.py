@@ -30,7 +30,7 @@ def test_after_a_tick_the_next_lesson_is_in_sight(new_page: NewPage) -> None:
         line(page, slot).click()
         place = page.locator("#again").bounding_box()
         saved(page)
-        expect(page.locator("#outlook")).to_contain_text(f"다음 배움까지 {99 - slot}행")
+        expect(page.locator("#outlook")).to_contain_text(f"고른 행이나 시가 {99 - slot}개 더 모이면")
         assert page.locator("#again").bounding_box() == place
 
 

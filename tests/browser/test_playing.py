@@ -56,7 +56,7 @@ def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool, size: S
     writer = new_page(java_script_enabled=False)
     writer.goto("/sibot/teach")
     writer.get_by_label("시 (10자 이상)").fill("\n".join(f"사람이 적은 {number}번째 행" for number in range(20)))
-    writer.get_by_label("이 글을 기계가 배우고").check()
+    writer.get_by_label("기계가 이 글을 배워도").check()
     writer.get_by_label("한 행씩 떼어").check()
     send(writer, "이거 학습해 봐!")
     with bot.transaction() as session:
@@ -66,7 +66,7 @@ def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool, size: S
     expect(page.get_by_text("아직 아무도 답하지 않았습니다")).to_be_visible()
     page.get_by_role("button", name="사람", exact=True).click()
 
-    expect(page.get_by_text(re.compile("^(맞았습니다|아닙니다)"))).to_be_visible()
+    expect(page.get_by_text(re.compile("^(맞았습니다|틀렸습니다)"))).to_be_visible()
     expect(page.get_by_text("1행에 답해")).to_be_visible()
     expect(page.get_by_text("봇의 행을 사람 것으로 본 비율")).to_be_visible()
     expect(page.locator(".riddle")).to_be_visible()

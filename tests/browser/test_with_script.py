@@ -201,6 +201,48 @@ def test_a_tick_survives_a_lost_connection(page: Page) -> None:
     assert ticks(page) == [False, False, True, False, False]
 
 
+def test_a_busy_server_is_no_lost_connection(page: Page) -> None:
+    """A tick that the server had no time for waits too, but nobody is told that he is offline."""
+    page.goto("/sibot")
+    page.route("**/api/v1/lines/*/tick", lambda route: route.fulfill(status=503))
+    line(page, 2).click()
+    expect(page.locator("[data-said]")).to_contain_text("아직 저장하지 못했습니다")
+
+    page.unroute("**/api/v1/lines/*/tick")
+    expect(page.locator("[data-said]")).to_contain_text("밀린 것을 저장했습니다")
+    page.reload()
+    assert ticks(page) == [False, False, True, False, False]
+
+
+def test_nothing_is_written_without_a_connection(page: Page) -> None:
+    """The poem stays as it is, and the page says why; with the connection back it can be written again."""
+    page.goto("/sibot")
+    before = lines(page)
+    page.context.set_offline(True)
+    press(page, "다시쓰기")
+    expect(page.locator("[data-said]")).to_contain_text("연결되지 않습니다")
+    assert lines(page) == before
+
+    page.context.set_offline(False)
+    write_another(page)
+    assert lines(page) != before
+
+
+def test_a_refusal_says_what_the_server_says(page: Page) -> None:
+    """Words that are no text: the reason is on the page, whether one line is asked for or a stream of them."""
+    page.goto("/sibot")
+    before = lines(page)
+    for name in ("이 말로 쓰기", "여기서부터 다시 쓰기"):
+        page.get_by_role("button", name="2행 바꾸기").click()
+        page.get_by_label("내 말로 쓰기").fill("봄\u202e비")
+        press(page, name)
+        expect(page.locator("[data-said]")).to_contain_text("글로 읽을 수 없는 문자가 들어 있습니다")
+        page.keyboard.press("Escape")
+        page.locator("[data-said]").evaluate("said => said.replaceChildren()")
+
+    assert lines(page) == before
+
+
 def test_a_draft_is_never_lost(page: Page) -> None:
     """What was typed is there after a reload, counted as people count; teaching it empties the box."""
     page.goto("/sibot")

@@ -70,20 +70,20 @@ def test_first_words_begin_the_poem(plain_page: Page) -> None:
 def test_a_short_poem_comes_back_with_a_reason(plain_page: Page) -> None:
     """Nothing typed is lost: text, title and consent are still there."""
     plain_page.goto("/sibot/teach")
-    plain_page.get_by_label("제목").fill("귀가")
+    plain_page.get_by_label("제목 (없어도").fill("귀가")
     teach(plain_page, "짧은 시")
 
     expect(plain_page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")
     expect(plain_page.get_by_label("시 (10자 이상)")).to_have_value("짧은 시")
-    expect(plain_page.get_by_label("제목")).to_have_value("귀가")
-    expect(plain_page.get_by_label("이 글을 기계가 배우고")).to_be_checked()
+    expect(plain_page.get_by_label("제목 (없어도")).to_have_value("귀가")
+    expect(plain_page.get_by_label("기계가 이 글을 배워도")).to_be_checked()
 
 
 def test_a_poem_is_taught_and_taken_back(plain_page: Page) -> None:
     """Teaching leads to the author's page, where the poem can be taken back; the box is empty again."""
     teach(plain_page, POEM)
     expect(plain_page).to_have_url(re.compile(r"/submissions/[\w-]+"))
-    expect(plain_page.get_by_text("읽어 보는 중")).to_be_visible()
+    expect(plain_page.get_by_text("읽기를 기다림")).to_be_visible()
     expect(plain_page.locator(".taught")).to_have_text(POEM)
 
     send(plain_page, "이 시 거두기")
@@ -101,7 +101,7 @@ def test_others_poems_are_browsed_and_ticked(new_page: NewPage) -> None:
 
     guest = new_page(java_script_enabled=False, viewport=DESKTOP)
     guest.goto("/sibot")
-    guest.get_by_role("link", name="시 읽기", exact=True).click()
+    guest.get_by_role("link", name="시 모음", exact=True).click()
     guest.locator("article", has_text=written[0]).get_by_role("link").first.click()
     assert lines(guest) == written
     line(guest, 0).click()

@@ -103,7 +103,7 @@ def test_a_run_can_be_cancelled(keeper: Reader, bot: Bot) -> None:
     page = keeper.send(form(keeper.open("/desk"), "/desk/sibot/runs"))
     ended = keeper.send(form(page, "/cancel"))
 
-    assert "그만둠" in ended.text
+    assert "멈춤" in ended.text
     assert deeds(bot)[0] == ("keeper", "run.cancel")
 
 
@@ -243,7 +243,7 @@ def test_the_desk_says_when_it_learns_next(keeper: Reader, bot: Bot) -> None:
     """How much is new, and what is still missing, by the settings of the site."""
     shown = keeper.open("/desk").text
 
-    assert "0개가 새로 모였습니다" in shown
+    assert "고른 행과 시가 0개 모였습니다" in shown
     settings = bot.settings
     assert (settings.retrain_after == 0 and settings.retrain_every == 0) == ("저절로 배우지 않게" in shown)
 

@@ -95,7 +95,7 @@ def test_guesses_are_told_one_by_one(reader: Reader, bot: Bot, new_client: NewCl
     page, said = played(guest, guest.open("/sibot/guess"), 1)
 
     (line, human), *_ = said.items()
-    assert ("맞았습니다" if human == (line in TAUGHT) else "아닙니다") in page.text
+    assert ("맞았습니다" if human == (line in TAUGHT) else "틀렸습니다") in page.text
     assert ("독자가 가르쳐 준 시의 행" if line in TAUGHT else "봇이 쓴 행입니다") in page.text
     assert re.search(r"<dt>답</dt><dd>1</dd>", page.text)
     assert "2 / 10" in page.text

@@ -48,10 +48,11 @@ def test_after_a_tick_the_next_lesson_is_in_sight(reader: Reader, new_client: Ne
     page, _ = ticked(reader, 0, 1)
 
     told = html.unescape(page.text)
-    assert "다음 배움까지 98행" in told
+    assert "고른 행이나 시가 98개 더 모이면 다시 배웁니다" in told
     assert re.search("늦어도 (오늘|내일|모레) (새벽|아침|오전|오후|저녁|밤)", told)
-    assert "다음 배움까지" not in Reader(new_client()).open("/sibot").text
-    assert "98 lines to the next lesson · within" in new_client(accept_language="en").get("/sibot/outlook").text
+    assert "더 모이면 다시" not in Reader(new_client()).open("/sibot").text
+    english = new_client(accept_language="en").get("/sibot/outlook").text
+    assert "98 more ticks or poems until it learns again · at the latest within" in english
 
 
 def test_in_a_trial_a_tick_is_a_vote_and_in_a_run_it_is_for_the_one_after(reader: Reader, bot: Bot) -> None:
@@ -64,7 +65,7 @@ def test_in_a_trial_a_tick_is_a_vote_and_in_a_run_it_is_for_the_one_after(reader
     with bot.transaction() as session:
         Trials(session).start("sibot", version, share=0.3, now=now())
 
-    assert f"판 {number}이 겨루는 중입니다. 고르시면 한 표가 됩니다." in ticked(reader, 0)[0].text
+    assert f"새 판 {number}이 쓰던 판과 겨루는 중입니다. 고르시면 한 표가 됩니다." in ticked(reader, 0)[0].text
 
 
 def test_on_return_a_reader_hears_what_was_learned_of_his(reader: Reader, bot: Bot, new_client: NewClient) -> None:
@@ -74,10 +75,7 @@ def test_on_return_a_reader_hears_what_was_learned_of_his(reader: Reader, bot: B
     number = learned(bot, *ids)
 
     back = reader.open("/sibot")
-    assert (
-        f'<a href="/sibot/versions/{number}">지난번 고르신 두 행을 판 {number}이 배웠습니다 → 읽어 보기</a>'
-        in back.text
-    )
+    assert f'<a href="/sibot/versions/{number}">고르신 두 행을 판 {number}이 배웠습니다 → 새 판 보기</a>' in back.text
     assert "배웠습니다 →" not in reader.open(page.url.path).text
     assert "배웠습니다 →" not in Reader(new_client()).open("/sibot").text
     heard = html.unescape(reader.open(f"/sibot/versions/{number}").text)

@@ -41,7 +41,7 @@ def test_a_woven_piece_waits_and_is_decided(reader: Reader, desk: Reader, bot: B
         assert [entry.deed for entry in audit.newest()[:2]] == ["piece.waiting", "piece.approved"]
     log = desk.open("/desk/audit").text
     assert "엮은 시를 받아들임" in log
-    assert "엮은 시를 다시 기다리게 함" in log
+    assert "엮은 시를 대기로 되돌림" in log
 
 
 def test_a_maker_reads_why_it_was_declined(reader: Reader, desk: Reader) -> None:

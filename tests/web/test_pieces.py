@@ -40,7 +40,7 @@ def test_lines_are_woven_into_a_piece_of_ones_own(reader: Reader, new_client: Ne
         [lines(page)[4], lines(page)[0]],
     )
     assert "귀가" in piece.text
-    assert "아직 나에게만 보입니다" in piece.text
+    assert "나에게만 보입니다" in piece.text
     assert other.open(address).status_code == 404
     assert other.open(f"{address}.png").status_code == 404
     assert reader.open(f"{address}.png").headers["cache-control"] == "no-store"

@@ -70,7 +70,9 @@ def test_erasing_asks_first(reader: Reader, bot: Bot) -> None:
     offer = form(reader.open("/privacy"), "/me/erase")
 
     assert reader.send(offer).status_code == 422
-    assert reader.send(offer, confirm="yes", csrf_token="x").status_code == 403
+    expired = reader.send(offer, confirm="yes", csrf_token="x")
+    assert expired.status_code == 403
+    assert "그 페이지를 새로 열어" in expired.text  # nothing that was typed, and no button, is on this page
     assert lesson(bot) == 2
 
 

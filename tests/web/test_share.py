@@ -140,7 +140,9 @@ def test_the_anthology_has_what_readers_ticked(reader: Reader) -> None:
 
 def test_an_empty_anthology_is_a_page_and_a_feed(reader: Reader) -> None:
     """Where nobody has ticked anything."""
-    assert "첫 행을 골라 주세요" in reader.open("/sibot/anthology").text
+    page = reader.open("/sibot/anthology").text
+    assert "첫 행을 골라 주세요" in page
+    assert "이 다섯 편입니다" not in page  # there are none
     assert ET.fromstring(reader.open("/sibot/anthology.atom").text).findall(f"{ATOM}entry") == []
     assert reader.open("/nobody/anthology.atom").status_code == 404
 

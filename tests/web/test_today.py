@@ -47,13 +47,13 @@ def test_news_of_his_lines_stand_beside_the_poem_of_the_day(reader: Reader, bot:
 
     morning = reader.open("/sibot").text
     assert "오늘의 시 ·" in morning
-    assert f"지난번 고르신 한 행을 판 {number}이 배웠습니다 → 읽어 보기" in morning
+    assert f"고르신 한 행을 판 {number}이 배웠습니다 → 새 판 보기" in morning
 
 
 def test_every_day_has_an_address_and_a_place_in_the_feed(reader: Reader, bot: Bot, new_client: NewClient) -> None:
     """Who asks first has it chosen; the days before are listed; a crawler chooses nothing."""
     quiet = new_client(user_agent="Googlebot/2.1")
-    assert "아직 오늘의 시가 없습니다" in quiet.get("/sibot/today").text
+    assert "아직 오늘의 시를 정하지 못했습니다" in quiet.get("/sibot/today").text
     first = html.unescape(reader.open("/sibot/today").text)
     today = date_of("ko", now())
     before = today - timedelta(days=1)

@@ -70,7 +70,7 @@ def test_no_page_tells_who_wrote_a_poem_on_trial(drawn: Drawn) -> None:
         assert SECRET not in said, place
         assert not re.search(r'"version": ?1\b', said), place
     page = drawn.reader.open(f"/poems/{drawn.poem}").text
-    assert "겨루는 판" in page
+    assert "두 판 가운데 하나" in page
     assert "누가 썼는지는 쓴 지 한 시간 뒤에 밝힙니다" in page
 
     drawn.later(hours=1.1)

@@ -185,9 +185,9 @@ def test_a_version_that_was_pushed_through_says_so_for_ever(
     asked = {"version": 1, "override": True, "reason": "the quotations are wanted"}
     assert client.post("/api/v1/admin/voices/sibot/promote", headers=bearer, json=asked).is_success
 
-    told = "통과하지 않았지만 관리자가 쓰게 했습니다."
+    told = "심사를 통과하지는 않았지만 관리자가 이 판에 시를 맡겼습니다."
     serves = reader.open("/sibot/versions").text
-    assert "지금 쓰는 판 1은 심사를 통과하지 못했습니다. 그래도 관리자가 쓰기로 했습니다." in serves
+    assert "지금 쓰는 판 1은 심사를 통과하지 못했습니다. 그래도 관리자가 이 판에 시를 맡겼습니다." in serves
     assert told in serves
     client.post("/api/v1/admin/voices/sibot/rollback", headers=bearer)
     with bot.transaction() as session:
@@ -199,7 +199,7 @@ def test_a_version_that_was_pushed_through_says_so_for_ever(
 
 
 def test_a_page_speaks_of_the_version_that_wrote_its_poem(reader: Reader, bot: Bot, trial: int) -> None:
-    """In a trial that is not always the champion: title, label and foot name one version, or none while untold."""
+    """In a trial that is not always the champion: title and label name one version, or none while untold."""
     reader.open("/sibot")
     mine = Keys(bot.settings.secret()).read_visitor(reader.client.cookies["visitor"])
     assert mine is not None
@@ -212,7 +212,7 @@ def test_a_page_speaks_of_the_version_that_wrote_its_poem(reader: Reader, bot: B
         pages.append(reader.open(f"/poems/{poem.id}").text)
 
     assert ["판 1" in page for page in pages] == [False, True]
-    assert ["겨루는 판" in page for page in pages] == [True, False]
+    assert ["두 판 가운데 하나" in page for page in pages] == [True, False]
     assert not any("판 0" in page for page in pages)
 
 
@@ -274,7 +274,7 @@ def test_what_was_withdrawn_says_when_it_is_gone(reader: Reader, bot: Bot, withd
     _promote(bot, 0, 2)
     gone = reader.open(f"/submissions/{token}").text
 
-    assert "마지막으로 배운 판은 판 1입니다." in never
+    assert "에 나온 판 1입니다." in never
     assert "독자를 만난 적이 없습니다" in never
     assert "지금 쓰는 판에는 아직 남아 있습니다" in serves
     assert "그때부터 남아 있지 않습니다" in gone

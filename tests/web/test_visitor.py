@@ -156,6 +156,7 @@ def test_teaching_leads_to_a_private_page_with_withdrawal(reader: Reader) -> Non
     assert taught.status_code == 200
     assert "/submissions/" in str(taught.url)
     assert "창밖에 눈이 내리고" in taught.text
+    assert "AI 생성" not in taught.text
     assert "no-store" in taught.headers["cache-control"]
 
     gone = reader.send(form(taught, "/withdraw"))

@@ -258,7 +258,7 @@ def translate(request: Request, text: str, *, voice: VoiceReport, **names: objec
 def version_label(request: Request, voice: VoiceReport, number: int | None) -> str:
     """The name of a version; *number* None: a trial chose the version, and it is not told yet."""
     if number is None:
-        return translate(request, "겨루는 판", voice=voice)
+        return translate(request, "두 판 가운데 하나", voice=voice)
     return translate(request, "판 %(n)s", voice=voice, n=number)
 
 
