@@ -17,8 +17,9 @@ from app.web.api import admin as admin_api
 from app.web.api import readers as readers_api
 from app.web.api import stream
 from app.web.http import errors
+from app.web.http.admission import Admission
 from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
-from app.web.http.limits import Admission, Limits
+from app.web.http.limits import Limits
 from app.web.http.page import CachedFiles, Pages, page
 from app.web.http.visitors import Keys
 from app.web.ops import DeploymentGauges, EngineGauges, Metrics

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from app.web.http.limits import Rule
-from app.web.readers.share import SIZES, card
+from app.web.readers.picture import SIZES, card
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 

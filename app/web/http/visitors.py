@@ -140,7 +140,7 @@ class Visit:
     draft: object = None
     """What was typed into a form, so that an error page can show it again: `deps.py:Draft`."""
     leave: Callable[[], None] = lambda: None
-    """Leaves the request's place in admission control (`limits.py`), before it waits for the engine."""
+    """Leaves the request's place in admission control (`admission.py`), before it waits for the engine."""
 
 
 def visit_of(request: Request) -> Visit:

@@ -28,7 +28,8 @@ from app.web.http.deps import (
 from app.web.http.errors import code_of, page_again
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.http.page import frame_of, page, see_other, set_flash, translate
-from app.web.readers.share import CROSS_ORIGIN, card, shape_of, short
+from app.web.readers.picture import card, shape_of
+from app.web.readers.share import CROSS_ORIGIN, short
 
 router = APIRouter(include_in_schema=False)
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
