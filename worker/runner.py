@@ -20,7 +20,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import actions, reads
-from app.actions.versions import Candidate
+from app.actions.versions import TrainedVersion
 from app.bootstrap import Bot
 from app.domain import run_log
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
@@ -287,7 +287,7 @@ class Runner:
         lease.report(Phase.WRITING)
         trainer.save(folder, taught, base, lesson, now=self._bot.clock)
 
-    def _examine(self, claim: Claim, task: Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
+    def _examine(self, claim: Claim, task: Task, base: "Checkpoint", folder: Path, lease: Lease) -> TrainedVersion:
         """Examine the version in *folder*, and note the figures of the base once."""
         from models import checkpoint
         from worker.examiner import Subject, assess
@@ -305,7 +305,7 @@ class Runner:
             lease.log(entry)
         if not task.base.metrics:  # pages show the base beside the versions
             actions.versions.note_base(self._bot, task.base.id, numbers(found.base), found.base_poems)
-        return Candidate(
+        return TrainedVersion(
             folder=self._key(claim, task.base.base, claim.fence),
             lesson=task.lesson,
             metrics=numbers(found.candidate),
@@ -343,7 +343,7 @@ class Runner:
     def _forget(self, claim: Claim) -> None:
         shutil.rmtree(self._kept(claim), ignore_errors=True)
 
-    def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
+    def _publish(self, claim: Claim, candidate: TrainedVersion, folder: Path) -> None:
         """Place the version on the shelf and publish it. Raises LeaseLost; then nothing is left on the shelf."""
         shelf = self._bot.shelf
         shelf.place(folder, candidate.folder)

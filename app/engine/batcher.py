@@ -20,7 +20,7 @@ import structlog
 
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
-from app.engine.choose import FEWEST, Way
+from app.engine.choose import FEWEST_CANDIDATES, Way
 from app.engine.live import Challengers, LiveVersion
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear, Poem, Take
@@ -310,7 +310,7 @@ class Batcher:
         share = share_of(rows, len(self._under_way) + len(self._waiting))
         found: list[tuple[Ticket, int]] = []
         while self._waiting:
-            fair = max(FEWEST, min(share, free // 2))  # whoever comes next finds room, too
+            fair = max(FEWEST_CANDIDATES, min(share, free // 2))  # whoever comes next finds room, too
             most = self._rows_per_poem if self._waiting.first().alone else min(self._rows_per_poem, fair)
             if most > free:
                 break

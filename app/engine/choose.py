@@ -15,7 +15,7 @@ PLAUSIBILITY_TEMPERATURE = 0.25
 """Softmax temperature of the choice by plausibility. Near 0 the same lines would come again and again."""
 OPENING_TEMPERATURE = 0.8
 """The same for the first line of a voice with a `Style.opening`: a varied first line makes varied poems."""
-FEWEST = 2
+FEWEST_CANDIDATES = 2
 """Fewest candidates of a line, however many readers there are, of a way that draws several."""
 OF_A_TAKE = 4
 """Fewest candidates of a take: two takes of two give a worse choice than one of four, and cost more."""
@@ -99,9 +99,9 @@ class Way:
     score: Scorer | None = None
     """By what it chooses, and by what candidates are given up in mid-line; None: by likelihood."""
     takes: int = 1
-    """Ways the poem goes on after its first line, which share its candidates; the best by score is told."""
-    told: Callable[[str], None] = lambda _line: None
-    """Hears each line that was written and told."""
+    """Ways the poem goes on after its first line, which share its candidates; the best by score is sent."""
+    sent: Callable[[str], None] = lambda _line: None
+    """Hears each line that was written and sent."""
 
     def within(self, most: int) -> "Way":
         """The same with so many candidates at most, and as many takes as those suffice for."""

@@ -123,7 +123,7 @@ CURRENT = (
 class Poems(Queries):
     """Queries for poems and their lines."""
 
-    def keep(
+    def add(
         self,
         writing: Writing,
         visitor: str,
@@ -154,7 +154,7 @@ class Poems(Queries):
             "created": now,
         }
         self._session.execute(insert(self._session, PoemRow.__table__), whole)
-        ids = self._keep_lines(poem, writing)
+        ids = self._add_lines(poem, writing)
         places = [{"poem_id": poem, "slot": line.slot, "line_id": ids[line.slot]} for line in writing.lines]
         self._session.execute(insert(self._session, PoemLineRow.__table__), places)
         if not fixed_seed:
@@ -166,7 +166,7 @@ class Poems(Queries):
             )
         return poem
 
-    def _keep_lines(self, poem: str, writing: Writing) -> dict[int, int]:
+    def _add_lines(self, poem: str, writing: Writing) -> dict[int, int]:
         """Store the new lines; returns the id of every line by slot, quotations included."""
         new = [line for line in writing.lines if line.quoted is None]
         ids = {line.slot: line.quoted for line in writing.lines if line.quoted is not None}

@@ -51,7 +51,7 @@ class Admission:
         if not await self._enter(request):
             await self._refuse(request, RETRY_AFTER)(scope, receive, send)
             return
-        place = Admitted(self._left)
+        place = HeldPlace(self._left)
         visit_of(request).leave = place.leave
 
         async def begin(message: Message) -> None:
@@ -99,7 +99,7 @@ class Admission:
             self._handled += 1
 
 
-class Admitted:
+class HeldPlace:
     """The place of one request, which can be left only once."""
 
     def __init__(self, left: Callable[[], None]) -> None:

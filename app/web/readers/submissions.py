@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions, reads
 from app.domain.errors import Unfit, UnknownLine
-from app.domain.poem import MOST
+from app.domain.poem import MOST_PIECE_LINES
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
 from app.web.http.deps import (
@@ -149,7 +149,7 @@ def _placed(form: Form) -> list[tuple[int, int]]:
     for name in form.fields:
         place = form.text(name)
         kind, _, line = name.partition("-")
-        if kind == "place" and (id := id_in(line)) and (at := number_in(place, MOST)):
+        if kind == "place" and (id := id_in(line)) and (at := number_in(place, MOST_PIECE_LINES)):
             placed.append((at, id))
     return placed
 
