@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 REPORT_EVERY = 1.0
-"""Most seconds between two accesses to the run's row, and so until a cancelled run notices."""
+"""Most seconds between two accesses to the run's row; a cancelled run notices within this time."""
 
 
 class Stopping(Exception):
@@ -242,7 +242,7 @@ class Runner:
         task = reads.runs.task(self._bot, claim.voice)
         if not task.lesson.texts:
             raise NothingToLearn
-        # Folders that an earlier attempt placed and did not publish, or a later one before the database was restored.
+        # Remove folders that unpublished attempts left: earlier ones, or ones made after the backup that was restored.
         for fence in range(1, claim.fence + 1):
             self._bot.shelf.remove(self._key(claim, task.base.base, fence))
         return task

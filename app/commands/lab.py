@@ -236,7 +236,7 @@ def _of_file(source: Source) -> "list[Poem]":
         raise BadUse(f"{source.place} is not JSON: {error}") from None
     if not _are_poems(poems):
         raise BadUse(f"{source.place} is not a list of poems, each a list of lines")
-    if not (whole := blind.whole(poems)):
+    if not (whole := blind.first_five_lines(poems)):
         raise BadUse(f"{source.place} has no poem of five lines or more")
     return whole
 

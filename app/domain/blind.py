@@ -84,7 +84,7 @@ def poems_in(text: str) -> list[Poem]:
     return [poem for poem in kept if poem]
 
 
-def whole(poems: Iterable[Sequence[str]]) -> list[Poem]:
+def first_five_lines(poems: Iterable[Sequence[str]]) -> list[Poem]:
     """The first five lines of each poem that has at least five: all poems of a sheet have the same length."""
     return [tuple(poem[:LINES]) for poem in poems if len(poem) >= LINES]
 
@@ -133,7 +133,7 @@ def answers(text: str, key: Mapping[str, str], *, partial: bool = False) -> dict
 
 def _row(cells: Sequence[str], key: Mapping[str, str]) -> tuple[str, Marks]:
     if len(cells) != len(COLUMNS):
-        raise Unreadable(f"a row has {len(COLUMNS)} cells parted by tabs ({' '.join(COLUMNS)}), not {len(cells)}")
+        raise Unreadable(f"a row has {len(COLUMNS)} cells separated by tabs ({' '.join(COLUMNS)}), not {len(cells)}")
     number = NUMBER.fullmatch(cells[0])
     if number is None or str(int(number[1])) not in key:
         raise Unreadable(f"there is no poem {cells[0]!r} on the sheet")
@@ -208,7 +208,7 @@ def key_of(stored: object) -> dict[str, str]:
     if isinstance(poems, list):
         poems = {str(i): source for i, source in enumerate(poems)}
     if not isinstance(poems, dict) or not poems or not all(isinstance(source, str) for source in poems.values()):
-        raise Unreadable("it is no key of a sheet")
+        raise Unreadable("this is not the key of a sheet")
     return poems
 
 

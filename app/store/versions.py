@@ -316,7 +316,7 @@ def _report(row: VersionRow, impressions: int, ticks: int, champion: int | None,
     )
 
 
-_NEVER_PRUNED = (VersionStatus.BASE, VersionStatus.PRUNED)
+_NOT_PRUNABLE = (VersionStatus.BASE, VersionStatus.PRUNED)
 """A base always stays on the shelf; a pruned version has left it."""
 
 
@@ -325,7 +325,7 @@ class Retention(Queries):
 
     def taught(self, voice: str) -> list[int]:
         """Row ids of the taught versions that are on the shelf, newest first; those of former bases too."""
-        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_NEVER_PRUNED))
+        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_NOT_PRUNABLE))
         return list(self._session.scalars(lying.order_by(VersionRow.id.desc())))
 
     def prune(self, voice: str, ids: Collection[int]) -> list[str]:
@@ -340,7 +340,7 @@ class Retention(Queries):
                 VersionRow.voice == voice,
                 VersionRow.id.in_(ids),
                 VersionRow.id != (champion or 0),
-                VersionRow.status.not_in(_NEVER_PRUNED),
+                VersionRow.status.not_in(_NOT_PRUNABLE),
             )
             .values(status=VersionStatus.PRUNED)
             .returning(VersionRow.folder)

@@ -1,7 +1,8 @@
 """How a recipe makes a base voice: training stages, then rounds of readers' preferences, then the shipped folder.
 
-One command per voice (`python -m lab.recipes.sibot`, `python -m lab.recipes.bard`). What a voice reads, its own recipe
-says. Every finished stage is kept in the work folder; a second start resumes where the first one stopped.
+One command per voice (`python -m lab.recipes.sibot`, `python -m lab.recipes.bard`). Each recipe names the
+texts that its voice reads. Every finished stage is kept in the work folder; a second start resumes where the first one
+stopped.
 """
 
 import argparse
@@ -27,14 +28,14 @@ from models.train import Plan, Progress, Training, bf16_pays
 from models.vocabulary import Vocabulary
 
 SAVE_EVERY_S = 120
-HALF_AN_HOUR = 30
+LATER_STAGE_MINUTES = 30
 """Minutes of each later stage, however much the machine reads in them."""
 REPORT_EVERY = 50
 """Training steps between two lines of progress."""
 ASIDE = 50
 """One graded group in so many is not trained on; it measures what was learned from the others."""
 AVERAGED = 3
-"""Rounds whose weights are averaged: each overshoots where the one before fell short (docs/log.md)."""
+"""Rounds whose weights are averaged: each round over-corrects the one before (docs/log.md)."""
 LONGEST = 400
 """Symbols after which a poem is cut in training."""
 
@@ -58,8 +59,12 @@ class OwnVerse:
         """The verse of the base in that folder, told apart by the names of its files."""
         files = {kind: sorted((base / "verse").glob(f"{kind}-*.txt")) for kind in ("plain", "simple", "songs")}
         others = sorted({*(base / "verse").glob("*.txt")} - {file for of_kind in files.values() for file in of_kind})
-        plain, simple, songs, dense = (read_poems(*of_kind) for of_kind in (*files.values(), others))
-        return cls(plain, simple, songs, dense)
+        return cls(
+            plain=read_poems(*files["plain"]),
+            simple=read_poems(*files["simple"]),
+            songs=read_poems(*files["songs"]),
+            dense=read_poems(*others),
+        )
 
 
 def passages(file: Path, *, most: int | None = None, skip: int = 0) -> list[str]:
@@ -84,7 +89,7 @@ def passages(file: Path, *, most: int | None = None, skip: int = 0) -> list[str]
     return some
 
 
-def once(texts: Sequence[str]) -> list[str]:
+def as_running_text(texts: Sequence[str]) -> list[str]:
     """Poems as part of running text: each with its line end."""
     return [text + "\n" for text in texts]
 
@@ -121,7 +126,7 @@ class Maker:
     def learn_verse(
         self, name: str, poems: Sequence[str], *, dropout: float, per_batch: int = 32, **plan: float
     ) -> None:
-        """Train a stage on whole poems, each from silence."""
+        """Train a stage on whole poems, each from a zero state."""
         corpus = Poems(poems, self.vocabulary, per_batch=per_batch, longest=LONGEST)
         self._stage(name, corpus, plan, dropout=dropout)
 
@@ -240,7 +245,9 @@ def learn_preferences(recipe: Recipe, maker: Maker, verse: Corpus) -> tuple[str,
     """
     files = grades.rounds(recipe.voice)
     rounds = [grades.round_of(file) for file in files]
-    if missing := {*recipe.averaged, *filter(None, [recipe.rewarded])} - {*rounds}:
+    asked = set(recipe.averaged) if recipe.rewarded is None else {*recipe.averaged, recipe.rewarded}
+    missing = asked - set(rounds)
+    if missing:
         raise ValueError(f"{recipe.voice} has no round {missing}")
     graded: list[Group] = []
     learned: list[str] = []

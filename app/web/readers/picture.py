@@ -19,7 +19,13 @@ Shape = Literal["landscape", "square", "portrait"]
 SHAPES: tuple[Shape, ...] = get_args(Shape)
 SIZES = MappingProxyType({"landscape": (1200, 630), "square": (1080, 1080), "portrait": (1080, 1350)})
 """Width and height in pixels."""
-PAPER, SHEET, INK, SOFT, RULE, EDGE, SEAL = "#f3efe4", "#fbf9f2", "#221e1a", "#5f574d", "#e2dacb", "#b7ac9a", "#b3261e"
+PAPER = "#f3efe4"
+SHEET = "#fbf9f2"
+INK = "#221e1a"
+SOFT = "#5f574d"
+RULE = "#e2dacb"
+EDGE = "#b7ac9a"
+SEAL = "#b3261e"
 FRAME = 44
 """Pixels between the picture's edge and the sheet's."""
 STRIP = 116
@@ -73,8 +79,7 @@ def card(
 ) -> bytes:
     """A PNG of *lines*, with *title* and *version* on the strip.
 
-    *sealed*: slots of lines with a seal. *by_humans*: places, counted from 1, of lines with a human's words, which are
-    drawn paler.
+    *sealed*: slots of lines with a seal. *by_humans*: slots of lines with a human's words, which are drawn paler.
     """
     picture, draw, sheet = _sheet(shape)
     _title_strip(picture, draw, Box(sheet.right - STRIP, sheet.top, sheet.right, sheet.bottom), title, version)
@@ -145,7 +150,10 @@ def _title_strip(picture: Image.Image, draw: ImageDraw.ImageDraw, strip: Box, ti
     """Draw the strip: the title from top to bottom, the version, and the seal below."""
     middle = (strip.left + strip.right) // 2
     draw.line((strip.left, strip.top, strip.left, strip.bottom), fill=EDGE, width=2)
-    (_rotated_title if title.isascii() else _vertical_title)(picture, title, middle)
+    if title.isascii():
+        _rotated_title(picture, title, middle)
+    else:
+        _vertical_title(picture, title, middle)
     size = next((n for n in range(20, 10, -1) if _width([version], n) <= STRIP - 16), 10)
     draw.text((middle, strip.bottom - 126), version, font=_font(size), fill=SOFT, anchor="ms")
     _seal(draw, middle, strip.bottom - 70, 68, "시")
@@ -186,15 +194,19 @@ def _lines(
     size = next((n for n in range(min(BIGGEST, row * 11 // 20), SMALLEST, -1) if _width(lines, n) <= room), SMALLEST)
     top = box.top + (box.height - FOOT - row * len(lines)) // 2
     first = top - (top - box.top) // row * row
-    for rule in range(first if first > box.top + 2 else first + row, top + row * len(lines) + 1, row):
+    if first <= box.top + 2:  # it would lie on the sheet's edge
+        first += row
+    for rule in range(first, top + row * len(lines) + 1, row):
         draw.line((box.left + 2, rule, box.right - 1, rule), fill=RULE, width=1)
     margin = box.left + GUTTER - 8
     draw.line((margin, box.top + 2, margin, box.bottom - 2), fill=RULE, width=1)
-    for place, text in enumerate(lines):
-        middle = top + row * place + row // 2
-        at, ink = (box.left + GUTTER + 16, middle), SOFT if place + 1 in by_humans else INK
-        draw.text(at, _truncated(text, size, room), font=_font(size), fill=ink, anchor="lm")
-        if place in sealed:
+    for slot, text in enumerate(lines):
+        middle = top + row * slot + row // 2
+        ink = SOFT if slot in by_humans else INK
+        draw.text(
+            (box.left + GUTTER + 16, middle), _truncated(text, size, room), font=_font(size), fill=ink, anchor="lm"
+        )
+        if slot in sealed:
             _seal(draw, box.left + (GUTTER - 8) // 2 + 1, middle, min(38, row - 8), "인")
 
 
@@ -214,4 +226,5 @@ def _truncated(text: str, size: int, room: int) -> str:
     """The line, cut with an ellipsis if it is wider than *room* pixels."""
     if _font(size).getlength(text) <= room:
         return text
-    return next(cut for n in range(len(text), -1, -1) if _font(size).getlength(cut := text[:n].rstrip() + "…") <= room)
+    cuts = (text[:n].rstrip() + "…" for n in range(len(text), -1, -1))
+    return next(cut for cut in cuts if _font(size).getlength(cut) <= room)

@@ -57,7 +57,7 @@ def as_picture(
         _label(request, voice, found),
         shape=shape_of(shape),
         sealed=frozenset(line.slot for line in found.lines if line.sealed),
-        by_humans=frozenset(found.by_humans),
+        by_humans=frozenset(line.slot for line in found.lines if line.primed),
         address=short(request, f"/poems/{poem}"),
     )
     return Response(drawn, media_type="image/png", headers=CROSS_ORIGIN)
