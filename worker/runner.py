@@ -24,7 +24,7 @@ from app.actions.versions import TrainedVersion
 from app.bootstrap import Bot
 from app.domain import run_log
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
-from app.domain.gate import Scorecard, Verdict
+from app.domain.gate import Verdict
 from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, Progress, RunState
 from app.domain.version import Version
@@ -304,11 +304,11 @@ class Runner:
         for entry in found.report():
             lease.log(entry)
         if not task.base.metrics:  # pages show the base beside the versions
-            actions.versions.note_base(self._bot, task.base.id, numbers(found.base), found.base_poems)
+            actions.versions.note_base(self._bot, task.base.id, found.base.as_dict(), found.base_poems)
         return TrainedVersion(
             folder=self._key(claim, task.base.base, claim.fence),
             lesson=task.lesson,
-            metrics=numbers(found.candidate),
+            metrics=found.candidate.as_dict(),
             verdict=found.verdict,
             poems=found.poems,
             gains=found.gains,
@@ -365,8 +365,3 @@ def plain(error: Exception) -> str:
     """The error message in one line."""
     message = " ".join(str(error).split()) or "no more is known"
     return message if isinstance(error, PoemBotError) else f"{type(error).__name__}: {message}"
-
-
-def numbers(card: Scorecard) -> dict[str, float]:
-    """The figures of *card* that are finite, because JSON and Postgres have no NaN."""
-    return {name: value for name, value in card.as_dict().items() if math.isfinite(value)}

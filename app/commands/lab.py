@@ -226,10 +226,14 @@ def _written(source: Source, each: int, rng: random.Random) -> "list[Poem]":
 def _of_file(source: Source) -> "list[Poem]":
     """The poems of a file, five lines each. Raises BadUse if there are none."""
     from app.domain import blind
+    from models.corpus import poems_in
 
     try:
         text = Path(source.place).read_text(encoding="utf-8-sig")
-        poems = json.loads(text) if source.kind == "json" else blind.poems_in(text)
+        if source.kind == "json":
+            poems = json.loads(text)
+        else:
+            poems = [poem.split("\n") for poem in poems_in(text, titles=False)]
     except UnicodeDecodeError:
         raise BadUse(f"{source.place} is not UTF-8 text") from None
     except ValueError as error:

@@ -8,7 +8,7 @@ import math
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from statistics import StatisticsError, correlation, mean, stdev
 
@@ -74,14 +74,6 @@ class SourceMarks:
     """By mark."""
     margins: Mapping[str, float]
     """By mark: half the width of the 95% interval of the mean, over poems; NaN for a single poem."""
-
-
-def poems_in(text: str) -> list[Poem]:
-    """The poems in *text*, separated by blank lines; lines that begin with `#` (titles) are left out."""
-    blocks = re.split(r"\n[^\S\n]*\n", text.replace("\r\n", "\n"))
-    poems = [tuple(" ".join(line.split()) for line in block.splitlines()) for block in blocks]
-    kept = [tuple(line for line in poem if line and not line.startswith("#")) for poem in poems]
-    return [poem for poem in kept if poem]
 
 
 def first_five_lines(poems: Iterable[Sequence[str]]) -> list[Poem]:
@@ -176,9 +168,10 @@ def by_source(readers: Sequence[Mapping[str, Marks]], key: Mapping[str, str]) ->
 def _summary(poems: Sequence[Sequence[Marks]]) -> SourceMarks:
     """Means and margins; *poems*: for each poem, the marks of its readers."""
     means, margins = {}, {}
+    given = [[asdict(marks) for marks in poem] for poem in poems]
     for mark in MARKS:
-        of_poem = [mean(getattr(marks, mark) for marks in poem) for poem in poems]
-        means[mark] = mean(getattr(marks, mark) for poem in poems for marks in poem)
+        of_poem = [mean(marks[mark] for marks in poem) for poem in given]
+        means[mark] = mean(marks[mark] for poem in given for marks in poem)
         margins[mark] = CONFIDENCE * stdev(of_poem) / math.sqrt(len(of_poem)) if len(of_poem) > 1 else math.nan
     return SourceMarks(sum(map(len, poems)), means, margins)
 
@@ -196,7 +189,10 @@ def _agreement(readers: Sequence[Mapping[str, Marks]], mark: str) -> float | Non
     for one, other in combinations(readers, 2):
         both = [number for number in one if number in other]
         try:
-            found.append(correlation(*([getattr(reader[number], mark) for number in both] for reader in (one, other))))
+            marks_of_one, marks_of_other = (
+                [asdict(reader[number])[mark] for number in both] for reader in (one, other)
+            )
+            found.append(correlation(marks_of_one, marks_of_other))
         except StatisticsError:  # too few poems, or the same mark for all
             return None
     return mean(found) if found else None

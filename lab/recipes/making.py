@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -103,6 +104,16 @@ def fresh(symbols: int) -> CharNetwork:
     return CharNetwork(Architecture(symbols, layers=3, size=512, residual=True))
 
 
+class StagePlan(TypedDict, total=False):
+    """The hyperparameters (`models.train.Plan`) in which stages differ."""
+
+    passes: int
+    minutes: float
+    rate: float
+    floor: float
+    seed: int
+
+
 class Maker:
     """A network in training, and the folders of its voice. Each stage trains in place and is kept when it is done.
 
@@ -119,21 +130,21 @@ class Maker:
         (work / "vocabulary.json").write_text(json.dumps(vocabulary.characters, ensure_ascii=False), encoding="utf-8")
         return cls(fresh(len(vocabulary)), vocabulary, work=work, base=base)
 
-    def read(self, name: str, texts: Sequence[str], **plan: float) -> None:
+    def read(self, name: str, texts: Sequence[str], **plan: Unpack[StagePlan]) -> None:
         """Train a stage on running text."""
         self._stage(name, Stream(texts, self.vocabulary, lanes=32, steps=64), plan, dropout=0.1)
 
     def learn_verse(
-        self, name: str, poems: Sequence[str], *, dropout: float, per_batch: int = 32, **plan: float
+        self, name: str, poems: Sequence[str], *, dropout: float, per_batch: int = 32, **plan: Unpack[StagePlan]
     ) -> None:
         """Train a stage on whole poems, each from a zero state."""
         corpus = Poems(poems, self.vocabulary, per_batch=per_batch, longest=LONGEST)
         self._stage(name, corpus, plan, dropout=dropout)
 
-    def _stage(self, name: str, corpus: Corpus, settings: dict[str, float], *, dropout: float) -> None:
+    def _stage(self, name: str, corpus: Corpus, settings: StagePlan, *, dropout: float) -> None:
         if not self._loaded(name):
             self.network.dropout.share = dropout
-            plan = Plan(**settings, average=0.999, bf16=bf16_pays("cpu"))  # type: ignore[arg-type]
+            plan = Plan(**settings, average=0.999, bf16=bf16_pays("cpu"))
             training = Training(self.network, corpus, plan)
             training.resume(self.work / name)
             saved = time.monotonic()
