@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain.version import Challenger, Serving
 from app.engine.engine import Engine
-from app.engine.reader import Reader
+from app.engine.surprise import SurpriseMeter
 from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store import session as units
@@ -125,6 +125,6 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
     )
 
 
-def build_reader(bot: Bot) -> Reader:
-    """A `Reader`, which scores given texts with the champions."""
-    return Reader(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings)
+def build_surprise_meter(bot: Bot) -> SurpriseMeter:
+    """A `SurpriseMeter`, which scores given texts with the champions."""
+    return SurpriseMeter(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings)

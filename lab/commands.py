@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from app.commands import lab as laboratory
 from app.commands.shell import BadUse, Failed, Json, Voice, opened, say, settings_of_environment, tell
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ def add_to(app: typer.Typer) -> None:
     alone = typer.Typer()
     alone.command()(simulate)
     app.add_typer(alone)  # `app.command()` would list it before all others
-    laboratory = next(one.typer_instance for one in app.registered_groups if one.name == "lab")
-    if laboratory is not None:
-        laboratory.command()(taste)
+    laboratory.commands.command()(taste)
 
 
 def bench() -> None:

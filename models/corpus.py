@@ -4,6 +4,7 @@
 time, with state). `Poems` reads whole poems, each from zero state. The module imports numpy, not torch.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from models.vocabulary import END, Vocabulary, normalise
 
 Ids = NDArray[np.int64]
 ReadingMode = Literal["poems", "stream"]
+BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 HOLDOUTS = "holdout*.txt"
 """Pattern for the holdout files in a base's folder: no network of the base was trained on them."""
 
@@ -99,12 +101,15 @@ def read_poems(*files: Path) -> list[str]:
     return [poem for file in files for poem in poems_in(file.read_text(encoding="utf-8"))]
 
 
-def poems_in(text: str) -> list[str]:
-    """The poems in *text*, which blank lines separate; spaces around lines are removed, and double ones within them."""
+def poems_in(text: str, *, titles: bool = True) -> list[str]:
+    """The poems in *text*, which blank lines separate; spaces around lines are removed, and double ones within them.
+
+    *titles*: are lines that begin with `#` kept?
+    """
     poems = []
-    for block in normalise(text).split("\n\n"):
+    for block in BLANK_LINE.split(normalise(text)):
         lines = [" ".join(line.split()) for line in block.splitlines()]
-        kept = [line for line in lines if line]
+        kept = [line for line in lines if line and (titles or not line.startswith("#"))]
         if kept:
             poems.append("\n".join(kept))
     return poems

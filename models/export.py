@@ -63,7 +63,7 @@ def step_graph(
     _softmax(graph, x, reach)
     _draw(graph)
     if reward is not None:
-        graph.one("MatMul", top, graph.constant(np.asarray(reward, np.float32)[:, None]), name="reward")
+        graph.add_node("MatMul", top, graph.constant(np.asarray(reward, np.float32)[:, None]), name="reward")
     symbols = width(int(architecture["symbols"]))
     return graph.model(symbols, after, state_widths(architecture), rewards=reward is not None)
 
@@ -100,13 +100,13 @@ def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str,
             carried.append(carry)
         # Residual connection: the layer's output is added to its input, so the reach grows by 1.
         if architecture.get("residual", False) and i > 0:
-            top, reach = graph.one("Add", top, hidden), reach + 1
+            top, reach = graph.add_node("Add", top, hidden), reach + 1
         else:
             top, reach = hidden, 1.0
         x = graph.prepare(top, reach)
     if architecture.get("attention", 0):
         answer, memory = _attention(graph, x, reach, state[-3:])
-        top, reach = graph.one("Add", top, answer), reach + 1
+        top, reach = graph.add_node("Add", top, answer), reach + 1
         x = graph.prepare(top, reach)
         carried += memory
     return top, x, reach, hiddens + carried
@@ -130,32 +130,34 @@ def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tup
 
     # Scores (B, window): the dot product of query and key, plus a bias for the distance, plus -1e9 where no step has
     # been.
-    dots = graph.one("MatMul", graph.one("Reshape", keys, shape), graph.one("Unsqueeze", query, last))
-    scaled = graph.one("Mul", graph.one("Squeeze", dots, last), graph.constant(np.float32(head**-0.5)))
-    placed = graph.one("Add", scaled, graph.constant(distance[::-1]))
+    dots = graph.add_node("MatMul", graph.add_node("Reshape", keys, shape), graph.add_node("Unsqueeze", query, last))
+    scaled = graph.add_node("Mul", graph.add_node("Squeeze", dots, last), graph.constant(np.float32(head**-0.5)))
+    placed = graph.add_node("Add", scaled, graph.constant(distance[::-1]))
     one = graph.constant(np.float32(1))
-    missing = graph.one("Sub", there, one)
-    scores = graph.one("Sub", placed, graph.one("Mul", missing, graph.constant(np.float32(FORBIDDEN))))
+    missing = graph.add_node("Sub", there, one)
+    scores = graph.add_node("Sub", placed, graph.add_node("Mul", missing, graph.constant(np.float32(FORBIDDEN))))
     one_more = graph.constant(np.array([0, 0, 0, 1], np.int64))  # the silent place, with a score of 0
-    attention, _ = graph.split(graph.one("Softmax", graph.one("Pad", scores, one_more), axis=-1), [window, 1])
+    attention, _ = graph.split(graph.add_node("Softmax", graph.add_node("Pad", scores, one_more), axis=-1), [window, 1])
 
     # The answer (B, H): the values, weighted, (B, 1, window) @ (B, window, D), then projected.
-    seen = graph.one("MatMul", graph.one("Unsqueeze", attention, middle), graph.one("Reshape", values, shape))
-    answer = graph.exact(graph.one("Squeeze", seen, middle), reply, reply_bias)
+    seen = graph.add_node(
+        "MatMul", graph.add_node("Unsqueeze", attention, middle), graph.add_node("Reshape", values, shape)
+    )
+    answer = graph.exact(graph.add_node("Squeeze", seen, middle), reply, reply_bias)
 
     # The memory moves on by one step.
     kept = [
         graph.join([_without_first(graph, keys, head), key]),
         graph.join([_without_first(graph, values, head), value]),
-        graph.one("Pad", _without_first(graph, there, 1), one_more, one),
+        graph.add_node("Pad", _without_first(graph, there, 1), one_more, one),
     ]
-    return graph.one("Tanh", answer), kept
+    return graph.add_node("Tanh", answer), kept
 
 
 def _without_first(graph: Graph, x: str, count: int) -> str:
     """Drop the first *count* columns of x."""
     start, end, axis = (graph.constant(np.array([n], np.int64)) for n in (count, np.iinfo(np.int64).max, 1))
-    return graph.one("Slice", x, start, end, axis)
+    return graph.add_node("Slice", x, start, end, axis)
 
 
 @dataclass(frozen=True)
@@ -193,16 +195,16 @@ class _Layer:
 
 def _rnn(graph: Graph, layer: _Layer) -> tuple[str, str]:
     """The Elman cell: h' = tanh(W x + U h + b). Returns h', and "" for the cell state that it does not have."""
-    return graph.one("Tanh", *layer.sums(graph, 0)), ""
+    return graph.add_node("Tanh", *layer.sums(graph, 0)), ""
 
 
 def _lstm(graph: Graph, layer: _Layer) -> tuple[str, str]:
     """Long short-term memory: c' = f c + i g; h' = o tanh(c'). Returns h' and c'."""
     i, f, g, o = layer.sums(graph, 0, 1, 2, 3)
-    kept = graph.one("Mul", graph.one("Sigmoid", f), layer.cell)
-    let_in = graph.one("Mul", graph.one("Sigmoid", i), graph.one("Tanh", g))
-    carry = graph.one("Add", kept, let_in)
-    return graph.one("Mul", graph.one("Sigmoid", o), graph.one("Tanh", carry)), carry
+    kept = graph.add_node("Mul", graph.add_node("Sigmoid", f), layer.cell)
+    let_in = graph.add_node("Mul", graph.add_node("Sigmoid", i), graph.add_node("Tanh", g))
+    carry = graph.add_node("Add", kept, let_in)
+    return graph.add_node("Mul", graph.add_node("Sigmoid", o), graph.add_node("Tanh", carry)), carry
 
 
 def _gru(graph: Graph, layer: _Layer) -> tuple[str, str]:
@@ -210,11 +212,11 @@ def _gru(graph: Graph, layer: _Layer) -> tuple[str, str]:
 
     As in torch, r multiplies U h + d, so the two products cannot be one.
     """
-    r, z = (graph.one("Sigmoid", gate) for gate in layer.sums(graph, 0, 1))
+    r, z = (graph.add_node("Sigmoid", gate) for gate in layer.sums(graph, 0, 1))
     w, u, b, d = (_gate(part, 2, 3) for part in layer.weights)
     from_x = graph.times(layer.x, w, b, reaches=[(w.shape[1], layer.reach)])
-    new = graph.one("Tanh", graph.one("Add", from_x, graph.one("Mul", r, graph.times(layer.h, u, d))))
-    return graph.one("Add", new, graph.one("Mul", z, graph.one("Sub", layer.before, new))), ""
+    new = graph.add_node("Tanh", graph.add_node("Add", from_x, graph.add_node("Mul", r, graph.times(layer.h, u, d))))
+    return graph.add_node("Add", new, graph.add_node("Mul", z, graph.add_node("Sub", layer.before, new))), ""
 
 
 def _gate(rows: Floats, which: int, gates: int) -> Floats:
@@ -229,12 +231,12 @@ _CELLS = {"rnn": _rnn, "lstm": _lstm, "gru": _gru}
 def _softmax(graph: Graph, top: str, reach: float) -> None:
     """Add the outputs `logprobs` and `probabilities`, (B, W) each."""
     logits = graph.logits(top, reach)
-    graph.one("LogSoftmax", logits, name="logprobs", axis=-1)
-    tempered = graph.one("Mul", logits, "inverse_temperature")
-    ruled = graph.one("Add", tempered, graph.one("Gather", "rules", "rule"))
+    graph.add_node("LogSoftmax", logits, name="logprobs", axis=-1)
+    tempered = graph.add_node("Mul", logits, "inverse_temperature")
+    ruled = graph.add_node("Add", tempered, graph.add_node("Gather", "rules", "rule"))
     # Cut off at DEPTH below the greatest logit, against slow subnormal numbers.
-    floor = graph.one("Sub", graph.one("ReduceMax", ruled, axes=[1]), graph.constant(DEPTH))
-    graph.one("Softmax", graph.one("Max", ruled, floor), name="probabilities", axis=-1)
+    floor = graph.add_node("Sub", graph.add_node("ReduceMax", ruled, axes=[1]), graph.constant(DEPTH))
+    graph.add_node("Softmax", graph.add_node("Max", ruled, floor), name="probabilities", axis=-1)
 
 
 def _draw(graph: Graph) -> None:
@@ -246,26 +248,28 @@ def _draw(graph: Graph) -> None:
     """
     axis = graph.constant(np.int64(1))  # type: ignore[arg-type]
     by_lane = graph.constant(np.array([0, -1, LANE], np.int64))
-    probabilities = graph.one("Reshape", "probabilities", by_lane)  # (B, W) -> (B, W / LANE, LANE)
-    lanes = graph.one("ReduceSum", probabilities, graph.constant(np.array([2])), keepdims=0)  # -> (B, W / LANE)
-    cumulative = graph.one("CumSum", lanes, axis)
+    probabilities = graph.add_node("Reshape", "probabilities", by_lane)  # (B, W) -> (B, W / LANE, LANE)
+    lanes = graph.add_node("ReduceSum", probabilities, graph.constant(np.array([2])), keepdims=0)  # -> (B, W / LANE)
+    cumulative = graph.add_node("CumSum", lanes, axis)
     lane = _first_above(graph, cumulative, "uniform")  # (B, 1)
     # The rest of `uniform` within that lane.
-    below = graph.one("GatherElements", graph.one("Sub", cumulative, lanes), lane, axis=1)
-    inner = graph.one("CumSum", graph.one("GatherND", probabilities, lane, batch_dims=1), axis)  # (B, LANE)
-    place = _first_above(graph, inner, graph.one("Sub", "uniform", below))
-    first = graph.one("Mul", lane, graph.constant(np.int64(LANE)))  # type: ignore[arg-type]
-    drawn = graph.one("Add", first, place, name="drawn")
-    graph.one("GatherElements", "logprobs", drawn, name="drawn_logprob", axis=1)
+    below = graph.add_node("GatherElements", graph.add_node("Sub", cumulative, lanes), lane, axis=1)
+    inner = graph.add_node("CumSum", graph.add_node("GatherND", probabilities, lane, batch_dims=1), axis)  # (B, LANE)
+    place = _first_above(graph, inner, graph.add_node("Sub", "uniform", below))
+    first = graph.add_node("Mul", lane, graph.constant(np.int64(LANE)))  # type: ignore[arg-type]
+    drawn = graph.add_node("Add", first, place, name="drawn")
+    graph.add_node("GatherElements", "logprobs", drawn, name="drawn_logprob", axis=1)
 
-    mine = graph.one("GatherElements", "probabilities", drawn, axis=1)
-    likelier = graph.one("Cast", graph.one("Greater", "probabilities", mine), to=TensorProto.FLOAT)
-    before = graph.one("ReduceSum", graph.one("Mul", likelier, "probabilities"), graph.constant(np.array([1])))
-    may_come = graph.one("Greater", mine, graph.constant(np.float32(LEAST)))
-    graph.one("And", graph.one("Less", before, "nucleus"), may_come, name="in_nucleus")
+    mine = graph.add_node("GatherElements", "probabilities", drawn, axis=1)
+    likelier = graph.add_node("Cast", graph.add_node("Greater", "probabilities", mine), to=TensorProto.FLOAT)
+    before = graph.add_node(
+        "ReduceSum", graph.add_node("Mul", likelier, "probabilities"), graph.constant(np.array([1]))
+    )
+    may_come = graph.add_node("Greater", mine, graph.constant(np.float32(LEAST)))
+    graph.add_node("And", graph.add_node("Less", before, "nucleus"), may_come, name="in_nucleus")
 
 
 def _first_above(graph: Graph, cumulative: str, mark: str) -> str:
     """The first column in which each row exceeds its mark: (B, N), (B, 1) -> (B, 1)."""
-    passed = graph.one("Cast", graph.one("Greater", cumulative, mark), to=TensorProto.FLOAT)
-    return graph.one("ArgMax", passed, axis=1, keepdims=1)
+    passed = graph.add_node("Cast", graph.add_node("Greater", cumulative, mark), to=TensorProto.FLOAT)
+    return graph.add_node("ArgMax", passed, axis=1, keepdims=1)

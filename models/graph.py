@@ -36,8 +36,9 @@ OPSET, CONTRIB, IR = 17, 1, 8
 class Graph(ABC):
     """A graph under construction. A subclass defines the precision of the matrix products.
 
-    An input of a product has a *reach*: all its numbers lie in [-reach, reach]. The reach follows from architecture and
-    weights and is not measured on texts. So the int8 scale is static, and a text's result does not depend on the batch.
+    An input of a product has a *reach*: all its numbers lie in [-reach, reach]. The reach follows from the architecture
+    and the weights and is not measured on texts. So the int8 scale is static, and a text's result does not depend on
+    the batch.
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
@@ -52,7 +53,7 @@ class Graph(ABC):
         self._constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
-    def one(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
+    def add_node(self, op: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         """Add a node with one output; returns that output's name."""
         out = name or f"{op.lower()}{len(self._nodes)}"
         self._nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
@@ -67,11 +68,11 @@ class Graph(ABC):
 
     def join(self, parts: Sequence[str]) -> str:
         """Concatenate the columns of *parts*: (B, K) each -> (B, sum of K)."""
-        return self.one("Concat", *parts, axis=1)
+        return self.add_node("Concat", *parts, axis=1)
 
     def exact(self, x: str, weight: Floats, bias: Floats) -> str:
         """A product in floats, x @ weight.T + bias: x (B, K), weight (N, K), bias (N,) -> (B, N)."""
-        return self.one("Gemm", x, self.constant(weight.T), self.constant(bias))
+        return self.add_node("Gemm", x, self.constant(weight.T), self.constant(bias))
 
     @abstractmethod
     def read(self) -> tuple[str, float]:
@@ -79,7 +80,7 @@ class Graph(ABC):
 
     @abstractmethod
     def prepare(self, x: str, reach: float = 1.0) -> str:
-        """Convert floats x (B, K) of [-reach, reach] into the input format of `times`."""
+        """Convert floats x (B, K) in [-reach, reach] into the input format of `times`."""
 
     @abstractmethod
     def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
@@ -106,25 +107,24 @@ class Graph(ABC):
         """
         for i, part in enumerate(after):
             self._rename(part, f"after{i}")
-        number, whole = TensorProto.FLOAT, TensorProto.INT64
         parts = list(enumerate(widths))
         inputs: list[Any] = [
-            _port("ids", whole, "B"),
-            *(_port(f"state{i}", number, "B", size) for i, size in parts),
-            _port("inverse_temperature", number, "B", 1),
-            _port("rule", whole, "B"),
-            _port("rules", number, "R", symbols),
-            _port("uniform", number, "B", 1),
-            _port("nucleus", number, "B", 1),
+            _port("ids", TensorProto.INT64, "B"),
+            *(_port(f"state{i}", TensorProto.FLOAT, "B", size) for i, size in parts),
+            _port("inverse_temperature", TensorProto.FLOAT, "B", 1),
+            _port("rule", TensorProto.INT64, "B"),
+            _port("rules", TensorProto.FLOAT, "R", symbols),
+            _port("uniform", TensorProto.FLOAT, "B", 1),
+            _port("nucleus", TensorProto.FLOAT, "B", 1),
         ]
         outputs = [
-            _port("logprobs", number, "B", symbols),
-            _port("probabilities", number, "B", symbols),
-            *(_port(f"after{i}", number, "B", size) for i, size in parts),
-            _port("drawn", whole, "B", 1),
-            _port("drawn_logprob", number, "B", 1),
+            _port("logprobs", TensorProto.FLOAT, "B", symbols),
+            _port("probabilities", TensorProto.FLOAT, "B", symbols),
+            *(_port(f"after{i}", TensorProto.FLOAT, "B", size) for i, size in parts),
+            _port("drawn", TensorProto.INT64, "B", 1),
+            _port("drawn_logprob", TensorProto.FLOAT, "B", 1),
             _port("in_nucleus", TensorProto.BOOL, "B", 1),
-            *([_port("reward", number, "B", 1)] if rewards else []),
+            *([_port("reward", TensorProto.FLOAT, "B", 1)] if rewards else []),
         ]
         graph = helper.make_graph(self._nodes, "step", inputs, outputs, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", CONTRIB)]
@@ -148,7 +148,7 @@ class Fp32(Graph):
 
     def read(self) -> tuple[str, float]:
         """The embedding as it is."""
-        return self.one("Gather", self.constant(self.weights["embedding.weight"]), "ids"), 1.0
+        return self.add_node("Gather", self.constant(self.weights["embedding.weight"]), "ids"), 1.0
 
     def prepare(self, x: str, reach: float = 1.0) -> str:
         """Floats stay as they are."""
@@ -181,15 +181,18 @@ class Int8(Graph):
     def read(self) -> tuple[str, float]:
         """The embedding as uint8, quantised here once; its reach is the largest absolute weight."""
         steps = np.rint(self.weights["embedding.weight"] * (LEVELS / self._reach)) + MIDDLE  # (V, E)
-        return self.one("Gather", self.constant(steps.astype(np.uint8)), "ids"), self._reach
+        return self.add_node("Gather", self.constant(steps.astype(np.uint8)), "ids"), self._reach
 
     def prepare(self, x: str, reach: float = 1.0) -> str:
         """Quantise with a scale of reach / 127."""
         step = self._step if reach == 1 else self.constant(np.float32(reach / LEVELS))
-        return self.one("QuantizeLinear", x, step, self._zero)
+        return self.add_node("QuantizeLinear", x, step, self._zero)
 
     def times(self, x: str, weight: Floats, bias: Floats, *, reaches: Sequence[tuple[int, float]] = ()) -> str:
-        """The product in integers. All of x has the scale 1/127; weights make up for columns of another reach."""
+        """The product in integers.
+
+        x is quantised with the scale 1/127; where a column has another reach, its weights are scaled instead.
+        """
         columns = np.ones(weight.shape[1], np.float32)  # (K,)
         start = 0
         for count, reach in reaches:
@@ -199,12 +202,12 @@ class Int8(Graph):
         # The scale of each output column; at least 1e-12, because a column may be all zero.
         scale = np.maximum(np.abs(scaled).max(axis=1), np.float32(1e-12)) / LEVELS  # (N,)
         steps = np.rint(scaled / scale[:, None]).astype(np.int8)
-        weight_steps, weight_scale, offset = (
-            self.constant(value) for value in (steps.T, scale.astype(np.float32), bias)
-        )
+        weight_steps = self.constant(steps.T)
+        weight_scale = self.constant(scale.astype(np.float32))
+        offset = self.constant(bias)
         no_zero = ""  # an omitted input: the zero point of the weights is 0
         inputs = (x, weight_steps, self._step, weight_scale, self._zero, no_zero, offset)
-        return self.one("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
+        return self.add_node("MatMulIntegerToFloat", *inputs, domain="com.microsoft")
 
     def logits(self, x: str, reach: float) -> str:
         """Projection and transposed embedding in one matrix: the vector between them has no known reach."""

@@ -21,7 +21,7 @@ from models.network import Architecture, Cell, CharNetwork
 from models.train import Plan, Surprised, Training, Watch, bf16_pays, run_until_enough
 from models.vocabulary import Vocabulary, normalise
 
-FEWEST = 1000
+FEWEST_CHARACTERS = 1000
 """Least number of characters of a training text."""
 ASIDE = 20
 """The last 1/ASIDE of a text is the validation text, if no other is given."""

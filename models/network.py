@@ -6,7 +6,7 @@ The embedding and the output share their weights (Press & Wolf 2017). Cells: `rn
 `residual`, each layer above the first adds its output to its input (He et al. 2016), which makes deep networks
 trainable. With `attention`, the top layer also attends to the states before it. The module knows symbols, not text.
 
-`Reader` is a many-to-one network, for the lecture: it reads a sequence from both ends and gives one answer.
+`ManyToOne` is a many-to-one network, for the lecture: it reads a sequence from both ends and gives one answer.
 
 Letters of shapes: N texts, T symbols, V size of the vocabulary, E width of the embedding, H units of a layer, W states
 in attention's window, D units of attention's head.
@@ -211,7 +211,7 @@ class CharNetwork(nn.Module):
         return x, after
 
 
-class Reader(nn.Module):
+class ManyToOne(nn.Module):
     """A many-to-one network: a bidirectional recurrent layer over a sequence, and a linear layer over its last states.
 
     Steps (N, T, *width*) -> *size* units in each direction -> the last states of both (N, 2 *size*) -> logits

@@ -25,7 +25,7 @@ Ids = NDArray[np.int64]
 BETWEEN, AFTER_SPACE, AFTER_E2, STATES = 0, 10, 11, 12
 """States of `Rules`: the ten of `Grammar`, and two more. AFTER_SPACE is between two characters where neither a space
 nor a line end may come. AFTER_E2 is within the characters U+2xxx, without the first two blocks of 64 (U+2000 to U+207F:
-invisible spaces, overrides of direction)."""
+invisible spaces, direction overrides)."""
 WHOLE = (BETWEEN, SPELLING, AFTER_WORD, AFTER_SPACE)
 """States between two characters: the last one is complete."""
 LAST_BYTE = 1
@@ -33,12 +33,16 @@ LAST_BYTE = 1
 DRAWS = 4
 """Random numbers that `draw` may use for a symbol: three for rejection sampling, then one for the exact sample."""
 JOINERS = "\u200c\u200d"
-"""Invisible characters that Persian words and emoji of families need. They may only stand between two characters."""
+"""Invisible characters that Persian words and family emoji need. They may only stand between two characters."""
 _STRAY_LEADS = (0xC2, 0xCC, 0xCD, 0xEE, 0xEF, 0xF3, 0xF4)
 """First bytes of controls, combining marks, private use and specials: never written, so that a line is one plain
 row."""
-_GAMMA, _ONE, _TWO, _WORD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 2**64 - 1
-"""Splitmix64's increment and multipliers, and the mask that keeps Python's integers to 64 bits."""
+_GAMMA = 0x9E3779B97F4A7C15
+"""Splitmix64's increment."""
+_MULTIPLIER_1, _MULTIPLIER_2 = 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+"""Its multipliers."""
+_WORD = 2**64 - 1
+"""The mask that keeps Python's integers to 64 bits."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,13 @@ class Rules:
             raise ValueError("the style bans every character")
         forbidden = np.where(np.concatenate([allowed, short]), np.float32(0), FORBIDDEN)
         sizes = np.pad(vocabulary.sizes, (0, width(symbols) - symbols))
-        return cls(forbidden, follows, sizes, np.isin(np.arange(len(sizes)), spaced), newline)
+        return cls(
+            forbidden=forbidden,
+            follows=follows,
+            sizes=sizes,
+            spaced=np.isin(np.arange(len(sizes)), spaced),
+            newline=newline,
+        )
 
     def after(self, symbols: Sequence[int]) -> int:
         """The state after the first *symbols* of a line."""
@@ -144,8 +154,8 @@ def uniforms(keys: NDArray[np.uint64], start: Ids, count: int) -> Floats:
     """
     at: Any = start.astype(np.uint64)[:, None] + np.arange(1, count + 1, dtype=np.uint64)
     z: Any = keys[:, None] + at * np.uint64(_GAMMA)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(_ONE)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(_TWO)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(_MULTIPLIER_1)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(_MULTIPLIER_2)
     top: Any = (z ^ (z >> np.uint64(31))) >> np.uint64(40)
     return np.asarray(top.astype(np.float32) * np.float32(2**-24))
 
@@ -158,8 +168,8 @@ def uniform(*parts: int) -> float:
 def _mix(z: int) -> int:
     """Splitmix64's mixing function, on a Python integer."""
     z &= _WORD
-    z = ((z ^ (z >> 30)) * _ONE) & _WORD
-    z = ((z ^ (z >> 27)) * _TWO) & _WORD
+    z = ((z ^ (z >> 30)) * _MULTIPLIER_1) & _WORD
+    z = ((z ^ (z >> 27)) * _MULTIPLIER_2) & _WORD
     return z ^ (z >> 31)
 
 
@@ -189,8 +199,8 @@ def draw(probabilities: Floats, numbers: Floats, nucleus: Floats) -> Ids:
 def _try(
     probabilities: Floats, lanes: Floats, cumulative: Floats, numbers: Floats, limit: Floats
 ) -> tuple[Ids, NDArray[np.bool_]]:
-    """Sample from all symbols: first the lane, then the symbol in it. Returns the symbols, and if they lie in the
-    nucleus: (N,), (N,).
+    """Sample from all symbols: first the lane, then the symbol in it. Returns the symbols, and whether they lie in
+    the nucleus: (N,), (N,).
     """
     rows = np.arange(len(probabilities))
     target = numbers * cumulative[:, -1]
@@ -227,8 +237,11 @@ def write_on(
     grammar = vocabulary.grammar
     step = version.step("int8", rules=_rules(vocabulary))
     step.inverse_temperature[:] = 1 / temperature
-    keys, share = np.array([key(seed)], np.uint64), np.array([nucleus], np.float32)
-    given, state, part, at = vocabulary.encode(beginning), 0, list[int](), 0
+    keys = np.array([key(seed)], np.uint64)
+    share = np.array([nucleus], np.float32)
+    given = vocabulary.encode(beginning)
+    state = at = 0
+    part: list[int] = []
     step.ids[0] = END
     while True:
         step.rule[0] = state

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-RUN = 10
+SYLLABLE_RUN = 10
 """Letters in a row that count as a copy, in scripts whose letters are syllables or words: Hangul, kana, Chinese."""
 SPELLED_RUN = 25
 """The same in an alphabet: ten letters of English are only two words, and no copy."""
@@ -28,9 +28,9 @@ def letters(text: str) -> str:
 
 
 def runs(text: str) -> Hashes:
-    """A hash of each run of `RUN` letters in *text*, `SPELLED_RUN` in an alphabet: (number of runs,)."""
+    """A hash of each run of `SYLLABLE_RUN` letters in *text*, `SPELLED_RUN` in an alphabet: (number of runs,)."""
     codes = np.frombuffer(letters(text).encode("utf-32-le"), np.uint32).astype(np.uint64)
-    length = RUN if 2 * (codes >= WIDE).sum() >= len(codes) else SPELLED_RUN
+    length = SYLLABLE_RUN if 2 * (codes >= WIDE).sum() >= len(codes) else SPELLED_RUN
     if len(codes) < length:
         return np.zeros(0, np.uint32)
     total = np.zeros(len(codes) - length + 1, np.uint64)

@@ -4,7 +4,7 @@ It is a logistic regression on three kinds of features:
 
     signals   the line's log-probability under the version that wrote it, and its length
     letters   the mean of its letters' embeddings in the base: who likes 꽃 may like 별
-    signs     words, endings, pairs of letters: thousands, of which few matter (`models/sparse.py`)
+    sparse    binary features, as words, endings, pairs of letters: thousands, of which few matter (`models/sparse.py`)
 
 The prior is plausibility alone (the log-probability), and each reading moves the taste away from it. The result is
 calibrated on readers that were held out. It is stored as JSON that a person can read. The module imports numpy, not
@@ -28,16 +28,16 @@ from numpy.typing import NDArray
 from models.sparse import Design, Fit, Floats, fit, ridge, sigmoid
 
 FORMAT = 2
-FEWEST = 5
-"""Least number of readings in which a sign must occur, and in which it must be absent."""
+FEWEST_WITH_FEATURE = 5
+"""Least number of readings in which a feature must occur, and in which it must be absent."""
 FEWEST_TICKS = 20
 """Least number of readings with a tick, and of readings without one."""
 FOLDS = 5
 """Of the cross-validation over readers."""
-NO_SIGN = 1e9
-"""A penalty so high that no sign gets a weight; finite, because Postgres' JSON has no infinity."""
-PENALTIES = (NO_SIGN, 0.6, 0.42, 0.3, 0.21)
-"""The lasso's penalties to choose from, by cross-validation; in standard errors of a sign that every line has."""
+NO_FEATURE = 1e9
+"""A penalty so high that no feature gets a weight; finite, because Postgres' JSON has no infinity."""
+PENALTIES = (NO_FEATURE, 0.6, 0.42, 0.3, 0.21)
+"""The lasso's penalties to choose from, by cross-validation; in standard errors of a feature that every line has."""
 PLAUSIBLE = 1.5
 """Prior: log-odds of a tick for each nat a symbol of log-probability (docs/learning.md)."""
 PRECISION, LETTER_PRECISION = 5.0, 100.0
@@ -49,7 +49,7 @@ SIGNALS = ("logprob", "length", "log_length")
 MOST_PER_READER, MOST_PER_ADDRESS = 40.0, 60.0
 """Largest total weight of one visitor's readings, and of one address's."""
 MOST_LETTERS = 30
-"""Longer lines have the same signs of length."""
+"""Longer lines have the same features of length."""
 MOST_WORDS = 9
 """The same for words."""
 TINY = 1e-9
@@ -105,7 +105,7 @@ class Taste:
     """The preference model. All its weights are log-odds of a tick."""
 
     weights: Mapping[str, float]
-    """By sign: added if the line has the sign."""
+    """By feature: added if the line has the feature."""
     bias: float
     """Added to every line; includes the mean effect of the slots."""
     report: Report
@@ -129,7 +129,7 @@ class Taste:
         values = signals(line, 0.0 if logprob is None else logprob - self.usual)
         dense = math.fsum(self.signals.get(name, 0.0) * value for name, value in zip(SIGNALS, values, strict=True))
         mean = math.fsum(letter(c, 0.0) for c in line) / max(1, len(line))
-        return self.bias + dense + mean + math.fsum(get(sign, 0.0) for sign in signs(line))
+        return self.bias + dense + mean + math.fsum(get(feature, 0.0) for feature in features(line))
 
     @property
     def hash(self) -> str:
@@ -139,7 +139,7 @@ class Taste:
         return hashlib.sha256(content.encode()).hexdigest()
 
     def as_dict(self) -> dict[str, Any]:
-        """The taste as JSON; signs and letters with the largest weights come first."""
+        """The taste as JSON; features and letters with the largest weights come first."""
         return {
             "format": FORMAT,
             "hash": self.hash,
@@ -190,8 +190,8 @@ def chances(likings: Sequence[float]) -> Floats:
     return np.asarray(np.exp(logs - logs.max(initial=-np.inf)))
 
 
-def signs(line: str) -> set[str]:
-    """The signs of *line*, binary features.
+def features(line: str) -> set[str]:
+    """The binary features of *line*.
 
     `c꽃` it has this letter; `b_꽃` this pair of letters in a word, with `_` for the word's ends; `w꽃이` this word;
     `s꽃` it begins with these letters; `e네` it ends with them; `fᆫ` its last syllable has this part after the first;
@@ -235,9 +235,9 @@ def learn(readings: Sequence[JudgedLine], *, embedding: Embedding | None = None,
     names, design = _design(readings)
     known = Known.of(readings, embedding or {})
     folds = np.random.default_rng(seed).permutation(int(design.readers.max()) + 1)[design.readers] % FOLDS
-    rate = float(np.average(design.ticked, weights=design.counts))
+    rate = float(np.average(design.ticked, weights=design.reading_weights))
     unit = math.sqrt(rate * (1 - rate) / len(readings))
-    # First the dense features, then the sparse signs on top of them; for each fold without its readers.
+    # First the dense features, then the sparse features on top of them; for each fold without its readers.
     offsets = [known.columns @ known.fit(design, folds != fold) for fold in range(FOLDS)]
     without = [replace(design, offset=offset) for offset in offsets]
     paths = [_path(one.part(folds != fold), unit) for fold, one in enumerate(without)]
@@ -268,7 +268,7 @@ def learn(readings: Sequence[JudgedLine], *, embedding: Embedding | None = None,
 def _plausible(readings: Sequence[JudgedLine], design: Design) -> float:
     """AUC of the log-probability alone; 0 stands in where it is not known."""
     logprobs = np.array([reading.logprob if reading.logprob is not None else 0.0 for reading in readings])
-    return auc(logprobs, design.ticked > 0, design.counts)
+    return auc(logprobs, design.ticked > 0, design.reading_weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +307,9 @@ class Known:
         start[0] = PLAUSIBLE * self.scales[0] if self.columns[:, 0].any() else 0.0
         precision[len(SIGNALS) : self.columns.shape[1]] = LETTER_PRECISION
         precision[-1] = TINY
-        return ridge(columns, design.ticked[keep], design.counts[keep], precision, start)[: self.columns.shape[1]]
+        return ridge(columns, design.ticked[keep], design.reading_weights[keep], precision, start)[
+            : self.columns.shape[1]
+        ]
 
     def by_name(self, weights: Floats) -> tuple[dict[str, float], dict[str, float], float]:
         """The *weights* (D,) by signal and by letter, for features before standardisation, and what the centres add."""
@@ -333,35 +335,39 @@ def _mean_letter(text: str, embedding: Embedding) -> Floats:
 
 
 def _design(readings: Sequence[JudgedLine]) -> tuple[list[str], Design]:
-    """The names of the signs that are frequent enough, and the data for the regression on them."""
-    of_line = [sorted(signs(reading.text)) for reading in readings]
-    counts = Counter(sign for found in of_line for sign in found)
-    names = sorted(sign for sign, n in counts.items() if n >= FEWEST and n <= len(readings) - FEWEST)
+    """The names of the features that are frequent enough, and the data for the regression on them."""
+    of_line = [sorted(features(reading.text)) for reading in readings]
+    counts = Counter(feature for found in of_line for feature in found)
+    names = sorted(
+        feature
+        for feature, n in counts.items()
+        if n >= FEWEST_WITH_FEATURE and n <= len(readings) - FEWEST_WITH_FEATURE
+    )
     place = {name: i for i, name in enumerate(names)}
-    cells = [(row, place[sign]) for row, found in enumerate(of_line) for sign in found if sign in place]
+    cells = [(row, place[feature]) for row, found in enumerate(of_line) for feature in found if feature in place]
     rows, columns = np.array(cells, np.int64).reshape(-1, 2).T
     numbers = {reader: i for i, reader in enumerate(dict.fromkeys(reading.reader for reading in readings))}
     return names, Design(
         rows=rows,
         columns=columns,
-        signs=len(names),
+        features=len(names),
         slots=np.array([reading.slot for reading in readings]),
         readers=np.array([numbers[reading.reader] for reading in readings]),
         ticked=np.array([float(reading.ticked) for reading in readings]),
-        counts=_counts(readings),
+        reading_weights=_reading_weights(readings),
         offset=np.zeros(len(readings)),
     )
 
 
-def _counts(readings: Sequence[JudgedLine]) -> Floats:
+def _reading_weights(readings: Sequence[JudgedLine]) -> Floats:
     """The weight of each reading (n,), with mean 1; the total of a visitor and of an address is capped."""
     by_reader = Counter(reading.reader for reading in readings)
-    counts = np.array([min(1.0, MOST_PER_READER / by_reader[reading.reader]) for reading in readings])
+    weights = np.array([min(1.0, MOST_PER_READER / by_reader[reading.reader]) for reading in readings])
     by_address: Counter[str] = Counter()
-    for reading, count in zip(readings, counts, strict=True):
-        by_address[reading.address] += count
-    counts *= [min(1.0, MOST_PER_ADDRESS / by_address[r.address]) if r.address else 1.0 for r in readings]
-    return np.asarray(counts / counts.mean())
+    for reading, weight in zip(readings, weights, strict=True):
+        by_address[reading.address] += weight
+    weights *= [min(1.0, MOST_PER_ADDRESS / by_address[r.address]) if r.address else 1.0 for r in readings]
+    return np.asarray(weights / weights.mean())
 
 
 def _path(design: Design, unit: float, *, upto: int = len(PENALTIES) - 1) -> list[Fit]:
@@ -389,29 +395,29 @@ def _slots(fitted: Fit, design: Design) -> Floats:
 
 def _mean_slot(design: Design, fitted: Fit) -> float:
     """The mean slot effect over the readings."""
-    return float(np.average(_slots(fitted, design), weights=design.counts))
+    return float(np.average(_slots(fitted, design), weights=design.reading_weights))
 
 
 def _log_loss(design: Design, liking: Floats) -> float:
     """Mean cross-entropy of the log-odds *liking* (n,), nats a reading."""
-    return float(np.average(np.logaddexp(0, liking) - design.ticked * liking, weights=design.counts))
+    return float(np.average(np.logaddexp(0, liking) - design.ticked * liking, weights=design.reading_weights))
 
 
 def _calibrate(design: Design, liking: Floats) -> tuple[float, float]:
     """Platt's calibration (1999): the slope and shift of held-out log-odds *liking* (n,) that fit the ticks best."""
     columns = np.stack([liking, np.ones_like(liking)], axis=1)  # (n, 2)
     start, precision = np.array([1.0, 0.0]), np.full(2, DOUBT)
-    slope, shift = ridge(columns, design.ticked, design.counts, precision, start).tolist()
+    slope, shift = ridge(columns, design.ticked, design.reading_weights, precision, start).tolist()
     return max(0.0, slope), shift
 
 
 def _report(design: Design, liking: Floats, slope: float, shift: float, penalty: float) -> Report:
     """The report on held-out log-odds *liking* (n,) after calibration."""
-    yes, counts = design.ticked > 0, design.counts
-    area = auc(liking, yes, counts)
+    yes, weights = design.ticked > 0, design.reading_weights
+    area = auc(liking, yes, weights)
     chance = sigmoid(slope * liking + shift)
-    ece = sum(_gap(design, chance, each) for each in np.array_split(np.argsort(chance), 10)) / counts.sum()
-    error = _auc_error(area, float(counts[yes].sum()), float(counts[~yes].sum()))
+    ece = sum(_gap(design, chance, each) for each in np.array_split(np.argsort(chance), 10)) / weights.sum()
+    error = _auc_error(area, float(weights[yes].sum()), float(weights[~yes].sum()))
     return Report(
         readings=len(yes),
         ticks=int(yes.sum()),
@@ -424,16 +430,16 @@ def _report(design: Design, liking: Floats, slope: float, shift: float, penalty:
 
 
 def _gap(design: Design, chance: Floats, these: np.ndarray[Any, Any]) -> float:
-    """Difference of the predicted and the actual number of ticks in *these* readings, weighted by counts."""
-    return abs(float((design.counts * (chance - design.ticked))[these].sum()))
+    """Difference of the predicted and the actual number of ticks in *these* readings, weighted."""
+    return abs(float((design.reading_weights * (chance - design.ticked))[these].sum()))
 
 
-def auc(scores: Floats, yes: np.ndarray[Any, Any], counts: Floats | None = None) -> float:
-    """Area under the ROC curve: scores (n,), yes (n,), weights *counts* (n,), None: all 1.
+def auc(scores: Floats, yes: np.ndarray[Any, Any], weights: Floats | None = None) -> float:
+    """Area under the ROC curve: scores (n,), yes (n,), weights *weights* (n,), None: all 1.
 
     Ties count half. NaN if all *yes* are the same.
     """
-    weights = np.ones(len(scores)) if counts is None else counts
+    weights = np.ones(len(scores)) if weights is None else weights
     _, place = np.unique(scores, return_inverse=True)
     ones, zeros = (np.bincount(place, weights * kind) for kind in (yes, ~yes))
     pairs = float(ones.sum() * zeros.sum())

@@ -146,7 +146,7 @@ def test_files_are_named_after_deeds() -> None:
 
 
 def test_no_file_is_too_long_to_read() -> None:
-    """Five hundred lines at most (DESIGN 3): one thing may be that long, and cutting it by length is worse."""
+    """Five hundred lines at most: one thing may be that long, and cutting it by length is worse."""
     long = {
         str(file.relative_to(ROOT)): lines
         for file in sources("app", "worker", "models")

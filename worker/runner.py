@@ -20,11 +20,11 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import actions, reads
-from app.actions.versions import Candidate
+from app.actions.versions import TrainedVersion
 from app.bootstrap import Bot
 from app.domain import run_log
 from app.domain.errors import BrokenFolder, Cancelled, LeaseLost, PoemBotError
-from app.domain.gate import Scorecard, Verdict
+from app.domain.gate import Verdict
 from app.domain.lesson import Lesson
 from app.domain.run import Claim, Phase, Progress, RunState
 from app.domain.version import Version
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 REPORT_EVERY = 1.0
-"""Most seconds between two accesses to the run's row, and so until a cancelled run notices."""
+"""Most seconds between two accesses to the run's row; a cancelled run notices within this time."""
 
 
 class Stopping(Exception):
@@ -242,7 +242,7 @@ class Runner:
         task = reads.runs.task(self._bot, claim.voice)
         if not task.lesson.texts:
             raise NothingToLearn
-        # Folders that an earlier attempt placed and did not publish, or a later one before the database was restored.
+        # Remove folders that unpublished attempts left: earlier ones, or ones made after the backup that was restored.
         for fence in range(1, claim.fence + 1):
             self._bot.shelf.remove(self._key(claim, task.base.base, fence))
         return task
@@ -287,7 +287,7 @@ class Runner:
         lease.report(Phase.WRITING)
         trainer.save(folder, taught, base, lesson, now=self._bot.clock)
 
-    def _examine(self, claim: Claim, task: Task, base: "Checkpoint", folder: Path, lease: Lease) -> Candidate:
+    def _examine(self, claim: Claim, task: Task, base: "Checkpoint", folder: Path, lease: Lease) -> TrainedVersion:
         """Examine the version in *folder*, and note the figures of the base once."""
         from models import checkpoint
         from worker.examiner import Subject, assess
@@ -304,11 +304,11 @@ class Runner:
         for entry in found.report():
             lease.log(entry)
         if not task.base.metrics:  # pages show the base beside the versions
-            actions.versions.note_base(self._bot, task.base.id, numbers(found.base), found.base_poems)
-        return Candidate(
+            actions.versions.note_base(self._bot, task.base.id, found.base.as_dict(), found.base_poems)
+        return TrainedVersion(
             folder=self._key(claim, task.base.base, claim.fence),
             lesson=task.lesson,
-            metrics=numbers(found.candidate),
+            metrics=found.candidate.as_dict(),
             verdict=found.verdict,
             poems=found.poems,
             gains=found.gains,
@@ -343,7 +343,7 @@ class Runner:
     def _forget(self, claim: Claim) -> None:
         shutil.rmtree(self._kept(claim), ignore_errors=True)
 
-    def _publish(self, claim: Claim, candidate: Candidate, folder: Path) -> None:
+    def _publish(self, claim: Claim, candidate: TrainedVersion, folder: Path) -> None:
         """Place the version on the shelf and publish it. Raises LeaseLost; then nothing is left on the shelf."""
         shelf = self._bot.shelf
         shelf.place(folder, candidate.folder)
@@ -365,8 +365,3 @@ def plain(error: Exception) -> str:
     """The error message in one line."""
     message = " ".join(str(error).split()) or "no more is known"
     return message if isinstance(error, PoemBotError) else f"{type(error).__name__}: {message}"
-
-
-def numbers(card: Scorecard) -> dict[str, float]:
-    """The figures of *card* that are finite, because JSON and Postgres have no NaN."""
-    return {name: value for name, value in card.as_dict().items() if math.isfinite(value)}

@@ -71,7 +71,7 @@ def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> Poem:
     with bot.transaction() as session:
         greet(session, bot, by)
         counted = counts(session, bot, by)
-        poem = Poems(session).keep(
+        poem = Poems(session).add(
             writing,
             by.id,
             prime=wish.prime,
@@ -139,7 +139,7 @@ def pick(bot: Bot, lines: Sequence[int], writing: Writing, *, by: Visitor, after
         if last and [line.text for line in poems.one(last, by.id).lines] == [line.text for line in whole.lines]:
             return last
         counted = counts(session, bot, by)
-        return poems.keep(whole, by.id, prime="", fixed_seed=False, counted=counted, now=bot.clock())
+        return poems.add(whole, by.id, prime="", fixed_seed=False, counted=counted, now=bot.clock())
 
 
 def _quoted(poems: Poems, lines: Sequence[int], by: Visitor) -> tuple[Quotation, ...]:
@@ -176,7 +176,7 @@ def poem_of_the_day(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day
         greet(session, bot, by)
         # No reader chose the day's seed, so this poem makes impressions as any other.
         counted = counts(session, bot, by)
-        poem = Poems(session).keep(writing, by.id, prime="", fixed_seed=False, counted=counted, now=now)
+        poem = Poems(session).add(writing, by.id, prime="", fixed_seed=False, counted=counted, now=now)
     return _store_day(bot, voice, today, poem, by=by, readers=0)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
-from app.domain.poem import FEWEST, MOST, Piece
+from app.domain.poem import FEWEST_PIECE_LINES, MOST_PIECE_LINES, Piece
 from app.domain.submission import (
     NEAR,
     Flag,
@@ -87,8 +87,8 @@ def weave(bot: Bot, voice: str, lines: Sequence[int], *, by: Visitor, title: str
     once = list(dict.fromkeys(lines))
     with bot.transaction() as session:
         Voices(session).one(voice)
-        if not FEWEST <= len(once) <= MOST:
-            raise Unfit("few_lines", f"a piece has {FEWEST} to {MOST} lines")
+        if not FEWEST_PIECE_LINES <= len(once) <= MOST_PIECE_LINES:
+            raise Unfit("few_lines", f"a piece has {FEWEST_PIECE_LINES} to {MOST_PIECE_LINES} lines")
         named, signed = one_line(title), one_line(author)
         if not named:
             raise Unfit("no_title", "a piece has a title")

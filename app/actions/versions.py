@@ -21,7 +21,7 @@ from app.store.voices import Voices
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class TrainedVersion:
     """A version that was trained, stored on the shelf and evaluated."""
 
     folder: str
@@ -44,7 +44,7 @@ class Candidate:
         ]
 
 
-def publish(bot: Bot, claim: Claim, candidate: Candidate) -> tuple[RunState, int]:
+def publish(bot: Bot, claim: Claim, candidate: TrainedVersion) -> tuple[RunState, int]:
     """Record the candidate, end its run, and start a trial or promote it; returns the run's state and the number.
 
     With `TRIAL_SHARE` above 0 a candidate that the gate did not reject goes on trial, unless another trial is running.

@@ -226,17 +226,21 @@ def _written(source: Source, each: int, rng: random.Random) -> "list[Poem]":
 def _of_file(source: Source) -> "list[Poem]":
     """The poems of a file, five lines each. Raises BadUse if there are none."""
     from app.domain import blind
+    from models.corpus import poems_in
 
     try:
         text = Path(source.place).read_text(encoding="utf-8-sig")
-        poems = json.loads(text) if source.kind == "json" else blind.poems_in(text)
+        if source.kind == "json":
+            poems = json.loads(text)
+        else:
+            poems = [poem.split("\n") for poem in poems_in(text, titles=False)]
     except UnicodeDecodeError:
         raise BadUse(f"{source.place} is not UTF-8 text") from None
     except ValueError as error:
         raise BadUse(f"{source.place} is not JSON: {error}") from None
     if not _are_poems(poems):
         raise BadUse(f"{source.place} is not a list of poems, each a list of lines")
-    if not (whole := blind.whole(poems)):
+    if not (whole := blind.first_five_lines(poems)):
         raise BadUse(f"{source.place} has no poem of five lines or more")
     return whole
 

@@ -62,7 +62,7 @@ def web(fd: Annotated[int, typer.Option(help="File descriptor of the listening s
     """Run one web process of `serve`, on a socket that the supervisor opened."""
     import uvicorn
 
-    from app.web.http.limits import BoundedHttp, open_many_files
+    from app.web.http.connection import BoundedHttp, open_many_files
 
     settings = settings_of_environment(loud=True)
     open_many_files()

@@ -34,7 +34,7 @@ FEW = 30_000
 """Characters below which a network either memorises its text or learns little."""
 LONGEST_VERSE_LINE = 80
 FEWEST_POEMS = 8
-LOOK = 5000
+EVALUATED_CHARACTERS = 5000
 """Characters of the holdout for early stopping."""
 STREAM_SHARE = 0.7
 """Share of the time in which verse is read as running text, before it is read poem by poem."""
@@ -160,14 +160,14 @@ class Names(NamedTuple):
 
 def _read(files: Sequence[Path], val: Path | None) -> tuple[list[str], str]:
     """The texts to train on, and the holdout. BadUse for what is not UTF-8, or too short."""
-    from models.make import FEWEST, set_aside
+    from models.make import FEWEST_CHARACTERS, set_aside
 
     texts = [_text(file) for file in files]
     aside = _text(val) if val is not None else ""
     if not aside.strip():
         texts[-1], aside = set_aside(texts[-1])
-    if (chars := sum(map(len, texts))) < FEWEST:
-        raise BadUse(f"too little text: {chars:,} characters to learn from, it takes {FEWEST:,} at least")
+    if (chars := sum(map(len, texts))) < FEWEST_CHARACTERS:
+        raise BadUse(f"too little text: {chars:,} characters to learn from, it takes {FEWEST_CHARACTERS:,} at least")
     return texts, aside
 
 
@@ -238,7 +238,7 @@ def _train_voice(texts: list[str], aside: str, place: Path, *, names: Names, ord
         lessons.append(("poems", Poems(poems, vocabulary), 1 - STREAM_SHARE))
 
     def surprised(network: "CharNetwork") -> float:
-        return surprise_of(network, vocabulary, aside[:LOOK], reads).nats
+        return surprise_of(network, vocabulary, aside[:EVALUATED_CHARACTERS], reads).nats
 
     for number, (name, corpus, share) in enumerate(lessons, 1):
         with training_bar(f"{name} {number}/{len(lessons)}", chars_per_symbol(texts, vocabulary)) as watch:

@@ -8,7 +8,7 @@ import math
 import random
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from statistics import StatisticsError, correlation, mean, stdev
 
@@ -76,15 +76,7 @@ class SourceMarks:
     """By mark: half the width of the 95% interval of the mean, over poems; NaN for a single poem."""
 
 
-def poems_in(text: str) -> list[Poem]:
-    """The poems in *text*, separated by blank lines; lines that begin with `#` (titles) are left out."""
-    blocks = re.split(r"\n[^\S\n]*\n", text.replace("\r\n", "\n"))
-    poems = [tuple(" ".join(line.split()) for line in block.splitlines()) for block in blocks]
-    kept = [tuple(line for line in poem if line and not line.startswith("#")) for poem in poems]
-    return [poem for poem in kept if poem]
-
-
-def whole(poems: Iterable[Sequence[str]]) -> list[Poem]:
+def first_five_lines(poems: Iterable[Sequence[str]]) -> list[Poem]:
     """The first five lines of each poem that has at least five: all poems of a sheet have the same length."""
     return [tuple(poem[:LINES]) for poem in poems if len(poem) >= LINES]
 
@@ -133,7 +125,7 @@ def answers(text: str, key: Mapping[str, str], *, partial: bool = False) -> dict
 
 def _row(cells: Sequence[str], key: Mapping[str, str]) -> tuple[str, Marks]:
     if len(cells) != len(COLUMNS):
-        raise Unreadable(f"a row has {len(COLUMNS)} cells parted by tabs ({' '.join(COLUMNS)}), not {len(cells)}")
+        raise Unreadable(f"a row has {len(COLUMNS)} cells separated by tabs ({' '.join(COLUMNS)}), not {len(cells)}")
     number = NUMBER.fullmatch(cells[0])
     if number is None or str(int(number[1])) not in key:
         raise Unreadable(f"there is no poem {cells[0]!r} on the sheet")
@@ -176,9 +168,10 @@ def by_source(readers: Sequence[Mapping[str, Marks]], key: Mapping[str, str]) ->
 def _summary(poems: Sequence[Sequence[Marks]]) -> SourceMarks:
     """Means and margins; *poems*: for each poem, the marks of its readers."""
     means, margins = {}, {}
+    given = [[asdict(marks) for marks in poem] for poem in poems]
     for mark in MARKS:
-        of_poem = [mean(getattr(marks, mark) for marks in poem) for poem in poems]
-        means[mark] = mean(getattr(marks, mark) for poem in poems for marks in poem)
+        of_poem = [mean(marks[mark] for marks in poem) for poem in given]
+        means[mark] = mean(marks[mark] for poem in given for marks in poem)
         margins[mark] = CONFIDENCE * stdev(of_poem) / math.sqrt(len(of_poem)) if len(of_poem) > 1 else math.nan
     return SourceMarks(sum(map(len, poems)), means, margins)
 
@@ -196,7 +189,10 @@ def _agreement(readers: Sequence[Mapping[str, Marks]], mark: str) -> float | Non
     for one, other in combinations(readers, 2):
         both = [number for number in one if number in other]
         try:
-            found.append(correlation(*([getattr(reader[number], mark) for number in both] for reader in (one, other))))
+            marks_of_one, marks_of_other = (
+                [asdict(reader[number])[mark] for number in both] for reader in (one, other)
+            )
+            found.append(correlation(marks_of_one, marks_of_other))
         except StatisticsError:  # too few poems, or the same mark for all
             return None
     return mean(found) if found else None
@@ -208,7 +204,7 @@ def key_of(stored: object) -> dict[str, str]:
     if isinstance(poems, list):
         poems = {str(i): source for i, source in enumerate(poems)}
     if not isinstance(poems, dict) or not poems or not all(isinstance(source, str) for source in poems.values()):
-        raise Unreadable("it is no key of a sheet")
+        raise Unreadable("this is not the key of a sheet")
     return poems
 
 

@@ -5,7 +5,7 @@ A pure rule over scorecards, which `worker/examiner.py` measures. It states what
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Scorecard:
 
     def as_dict(self) -> dict[str, float]:
         """For `meta.json`, the database and the API."""
-        return {name: float(getattr(self, name)) for name in self.__slots__}
+        return {name: float(value) for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ TIMES_THE_USUAL, AT_LEAST = 4.0, 10.0
 outweigh many readers who each gave a little."""
 POEM_WEIGHT = 2.0
 """A submission weighs more than a tick, because it takes more effort."""
-RUN = 18
+RUN_BYTES = 18
 """Length of a run of letters, in bytes (six syllables): long enough that two people do not write it independently."""
 DISCOUNT_POWER = 3
 """Exponent of the discount for repeated runs of letters."""
@@ -263,15 +263,15 @@ def campaign_discount(poems: Iterable[TaughtPoem]) -> dict[str, float]:
 
 def _runs(text: str) -> set[bytes]:
     letters = "".join(c for c in text.casefold() if c.isalnum()).encode()
-    return {letters[start : start + RUN] for start in range(len(letters) - RUN + 1)}
+    return {letters[start : start + RUN_BYTES] for start in range(len(letters) - RUN_BYTES + 1)}
 
 
-FEWEST = 8
+FEWEST_HELD_OUT = 8
 """Fewest held-out readers; with fewer candidates, nobody is held out."""
-SHARE = 0.2
+HELD_OUT_SHARE = 0.2
 """Share of the readers who ticked that is held out."""
-MOST = 1 / 3
-"""Largest share of the readers that is held out to reach `FEWEST`."""
+MOST_HELD_OUT = 1 / 3
+"""Largest share of the readers that is held out to reach `FEWEST_HELD_OUT`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,8 +294,8 @@ def split(feedback: Feedback, known: Collection[int]) -> tuple[Feedback, frozens
         if tick.line in known:
             taught.add(tick.visitor)
     newest = {addresses[visitor]: visitor for visitor in addresses if visitor not in taught}
-    wanted = max(FEWEST, round(SHARE * len(addresses)))
-    if len(newest) < FEWEST or wanted > MOST * len(addresses):
+    wanted = max(FEWEST_HELD_OUT, round(HELD_OUT_SHARE * len(addresses)))
+    if len(newest) < FEWEST_HELD_OUT or wanted > MOST_HELD_OUT * len(addresses):
         return feedback, frozenset()
     held = frozenset(sorted(newest.values(), key=list(addresses).index)[-wanted:])
     ticks = tuple(tick for tick in feedback.ticks if tick.visitor not in held)

@@ -201,7 +201,7 @@ def _before(quoted: Sequence[Quotation], wish: Wish) -> Wish:
     return replace(wish, keep=keep, lines=max(wish.lines, len(keep) + 1))
 
 
-FEWEST, MOST = 2, 16
+FEWEST_PIECE_LINES, MOST_PIECE_LINES = 2, 16
 """Fewest and most lines of a piece."""
 
 

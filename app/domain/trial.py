@@ -25,7 +25,7 @@ from enum import StrEnum
 from app.domain.visitor import READERS_PER_ADDRESS
 
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
-"""Bet sizes a poem; each gets a fifth of the wealth. Large bets detect large differences early."""
+"""Bet sizes for each poem; each gets a fifth of the wealth. Large bets detect large differences early."""
 BOLDEST = 0.9
 """Largest share of its wealth that a bet may lose at once."""
 DOUBTED = 10
@@ -126,6 +126,12 @@ class Arm:
     lines: int = 0
     ticks: int = 0
 
+    def add(self, poem: ShownPoem) -> None:
+        """Count one more poem."""
+        self.poems += 1
+        self.lines += poem.lines
+        self.ticks += poem.ticks
+
 
 @dataclass(slots=True)
 class Evidence:
@@ -207,7 +213,7 @@ def _read(seen: Sequence[Impression], end: datetime, most: int) -> tuple[ShownPo
 
 
 class _Bettor:
-    """A bet of one size: its wealth, and what each network has won or lost for it, all as logarithms."""
+    """A bettor with one bet size: his wealth, and what each network has won or lost for him, all as logarithms."""
 
     def __init__(self, doubted: int) -> None:
         self._doubted = doubted
@@ -229,8 +235,13 @@ class _Bettor:
     def left(self) -> float:
         """The wealth without the networks that won most."""
         best = self._sorted[-self._doubted :] if self._doubted else []
-        lost = sum(best) if best and best[0] > 0 else sum(gain for gain in best if gain > 0)
+        lost = sum(max(gain, 0.0) for gain in best)
         return math.exp(min(self._whole - lost, 600.0))
+
+
+def _wealth(bettors: Sequence[_Bettor]) -> float:
+    """The mean wealth of *bettors*, at most 1e12."""
+    return min(sum(one.left for one in bettors) / len(BETS), 1e12)
 
 
 def weigh(visits: Iterable[Visit], *, share: float, doubted: int = DOUBTED) -> Evidence:
@@ -239,26 +250,31 @@ def weigh(visits: Iterable[Visit], *, share: float, doubted: int = DOUBTED) -> E
     *share*: probability with which the challenger was drawn. *doubted*: number of networks that are left out.
     """
     evidence = Evidence()
-    bettors = [[_Bettor(doubted) for _ in BETS] for _ in range(2)]
+    for_better = [_Bettor(doubted) for _ in BETS]
+    for_worse = [_Bettor(doubted) for _ in BETS]
     networks: set[str] = set()
     ticks, lines = FIRST_GUESS
     for visit in visits:
         guess = ticks / lines
         score = sum(_score(one, guess, share) for one in visit.poems) / len(visit.poems)
-        least = max(guess / share, (1 - guess) / (1 - share))
-        most = max((1 - guess) / share, guess / (1 - share))
-        for stakes, result, worst in ((bettors[0], score, least), (bettors[1], -score, most)):
-            for bet, bettor in zip(BETS, stakes, strict=True):
-                bettor.bet(visit.network, 1 + min(bet * len(visit.poems), BOLDEST / worst) * result)
+        most_lost_by_better_bet = max(guess / share, (1 - guess) / (1 - share))
+        most_lost_by_worse_bet = max((1 - guess) / share, guess / (1 - share))
+        for bettors, result, most_lost in (
+            (for_better, score, most_lost_by_better_bet),
+            (for_worse, -score, most_lost_by_worse_bet),
+        ):
+            for bet, bettor in zip(BETS, bettors, strict=True):
+                stake = min(bet * len(visit.poems), BOLDEST / most_lost)
+                bettor.bet(visit.network, 1 + stake * result)
         for one in visit.poems:
             arm = evidence.challenger if one.challenger else evidence.champion
-            arm.poems, arm.lines, arm.ticks = arm.poems + 1, arm.lines + one.lines, arm.ticks + one.ticks
-            ticks, lines = ticks + one.ticks, lines + one.lines
+            arm.add(one)
+            ticks += one.ticks
+            lines += one.lines
         networks.add(visit.network)
         evidence.visitors += 1
         evidence.networks.append(len(networks))
-        better, worse = (min(sum(one.left for one in stakes) / len(BETS), 1e12) for stakes in bettors)
-        evidence.path.append((better, worse))
+        evidence.path.append((_wealth(for_better), _wealth(for_worse)))
     return evidence
 
 
@@ -322,4 +338,5 @@ def overtaken(trial: TrialReport, champion: int) -> TrialEnd:
 def thinned(path: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
     """At most `POINTS` points of a path, including the last."""
     step = math.ceil(len(path) / POINTS) if path else 1
-    return list(path[::-1][::step])[::-1]
+    first = (len(path) - 1) % step  # every step-th point from this one on: the last is among them
+    return list(path[first::step])

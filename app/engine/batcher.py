@@ -1,4 +1,4 @@
-"""The batcher: one thread that writes all poems of a process by continuous batching, one symbol of each line a step.
+"""The batcher: one thread writes all poems of a process by continuous batching; each step adds a symbol to every line.
 
 Wishes wait in a bounded queue until rows are free, join the batch at any step and leave
 it as they finish. Each live version has its own table; a poem stays with the version it
@@ -20,7 +20,7 @@ import structlog
 
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
 from app.domain.poem import Wish, Writing
-from app.engine.choose import FEWEST, Way
+from app.engine.choose import FEWEST_CANDIDATES, Way
 from app.engine.live import Challengers, LiveVersion
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Done, Event, Failed, Hear, Poem, Take
@@ -35,9 +35,8 @@ SEED_BITS = 31
 CROWD = 12
 """Number of readers beyond which fewer rows are used: a step of fewer rows is quicker, so first lines come sooner."""
 IN_A_SWAP = 4
-"""Divisor of the rows that readers share while a replaced version finishes its poems: two networks take turns, and a
-step of each costs nearly as much as one of all.
-"""
+"""While a replaced version finishes its poems, two networks take turns, and each step costs nearly as much as a full
+one. So readers share only a fourth of the rows."""
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of seconds a poem."""
 FIRST_GUESS_S = 0.5
@@ -107,7 +106,7 @@ class Ticket:
     hear: Hear
     stream: bool
     alone: bool = False
-    """Does it get all the candidates that a lone reader has, however many readers there are?"""
+    """True: it always gets the maximum number of candidates, however many readers there are."""
     poem: Poem | None = None
     since: float = 0.0
     """Monotonic time at which the poem was begun."""
@@ -115,8 +114,10 @@ class Ticket:
 
 
 def share_of(rows: int, readers: int) -> int:
-    """Rows for each of *readers*: an equal share; of all rows, beyond a `CROWD` of ever fewer."""
-    return rows * min(readers, CROWD) // max(1, readers) ** 2
+    """Rows for each reader. Up to `CROWD` readers share all rows; beyond that, fewer rows are used."""
+    readers = max(1, readers)
+    used = rows if readers <= CROWD else rows * CROWD // readers
+    return used // readers
 
 
 class Batcher:
@@ -248,7 +249,7 @@ class Batcher:
 
     @property
     def at_once(self) -> int:
-        """Number of poems that fit at once with all the candidates of a lone reader's."""
+        """Number of poems that fit at once if each has the maximum number of candidates."""
         return max(1, self._rows // self._rows_per_poem)
 
     def load(self) -> tuple[int, int]:
@@ -261,7 +262,7 @@ class Batcher:
         return list(self._tables)
 
     def _retry_after(self) -> int:
-        """Seconds until the queue of now is done, by the moving average."""
+        """Seconds until the present queue is empty, by the moving average."""
         at_once = max(1, len(self._under_way))  # a crowd has fewer rows each than a lone reader
         return max(1, math.ceil((len(self._waiting) / at_once + 1) * self._poem_s))
 
@@ -284,8 +285,10 @@ class Batcher:
                 self._wake.wait()
             if self._closing:
                 return False
-            left, self._left = self._left, []
-            stale, self._stale = self._stale, False  # taken, and reset
+            left = self._left
+            self._left = []
+            stale = self._stale
+            self._stale = False
             for ticket in left:
                 self._forget(ticket)
             admitted = self._admitted()
@@ -310,7 +313,7 @@ class Batcher:
         share = share_of(rows, len(self._under_way) + len(self._waiting))
         found: list[tuple[Ticket, int]] = []
         while self._waiting:
-            fair = max(FEWEST, min(share, free // 2))  # whoever comes next finds room, too
+            fair = max(FEWEST_CANDIDATES, min(share, free // 2))  # whoever comes next finds room, too
             most = self._rows_per_poem if self._waiting.first().alone else min(self._rows_per_poem, fair)
             if most > free:
                 break
@@ -323,7 +326,7 @@ class Batcher:
         return len(self._tables) > 1 and any(t.used and not self._serves(live) for live, t in self._tables.items())
 
     def _open(self, ticket: Ticket, most: int) -> None:
-        """Choose the version and begin the poem, with *most* candidates a line at most."""
+        """Choose the version and begin the poem, with at most *most* candidates for each line."""
         try:
             live, trial = self._draw(ticket)
         except PoemBotError as error:

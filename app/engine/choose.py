@@ -10,13 +10,13 @@ from models.checkpoint import Style
 from models.seen import Hashes, shares_a_run
 
 LIKELY = 8.0
-"""Log-odds that a nat a symbol of likelihood is worth: readers prefer the likelier of two lines (docs/log.md)."""
+"""Log-odds for each nat of mean log-likelihood: readers prefer the likelier of two lines (docs/log.md)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
 """Softmax temperature of the choice by plausibility. Near 0 the same lines would come again and again."""
 OPENING_TEMPERATURE = 0.8
 """The same for the first line of a voice with a `Style.opening`: a varied first line makes varied poems."""
-FEWEST = 2
-"""Fewest candidates of a line, however many readers there are, of a way that draws several."""
+FEWEST_CANDIDATES = 2
+"""Least candidates of a line under load, for a voice that draws several."""
 OF_A_TAKE = 4
 """Fewest candidates of a take: two takes of two give a worse choice than one of four, and cost more."""
 TASTED = 16
@@ -74,7 +74,7 @@ class Choice:
     propensity: float
     """Probability with which it was chosen among them, 0 to 1."""
     score: float = 0.0
-    """Log-odds that it was chosen for, up to the constant of its chooser."""
+    """Its score, in log-odds; comparable only within one choice."""
     liking: float | None = None
     """Log-odds of a tick, where a taste was asked."""
 
@@ -92,19 +92,19 @@ class Way:
     """How the lines of a poem are chosen."""
 
     candidates: int
-    """Ways each line is drawn."""
+    """Candidates drawn for each line."""
     choose: Chooser
     taste: int | None = None
     """Id of the taste that chooses."""
     score: Scorer | None = None
     """By what it chooses, and by what candidates are given up in mid-line; None: by likelihood."""
     takes: int = 1
-    """Ways the poem goes on after its first line, which share its candidates; the best by score is told."""
-    told: Callable[[str], None] = lambda _line: None
-    """Hears each line that was written and told."""
+    """Ways the poem goes on after its first line, which share its candidates; the best by score is sent."""
+    sent: Callable[[str], None] = lambda _line: None
+    """Hears each line that was written and sent."""
 
     def within(self, most: int) -> "Way":
-        """The same with so many candidates at most, and as many takes as those suffice for."""
+        """The same way, with at most *most* candidates; fewer takes if those do not suffice."""
         candidates = min(self.candidates, most)
         return replace(self, candidates=candidates, takes=max(1, min(self.takes, candidates // OF_A_TAKE)))
 
@@ -115,8 +115,8 @@ def first(_context: Context, _candidates: Sequence[Candidate], _uniform: float) 
 
 
 def plausibility(said: Hashes | None = None, *, warm: bool = False) -> Scorer:
-    """Scores by likelihood and reward, less a penalty for what stands in *said* or in the poem already, which the
-    network finds likeliest of all. *warm*: the first line is chosen at `OPENING_TEMPERATURE`.
+    """Scores by likelihood and reward, less a penalty for what stands in *said* or in the poem already, because the
+    network gives repeated lines the highest likelihood. *warm*: the first line is chosen at `OPENING_TEMPERATURE`.
     """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:

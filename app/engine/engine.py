@@ -95,7 +95,7 @@ class Engine:
         return self._batcher.write(voice, wish, visitor=visitor)
 
     def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
-        """Write a poem for each of *wishes*, in their order, each with all the candidates of a lone reader's.
+        """Write a poem for each of *wishes*, in their order, each with the maximum number of candidates.
 
         For samples and benches. Closing the iterator cancels the rest; raises as `write` does.
         """

@@ -21,7 +21,7 @@ THINNED_AT = (3 / 16, 5 / 16)
 """Lengths of a line, as shares of the longest that the version's style allows, at which half of the candidates are
 dropped: first those that begin with the same words as a better one, then those with the lowest scores so far. The rule
 is fixed and draws no random number, so a propensity is a probability among the candidates that are left."""
-LEFT = 2
+NEVER_DROPPED = 2
 """Candidates of a line that are never dropped, so that a choice stays a draw."""
 WHICH = -1
 """Stream id of the random number that chooses among the candidates of take 0, and among takes; take n has `WHICH` - n.
@@ -197,7 +197,7 @@ class Poem:
         self._sent_symbols = 0
         self._hear(LineDone(line))
         if self.quotation(line.slot) is None:
-            self.way.told(line.text)
+            self.way.sent(line.text)
 
 
 class Take:
@@ -344,14 +344,14 @@ class Take:
 
     def thin(self, table: Table, slot: int) -> None:
         """Drop the worse half of a line's candidates, finished ones included."""
-        if slot != len(self.lines) or self._field <= LEFT:  # already chosen, or few enough
+        if slot != len(self.lines) or self._field <= NEVER_DROPPED:  # already chosen, or few enough
             return
         drafts = {draft.candidate: draft for draft in self.drafts}
         field = {i: one.candidate for i, one in self._ended.items()}
         field |= {i: self._unfinished(table, draft.row) for i, draft in drafts.items()}
         scores = dict(zip(field, self._score(list(field.values())), strict=True))
         ranked = _different_first(sorted(field, key=lambda i: (-scores[i], i)), field)
-        self._field = max(LEFT, -(-self._field // 2))
+        self._field = max(NEVER_DROPPED, -(-self._field // 2))
         given_up = ranked[self._field :]
         for candidate in given_up:
             self._ended.pop(candidate, None)

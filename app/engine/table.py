@@ -27,13 +27,14 @@ REFILL = 32
 REDRAW = np.uint64(0x5851F42D4C957F2D)
 """XORed with a row's key: the second sample must not use the random numbers of the first."""
 NEVER = 2**62
-"""A number of characters that no line reaches: its length is not checked."""
+"""Value of `check_at` for a row whose length is not checked: no line has so many characters."""
 FIRST_ROOM = 64
 """Columns of `Table.given` at the start; it grows when a row is given more symbols."""
 LINE_ENDS, WORD_ENDS = 1, 2
 """The effect of a symbol on its line: the line ends with it, or a word ends before it, so that the line may be cut."""
 
 Rows = NDArray[np.intp]
+_NONE: Rows = np.zeros(0, np.intp)
 
 
 class Outcome(Enum):
@@ -99,7 +100,8 @@ class Table:
         self._cut_from = max(style.shortest, style.longest // 4)  # characters: no line is cut shorter than this
         self._newline = rules.newline  # symbol of the line end
         self._sizes = rules.sizes  # (W,) characters that begin with each symbol
-        self._effects = (np.arange(len(rules.sizes)) == rules.newline) * LINE_ENDS + rules.spaced * WORD_ENDS  # (W,)
+        self._effects = np.where(rules.spaced, WORD_ENDS, 0)  # (W,)
+        self._effects[rules.newline] = LINE_ENDS
         # States 0 … STATES-1 are for lines that may end, the next STATES for lines that are still too short to end.
         self._follows = np.concatenate([rules.follows, rules.follows + STATES])  # (2 * STATES, W)
 
@@ -228,7 +230,7 @@ class Table:
         self.max_chars[row] = max(style.longest, opening.chars + 8)  # room for a word after a long beginning
         self.check_at[row] = style.shortest if short else self.max_chars[row] + 1
         self.keys[row] = opening.key
-        step.rule[row] = opening.state + STATES * short
+        step.rule[row] = opening.state + (STATES if short else 0)
         step.inverse_temperature[row, 0] = opening.inverse_temperature
         step.nucleus[row, 0] = opening.nucleus
         self._changed = True
@@ -278,9 +280,9 @@ class Table:
         self.chars[:n] += self._sizes[drawn]
         # A row that reads has no line yet: what it reads goes into the line's first place, where the first symbol it
         # samples will overwrite it.
-        self.text[rows, position * self.writing[:n] if self._reading.size else position] = drawn
-        position += 1
-        position[ended] -= 1  # the line end does not belong to the line
+        self.text[rows, np.where(self.writing[:n], position, 0)] = drawn
+        self.position[:n] += 1
+        self.position[ended] -= 1  # the line end does not belong to the line
 
         step.ids[:n] = drawn
         step.rule[:n] = self._follows[step.rule[:n], drawn]
@@ -340,7 +342,7 @@ class Table:
                 part[long] = after[long]
 
     def _check_length(self, rows: Rows) -> Rows:
-        """Let lines end that have become long enough, and cut those that are too long; returns the rows cut."""
+        """Allow the line end in lines that are long enough; cut lines that are too long. Returns the rows cut."""
         too_long = self.chars[rows] > self.max_chars[rows]
         long_enough, cut = rows[~too_long], rows[too_long]
         self.live.step.rule[long_enough] -= STATES  # to the rules for lines that may end
@@ -373,6 +375,3 @@ class Table:
         for row, outcome in outcomes.items():
             self.drafts[row].outcome = outcome
         return [self.drafts[row] for row in outcomes]
-
-
-_NONE: Rows = np.zeros(0, np.intp)

@@ -65,7 +65,7 @@ class TastePolicy:
                     taste.likings, self.candidates, temperature=self._temperature, without=without, recent=recent
                 )
                 way = replace(chosen, taste=number)
-        return replace(way, told=recent.note)
+        return replace(way, sent=recent.note)
 
     def refresh(self) -> None:
         """Load tastes that are newer than those in memory, and drop those that are gone."""

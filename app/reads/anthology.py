@@ -14,7 +14,7 @@ from app.store.submissions import Pieces
 from app.store.ticks import Loved, LovedLine, LovedPoem
 from app.store.voices import Voices
 
-MOST = 20
+MOST_POEMS = 20
 """Poems on the page."""
 MOST_IN_FEED = 30
 
@@ -38,7 +38,7 @@ def anthology(bot: Bot, voice: str, visitor: Visitor, *, since: datetime | None)
         Voices(session).check(voice)
         loved = Loved(session)
         best, lines = loved.best(voice, visitor.id), loved.lines(voice, visitor.id, since=since)
-        poems = loved.poems(voice, visitor.id, since=since, limit=MOST)
+        poems = loved.poems(voice, visitor.id, since=since, limit=MOST_POEMS)
         return Anthology(best, poems, lines, loved.marks([one.poem for one in (*best, *poems)]))
 
 

@@ -20,7 +20,7 @@ from app.store.guesses import Guesses
 from app.store.voices import Voices
 from models.corpus import HOLDOUTS
 
-FEWEST = 20
+FEWEST_HUMAN_LINES = 20
 """With fewer lines of readers than this, lines of the holdout are used instead."""
 POOL = 6
 """Poems that the engine writes for the game alone, for a reader who has seen all others (on a new site all are his)."""
@@ -42,7 +42,7 @@ def lines(bot: Bot, engine: Engine, voice: str, visitor: str) -> Lines:
         serving = Voices(session).one(voice).champion_id
         guesses = Guesses(session)
         humans, bots = guesses.humans(voice), guesses.bots(voice)
-        stand_in = len(humans) < FEWEST
+        stand_in = len(humans) < FEWEST_HUMAN_LINES
         if stand_in:
             humans = list(_holdout_lines(bot, session, voice))
         known = guesses.known(visitor, [*humans, *bots])

@@ -29,13 +29,13 @@ from app.store.tables import (
 HAS_HUMAN_WORDS = (
     exists()
     .where(PoemLineRow.poem_id == PoemRow.id, LineRow.id == PoemLineRow.line_id, LineRow.primed)
-    .correlate(PoemRow)  # only: else the condition would use the LineRow of a query that joins lines itself
+    .correlate(PoemRow)  # PoemRow only: otherwise it would use the LineRow of a query that joins lines itself
 )
 """Does a poem contain words of a human, which nobody has moderated? Such a poem is shown only by its own address."""
 
 
 def revealed(number: int, trial: int | None, created: datetime) -> int | None:
-    """The number of the version that wrote a poem; None during a trial's visit, whose reader must not know it."""
+    """The number of the version that wrote a poem; None while a trial hides it from its readers."""
     return number if trial is None or created <= datetime.now(UTC) - VISIT else None
 
 
@@ -123,7 +123,7 @@ CURRENT = (
 class Poems(Queries):
     """Queries for poems and their lines."""
 
-    def keep(
+    def add(
         self,
         writing: Writing,
         visitor: str,
@@ -154,7 +154,7 @@ class Poems(Queries):
             "created": now,
         }
         self._session.execute(insert(self._session, PoemRow.__table__), whole)
-        ids = self._keep_lines(poem, writing)
+        ids = self._add_lines(poem, writing)
         places = [{"poem_id": poem, "slot": line.slot, "line_id": ids[line.slot]} for line in writing.lines]
         self._session.execute(insert(self._session, PoemLineRow.__table__), places)
         if not fixed_seed:
@@ -166,7 +166,7 @@ class Poems(Queries):
             )
         return poem
 
-    def _keep_lines(self, poem: str, writing: Writing) -> dict[int, int]:
+    def _add_lines(self, poem: str, writing: Writing) -> dict[int, int]:
         """Store the new lines; returns the id of every line by slot, quotations included."""
         new = [line for line in writing.lines if line.quoted is None]
         ids = {line.slot: line.quoted for line in writing.lines if line.quoted is not None}
@@ -182,7 +182,8 @@ class Poems(Queries):
         ]
         if rows:
             # One statement for all rows ("insertmanyvalues"): both databases assign ids in the order of the VALUES
-            # list, but may return them in another order. `sort_by_parameter_order` would send SQLite one per row.
+            # list, but may return them in another order. `sort_by_parameter_order` would send SQLite one statement per
+            # row.
             added = self._session.scalars(insert(self._session, LineRow.__table__).returning(LineRow.id), rows)
             ids |= dict(zip((line.slot for line in new), sorted(added), strict=True))
         return ids

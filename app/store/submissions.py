@@ -197,7 +197,7 @@ class Pieces(Queries):
         mine = self._lines().join(TickRow, TickRow.line_id == LineRow.id)
         mine = mine.where(PoemRow.voice == voice, TickRow.visitor_id == visitor, ~TickRow.taken_back)
         rows = self._session.execute(mine.order_by(TickRow.at.desc(), LineRow.id).limit(limit))
-        return [PieceLine(*row) for row in rows]
+        return [PieceLine(**row._asdict()) for row in rows]
 
     def add(
         self,
@@ -290,14 +290,16 @@ class Pieces(Queries):
         lines: dict[str, list[PieceLine]] = {row.id: [] for row in rows}
         its = self._lines().join(PieceLineRow, PieceLineRow.line_id == LineRow.id).add_columns(PieceLineRow.piece_id)
         its = its.where(PieceLineRow.piece_id.in_(lines)).order_by(PieceLineRow.slot)
-        for *line, piece in self._session.execute(its):
-            lines[piece].append(PieceLine(*line))
+        for row in self._session.execute(its):
+            lines[row.piece_id].append(PieceLine(line=row.line, text=row.text, poem=row.poem, version=row.version))
         return [_piece(row, lines[row.id], visitor) for row in rows]
 
     @staticmethod
     def _lines() -> Any:
-        number, poem = case((is_revealed(), VersionRow.number)), case((~HAS_HUMAN_WORDS, LineRow.poem_id))
-        found = select(LineRow.id, LineRow.text, poem, number)
+        """A query for the fields of `PieceLine`."""
+        number = case((is_revealed(), VersionRow.number)).label("version")
+        poem = case((~HAS_HUMAN_WORDS, LineRow.poem_id)).label("poem")
+        found = select(LineRow.id.label("line"), LineRow.text, poem, number)
         return found.join(VersionRow, VersionRow.id == LineRow.version_id).join(PoemRow, PoemRow.id == LineRow.poem_id)
 
 

@@ -104,8 +104,14 @@ class VersionRow(Base):
     created: Mapped[datetime]
 
 
-SERVING = (VersionRow.voice, VersionRow.id, VersionRow.number, VersionRow.folder, VersionRow.base)
-"""The fields of `Serving`, in their order."""
+SERVING = (
+    VersionRow.voice,
+    VersionRow.id.label("version_id"),
+    VersionRow.number,
+    VersionRow.folder,
+    VersionRow.base,
+)
+"""The columns of `Serving`, under the names of its fields."""
 
 
 class RunRow(Base):

@@ -246,7 +246,7 @@ class Loved(Queries):
             base = select(VoiceRow.base).where(VoiceRow.slug == voice).scalar_subquery()
             rows = rows.join(VersionRow, VersionRow.id == PoemRow.version_id)
             rows = rows.where(VersionRow.number == version, VersionRow.base == base, is_revealed())
-        ranked = [_Ranked(*row) for row in self._session.execute(self._since(rows, since))]
+        ranked = [_Ranked(**row._asdict()) for row in self._session.execute(self._since(rows, since))]
         lines_of: dict[str, set[int]] = {one.id: set() for one in ranked}
         for poem, line in self._session.execute(
             select(PoemLineRow.poem_id, PoemLineRow.line_id).where(PoemLineRow.poem_id.in_(lines_of))

@@ -50,12 +50,12 @@ class Trials(Queries):
     def under_way(self) -> list[Challenger]:
         """The challengers of all running trials."""
         rows = self._session.execute(
-            select(*SERVING, TrialRow.id, TrialRow.share)
+            select(*SERVING, TrialRow.id.label("trial"), TrialRow.share)
             .join(VersionRow, VersionRow.id == TrialRow.challenger_id)
             .where(TrialRow.state == TrialState.RUNNING)
             .order_by(TrialRow.id)
         )
-        return [Challenger(*row) for row in rows]
+        return [Challenger(**row._asdict()) for row in rows]
 
     def running(self, voice: str) -> TrialReport | None:
         """The running trial of a voice, or None."""

@@ -143,7 +143,9 @@ class Versions(Queries):
 
         Locks the voice's row, as `Retention.prune` does. Raises UnknownVersion, also for a pruned version.
         """
-        owner = self._session.get(VoiceRow, voice, with_for_update=True, populate_existing=True) or self._voice(voice)
+        owner = self._session.get(VoiceRow, voice, with_for_update=True, populate_existing=True)
+        if owner is None:
+            raise UnknownVoice(voice)
         row = self._row(owner, number)
         self._session.refresh(row, ["status"])
         if row.status == VersionStatus.PRUNED:
@@ -164,7 +166,13 @@ class Versions(Queries):
         numbers = {row.id: row.number for row in self._session.execute(known)}
         rows = self._session.scalars(select(HistoryRow).where(HistoryRow.voice == voice).order_by(HistoryRow.id.desc()))
         return [
-            HistoryEntry(numbers[row.version_id], numbers.get(row.was_id or -1), row.at, row.by, row.reason)
+            HistoryEntry(
+                version=numbers[row.version_id],
+                was=None if row.was_id is None else numbers.get(row.was_id),
+                at=row.at,
+                by=row.by,
+                reason=row.reason,
+            )
             for row in rows
         ]
 
@@ -240,7 +248,11 @@ class Versions(Queries):
             )
         }
         let_in = self._let_in([row.id for row in rows])
-        return [_report(row, *read.get(row.id, (0, 0)), champion, let_in.get(row.id)) for row in rows]
+        reports = []
+        for row in rows:
+            impressions, ticks = read.get(row.id, (0, 0))
+            reports.append(_report(row, impressions, ticks, champion, let_in.get(row.id)))
+        return reports
 
     def receptions(self, voice: str) -> dict[int, Reception]:
         """Impressions and ticks by version number, for the present base; versions without readers are left out."""
@@ -256,9 +268,28 @@ class Versions(Queries):
             .subquery()
         )
         n, t = of_reader.c.n, of_reader.c.t
-        sums = (func.sum(n), func.sum(t), func.sum(n * n), func.sum(n * t), func.sum(t * t))
-        rows = self._session.execute(select(of_reader.c.number, func.count(), *sums).group_by(of_reader.c.number))
-        return {number: Reception(*map(int, figures)) for number, *figures in rows}
+        rows = self._session.execute(
+            select(
+                of_reader.c.number,
+                func.count().label("readers"),
+                func.sum(n).label("lines"),
+                func.sum(t).label("ticks"),
+                func.sum(n * n).label("lines_squared"),
+                func.sum(n * t).label("lines_ticks"),
+                func.sum(t * t).label("ticks_squared"),
+            ).group_by(of_reader.c.number)
+        )
+        return {
+            row.number: Reception(
+                readers=int(row.readers),
+                lines=int(row.lines),
+                ticks=int(row.ticks),
+                lines_squared=int(row.lines_squared),
+                lines_ticks=int(row.lines_ticks),
+                ticks_squared=int(row.ticks_squared),
+            )
+            for row in rows
+        }
 
     def _let_in(self, ids: Sequence[int]) -> dict[int, LetIn]:
         """Who promoted each version that was ever champion: readers, by a won trial, else an admin."""
@@ -316,7 +347,7 @@ def _report(row: VersionRow, impressions: int, ticks: int, champion: int | None,
     )
 
 
-_NEVER_PRUNED = (VersionStatus.BASE, VersionStatus.PRUNED)
+_NOT_PRUNABLE = (VersionStatus.BASE, VersionStatus.PRUNED)
 """A base always stays on the shelf; a pruned version has left it."""
 
 
@@ -325,7 +356,7 @@ class Retention(Queries):
 
     def taught(self, voice: str) -> list[int]:
         """Row ids of the taught versions that are on the shelf, newest first; those of former bases too."""
-        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_NEVER_PRUNED))
+        lying = select(VersionRow.id).where(VersionRow.voice == voice, VersionRow.status.not_in(_NOT_PRUNABLE))
         return list(self._session.scalars(lying.order_by(VersionRow.id.desc())))
 
     def prune(self, voice: str, ids: Collection[int]) -> list[str]:
@@ -340,7 +371,7 @@ class Retention(Queries):
                 VersionRow.voice == voice,
                 VersionRow.id.in_(ids),
                 VersionRow.id != (champion or 0),
-                VersionRow.status.not_in(_NEVER_PRUNED),
+                VersionRow.status.not_in(_NOT_PRUNABLE),
             )
             .values(status=VersionStatus.PRUNED)
             .returning(VersionRow.folder)

@@ -79,7 +79,7 @@ class Voices(Queries):
             .join(VoiceRow, (VersionRow.voice == VoiceRow.slug) & (VersionRow.base == VoiceRow.base))
             .where(VoiceRow.slug == slug, VersionRow.number == 0)
         ).one_or_none()
-        return Serving(*row) if row else None
+        return Serving(**row._asdict()) if row else None
 
     def champions(self) -> list[Serving]:
         """The champions of all voices, as an engine loads them."""
@@ -88,7 +88,7 @@ class Voices(Queries):
             .join(VoiceRow, VersionRow.id == VoiceRow.champion_id)
             .order_by(VoiceRow.created, VoiceRow.slug)
         )
-        return [Serving(*row) for row in rows]
+        return [Serving(**row._asdict()) for row in rows]
 
     def install_base(self, voice: str, *, folder: str, now: datetime) -> int:
         """Add version 0 of the voice's present base, at *folder*, unless it exists; number of the version to promote.

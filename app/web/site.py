@@ -10,15 +10,16 @@ from fastapi.middleware import Middleware
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
-from app.bootstrap import Bot, build_reader
+from app.bootstrap import Bot, build_surprise_meter
 from app.engine.engine import Engine
 from app.web import desk, ops
 from app.web.api import admin as admin_api
 from app.web.api import readers as readers_api
 from app.web.api import stream
 from app.web.http import errors
+from app.web.http.admission import Admission
 from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
-from app.web.http.limits import Admission, Limits
+from app.web.http.limits import Limits
 from app.web.http.page import CachedFiles, Pages, page
 from app.web.http.visitors import Keys
 from app.web.ops import DeploymentGauges, EngineGauges, Metrics
@@ -54,7 +55,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
             *([Middleware(Admission, refuse=errors.busy)] if bot.settings.limits == "on" else []),
         ],
     )
-    app.state.bot, app.state.engine, app.state.reader = bot, engine, build_reader(bot)
+    app.state.bot, app.state.engine, app.state.surprise_meter = bot, engine, build_surprise_meter(bot)
     app.state.metrics, app.state.pages = site_metrics, site_pages
     app.state.keys = Keys(bot.settings.secret())
     app.state.limits = Limits(bot.settings)

@@ -10,7 +10,7 @@ import random
 from pathlib import Path
 
 from lab.recipes import making
-from lab.recipes.making import Maker, OwnVerse, Recipe, main, once, passages
+from lab.recipes.making import Maker, OwnVerse, Recipe, as_running_text, main, passages
 from models.vocabulary import Vocabulary
 
 STORIES = ("storybooks_asp_pratham", "fairytaleqa")
@@ -80,25 +80,25 @@ def train(corpus: Path, work: Path, base: Path) -> Maker:
     ours = [*plain, *dense, *dense]
     make = Maker.start(Vocabulary.of([*texts, *poets, *ours], at_least=SELDOM), work=work, base=base)
 
-    make.read("language", [*texts, *once([*poets, *ours])], passes=1, rate=4e-3, floor=0.4)
+    make.read("language", [*texts, *as_running_text([*poets, *ours])], passes=1, rate=4e-3, floor=0.4)
     poems = [*ours, *poets[: len(poets) // 3]]
     make.learn_verse("verse", poems, dropout=0.25, passes=3, rate=3e-3, floor=0.3, seed=1)
     make.learn_verse("plain", [*plain, *dense], dropout=0.2, passes=2, rate=1.2e-3, seed=2)
 
-    broader = [*stories(corpus)[::2], *more_classics(corpus), *once([*plain, *ours])]
+    broader = [*stories(corpus)[::2], *more_classics(corpus), *as_running_text([*plain, *ours])]
     make.read("broader", broader, passes=1, rate=3e-3, floor=0.5, seed=3)
     make.learn_verse("last", [*plain, *dense], dropout=0.2, passes=2, rate=2e-3, seed=4)
 
-    further = [*stories(corpus), *new_prose(corpus), *once([*lyrics(corpus, most=MORE_LYRICS), *ours * 3])]
+    further = [*stories(corpus), *new_prose(corpus), *as_running_text([*lyrics(corpus, most=MORE_LYRICS), *ours * 3])]
     make.read("further", further, passes=1, rate=3e-3, floor=0.5, seed=5)
     poems = [*simple, *plain, *dense]
     make.learn_verse("simple", poems, dropout=0.15, per_batch=16, passes=3, rate=2.5e-3, floor=0.5, seed=6)
     make.learn_verse("final", poems, dropout=0.15, per_batch=16, passes=2, rate=1.5e-3, seed=7)
 
     poems = [*songs, *simple, *plain, *dense]
-    make.learn_verse("again", poems, dropout=0.1, minutes=making.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
+    make.learn_verse("again", poems, dropout=0.1, minutes=making.LATER_STAGE_MINUTES, rate=2.5e-3, floor=0.5, seed=8)
     poems = [*songs * 2, *simple[::3], *plain[::8], *dense[::16]]
-    make.learn_verse("songs", poems, dropout=0.15, per_batch=16, minutes=making.HALF_AN_HOUR, rate=2e-3, seed=9)
+    make.learn_verse("songs", poems, dropout=0.15, per_batch=16, minutes=making.LATER_STAGE_MINUTES, rate=2e-3, seed=9)
     return make
 
 

@@ -31,6 +31,7 @@ from app.engine.batcher import Batcher
 from app.engine.choose import ONE, stem
 from app.engine.live import LiveVersion, load
 from models.checkpoint import MOST_CANDIDATES
+from models.corpus import poems_in
 from models.prefer import Group
 from models.seen import letters
 
@@ -148,7 +149,7 @@ def whole(out: Path, into: Path) -> int:
     """
     sheets = sorted(out.glob("sheet-*.txt"))
     poems = [
-        [poem[1:] for poem in blind.poems_in(sheet.read_text("utf-8"))] for sheet in sheets
+        [tuple(poem.split("\n")[1:]) for poem in poems_in(sheet.read_text("utf-8"), titles=False)] for sheet in sheets
     ]  # without their numbers
     common = iter(commonness([poem for of_sheet in poems for poem in of_sheet]))
     # By sheet: texts, and their marks (n,) and commonness (n, 2) in deviations of that sheet.

@@ -1,7 +1,8 @@
 """How a recipe makes a base voice: training stages, then rounds of readers' preferences, then the shipped folder.
 
-One command per voice (`python -m lab.recipes.sibot`, `python -m lab.recipes.bard`). What a voice reads, its own recipe
-says. Every finished stage is kept in the work folder; a second start resumes where the first one stopped.
+One command per voice (`python -m lab.recipes.sibot`, `python -m lab.recipes.bard`). Each recipe names the
+texts that its voice reads. Every finished stage is kept in the work folder; a second start resumes where the first one
+stopped.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -27,14 +29,14 @@ from models.train import Plan, Progress, Training, bf16_pays
 from models.vocabulary import Vocabulary
 
 SAVE_EVERY_S = 120
-HALF_AN_HOUR = 30
+LATER_STAGE_MINUTES = 30
 """Minutes of each later stage, however much the machine reads in them."""
 REPORT_EVERY = 50
 """Training steps between two lines of progress."""
 ASIDE = 50
 """One graded group in so many is not trained on; it measures what was learned from the others."""
 AVERAGED = 3
-"""Rounds whose weights are averaged: each overshoots where the one before fell short (docs/log.md)."""
+"""Rounds whose weights are averaged: each round over-corrects the one before (docs/log.md)."""
 LONGEST = 400
 """Symbols after which a poem is cut in training."""
 
@@ -58,8 +60,12 @@ class OwnVerse:
         """The verse of the base in that folder, told apart by the names of its files."""
         files = {kind: sorted((base / "verse").glob(f"{kind}-*.txt")) for kind in ("plain", "simple", "songs")}
         others = sorted({*(base / "verse").glob("*.txt")} - {file for of_kind in files.values() for file in of_kind})
-        plain, simple, songs, dense = (read_poems(*of_kind) for of_kind in (*files.values(), others))
-        return cls(plain, simple, songs, dense)
+        return cls(
+            plain=read_poems(*files["plain"]),
+            simple=read_poems(*files["simple"]),
+            songs=read_poems(*files["songs"]),
+            dense=read_poems(*others),
+        )
 
 
 def passages(file: Path, *, most: int | None = None, skip: int = 0) -> list[str]:
@@ -84,7 +90,7 @@ def passages(file: Path, *, most: int | None = None, skip: int = 0) -> list[str]
     return some
 
 
-def once(texts: Sequence[str]) -> list[str]:
+def as_running_text(texts: Sequence[str]) -> list[str]:
     """Poems as part of running text: each with its line end."""
     return [text + "\n" for text in texts]
 
@@ -96,6 +102,16 @@ def fresh(symbols: int) -> CharNetwork:
     """An untrained network of the shape that both voices have; always the same weights."""
     torch.manual_seed(0)
     return CharNetwork(Architecture(symbols, layers=3, size=512, residual=True))
+
+
+class StagePlan(TypedDict, total=False):
+    """The hyperparameters (`models.train.Plan`) in which stages differ."""
+
+    passes: int
+    minutes: float
+    rate: float
+    floor: float
+    seed: int
 
 
 class Maker:
@@ -114,21 +130,21 @@ class Maker:
         (work / "vocabulary.json").write_text(json.dumps(vocabulary.characters, ensure_ascii=False), encoding="utf-8")
         return cls(fresh(len(vocabulary)), vocabulary, work=work, base=base)
 
-    def read(self, name: str, texts: Sequence[str], **plan: float) -> None:
+    def read(self, name: str, texts: Sequence[str], **plan: Unpack[StagePlan]) -> None:
         """Train a stage on running text."""
         self._stage(name, Stream(texts, self.vocabulary, lanes=32, steps=64), plan, dropout=0.1)
 
     def learn_verse(
-        self, name: str, poems: Sequence[str], *, dropout: float, per_batch: int = 32, **plan: float
+        self, name: str, poems: Sequence[str], *, dropout: float, per_batch: int = 32, **plan: Unpack[StagePlan]
     ) -> None:
-        """Train a stage on whole poems, each from silence."""
+        """Train a stage on whole poems, each from a zero state."""
         corpus = Poems(poems, self.vocabulary, per_batch=per_batch, longest=LONGEST)
         self._stage(name, corpus, plan, dropout=dropout)
 
-    def _stage(self, name: str, corpus: Corpus, settings: dict[str, float], *, dropout: float) -> None:
+    def _stage(self, name: str, corpus: Corpus, settings: StagePlan, *, dropout: float) -> None:
         if not self._loaded(name):
             self.network.dropout.share = dropout
-            plan = Plan(**settings, average=0.999, bf16=bf16_pays("cpu"))  # type: ignore[arg-type]
+            plan = Plan(**settings, average=0.999, bf16=bf16_pays("cpu"))
             training = Training(self.network, corpus, plan)
             training.resume(self.work / name)
             saved = time.monotonic()
@@ -240,7 +256,9 @@ def learn_preferences(recipe: Recipe, maker: Maker, verse: Corpus) -> tuple[str,
     """
     files = grades.rounds(recipe.voice)
     rounds = [grades.round_of(file) for file in files]
-    if missing := {*recipe.averaged, *filter(None, [recipe.rewarded])} - {*rounds}:
+    asked = set(recipe.averaged) if recipe.rewarded is None else {*recipe.averaged, recipe.rewarded}
+    missing = asked - set(rounds)
+    if missing:
         raise ValueError(f"{recipe.voice} has no round {missing}")
     graded: list[Group] = []
     learned: list[str] = []

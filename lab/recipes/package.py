@@ -26,13 +26,13 @@ from models.checkpoint import Meta, Style
 from models.vocabulary import Vocabulary
 
 SKIM = 8
-"""One in so many runs of long prose is kept; all of them would take more space than the network."""
+"""Of long prose, only one run of letters in `SKIM` is kept; all would take more space than the network."""
 BASES = Path(__file__).parents[2] / "models" / "base"
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """What is decided about a shipped voice, not trained."""
+    """Settings of a shipped voice that are chosen by hand."""
 
     title: str
     language: str
@@ -80,7 +80,7 @@ def package(
 
     *reward*: what readers prefer; None: only likelihood chooses among candidates.
 
-    KeyError for an unknown voice, ValueError for weights that do not fit the vocabulary.
+    Raises KeyError for an unknown voice, ValueError for weights that do not fit the vocabulary.
     """
     decided, symbols = VOICES[voice], Vocabulary.of_pieces(loads(vocabulary.read_text(encoding="utf-8")))
     tensors = safetensors.numpy.load_file(weights)
@@ -102,9 +102,9 @@ def package(
     beside = place if place.exists() else None
     verse = seen.said(file.read_text(encoding="utf-8") for file in (place / "verse").glob("*.txt"))
     said = np.union1d(verse, seen.said(read))
-    whole = checkpoint.write(fresh, meta, symbols, tensors, extras=beside, reward=reward, said=said)
+    written = checkpoint.write(fresh, meta, symbols, tensors, extras=beside, reward=reward, said=said)
     take_place(place, fresh)
-    return whole
+    return written
 
 
 def renew(voice: str, *, release: str = "", bases: Path = BASES) -> Meta:
@@ -115,9 +115,9 @@ def renew(voice: str, *, release: str = "", bases: Path = BASES) -> Meta:
     place, fresh = bases / voice, bases / f".{voice}.new"
     old = checkpoint.read(place)
     meta = replace(old.meta, base=release or old.meta.base, style=_with_bans(VOICES[voice], old.vocabulary))
-    whole = checkpoint.write(fresh, meta, old.vocabulary, old.weights, extras=place, reward=old.reward, said=old.said)
+    written = checkpoint.write(fresh, meta, old.vocabulary, old.weights, extras=place, reward=old.reward, said=old.said)
     take_place(place, fresh)
-    return whole
+    return written
 
 
 def architecture_of(weights: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ shipped folder. Finished stages are kept in the work folder, and a second start 
 from pathlib import Path
 
 from lab.recipes import making
-from lab.recipes.making import Maker, OwnVerse, Recipe, main, once, passages
+from lab.recipes.making import Maker, OwnVerse, Recipe, as_running_text, main, passages
 from models.corpus import read_poems
 from models.vocabulary import Vocabulary
 
@@ -67,29 +67,29 @@ def train(corpus: Path, work: Path, base: Path) -> Maker:
     everything, verse = all_prose(corpus), [*plain, *dense, *old_poets(corpus)]
     make = Maker.start(Vocabulary.of([*texts, *verse * OURS], at_least=SELDOM), work=work, base=base)
 
-    make.read("language", [*stories, *texts, *once(verse)], passes=1, rate=4e-3, floor=0.4)
+    make.read("language", [*stories, *texts, *as_running_text(verse)], passes=1, rate=4e-3, floor=0.4)
     make.learn_verse("verse", verse, dropout=0.25, passes=4, rate=3e-3, floor=0.3, seed=1)
     make.learn_verse("plain", [*plain, *dense[::4]], dropout=0.2, passes=2, rate=1.2e-3, seed=2)
 
-    broader = [*stories, *more_plots(corpus), *once([*plain, *verse])]
+    broader = [*stories, *more_plots(corpus), *as_running_text([*plain, *verse])]
     make.read("broader", broader, passes=1, rate=3e-3, floor=0.5, seed=3)
     make.learn_verse("last", [*plain, *dense[::3]], dropout=0.2, passes=2, rate=2e-3, seed=4)
 
-    further = [*stories, *everything, *once(verse) * 3]
+    further = [*stories, *everything, *as_running_text(verse) * 3]
     make.read("further", further, passes=1, rate=3e-3, floor=0.5, seed=5)
     poems = [*simple, *plain, *dense[::3]]
     make.learn_verse("simple", poems, dropout=0.15, passes=4, rate=2.5e-3, floor=0.5, seed=6)
     make.learn_verse("final", poems, dropout=0.15, passes=3, rate=1.5e-3, seed=7)
 
-    again = [*stories, *everything, *once([*songs * 3, *simple * 2, *plain, *dense])]
-    make.read("again", again, minutes=making.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=8)
+    again = [*stories, *everything, *as_running_text([*songs * 3, *simple * 2, *plain, *dense])]
+    make.read("again", again, minutes=making.LATER_STAGE_MINUTES, rate=2.5e-3, floor=0.5, seed=8)
     poems = [*songs * 3, *simple, *plain[::2], *dense[::4]]
-    make.learn_verse("songs", poems, dropout=0.15, minutes=making.HALF_AN_HOUR, rate=2e-3, seed=9)
+    make.learn_verse("songs", poems, dropout=0.15, minutes=making.LATER_STAGE_MINUTES, rate=2e-3, seed=9)
 
-    wide = [*stories, *texts[::2], *once([*songs * 2, *simple, *plain[::2], *dense[::2]])]
-    make.read("wide", wide, minutes=making.HALF_AN_HOUR, rate=2.5e-3, floor=0.5, seed=18)
+    wide = [*stories, *texts[::2], *as_running_text([*songs * 2, *simple, *plain[::2], *dense[::2]])]
+    make.read("wide", wide, minutes=making.LATER_STAGE_MINUTES, rate=2.5e-3, floor=0.5, seed=18)
     poems = [*songs * 2, *simple, *plain[::3], *dense[::4]]
-    make.learn_verse("songs-again", poems, dropout=0.12, minutes=making.HALF_AN_HOUR, rate=2e-3, seed=19)
+    make.learn_verse("songs-again", poems, dropout=0.12, minutes=making.LATER_STAGE_MINUTES, rate=2e-3, seed=19)
     return make
 
 

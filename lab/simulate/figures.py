@@ -28,7 +28,7 @@ def share(hits: int, of: int) -> Rate:
     return wilson(hits, of) or Rate(math.nan, math.nan, math.nan)
 
 
-def pieces(lines: Sequence[str]) -> list[str]:
+def units(lines: Sequence[str]) -> list[str]:
     """Pairs of adjacent Hangul syllables of each line; for other scripts, words."""
     found: list[str] = []
     for line in lines:
@@ -38,8 +38,8 @@ def pieces(lines: Sequence[str]) -> list[str]:
 
 
 def variety(lines: Sequence[str], base: Sequence[str]) -> float:
-    """Distinct pieces of *lines* over distinct ones among as many pieces of the base's lines; NaN without lines."""
-    mine, theirs = pieces(lines), pieces(base)
+    """Distinct units in *lines*, divided by those in as much of the base's text; NaN without lines."""
+    mine, theirs = units(lines), units(base)
     count = min(len(mine), len(theirs))
     return len(set(mine[:count])) / len(set(theirs[:count])) if count else math.nan
 

@@ -8,6 +8,7 @@ import pytest
 from app.domain import blind
 from app.domain.blind import Unreadable
 from app.domain.poem import LINES
+from models.corpus import poems_in
 
 
 def poems(name: str, count: int) -> list[blind.Poem]:
@@ -53,7 +54,9 @@ def test_only_whole_poems_are_read_out_of_a_text() -> None:
     """Titles and short poems are left out, long ones cut: length must not tell a source."""
     text = "# Title\none\ntwo\nthree \n four\nfive\nsix\n \nshort\n\n\none\r\ntwo\r\n"
 
-    assert blind.whole(blind.poems_in(text)) == [("one", "two", "three", "four", "five")]
+    assert blind.first_five_lines(poem.split("\n") for poem in poems_in(text, titles=False)) == [
+        ("one", "two", "three", "four", "five")
+    ]
 
 
 def test_marks_are_means_by_source() -> None:
@@ -89,7 +92,7 @@ def test_readers_who_agree_and_one_who_does_not_look() -> None:
 @pytest.mark.parametrize(
     ("row", "complaint"),
     [
-        ("1 5 4 5 3", "a row has 6 cells parted by tabs"),
+        ("1 5 4 5 3", "a row has 6 cells separated by tabs"),
         ("9 5 4 5 3 -", "there is no poem '9' on the sheet"),
         ("x 5 4 5 3 -", "there is no poem 'x' on the sheet"),
         ("1 6 4 5 3 -", "good_lines is a number from 0 to 5, not '6'"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.lesson import FEWEST, Feedback, ReadLine, TickedLine, choosers, split
+from app.domain.lesson import FEWEST_HELD_OUT, Feedback, ReadLine, TickedLine, choosers, split
 
 
 def feedback(visitors: int, *, addresses: int | None = None, ticks: int = 2) -> Feedback:
@@ -32,7 +32,7 @@ def test_the_newest_fifth_is_held_out(visitors: int) -> None:
 
     taught, held = split(everything, ())
 
-    assert max(FEWEST, visitors // 5 - 1) <= len(held) <= visitors / 3
+    assert max(FEWEST_HELD_OUT, visitors // 5 - 1) <= len(held) <= visitors / 3
     assert held == {f"v{v:03}" for v in range(visitors - len(held), visitors)}
     assert taught.ticks == tuple(tick for tick in everything.ticks if tick.visitor not in held)
 

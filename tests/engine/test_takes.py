@@ -59,7 +59,7 @@ def engine_with(
     said: list[str] | None = None,
 ) -> Engine:
     """An engine that writes so many takes of a poem."""
-    way = Way(candidates, by_score(scored), score=scored, takes=takes, told=(said if said is not None else []).append)
+    way = Way(candidates, by_score(scored), score=scored, takes=takes, sent=(said if said is not None else []).append)
     return Engine(
         champions=lambda: [champion("sibot", 7, 3, "key")],
         fetch=lambda _key: folder,

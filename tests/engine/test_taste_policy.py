@@ -96,7 +96,7 @@ def test_what_was_said_is_remembered_by_voice() -> None:
     def next_said(voice: str, seed: int) -> int:
         way = taste_policy.way(voice, Wish(), seed, without=scored)
         index = way.choose(Context(), lines, 0.1).index
-        way.told(lines[index].text)
+        way.sent(lines[index].text)
         return index
 
     for voice in ("bard", "sibot"):

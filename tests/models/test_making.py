@@ -146,7 +146,7 @@ def test_one_command_makes_the_shipped_folder(recipe: Recipe, tmp_path: Path, mo
         write(base / "verse" / f"{kind}.txt")
     write(base / "holdout.txt")
     monkeypatch.setattr(making, "fresh", network)
-    monkeypatch.setattr(making, "HALF_AN_HOUR", 0.01)
+    monkeypatch.setattr(making, "LATER_STAGE_MINUTES", 0.01)
     for name in SKIPPED:  # else nothing of so small a corpus is left for the later stages
         monkeypatch.setattr(module, name, 1000, raising=False)
     rounds = [number for number in (1, *recipe.averaged, recipe.rewarded) if number]

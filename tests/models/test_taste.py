@@ -10,7 +10,7 @@ import pytest
 
 from models import taste
 from models.sparse import Design, fit, ridge, sigmoid
-from models.taste import JudgedLine, Taste, Tasteless, signs
+from models.taste import JudgedLine, Taste, Tasteless, features
 
 WORDS = [
     "꽃이",
@@ -67,14 +67,14 @@ def foresight(learned: Taste) -> float:
     return taste.auc(np.array(learned.likings(lines)), ticked)
 
 
-def test_a_sign_is_what_a_reader_sees() -> None:
+def test_a_feature_is_what_a_reader_sees() -> None:
     """Letters, pairs at the edges of words, the end, the length: of the line without its capitals."""
-    found = signs("꽃이 피네")
+    found = features("꽃이 피네")
 
     assert {"c꽃", "b_꽃", "w피네", "e네", "e피네", "s꽃", "n4", "m2"} <= found
     assert not {"n5", "m3", "r"} & found
-    assert "r" in signs("a rose is a rose")
-    assert signs("O Rose,") == signs("o rose,") >= {"wrose,", "p,$"}
+    assert "r" in features("a rose is a rose")
+    assert features("O Rose,") == features("o rose,") >= {"wrose,", "p,$"}
 
 
 def test_it_finds_what_readers_like() -> None:
@@ -153,8 +153,8 @@ def test_an_altered_taste_is_refused(damage: dict[str, object]) -> None:
         Taste.from_dict({})
 
 
-def test_random_effects_do_not_hide_a_sign() -> None:
-    """Readers who tick much and readers who tick little: the sign's weight is found, and theirs apart from it."""
+def test_random_effects_do_not_hide_a_feature() -> None:
+    """Readers who tick much and readers who tick little: the feature's weight is found, and theirs apart from it."""
     rng = np.random.default_rng(0)
     n, readers = 4000, 80
     has = rng.random(n) < 0.4
@@ -171,20 +171,20 @@ def test_random_effects_do_not_hide_a_sign() -> None:
 
 
 def test_no_sign_that_was_left_out_pulls_harder_than_the_penalty() -> None:
-    """What the working set found is the minimum over all signs: the lasso's conditions hold for each of them."""
+    """What the working set found is the minimum over all features: the lasso's conditions hold for each of them."""
     rng = np.random.default_rng(1)
-    n, signs, readers, penalty = 900, 240, 30, 0.012
-    rows, columns = (rng.random((n, signs)) < 0.08).nonzero()
-    truth = np.where(np.arange(signs) % 12 == 0, rng.normal(0, 1.5, signs), 0)
+    n, features, readers, penalty = 900, 240, 30, 0.012
+    rows, columns = (rng.random((n, features)) < 0.08).nonzero()
+    truth = np.where(np.arange(features) % 12 == 0, rng.normal(0, 1.5, features), 0)
     who, slots, known = rng.integers(0, readers, n), rng.integers(0, 5, n), rng.normal(0, 1, n)
     drive = np.bincount(rows, truth[columns], n) + 0.3 * slots + rng.normal(0, 0.5, readers)[who] + known
     ticked = (rng.random(n) < sigmoid(drive - 1)).astype(float)
-    found = fit(Design(rows, columns, signs, slots, who, ticked, np.ones(n), known), penalty)
+    found = fit(Design(rows, columns, features, slots, who, ticked, np.ones(n), known), penalty)
 
     z = known + found.bias + np.bincount(rows, found.weights[columns], n) + found.slots[slots] + found.readers[who]
-    pull = np.bincount(columns, ((sigmoid(z) - ticked) / n)[rows], signs)
+    pull = np.bincount(columns, ((sigmoid(z) - ticked) / n)[rows], features)
     kept = found.weights != 0
-    assert 5 < kept.sum() < signs / 2
+    assert 5 < kept.sum() < features / 2
     assert np.abs(pull[~kept]).max() <= 1.01 * penalty
     np.testing.assert_allclose(pull[kept], -penalty * np.sign(found.weights[kept]), atol=0.02 * penalty)
 
@@ -201,7 +201,7 @@ def of_sense(count: int, *, seed: int = 0, share: float = 1.0) -> list[JudgedLin
 
 
 def test_it_knows_sense() -> None:
-    """Of two lines with the same signs the one that the voice found likelier is liked, by calibrated log-odds."""
+    """Of two lines with the same features the one that the voice found likelier is liked, by calibrated log-odds."""
     learned = taste.learn(of_sense(400))
 
     likely, unlikely, unknown = learned.likings(["꽃이 피네"] * 3, [-2.5, -3.5, None])
@@ -263,11 +263,11 @@ def test_lines_that_nobody_would_tick_are_still_told_apart() -> None:
 
 
 def test_a_taste_without_signs_can_be_kept_anywhere() -> None:
-    """Readers who tick by chance alone teach no sign; what is written of them is JSON to Postgres, too."""
+    """Readers who tick by chance alone teach no feature; what is written of them is JSON to Postgres, too."""
     rng = random.Random(26)
     read = [replace(one, ticked=rng.random() < 0.3) for one in readings(60)]
     known = taste.learn(read)
 
-    assert known.report.penalty == taste.NO_SIGN
+    assert known.report.penalty == taste.NO_FEATURE
     assert known.weights == {}
     assert Taste.from_dict(json.loads(json.dumps(known.as_dict(), allow_nan=False))) == known

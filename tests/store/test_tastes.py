@@ -47,7 +47,7 @@ def test_what_taste_foretold_is_kept_with_the_impression(world: World) -> None:
     lines = (WrittenLine(0, "꽃이 핀다", -9.0, 0.25, liking=0.5), WrittenLine(1, "문을 연다", -8.0, 0.5, liking=-1.5))
     writing = Writing("sibot", version, 7, 0.9, lines, taste=3)
     with world.transaction() as session:
-        Poems(session).keep(writing, ann, prime="", fixed_seed=False, counted=True, now=world.clock.now)
+        Poems(session).add(writing, ann, prime="", fixed_seed=False, counted=True, now=world.clock.now)
 
     with world.reading() as session:
         judged = Tastes(session).judged("sibot")
@@ -130,7 +130,7 @@ def written(
     lines = tuple(WrittenLine(slot, f"줄 {slot}", -9.0, 0.5, liking=liking) for slot in range(4))
     writing = Writing("sibot", version, 7, 0.9, lines, taste=taste)
     with world.transaction() as session:
-        poem = Poems(session).keep(writing, visitor, prime="", fixed_seed=False, counted=counted, now=world.clock.now)
+        poem = Poems(session).add(writing, visitor, prime="", fixed_seed=False, counted=counted, now=world.clock.now)
     return world.lines(poem)
 
 

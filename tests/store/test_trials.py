@@ -57,7 +57,7 @@ def read(world: World, visitor: str, version: int, *, trial: int | None, ticks: 
     lines = tuple(WrittenLine(slot, f"{visitor}의 {slot}행", -9.0, 1.0) for slot in range(5))
     with world.transaction() as session:
         writing = Writing("sibot", version, 7, 0.8, lines, trial)
-        poem = Poems(session).keep(
+        poem = Poems(session).add(
             writing,
             visitor,
             prime="",

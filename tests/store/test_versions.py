@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 
 from app.actions import versions as actions
-from app.actions.versions import Candidate
+from app.actions.versions import TrainedVersion
 from app.domain.errors import NothingToUndo, TurnedAway, UnknownVersion, UnknownVoice
 from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, Text
@@ -47,7 +47,7 @@ def rollback(world: World) -> int:
 
 def publish(world: World, claim: Claim, verdict: Verdict, *, swap: str = "auto") -> tuple[RunState, int]:
     """What a worker does at the end of its run."""
-    candidate = Candidate(f"sibot/run-{claim.run}", LESSON, {"bits_per_char": 3.0}, verdict)
+    candidate = TrainedVersion(f"sibot/run-{claim.run}", LESSON, {"bits_per_char": 3.0}, verdict)
     world.clock.forward(seconds=1)
     return actions.publish(world.bot(swap=swap), claim, candidate)
 

@@ -17,7 +17,7 @@ from app.bootstrap import Bot
 from app.engine.engine import Engine
 from app.settings import Settings
 from app.store.admins import Admins, Kind
-from app.web.http.limits import BoundedHttp
+from app.web.http.connection import BoundedHttp
 from app.web.site import create_app
 from tests.support.patience import PATIENCE
 

@@ -134,7 +134,7 @@ class World:
         )
         writing = Writing(voice=voice, version=version, seed=7, temperature=0.8, lines=lines)
         with self.transaction() as session:
-            return Poems(session).keep(
+            return Poems(session).add(
                 writing,
                 visitor,
                 prime=prime,

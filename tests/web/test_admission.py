@@ -16,7 +16,7 @@ import pytest
 from app.bootstrap import Bot, build_engine
 from app.settings import Settings
 from app.store.submissions import Submissions
-from app.web.http.limits import Admission
+from app.web.http.admission import Admission
 from app.web.site import create_app
 from tests.support import bots
 from tests.support.patience import PATIENCE
@@ -53,8 +53,8 @@ def taught(bot: Bot) -> list[str]:
 @contextmanager
 def crowded(bot: Bot, patch: pytest.MonkeyPatch, *, room: int, wait: float) -> Iterator[tuple[str, Admission]]:
     """A site with little room, and the middleware that knows who waits."""
-    patch.setattr("app.web.http.limits.MOST_AT_ONCE", room)
-    patch.setattr("app.web.http.limits.LONGEST_WAIT", wait)
+    patch.setattr("app.web.http.admission.MOST_AT_ONCE", room)
+    patch.setattr("app.web.http.admission.LONGEST_WAIT", wait)
     patch.setattr("app.store.session.BUSY_MS", 1000 * PATIENCE)  # who is inside waits while a test holds the database
     app = create_app(bot, build_engine(bot))
     with bots.served(app) as site:
@@ -123,7 +123,7 @@ def test_addresses_take_turns_and_visitors_within(bot: Bot, monkeypatch: pytest.
 
 def test_one_address_fills_its_own_line_only(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past its measure it is refused at once; another address waits, and is answered."""
-    monkeypatch.setattr("app.web.http.limits.LONGEST_QUEUE", 3)
+    monkeypatch.setattr("app.web.http.admission.LONGEST_QUEUE", 3)
     with ExitStack() as stack:
         site, admission = stack.enter_context(crowded(bot, monkeypatch, room=2, wait=PATIENCE))
         pool = stack.enter_context(ThreadPoolExecutor(12))

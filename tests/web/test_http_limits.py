@@ -13,7 +13,7 @@ import psutil
 import pytest
 from fastapi import Body, FastAPI, Response
 
-from app.web.http.limits import LARGEST_HEAD, MOST_AHEAD, does_not_read, open_many_files
+from app.web.http.connection import LARGEST_HEAD, MOST_AHEAD, does_not_read, open_many_files
 from tests.support import bots
 from tests.support.patience import PATIENCE
 
@@ -80,7 +80,7 @@ def test_small_chunks_are_no_attack(site: str) -> None:
 @pytest.mark.parametrize("said", [b"", b"GET /about HT", BEGINNING, CHUNKED, CHUNKED + b"5\r\n{}"])
 def test_who_does_not_go_on_is_hung_up_on(site: str, said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """He holds no connection for ever by saying nothing; whoever has asked may wait as long as it takes."""
-    monkeypatch.setattr("app.web.http.limits.REQUEST_TIMEOUT", 0.3)
+    monkeypatch.setattr("app.web.http.connection.REQUEST_TIMEOUT", 0.3)
     with call(site) as mine:
         mine.sendall(said)
         began = time.monotonic()
@@ -126,7 +126,7 @@ def open_at(site: str) -> int:
 
 def test_who_does_not_read_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred who ask and take nothing hold no connection, nor what was written for them."""
-    monkeypatch.setattr("app.web.http.limits.WRITE_TIMEOUT", 0.5)
+    monkeypatch.setattr("app.web.http.connection.WRITE_TIMEOUT", 0.5)
     asked: list[bytes] = []
     with big_answers(asked) as site, ExitStack() as stack:
         for n in range(100):

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
-from app.web.readers.share import SIZES, pair
+from app.web.readers.picture import SIZES, pair
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines, poem_of
 from tests.web.test_versions import a_version

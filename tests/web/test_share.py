@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from app.web.http.limits import Rule
-from app.web.readers.share import SIZES, card
+from app.web.readers.picture import SIZES, card
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
 
@@ -58,7 +58,7 @@ def test_a_humans_words_are_no_title_and_marked_as_his(reader: Reader, new_clien
     assert previews["og:image:alt"].endswith("사람의 말: 1행")
     assert reader.open(f"{address}.txt").text.splitlines()[-2] == "AI 생성 · 시봇 판 0 · 사람의 말: 1행"
     assert reader.open(f"{address}.json").json()["mark"] == "AI 생성 · 시봇 판 0 · 사람의 말: 1행"
-    plain, told = (card(("가", "나"), "시봇", "판 0", "AI 생성", by_humans=frozenset(humans)) for humans in ((), (1,)))
+    plain, told = (card(("가", "나"), "시봇", "판 0", "AI 생성", by_humans=frozenset(humans)) for humans in ((), (0,)))
     assert plain != told
 
 

@@ -17,7 +17,7 @@ from app.bootstrap import Bot
 from app.domain.errors import Unfit
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
-from app.engine.reader import Reader
+from app.engine.surprise import SurpriseMeter
 from app.web.http.visitors import keys_of, visit_of, visitor_of
 
 T = TypeVar("T")
@@ -40,7 +40,9 @@ def _on_event_loop(get: Callable[[Request], T]) -> Callable[[Request], Awaitable
 
 BotDep = Annotated[Bot, Depends(_on_event_loop(lambda request: cast("Bot", request.app.state.bot)))]
 EngineDep = Annotated[Engine, Depends(_on_event_loop(lambda request: cast("Engine", request.app.state.engine)))]
-ReaderDep = Annotated[Reader, Depends(_on_event_loop(lambda request: cast("Reader", request.app.state.reader)))]
+SurpriseMeterDep = Annotated[
+    SurpriseMeter, Depends(_on_event_loop(lambda request: cast("SurpriseMeter", request.app.state.surprise_meter)))
+]
 VisitorDep = Annotated[Visitor, Depends(_on_event_loop(visitor_of))]
 
 Slug = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]*$", max_length=40, description="A voice.", examples=["sibot"])]
@@ -61,7 +63,7 @@ class FormExpired(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class FormDraft:
     """What a visitor typed, so that a form that was refused can be shown again as it was filled in."""
 
     text: str = ""
@@ -81,7 +83,7 @@ class Form:
     fields: FormData
     genuine: bool
     """Does it carry the CSRF token that this visitor's page was given?"""
-    draft: Draft
+    draft: FormDraft
 
     def text(self, name: str) -> str:
         """The first value of a field, or ""."""
@@ -131,7 +133,7 @@ async def _form(request: Request, visitor: VisitorDep, fields: Annotated[FormDat
         value = next((v for v in fields.getlist(name) if isinstance(v, str)), "")
         return value.encode("utf-8", "replace").decode()
 
-    draft = Draft(
+    draft = FormDraft(
         text=typed("text"),
         title=typed("title"),
         author=typed("author"),

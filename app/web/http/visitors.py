@@ -138,9 +138,9 @@ class Visit:
     around: Around | None = None
     """The frame of the page, once it has been read: `page.py:around_of`."""
     draft: object = None
-    """What was typed into a form, so that an error page can show it again: `deps.py:Draft`."""
+    """What was typed into a form, so that an error page can show it again: `deps.py:FormDraft`."""
     leave: Callable[[], None] = lambda: None
-    """Leaves the request's place in admission control (`limits.py`), before it waits for the engine."""
+    """Leaves the request's place in admission control (`admission.py`), before it waits for the engine."""
 
 
 def visit_of(request: Request) -> Visit:

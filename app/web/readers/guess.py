@@ -42,7 +42,7 @@ def ask(
         riddle=riddle,
         mark=_opaque_id(request, visitor, riddle) if riddle else "",
         stand_in=known.stand_in,
-        fewest=reads.guesses.FEWEST,
+        fewest=reads.guesses.FEWEST_HUMAN_LINES,
         rounds=ROUND,
         token=keys_of(request).sign_result([voice, _pattern(found.played)]) if over else "",
         shared=_shared(request, voice, result),

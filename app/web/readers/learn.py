@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from app import reads
-from app.engine.reader import TextReading
-from app.web.http.deps import BotDep, ReaderDep, VisitorDep, number_in
+from app.engine.surprise import TextReading
+from app.web.http.deps import BotDep, SurpriseMeterDep, VisitorDep, number_in
 from app.web.http.language import voice_for
 from app.web.http.limits import READINGS, take
 from app.web.http.page import frame_of, page
@@ -28,7 +28,7 @@ SEEDS = 1000
 
 @router.get("/learn")
 def learn(
-    *, request: Request, bot: BotDep, reader: ReaderDep, visitor: VisitorDep, text: str = "", voice: str = ""
+    *, request: Request, bot: BotDep, meter: SurpriseMeterDep, visitor: VisitorDep, text: str = "", voice: str = ""
 ) -> HTMLResponse:
     """The page, with the champion's reading of *text*, or of a line that the voice wrote."""
     known = frame_of(request).voices
@@ -39,7 +39,7 @@ def learn(
     if chosen is not None:
         if asked:
             take(request, READINGS, visitor)
-        reading = reader.read(chosen.slug, asked or own)
+        reading = meter.read(chosen.slug, asked or own)
     return page(
         request,
         "learn.html",

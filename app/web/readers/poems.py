@@ -25,9 +25,9 @@ from app.reads.voices import Frame
 from app.web.http.deps import (
     AnyForm,
     BotDep,
-    Draft,
     EngineDep,
     Form,
+    FormDraft,
     FormExpired,
     GenuineForm,
     PoemId,
@@ -150,7 +150,7 @@ def voice_page(request: Request, voice: str | None, visitor: Visitor) -> HTMLRes
     return _render(request, shown, home=True)
 
 
-def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: Draft) -> HTMLResponse:
+def write_again(request: Request, voice: str, visitor: Visitor, error: Exception, draft: FormDraft) -> HTMLResponse:
     """The visitor's present poem with the form as he filled it in, and the error."""
     shown = reads.poems.latest(request.app.state.bot, voice, visitor, around_of(request))
     if shown is None:  # he has no poem yet
@@ -174,7 +174,7 @@ def _render(
     *,
     home: bool = False,
     error: Exception | None = None,
-    draft: Draft | None = None,
+    draft: FormDraft | None = None,
 ) -> HTMLResponse:
     voice = frame_of(request).voice(shown.poem.voice)
     told: dict[str, object] = {"flash": code_of(error)} if error is not None else {}

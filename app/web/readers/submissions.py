@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from app import actions, reads
 from app.domain.errors import Unfit, UnknownLine
-from app.domain.poem import MOST
+from app.domain.poem import MOST_PIECE_LINES
 from app.domain.submission import SubmissionStatus
 from app.domain.visitor import Visitor
 from app.web.http.deps import (
@@ -28,7 +28,8 @@ from app.web.http.deps import (
 from app.web.http.errors import code_of, page_again
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.http.page import frame_of, page, see_other, set_flash, translate
-from app.web.readers.share import CROSS_ORIGIN, card, shape_of, short
+from app.web.readers.picture import card, shape_of
+from app.web.readers.share import CROSS_ORIGIN, short
 
 router = APIRouter(include_in_schema=False)
 PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex"}
@@ -148,7 +149,7 @@ def _placed(form: Form) -> list[tuple[int, int]]:
     for name in form.fields:
         place = form.text(name)
         kind, _, line = name.partition("-")
-        if kind == "place" and (id := id_in(line)) and (at := number_in(place, MOST)):
+        if kind == "place" and (id := id_in(line)) and (at := number_in(place, MOST_PIECE_LINES)):
             placed.append((at, id))
     return placed
 

@@ -13,7 +13,8 @@ from app.web.http.deps import BotDep, Number, Slug, VisitorDep
 from app.web.http.limits import READINGS, take
 from app.web.http.page import fields_of, page, translate, version_label
 from app.web.readers import charts
-from app.web.readers.share import CROSS_ORIGIN, pair, shape_of, short
+from app.web.readers.picture import pair, shape_of
+from app.web.readers.share import CROSS_ORIGIN, short
 
 router = APIRouter(include_in_schema=False)
 

@@ -1,4 +1,4 @@
-"""The reader: it reads both ways, its gradients are right, padding changes nothing, and it can read handwriting.
+"""The many-to-one network: it reads both ways, gradients are right, padding changes nothing, and it reads handwriting.
 
 The sizes N, T, D, H, K differ pairwise, so that a transposed axis cannot pass.
 """
@@ -9,16 +9,16 @@ import torch
 from sklearn.datasets import load_digits
 from torch import nn
 
-from models.network import Cell, Reader
+from models.network import Cell, ManyToOne
 
 N, T, D, H, K = 2, 5, 3, 7, 4
 each_cell = pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
 
 
-def reader(cell: Cell) -> Reader:
+def reader(cell: Cell) -> ManyToOne:
     """A tiny reader with weights that are not at all near zero, in double precision."""
     torch.manual_seed(3)
-    tiny = Reader(D, H, K, cell=cell).double()
+    tiny = ManyToOne(D, H, K, cell=cell).double()
     for weight in tiny.parameters():
         nn.init.normal_(weight, std=0.6)
     return tiny.eval()
@@ -79,7 +79,7 @@ def test_it_reads_handwritten_digits_row_by_row() -> None:
     order = torch.from_numpy(np.random.default_rng(0).permutation(len(names)))
     seen, unseen = order[:1400], order[1400:]
     torch.manual_seed(0)
-    network = Reader(8, 32, 10)
+    network = ManyToOne(8, 32, 10)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     for _ in range(10):
         for batch in torch.split(seen[torch.randperm(len(seen))], 64):

@@ -1,4 +1,4 @@
-"""The reader: the probabilities that a voice's champion gives to a text, character by character.
+"""Surprise: the probabilities that a voice's champion gives to a text, character by character.
 
 It is for the pages on which a visitor sees how surprising his own line is. It loads a second copy of the network when
 somebody asks, so that no poem that the engine writes waits for it.
@@ -34,7 +34,7 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadPiece:
     """One piece of a text: a character, or a word that is one symbol."""
 
     text: str
@@ -50,7 +50,7 @@ class TextReading:
 
     version: int
     """Its number."""
-    read: tuple[Read, ...]
+    read: tuple[ReadPiece, ...]
     following: tuple[Guess, ...]
     """The most probable pieces after the text."""
 
@@ -61,8 +61,8 @@ class TextReading:
         return sum(one.bits for one in self.read) / characters if characters else 0.0
 
 
-class Reader:
-    """Reads texts with the champions. Any thread may call it; one text is read at a time."""
+class SurpriseMeter:
+    """Measures how surprising texts are to the champions. Any thread may call it; one text is read at a time."""
 
     def __init__(
         self, *, champions: Callable[[], Sequence[Serving]], fetch: Callable[[str], Path], settings: Settings
@@ -82,7 +82,7 @@ class Reader:
             ids = vocabulary.encode(text)
             probabilities = np.exp(read_along(live.step, [END, *ids])[:, : len(vocabulary)])  # (T + 1, V)
         read = [
-            Read(
+            ReadPiece(
                 vocabulary.decode(ids[start:end]),
                 _bits(probabilities, ids, start, end),
                 _guesses(probabilities[start], vocabulary, EXPECTED),
