@@ -5,15 +5,12 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
 from app.domain.version import Challenger, Serving
-from app.engine.engine import Engine
-from app.engine.surprise import SurpriseMeter
-from app.engine.taste_policy import TastePolicy
 from app.settings import Settings
 from app.store import session as units
 from app.store.shelf import SHIPPED, Shelf
@@ -21,6 +18,10 @@ from app.store.tastes import Tastes
 from app.store.trials import Trials
 from app.store.voices import Voices
 from app.task_queue import CeleryQueue
+
+if TYPE_CHECKING:  # a command that writes no poem starts sooner without the engine
+    from app.engine.engine import Engine
+    from app.engine.surprise import SurpriseMeter
 
 Store = TypeVar("Store")
 
@@ -102,11 +103,14 @@ def build(settings: Settings, *, queue: Queue | None = None, shipped: Path = SHI
     return Bot(settings, database, sessions, queue or CeleryQueue(settings), shelf)
 
 
-def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], int] | None = None) -> Engine:
+def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], int] | None = None) -> "Engine":
     """An engine that serves the bot's champions; call `start` before use.
 
     *only*: serve this version alone; *dice*: source of seeds (default: random).
     """
+    from app.engine.engine import Engine
+    from app.engine.taste_policy import TastePolicy
+
     return Engine(
         champions=bot.champions if only is None else lambda: [only],
         fetch=bot.shelf.fetch,
@@ -125,6 +129,8 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
     )
 
 
-def build_surprise_meter(bot: Bot) -> SurpriseMeter:
+def build_surprise_meter(bot: Bot) -> "SurpriseMeter":
     """A `SurpriseMeter`, which scores given texts with the champions."""
+    from app.engine.surprise import SurpriseMeter
+
     return SurpriseMeter(champions=bot.champions, fetch=bot.shelf.fetch, settings=bot.settings)

@@ -4,18 +4,21 @@ Guesses count in the statistics only while the human lines come from readers, no
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
 from app.domain.guess import Riddle
 from app.domain.visitor import Visitor
-from app.engine.engine import Engine
 from app.reads.guesses import lines
 from app.store.guesses import Guesses
 
+if TYPE_CHECKING:
+    from app.engine.engine import Engine
+
 
 def guess(
-    bot: Bot, engine: Engine, voice: str, asked: Callable[[Riddle], bool], *, by: Visitor, said_human: bool
+    bot: Bot, engine: "Engine", voice: str, asked: Callable[[Riddle], bool], *, by: Visitor, said_human: bool
 ) -> bool:
     """Store the answer to the line for which *asked* is true; False when no such line may be asked any more.
 

@@ -17,6 +17,10 @@ from app.domain.submission import SubmissionStatus
 LINES = 5
 """Lines of a poem by default."""
 MOST_LINES = 16
+LARGEST_ID = 2**53 - 1
+"""Largest id of a line or a submission. The database has 64 bits; JSON readers keep integers exact up to here."""
+LARGEST_NUMBER = 2**31 - 1
+"""Largest number of a run, a version or a seed: 32 bits."""
 MOST_PRIME = 60
 """Most characters of the beginning, or of the line, that a visitor gives."""
 TEMPERATURES = (0.3, 1.5)

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
@@ -15,10 +16,12 @@ from app.bootstrap import Bot
 from app.domain.errors import BrokenFolder
 from app.domain.guess import ROUND, Riddle, Round, Score, fits
 from app.domain.poem import Wish, Writing
-from app.engine.engine import Engine
 from app.store.guesses import Guesses
 from app.store.voices import Voices
 from models.corpus import HOLDOUTS
+
+if TYPE_CHECKING:
+    from app.engine.engine import Engine
 
 FEWEST_HUMAN_LINES = 20
 """With fewer lines of readers than this, lines of the holdout are used instead."""
@@ -36,7 +39,7 @@ class Lines:
     """Do the human lines come from the holdout?"""
 
 
-def lines(bot: Bot, engine: Engine, voice: str, visitor: str) -> Lines:
+def lines(bot: Bot, engine: "Engine", voice: str, visitor: str) -> Lines:
     """The lines of a voice that *visitor* may be asked about. Raises UnknownVoice, EngineFull, EngineFailed."""
     with bot.reading() as session:
         serving = Voices(session).one(voice).champion_id
@@ -91,7 +94,7 @@ def _read_holdout(base: Path) -> tuple[Riddle, ...]:
 
 
 @lru_cache(maxsize=8)
-def _pool(engine: Engine, voice: str, version: int) -> tuple[Riddle, ...]:
+def _pool(engine: "Engine", voice: str, version: int) -> tuple[Riddle, ...]:
     """Lines that the serving version writes from the game's own seeds: the same in every process."""
     wishes = [Wish(seed=_number(f"{voice}|{version}|{place}") % 2**31) for place in range(POOL)]
     written: list[Writing] = list(engine.write_all(voice, wishes))

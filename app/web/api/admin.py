@@ -9,6 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
 from app import actions, reads
+from app.domain.poem import LARGEST_ID
 from app.domain.run import Cause, RunReport
 from app.domain.submission import SubmissionStatus
 from app.store.session import TRANSIENT_DB_ERRORS
@@ -26,7 +27,7 @@ from app.web.api.schemas import (
     unsafe_problems,
 )
 from app.web.http.admins import Admin, must_be_admin
-from app.web.http.deps import LARGEST_ID, BotDep, RunId, Slug, SubmissionId
+from app.web.http.deps import BotDep, RunId, Slug, SubmissionId
 from app.web.http.visitors import visit_of
 
 router = APIRouter(prefix="/api/v1/admin", tags=["admins"], dependencies=[Depends(must_be_admin)])

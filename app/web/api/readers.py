@@ -7,6 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app import actions, reads
 from app.bootstrap import Bot
+from app.domain.poem import LARGEST_NUMBER
 from app.domain.visitor import Visitor
 from app.web.api.schemas import (
     PoemOut,
@@ -21,7 +22,7 @@ from app.web.api.schemas import (
     problems,
     unsafe_problems,
 )
-from app.web.http.deps import LARGEST_NUMBER, BotDep, LineId, Number, PoemId, Slug, Token, VisitorDep
+from app.web.http.deps import BotDep, LineId, Number, PoemId, Slug, Token, VisitorDep
 from app.web.http.limits import SUBMISSIONS, TICKS, take
 from app.web.readers.poems import compose, show_to
 

@@ -6,12 +6,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, TEMPERATURES, Poem, ShownLine, Wish
+from app.domain.poem import (
+    LARGEST_ID,
+    LARGEST_NUMBER,
+    LINES,
+    MOST_LINES,
+    MOST_PRIME,
+    TEMPERATURES,
+    Poem,
+    ShownLine,
+    Wish,
+)
 from app.domain.run import RunReport, RunState
 from app.domain.submission import LONGEST_REASON, SHORTEST, Decline, Submission, SubmissionStatus
 from app.domain.trial import Arm, TrialEnd, TrialReport, TrialState
 from app.domain.version import HistoryEntry, VersionReport, VersionStatus, VoiceReport, wilson
-from app.web.http.deps import LARGEST_ID, LARGEST_NUMBER
 
 
 def _is_text(value: str) -> str:

@@ -15,16 +15,13 @@ from starlette.exceptions import HTTPException
 
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
+from app.domain.poem import LARGEST_ID, LARGEST_NUMBER
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.engine.surprise import SurpriseMeter
 from app.web.http.visitors import keys_of, visit_of, visitor_of
 
 T = TypeVar("T")
-LARGEST_ID = 2**53 - 1
-"""Largest id of a line or a submission. The database has 64 bits; JSON readers keep integers exact up to here."""
-LARGEST_NUMBER = 2**31 - 1
-"""Largest number of a run, a version or a seed: 32 bits."""
 MOST_FIELDS = 200
 """Fields of a form."""
 
