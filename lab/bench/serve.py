@@ -112,9 +112,9 @@ def _as_served(
     alone = asyncio.run(_alone(it.port, streams))
     tell(f"{READERS} readers")
     spent = cpu_seconds(it)
-    told = _crowd(it.port, READERS, seconds, writes)
+    told = _crowd_of(it, READERS, seconds, writes)
     spent = cpu_seconds(it) - spent
-    read_along = _crowd(it.port, READERS, seconds, streams)
+    read_along = _crowd_of(it, READERS, seconds, streams)
     poems, candidates = counted(it.port)
     new_poems = poems - (since.poems if since else 0)
     figures = {
@@ -176,10 +176,30 @@ def over(one: float | None, other: float | None) -> float | None:
 
 def counted(port: int) -> tuple[float, float]:
     """Poems and candidate lines that the site's metrics have counted so far."""
+    values = _metrics(port)
+    return values["poembot_engine_poems_total"], values["poembot_engine_candidates_total"]
+
+
+def under_way(port: int) -> float:
+    """Poems that the site is writing now, and those that wait."""
+    values = _metrics(port)
+    return values["poembot_engine_writing"] + values["poembot_engine_queue"]
+
+
+def _metrics(port: int) -> dict[str, float]:
     with urlopen(f"http://{HOST}:{port}/metrics", timeout=PATIENCE) as answer:
         families = text_string_to_metric_families(answer.read().decode())
-    values = {sample.name: sample.value for family in families for sample in family.samples}
-    return values["poembot_engine_poems_total"], values["poembot_engine_candidates_total"]
+    return {sample.name: sample.value for family in families for sample in family.samples}
+
+
+def _crowd_of(it: Site, readers: int, seconds: float, deed: Deed) -> Tally:
+    """The crowd, once the site has written what the readers before it left behind: hundreds of poems, after 512."""
+    deadline = time.monotonic() + PATIENCE
+    while (poems := under_way(it.port)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if poems:
+        raise TimeoutError(f"{poems:.0f} poems that nobody waits for are still under way")
+    return _crowd(it.port, readers, seconds, deed)
 
 
 def _crowd(port: int, readers: int, seconds: float, deed: Deed) -> Tally:
@@ -194,7 +214,7 @@ async def _alone(port: int, deed: Callable[[Reader], Awaitable[Heard]]) -> list[
 
 def _point(it: Site, readers: int, seconds: float, deed: Deed) -> dict[str, Any]:
     spent = cpu_seconds(it)
-    tally = _crowd(it.port, readers, seconds, deed)
+    tally = _crowd_of(it, readers, seconds, deed)
     spent = cpu_seconds(it) - spent
     return _figures(tally, readers) | {"poems_per_cpu_s": over(tally.poems_per_s * (seconds + WARM_UP), spent)}
 
@@ -217,11 +237,11 @@ def _length(heard: Sequence[Heard]) -> float:
 
 def _while_training(it: Site, voice: str, seconds: float, deed: Deed) -> dict[str, float | None]:
     """The first line's p95 while a worker trains on the same processors, over that just before."""
-    idle = _crowd(it.port, READERS, seconds, deed)
+    idle = _crowd_of(it, READERS, seconds, deed)
     with process([sys.executable, "-m", "app.cli", "worker"], it.home, environment(it.settings), "worker"):
         it.poembot("retrain", "--voice", voice)
         run = _until_taught(it, voice)
-        busy = _crowd(it.port, READERS, seconds, deed)
+        busy = _crowd_of(it, READERS, seconds, deed)
         still = _is_learning(it, run)
         it.poembot("cancel", str(run))
     before, during = (percentile([heard.first_line for heard in tally.heard], 95) for tally in (idle, busy))
@@ -273,7 +293,7 @@ def _two_webs(voice: str, seconds: float, deed: Deed) -> dict[str, Any]:
             urls = {"database_url": servers.postgres.url(servers.postgres.create()), "broker_url": servers.redis.url()}
             with site(webs=webs, **urls) as it:
                 put_taste(it, voice)
-                found[webs] = _crowd(it.port, READERS, seconds, deed)
+                found[webs] = _crowd_of(it, READERS, seconds, deed)
     one, two = found[1].poems_per_s, found[2].poems_per_s
     return {
         "one_web_poems_per_s": one,

@@ -281,8 +281,8 @@ def port_of(log: Path) -> int:
 
 Deed = Callable[[Reader], Awaitable[Heard]]
 Meanwhile = Callable[[], Awaitable[None]] | None
-WARM_UP = 1.0
-"""Seconds of load before the measurement starts."""
+WARM_UP = 3.0
+"""Seconds of load before the measurement starts: all readers begin at once, and part only after a poem or two."""
 SOON = 0.2
 """Seconds that a reader waits after an error."""
 
