@@ -64,7 +64,9 @@ def test_a_wrong_password_is_told(page: Page, admin: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+@pytest.mark.parametrize(
+    "script", [pytest.param(True, id="script"), pytest.param(False, id="plain", marks=pytest.mark.nightly)]
+)
 def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin: str, script: bool) -> None:
     """Approve, start, watch, and the run ends by itself before the admin's eyes; the journal knows it all."""
     reader = new_page()

@@ -108,7 +108,10 @@ def sit_down(page: Page) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("theme", "language", "size"), [("light", "ko-KR", PHONE), ("dark", "en-GB", DESKTOP)])
+@pytest.mark.parametrize(
+    ("theme", "language", "size"),
+    [("light", "ko-KR", PHONE), pytest.param("dark", "en-GB", DESKTOP, marks=pytest.mark.nightly)],
+)
 def test_every_page_keeps_the_standards(
     *, new_page: NewPage, bot: Bot, admin: str, theme: str, language: str, size: dict[str, int]
 ) -> None:

@@ -29,7 +29,14 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("cell", "level"), [("rnn", "char"), ("lstm", "word"), ("gru", "byte")])
+@pytest.mark.parametrize(
+    ("cell", "level"),
+    [
+        pytest.param("rnn", "char", marks=pytest.mark.nightly),
+        ("lstm", "word"),
+        pytest.param("gru", "byte", marks=pytest.mark.nightly),
+    ],
+)
 def test_a_base_is_trained_measured_and_sampled(
     poembot: Shell, text: Path, tmp_path: Path, cell: str, level: str
 ) -> None:
