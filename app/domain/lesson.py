@@ -271,7 +271,7 @@ FEWEST_HELD_OUT = 8
 HELD_OUT_SHARE = 0.2
 """Share of the readers who ticked that is held out."""
 ENOUGH_HELD_OUT = 50
-"""Most held-out readers: the examination reads all that they were shown, twice, and more of them would tell it little."""
+"""Most held-out readers: the examination reads all their lines twice, and more readers would tell it little."""
 MOST_HELD_OUT = 1 / 3
 """Largest share of the readers that is held out to reach `FEWEST_HELD_OUT`."""
 
