@@ -37,14 +37,6 @@ def test_the_newest_fifth_is_held_out(visitors: int) -> None:
     assert taught.ticks == tuple(tick for tick in everything.ticks if tick.visitor not in held)
 
 
-def test_a_large_site_holds_out_no_more_than_are_needed() -> None:
-    """Fifty, the newest; all others are taught."""
-    taught, held = split(feedback(400), ())
-
-    assert held == {f"v{v:03}" for v in range(350, 400)}
-    assert len({tick.visitor for tick in taught.ticks}) == 350
-
-
 def test_whom_the_champion_was_taught_is_not_asked() -> None:
     """Of his lines the champion would know more than its rival."""
     everything = feedback(60)
