@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy.orm import Session
+
 from app.actions.visitors import greet
 from app.bootstrap import Bot
 from app.domain.errors import Unfit
@@ -74,8 +76,7 @@ def decide(bot: Bot, ids: Sequence[int], status: SubmissionStatus, *, by: str, r
     with bot.transaction() as session:
         decided = Submissions(session).decide(ids, status, by=by, reason=why, now=bot.clock())
         for given in decided:
-            detail = f"now {given.status}" + (f": {why}" if why else "")
-            Audit(session).add(by, f"submission.{status}", f"submission {given.id}", detail, bot.clock())
+            _audit(session, bot, f"submission.{status}", f"submission {given.id}", given.status, by=by, why=why)
     return decided
 
 
@@ -117,6 +118,12 @@ def decide_pieces(bot: Bot, ids: Sequence[str], status: SubmissionStatus, *, by:
     with bot.transaction() as session:
         decided = Pieces(session).decide(ids, status, by=by, reason=why, now=bot.clock())
         for piece in decided:
-            detail = f"now {piece.status}" + (f": {why}" if why else "")
-            Audit(session).add(by, f"piece.{status}", f"piece {piece.id}", detail, bot.clock())
+            _audit(session, bot, f"piece.{status}", f"piece {piece.id}", piece.status, by=by, why=why)
     return decided
+
+
+def _audit(
+    session: Session, bot: Bot, deed: str, subject: str, now: SubmissionStatus, *, by: str, why: str | None
+) -> None:
+    """Record a moderator's decision: the status that it led to, and the reason."""
+    Audit(session).add(by, deed, subject, f"now {now}" + (f": {why}" if why else ""), bot.clock())

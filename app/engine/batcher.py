@@ -308,6 +308,8 @@ class Batcher:
         Readers share the rows: the more readers, the fewer candidates each; a crowd leaves some rows free. Only the
         poem of a seed, which must come out the same each time, and those of `write_all` wait for all their candidates.
         """
+        if not self._waiting:
+            return []
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
         rows = self._rows // IN_A_SWAP if self._swapping() else self._rows
         share = share_of(rows, len(self._under_way) + len(self._waiting))
