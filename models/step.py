@@ -86,6 +86,8 @@ class Step:
         Raises OldGraph, ValueError for rules of another width, and what ONNX Runtime raises.
         """
         self._session = ort.InferenceSession(model, exact_options(threads), providers=["CPUExecutionProvider"])
+        # It would keep the bytes, some seven megabytes, to open itself again with another provider. There is only one.
+        self._session._model_bytes = None  # noqa: SLF001
         widths = {port.name: port.shape[-1] for port in [*self._session.get_inputs(), *self._session.get_outputs()]}
         if not {"state0", "uniform", "drawn"} <= set(widths):
             raise OldGraph("the graph is one of an older release")
@@ -136,10 +138,10 @@ class Step:
         self.state, self.after = self.after, self.state
         self._swapped = not self._swapped
 
-    def reset(self) -> None:
-        """Set the state of all rows to zero."""
+    def reset(self, n: int) -> None:
+        """Set the state of rows 0 … n-1 to zero."""
         for part in self.state:
-            part[:] = 0
+            part[:n] = 0
 
     def _bind(self, n: int) -> Any:
         """Bind the first n rows of all arrays; returns ONNX Runtime's binding."""
@@ -178,7 +180,7 @@ def unrestricted(symbols: int, width: int) -> Floats:
 
 def read_along(step: Step, ids: Sequence[int]) -> Floats:
     """Have row 0 read the T *ids* from zero state; returns the log-probabilities after each of them: (T, W), nats."""
-    step.reset()
+    step.reset(1)
     rows = []
     for symbol in ids:
         step.ids[0] = symbol

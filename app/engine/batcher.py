@@ -34,9 +34,6 @@ FLUSH_S = 0.05
 SEED_BITS = 31
 CROWD = 12
 """Number of readers beyond which fewer rows are used: a step of fewer rows is quicker, so first lines come sooner."""
-IN_A_SWAP = 4
-"""While a replaced version finishes its poems, two networks take turns, and each step costs nearly as much as a full
-one. So readers share only a fourth of the rows."""
 LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of seconds a poem."""
 FIRST_GUESS_S = 0.5
@@ -311,8 +308,7 @@ class Batcher:
         if not self._waiting:
             return []
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
-        rows = self._rows // IN_A_SWAP if self._swapping() else self._rows
-        share = share_of(rows, len(self._under_way) + len(self._waiting))
+        share = share_of(self._rows, len(self._under_way) + len(self._waiting))
         found: list[tuple[Ticket, int]] = []
         while self._waiting:
             fair = max(FEWEST_CANDIDATES, min(share, free // 2))  # whoever comes next finds room, too
@@ -322,10 +318,6 @@ class Batcher:
             found.append((self._waiting.take(), most))
             free -= most
         return found
-
-    def _swapping(self) -> bool:
-        """Is a replaced version still finishing poems?"""
-        return len(self._tables) > 1 and any(t.used and not self._serves(live) for live, t in self._tables.items())
 
     def _open(self, ticket: Ticket, most: int) -> None:
         """Choose the version and begin the poem, with at most *most* candidates for each line."""
@@ -413,6 +405,8 @@ class Batcher:
         self._silent.discard(poem)
         ticket = self._under_way.pop(poem)
         ticket.ended = True
+        # A take knows its poem: without this, only the garbage collector would free a poem, and a replaced network.
+        poem.takes.clear()
         table = self._tables.get(poem.live)
         if table is not None and not table.used and not self._serves(poem.live):
             del self._tables[poem.live]

@@ -28,8 +28,6 @@ LOADING = 5
 """How much nicer the thread is that loads versions. A third of the decode thread's weight: far less, and it could keep
 the interpreter's lock from it while another process has the core.
 """
-TRIM_AFTER = 5
-"""Polls after a swap until memory is returned: by then the old version has finished its last poem."""
 
 
 class Engine:
@@ -82,7 +80,6 @@ class Engine:
         )
         self._first_refresh = threading.Lock()
         self._refreshed = False
-        self._polls_to_trim = TRIM_AFTER
         self._stop = threading.Event()
         self._poller: threading.Thread | None = None
 
@@ -167,11 +164,6 @@ class Engine:
     def _refresh(self, *, patient: bool) -> None:
         if self._roster.refresh(patient=patient):
             self._batcher.prune()
-            self._polls_to_trim = TRIM_AFTER
-        elif self._polls_to_trim:
-            self._polls_to_trim -= 1
-            if not self._polls_to_trim:
-                return_freed_memory()
         self._taste_policy.refresh()
         self._refreshed = True
 
@@ -207,8 +199,9 @@ def give_way() -> None:
 def return_freed_memory() -> None:
     """Return freed memory to the machine, where the C library can; who allocates meanwhile waits for milliseconds.
 
-    glibc keeps what a program frees for what the program may want next. A version that was replaced leaves some ten
-    megabytes behind in this way. (`MALLOC_ARENA_MAX`, which `poembot serve` sets, keeps it from being ten a thread.)
+    glibc keeps what a program frees for what the program may want next: a replaced version leaves some ten megabytes
+    behind in this way, and a network's buffers wander through them. (`MALLOC_ARENA_MAX`, which `poembot serve` sets,
+    keeps it from being ten a thread.)
     """
     if sys.platform == "linux":
         with suppress(AttributeError, OSError):  # a C library without it

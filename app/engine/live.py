@@ -99,11 +99,13 @@ _ONNX_ERRORS: tuple[type[Exception], ...] = tuple(
 
 
 def _warm_up(step: Step) -> None:
-    """Run some batch sizes once: the first run of a size allocates memory, and no reader should wait for that."""
-    for n in {1, 2, min(8, step.rows), step.rows}:
+    """Run small batch sizes once, so that the first reader need not wait for what ONNX Runtime does at a first run.
+
+    Memory for more rows is taken when there are more readers: a voice that nobody reads should not fill it.
+    """
+    for n in (1, 2, 8):
         if n <= step.rows:
             step.run(n)
-    step.reset()
 
 
 RETRY_S = 60.0

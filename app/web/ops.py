@@ -178,8 +178,6 @@ def _deployment(vitals: Vitals) -> Iterator[Metric]:
 
 HEARTBEAT_EVERY = 5.0
 """Seconds between two heartbeats of a web process."""
-TRIM_EVERY = 12
-"""Heartbeats between two returns of freed memory to the system: a minute."""
 TIDY_EVERY = 720
 """Heartbeats between two clean-ups of the cache of versions: an hour."""
 
@@ -215,12 +213,11 @@ def ready(bot: BotDep, engine: EngineDep) -> JSONResponse:
 
 
 async def heartbeat(bot: Bot, engine: Engine) -> None:
-    """Write every few seconds that this process is alive, and what it serves, until cancelled."""
+    """Write every few seconds that this process is alive, and what it serves; return freed memory. Until cancelled."""
     name = f"web {socket.gethostname()} {os.getpid()}"
     for beats in itertools.count():
         await run_in_threadpool(_write_heartbeat, bot, engine, name)
-        if beats % TRIM_EVERY == TRIM_EVERY - 1:
-            await run_in_threadpool(return_freed_memory)
+        await run_in_threadpool(return_freed_memory)
         if beats % TIDY_EVERY == 0:
             await run_in_threadpool(_tidy_cache, bot)
         await asyncio.sleep(HEARTBEAT_EVERY)

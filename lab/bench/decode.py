@@ -266,7 +266,7 @@ def bits(version: Checkpoint, precision: str, *, rows: int = 64) -> float:
 
 def _surprise(step: Step, texts: Sequence[Sequence[int]]) -> float:
     """Sum of the nats of these texts' symbols, each given those before it."""
-    step.reset()
+    step.reset(len(texts))
     rows, nats = np.arange(len(texts)), 0.0
     for at in range(max(map(len, texts)) - 1):
         here = np.array([text[at] if at < len(text) else END for text in texts])

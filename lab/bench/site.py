@@ -303,6 +303,13 @@ class Tally:
         """Whole poems a second."""
         return len(self.heard) / self.seconds if self.seconds else 0.0
 
+    def add(self, other: "Tally") -> None:
+        """Add another measurement's poems and counts to this one."""
+        self.seconds += other.seconds
+        self.heard += other.heard
+        self.turned_away += other.turned_away
+        self.errors += other.errors
+
 
 def percentile(values: Sequence[float | None], share: float) -> float | None:
     """The percentile in milliseconds; None without values."""

@@ -26,6 +26,10 @@ from models import checkpoint
 READERS = 32
 AS_SERVED = 7 / 8
 """Share of the poems for which no seed is named."""
+TURNS = 5
+"""Turns with swaps, and as many without, one after the other: other load on the machine disturbs both."""
+LOOK_S = 0.25
+"""Seconds between two looks at which version serves, in every turn: a look costs the site something, too."""
 REWRITTEN = 200
 """Most poems that are written again."""
 NOISE = 0.02
@@ -47,12 +51,15 @@ def measure(voice: str, *, swaps: int, tell: Say) -> dict[str, Any]:
             async def streams(reader: Reader) -> Heard:
                 return await reader.stream(voice, None if dice.random() < AS_SERVED else dice.getrandbits(31))
 
-            tell(f"{READERS} readers, {swaps} swaps")
-            swapping = partial(_swap, it, bot, voice, swaps)
-            during = asyncio.run(crowd(HOST, it.port, readers=READERS, deed=streams, until=swapping))
-            tell("the same without")
-            seconds = max(5.0, during.seconds / 3)
-            calm = asyncio.run(crowd(HOST, it.port, readers=READERS, seconds=seconds, deed=streams))
+            during, calm = Tally(), Tally()
+            for turn in range(TURNS):
+                tell(f"{READERS} readers, turn {turn + 1} of {TURNS}: with swaps and without")
+                mine = range(swaps * turn // TURNS, swaps * (turn + 1) // TURNS)
+                swapping = partial(_swap, it, bot, voice, mine)
+                part = asyncio.run(crowd(HOST, it.port, readers=READERS, deed=streams, until=swapping))
+                during.add(part)
+                looking = partial(_look, it, voice, part.seconds)
+                calm.add(asyncio.run(crowd(HOST, it.port, readers=READERS, deed=streams, until=looking)))
             tell("some of the poems once more")
             mixed = _mixed(during.heard, bot, voice)
         finally:
@@ -84,24 +91,33 @@ def add_version(bot: Bot, voice: str) -> None:
     actions.versions.add_ungated(bot, voice, KEY, lesson=found.meta.lesson)
 
 
-async def _swap(it: Site, bot: Bot, voice: str, swaps: int) -> None:
+async def _swap(it: Site, bot: Bot, voice: str, swaps: range) -> None:
     """Swap between versions 1 and 0; each swap begins when the last one serves."""
-    for swap in range(swaps):
-        number = 1 - swap % 2
-        await asyncio.to_thread(actions.versions.promote, bot, voice, number, by="bench", reason="bench swap")
-        await _serves(it, voice, number)
-
-
-async def _serves(it: Site, voice: str, number: int) -> None:
-    """Wait until the site serves that version."""
-    deadline = time.monotonic() + PATIENCE
     async with Reader(HOST, it.port) as reader:
-        while time.monotonic() < deadline:
-            told = await reader.read("/readyz")
-            if told["voices"][voice]["serving"] == number:
-                return
-            await asyncio.sleep(0.02)
-    raise TimeoutError(f"version {number} does not serve")
+        for swap in swaps:
+            number = 1 - swap % 2
+            await asyncio.to_thread(actions.versions.promote, bot, voice, number, by="bench", reason="bench swap")
+            deadline = time.monotonic() + PATIENCE
+            while await _serving(reader, voice) != number:
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"version {number} does not serve")
+                await asyncio.sleep(LOOK_S)
+
+
+async def _look(it: Site, voice: str, seconds: float) -> None:
+    """Look at which version serves, as often as `_swap` does, for so many *seconds*."""
+    end = time.monotonic() + seconds
+    async with Reader(HOST, it.port) as reader:
+        while time.monotonic() < end:
+            await _serving(reader, voice)
+            await asyncio.sleep(LOOK_S)
+
+
+async def _serving(reader: Reader, voice: str) -> int:
+    """Number of the version that serves."""
+    told = await reader.read("/readyz")
+    number: int = told["voices"][voice]["serving"]
+    return number
 
 
 def _mixed(heard: Sequence[Heard], bot: Bot, voice: str) -> int:

@@ -74,7 +74,7 @@ def test_a_web_says_every_few_seconds_that_it_is_alive(client: httpx.Client, bot
 
 
 def test_a_web_gives_freed_memory_back(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every minute, whatever it was used for (`tests/engine/test_memory.py`: that this frees it)."""
+    """With every heartbeat, whatever it was used for (`tests/engine/test_memory.py`: that this frees it)."""
     returned = threading.Semaphore(0)
     monkeypatch.setattr("app.web.ops.HEARTBEAT_EVERY", 0.01)
     monkeypatch.setattr("app.web.ops.return_freed_memory", returned.release)

@@ -48,6 +48,26 @@ def test_what_stands_before_costs_nothing(voice: tuple[CharNetwork, Vocabulary])
     assert after < bare + nats_of(network, vocabulary, [Passage(STRANGE, ends=False)])[0]
 
 
+def test_what_begins_alike_is_read_once(voice: tuple[CharNetwork, Vocabulary]) -> None:
+    """A poem's lines, each after those above it, and one that another reader saw too; a line like them stands alone."""
+    network, vocabulary = voice
+    lines = ["밤이 온다", "아무도 없다", "달이 뜬다"]
+    passages = [Passage(line, before="\n".join(lines[:i]), ends=False) for i, line in enumerate(lines)]
+    passages += [
+        passages[1],
+        Passage("\n".join(lines)),
+        Passage("달이 뜬다", ends=False),
+        Passage("밤이 온", ends=False),
+    ]
+    read: list[int] = []
+    network.register_forward_pre_hook(lambda _network, inputs: read.append(inputs[0].shape[0]))
+
+    together = nats_of(network, vocabulary, passages)
+
+    assert sum(read) == 3
+    assert together == pytest.approx([nats_of(network, vocabulary, [passage])[0] for passage in passages], rel=1e-4)
+
+
 def test_a_version_agrees_with_who_ticks_what_it_finds_likely(voice: tuple[CharNetwork, Vocabulary]) -> None:
     """And disagrees by as much with who ticks the opposite; each reader counts once, however much he read."""
     read = [ReadLine("a", LIKELY, "", ticked=True), ReadLine("a", STRANGE, "", ticked=False)]
