@@ -24,7 +24,7 @@ help: ## list these targets
 run: $(RUNS) ## set up and start: the site, a worker and beat on http://127.0.0.1:8000
 	@exec $(BIN)/poembot serve
 
-test: check ## set up and prove: check, then the tests; of those marked nightly a third, another each day
+test: check ## set up and prove: check, then the tests; of those marked nightly a seventh, another each day
 	@$(BIN)/pytest --numprocesses auto --dist loadgroup --no-loadscope-reorder --nightly part
 
 nightly: $(TESTS) ## every test in every way: both scales, all windows, all trainings

@@ -25,7 +25,7 @@ from app.domain.version import VersionStatus
 from app.store import dump, migrations
 from app.store.health import Pulses
 from app.store.versions import Retention
-from models.checkpoint import appearing, files, inside, sha256
+from models.folder import appearing, files, inside, sha256
 
 FORMAT = 1
 MANIFEST, TABLES, SHELF, SECRET = "manifest.json", "tables", "shelf", "secret"
@@ -132,7 +132,7 @@ def restore_from(bot: Bot, folder: Path, *, replace: bool) -> Manifest:
     Unless *replace*, the database must be empty. An interrupted restore can be repeated. Raises BadBackup, InUse.
     """
     manifest = verify(folder)
-    if not migrations.knows(bot.database, manifest["schema"]):
+    if not migrations.knows(manifest["schema"]):
         raise BadBackup(f"{folder} is of a later release ({manifest['release']}); put that one in first")
     _require_unused(bot, replace=replace)
     keys = sorted({"/".join(Path(name).parts[1:4]) for name in manifest["files"] if name.startswith(f"{SHELF}/")})

@@ -220,7 +220,8 @@ def taste(
 
     from lab.simulate import people as room
     from models import checkpoint
-    from models.corpus import HOLDOUTS, read_poems
+    from models.corpus import read_poems
+    from models.folder import HOLDOUTS
 
     base = checkpoint.read(_base(voice))
     try:

@@ -9,22 +9,16 @@
 
 The folder of a base has further files (`holdout.txt`, `verse/`), with a SHA-256 each. The module uses neither pickle
 nor torch, and it checks the hash of a file before it uses the content.
-
-The end of the module has functions for folders and files that do not depend on this format. A folder is written beside
-its place, flushed, and renamed.
 """
 
 import hashlib
 import io
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
@@ -33,6 +27,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from models.corpus import ReadingMode
+from models.folder import appearing, files, inside, sha256
 from models.seen import Hashes
 from models.shapes import weight_shapes, width
 from models.step import Floats, OldGraph, Step, fingerprint, unrestricted
@@ -323,63 +318,3 @@ def _bring(source: Path, target: Path) -> None:
         if name not in (META, VOCABULARY, WEIGHTS, STEP, REWARD, SAID):
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / name, target / name)
-
-
-@contextmanager
-def appearing(folder: Path, *, mode: int = 0o755) -> Iterator[Path]:
-    """Yield a temporary folder to fill. It becomes *folder* when the block ends, and is removed when the block raises.
-
-    *mode*: permissions of the folder. Raises FileExistsError if *folder* exists.
-    """
-    if folder.exists():
-        raise FileExistsError(f"{folder} is there already")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-    try:
-        yield fresh
-        fresh.chmod(mode)  # mkdtemp's 700 would hide a version from a web process of another user
-        for path in sorted(fresh.rglob("*")):
-            flush(path)
-        flush(fresh)
-        fresh.rename(folder)
-        flush(folder.parent)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
-
-
-def inside(folder: Path, name: str) -> Path:
-    """The path of the file with that relative *name*.
-
-    Raises ValueError if the name or a link leads out of the folder, FileNotFoundError if there is no such file.
-    """
-    pure = PurePosixPath(name)
-    path = folder / pure
-    if pure.is_absolute() or ".." in pure.parts or "\\" in name or "\0" in name:
-        raise ValueError(f"{name!r} leads out of the folder")
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"{name!r} leads out of the folder")
-    if not path.is_file():
-        raise FileNotFoundError(f"{name} is missing")
-    return path
-
-
-def files(folder: Path) -> list[str]:
-    """The relative names of all files in *folder* and below, without symbolic links, sorted."""
-    found = (p for p in folder.rglob("*") if p.is_file() and not p.is_symlink())
-    return sorted(p.relative_to(folder).as_posix() for p in found)
-
-
-def sha256(file: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def flush(path: Path) -> None:
-    """Have the system write a file, or the entries of a folder, to disk (fsync)."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -18,8 +18,6 @@ from models.vocabulary import END, Vocabulary, normalise
 Ids = NDArray[np.int64]
 ReadingMode = Literal["poems", "stream"]
 BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
-HOLDOUTS = "holdout*.txt"
-"""Pattern for the holdout files in a base's folder: no network of the base was trained on them."""
 
 
 @dataclass(frozen=True, slots=True)

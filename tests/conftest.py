@@ -45,7 +45,7 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) + 1
 
 
-THIRDS = 3
+DAYS = 7
 """Parts of the nightly tests; `make test` runs one of them."""
 BOTH_SCALES = {"test_migrations", "test_runs", "test_session", "test_shelf", "test_ticks", "test_trials"}
 """Of tests/store, what differs between databases: locks, claims, types. The rest are queries: on Postgres nightly."""
@@ -58,13 +58,13 @@ SLOWEST = ("worker", "chaos", "story", "cli", "browser", "web")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--nightly part` leaves two thirds of the nightly tests to the next two days."""
-    parser.addoption("--nightly", choices=["all", "part"], default="all", help="`part`: a third, another each day")
+    """`--nightly part` leaves six sevenths of the nightly tests to the next six days."""
+    parser.addoption("--nightly", choices=["all", "part"], default="all", help="`part`: a seventh, another each day")
 
 
 def pytest_configure() -> None:
     """Choose the day's part once for all processes of a run, whatever the clock says later."""
-    os.environ.setdefault("NIGHTLY_PART", str(datetime.now(UTC).toordinal() % THIRDS))
+    os.environ.setdefault("NIGHTLY_PART", str(datetime.now(UTC).toordinal() % DAYS))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("nightly")
     if config.getoption("nightly") == "part":
         today = int(os.environ["NIGHTLY_PART"])
-        stays = [item.get_closest_marker("nightly") is None or third(item.nodeid) == today for item in items]
+        stays = [item.get_closest_marker("nightly") is None or day_of(item.nodeid) == today for item in items]
         config.hook.pytest_deselected(items=[item for item, here in zip(items, stays, strict=True) if not here])
         items[:] = [item for item, here in zip(items, stays, strict=True) if here]
     yield  # others shuffle them
@@ -91,9 +91,9 @@ def _when(item: pytest.Item) -> tuple[int, bool, str]:
     return (place, "scaled" in item.name, item.path.name) if folder == "story" else (place, False, "")
 
 
-def third(nodeid: str) -> int:
-    """The day out of three on which a nightly test runs."""
-    return crc32(nodeid.encode()) % THIRDS
+def day_of(nodeid: str) -> int:
+    """The day out of seven on which a nightly test runs."""
+    return crc32(nodeid.encode()) % DAYS
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -26,7 +26,7 @@ from app.store.submissions import Submissions
 from app.store.ticks import Ticks
 from app.store.versions import Retention, Versions
 from app.store.visitors import Visitors
-from models.checkpoint import files
+from models.folder import files
 from tests.support import bots, versions
 from tests.support.databases import Databases, Scale, drift
 from tests.support.deployment import until

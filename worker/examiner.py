@@ -25,8 +25,9 @@ from app.engine.engine import Engine
 from app.settings import Settings
 from models import seen
 from models.checkpoint import Checkpoint
-from models.corpus import HOLDOUTS, Passage, read_poems
+from models.corpus import Passage, read_poems
 from models.evaluate import nats_of, nats_of_lines, surprise_of_poems
+from models.folder import HOLDOUTS
 from models.network import CharNetwork
 from models.taste import Taste
 from models.vocabulary import Vocabulary

@@ -1,5 +1,6 @@
 """The deployment: install voices, shipped or self-trained; record the heartbeats of processes."""
 
+import json
 from pathlib import Path
 
 from app.actions.versions import serve
@@ -8,17 +9,32 @@ from app.domain.health import WebReport
 from app.store.health import Pulses
 from app.store.shelf import SHIPPED
 from app.store.voices import Voices
-from models import checkpoint
 
 
 def install_shipped(bot: Bot, shipped: Path = SHIPPED) -> None:
     """Install every voice that ships with the project; safe to repeat.
 
-    A new release of a base begins again with version 0.
+    A new release of a base begins again with version 0. Every command calls this, so what is installed is not read.
     """
-    for folder in sorted(f for f in shipped.iterdir() if (f / "meta.json").is_file()):
+    with bot.reads(Voices) as voices:
+        installed = voices.bases()
+    new = [meta.parent for meta in sorted(shipped.glob("*/meta.json")) if _release(meta) not in installed]
+    if not new:
+        return
+    from models import checkpoint
+
+    for folder in new:
         meta = checkpoint.read(folder).meta
         install(bot, meta.voice, title=meta.title, language=meta.language, base=meta.base, folder=f"base:{folder.name}")
+
+
+def _release(meta: Path) -> tuple[str, str]:
+    """The voice and the base that a `meta.json` names; empty strings if it names none."""
+    try:
+        raw = json.loads(meta.read_text("utf-8"))
+        return raw["voice"], raw["base"]
+    except (ValueError, KeyError, TypeError):
+        return "", ""
 
 
 def install(bot: Bot, slug: str, *, title: str, language: str, base: str, folder: str) -> bool:

@@ -5,7 +5,7 @@ Training takes seconds, so it is no run. If two workers train the same taste at 
 
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -14,9 +14,10 @@ from app.domain.taste import Judged
 from app.store.tastes import Tastes
 from app.store.versions import Versions
 from app.store.voices import Voices
-from models import checkpoint, taste
-from models.checkpoint import Checkpoint
-from models.taste import JudgedLine, Taste, Tasteless
+
+if TYPE_CHECKING:  # numpy comes with them, and most commands need neither
+    from models.checkpoint import Checkpoint
+    from models.taste import Taste
 
 log = structlog.get_logger(__name__)
 MAX_READINGS = 20_000
@@ -34,6 +35,8 @@ def learn_due(bot: Bot) -> list[str]:
 
 def learn(bot: Bot, voice: str) -> bool:
     """Train a voice's taste on the newest judged lines; False when another worker was faster."""
+    from models import checkpoint
+
     asked = bot.clock()  # later ticks count as new, because they may not be among the lines
     with bot.reads(Tastes) as tastes:
         before, judged = tastes.newest(voice), tastes.judged(voice, newest=MAX_READINGS)
@@ -52,25 +55,29 @@ def learn(bot: Bot, voice: str) -> bool:
     return True
 
 
-def of(judged: Iterable[Judged], base: Checkpoint) -> Taste:
+def of(judged: Iterable[Judged], base: "Checkpoint") -> "Taste":
     """Train a taste on the newest of the *judged* lines. Raises Tasteless when there are too few.
 
     *base*: the voice's base model, whose character embeddings the taste uses.
     """
+    from models import taste
+
     vocabulary, vectors = base.vocabulary, base.weights["embedding.weight"]
     characters = {c: vectors[vocabulary.ids_of(c)[0]] for c in vocabulary.characters}
 
-    def line(one: Judged) -> JudgedLine:
+    def line(one: Judged) -> taste.JudgedLine:
         symbols = len(vocabulary.encode(one.text)) + 1
         mean = None if one.logprob is None else one.logprob / symbols
-        return JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address, mean)
+        return taste.JudgedLine(one.text, one.slot, one.ticked, one.visitor, one.address, mean)
 
     rows = list(judged)[-MAX_READINGS:]
     return taste.learn([line(one) for one in rows], embedding=taste.embedding_of(characters))
 
 
-def _learned(judged: tuple[Judged, ...], base: Checkpoint) -> tuple[dict[str, Any], bool]:
+def _learned(judged: tuple[Judged, ...], base: "Checkpoint") -> tuple[dict[str, Any], bool]:
     """The content to store, and whether it serves. A failed attempt is stored too: the next one waits for new ticks."""
+    from models.taste import Tasteless
+
     try:
         learned = of(judged, base)
     except Tasteless as error:

@@ -18,7 +18,7 @@ from app.domain.guess import ROUND, Riddle, Round, Score, fits
 from app.domain.poem import Wish, Writing
 from app.store.guesses import Guesses
 from app.store.voices import Voices
-from models.corpus import HOLDOUTS
+from models.folder import HOLDOUTS
 
 if TYPE_CHECKING:
     from app.engine.engine import Engine

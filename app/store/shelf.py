@@ -21,7 +21,7 @@ import fsspec
 from fsspec.core import url_to_fs
 
 from app.domain.errors import BrokenFolder
-from models.checkpoint import flush
+from models.folder import flush
 
 SHIPPED = Path(__file__).parents[2] / "models" / "base"
 RUNS = "*/*/run-*"

@@ -57,6 +57,10 @@ class Voices(Queries):
             raise UnknownVoice(slug)
         return _report(row)
 
+    def bases(self) -> set[tuple[str, str]]:
+        """The slug of each voice, and the release of its base."""
+        return {(slug, base) for slug, base in self._session.execute(select(VoiceRow.slug, VoiceRow.base))}
+
     def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
         """Add a voice, or change its base to a new release; False when it has this base already.
 

@@ -21,8 +21,9 @@ from safetensors.torch import load_file, save_file
 from app.engine.choose import LIKELY
 from lab.recipes import grades
 from lab.recipes.package import BASES, package
-from models.corpus import HOLDOUTS, Corpus, Poems, Stream, read_poems
+from models.corpus import Corpus, Poems, Stream, read_poems
 from models.evaluate import surprise_of_poems
+from models.folder import HOLDOUTS
 from models.network import Architecture, CharNetwork
 from models.prefer import Group, Reward, fit_reward, prefer
 from models.train import Plan, Progress, Training, bf16_pays

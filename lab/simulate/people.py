@@ -25,8 +25,9 @@ from app.domain.taste import Judged
 from lab.simulate import audience as ours
 from models import seen
 from models.checkpoint import Checkpoint
-from models.corpus import HOLDOUTS, read_poems
+from models.corpus import read_poems
 from models.evaluate import nats_of_lines
+from models.folder import HOLDOUTS
 from models.sparse import sigmoid
 from models.taste import Taste, Tasteless, auc
 from worker.trainer import network_of

@@ -122,6 +122,23 @@ def test_an_unreachable_database_is_one_line(poembot: Shell) -> None:
     assert said.status == 1
 
 
+def test_a_command_about_versions_is_quick(poembot: Shell) -> None:
+    """Once the database is ready, it loads neither network nor site nor Alembic."""
+    assert poembot("versions", "sibot").status == 0
+    code = (
+        "import sys; from app.cli import run; assert run(['versions', 'sibot']) == 0\n"
+        "heavy = {'torch', 'fastapi', 'celery', 'onnxruntime', 'numpy', 'alembic'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=poembot.folder,
+        env=poembot.environment,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+
+
 def test_help_is_quick(folder: Path) -> None:
     """Help loads neither torch nor the database nor the site."""
     code = (

@@ -20,7 +20,8 @@ from app.engine.engine import LOADING, Engine
 from app.engine.live import LiveVersion, Roster, VoiceStatus
 from app.engine.poem import Delta, Done, Start
 from app.settings import Settings
-from models.checkpoint import META, STEP, WEIGHTS, sha256
+from models.checkpoint import META, STEP, WEIGHTS
+from models.folder import sha256
 from tests.engine.voices import a_version, champion, engine_of, eventually, live_of, streamed
 from tests.models.test_checkpoint import rewritten
 from tests.models.test_export import an_older_graph

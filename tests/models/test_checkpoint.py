@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 
 from models import checkpoint
-from models.checkpoint import META, STEP, VOCABULARY, WEIGHTS, Broken, Meta, Style, read, sha256, write
+from models.checkpoint import META, STEP, VOCABULARY, WEIGHTS, Broken, Meta, Style, read, write
+from models.folder import sha256
 from models.network import Architecture, Cell, CharNetwork
 from models.step import Step, alike, fingerprint, unrestricted
 from models.vocabulary import Vocabulary

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Engine, inspect, text
 
 from app.store import migrations
@@ -46,6 +48,29 @@ def test_up_down_and_up_again(empty: Engine) -> None:
 
     migrations.upgrade(empty)
     assert tables(empty) == set(metadata.tables)
+
+
+def test_a_file_is_named_by_its_revision() -> None:
+    """So that a command learns without Alembic if the schema is current."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations.STEPS))
+    steps = [step.revision for step in ScriptDirectory.from_config(config).walk_revisions()]  # the newest first
+
+    assert migrations.revisions() == steps[::-1]
+    assert migrations.knows(steps[0])
+    assert not migrations.knows("9999")
+
+
+def test_a_newer_schema_is_current(empty: Engine) -> None:
+    """The old release runs on it beside the new one; an older schema is not."""
+    migrations.upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert migrations.is_current(empty)
+
+    with empty.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    assert not migrations.is_current(empty)
 
 
 def test_autogenerate_finds_nothing(empty: Engine) -> None:
