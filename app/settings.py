@@ -124,7 +124,7 @@ class Settings(BaseSettings):
     precision: Annotated[
         Literal["int8", "fp32"], Field(description="Number format of the engine; int8 is several times faster.")
     ] = "int8"
-    slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 192
+    slots: Annotated[int, Field(ge=1, le=1024, description="Lines that one web process writes at the same time.")] = 256
     queue: Annotated[int, Field(ge=1, description="Poems that may wait for a slot before the site answers 503.")] = 256
     hosts: Annotated[str, Field(description="Comma-separated host names that the site answers to; empty: all.")] = ""
     trusted_proxies: Annotated[

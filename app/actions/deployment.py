@@ -32,7 +32,7 @@ def _release(meta: Path) -> tuple[str, str]:
     """The voice and the base that a `meta.json` names; empty strings if it names none."""
     try:
         raw = json.loads(meta.read_text("utf-8"))
-        return raw["voice"], raw["base"]
+        return str(raw["voice"]), str(raw["base"])
     except (ValueError, KeyError, TypeError):
         return "", ""
 

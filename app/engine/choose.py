@@ -15,8 +15,9 @@ PLAUSIBILITY_TEMPERATURE = 0.25
 """Softmax temperature of the choice by plausibility. Near 0 the same lines would come again and again."""
 OPENING_TEMPERATURE = 0.8
 """The same for the first line of a voice with a `Style.opening`: a varied first line makes varied poems."""
-FEWEST_CANDIDATES = 2
-"""Least candidates of a line under load, for a voice that draws several."""
+FEWEST_CANDIDATES = 4
+"""Least candidates of a line under load, for a voice that draws several. Blind readers give poems of two half a mark
+less sense (docs/log.md, 2026-11-30)."""
 OF_A_TAKE = 4
 """Fewest candidates of a take: two takes of two give a worse choice than one of four, and cost more."""
 TASTED = 16

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,7 +64,7 @@ def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
         before = _as_served(it, seconds, writes, streams, tell=tell)
         put_taste(it, voice)
         tell("a site with a taste")
-        served = _as_served(it, seconds, writes, streams, since=before, tell=tell)
+        served = _as_served(it, seconds, writes, streams, tell=tell)
         tell("1 … 512 readers")
         curve = [_point(it, readers, seconds / 2, writes) for readers in CURVE]
         tell("while training")
@@ -77,48 +76,34 @@ def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
     tell("two webs on Postgres and Redis")
     webs = _two_webs(voice, seconds, writes)
     slow, quick = naive["whole"][-1]["poems_per_s"], naive["cells"][-1]["poems_per_s"]
-    errors = before.figures["errors"] + served.figures["errors"] + sum(point["errors"] for point in curve)
+    errors = before["errors"] + served["errors"] + sum(point["errors"] for point in curve)
     return figures | {
-        **served.figures,
+        **served,
         "naive_poems_per_s": slow,
-        "ratio": over(served.figures["poems_per_s"], slow),
+        "ratio": over(served["poems_per_s"], slow),
         "naive_cells_poems_per_s": quick,
-        "ratio_to_cells": over(served.figures["poems_per_s"], quick),
+        "ratio_to_cells": over(served["poems_per_s"], quick),
         **training,
         **webs,
         "errors": errors + webs["two_webs_errors"],
-        "without_taste": before.figures,
+        "without_taste": before,
         "curve": curve,
         "naive_curve": naive["whole"],
     }
 
 
-@dataclass(frozen=True)
-class Served:
-    """What readers got from a site in its present state."""
-
-    figures: dict[str, Any]
-    poems: float
-    """Poems that the site's metrics had counted when this measurement ended."""
-    candidates: float
-    """Candidate lines that they had counted."""
-
-
-def _as_served(
-    it: Site, seconds: float, writes: Deed, streams: Deed, *, since: Served | None = None, tell: Say
-) -> Served:
-    """Measure one reader alone, 64 readers, and 64 who stream; *since*: an earlier measurement of the same site."""
+def _as_served(it: Site, seconds: float, writes: Deed, streams: Deed, *, tell: Say) -> dict[str, Any]:
+    """Measure one reader alone, 64 readers, and 64 who stream."""
     tell("one reader alone")
     alone = asyncio.run(_alone(it.port, streams))
     tell(f"{READERS} readers")
-    spent = cpu_seconds(it)
+    spent, (poems, candidates) = cpu_seconds(it), counted(it.port)
     told = _crowd_of(it, READERS, seconds, writes)
-    spent = cpu_seconds(it) - spent
+    spent, (poems_after, candidates_after) = cpu_seconds(it) - spent, counted(it.port)
     read_along = _crowd_of(it, READERS, seconds, streams)
-    poems, candidates = counted(it.port)
-    new_poems = poems - (since.poems if since else 0)
-    figures = {
-        "candidates": round((candidates - (since.candidates if since else 0)) / new_poems, 2),
+    return {
+        # Of this crowd's poems alone: a lone reader gets all candidates, and would lift the mean.
+        "candidates": round((candidates_after - candidates) / (poems_after - poems), 2),
         "poems_per_s": told.poems_per_s,
         # The site's CPU time includes the warm-up second, so its poems are counted too.
         "poems_per_cpu_s": over(told.poems_per_s * (told.seconds + WARM_UP), spent),
@@ -132,7 +117,6 @@ def _as_served(
         "alone_first_line_p95_ms": percentile([heard.first_line for heard in alone], 95),
         "errors": told.errors + read_along.errors,
     }
-    return Served(figures, poems, candidates)
 
 
 def put_taste(it: Site, voice: str) -> None:

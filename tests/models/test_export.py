@@ -4,6 +4,7 @@ The sizes N, T, D, H, V differ pairwise and are no multiples of 16.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -47,6 +48,19 @@ def step_of(net: CharNetwork, precision: str, *, rows: int = 1, banned: Sequence
     rules = unrestricted(symbols, width(symbols))
     rules[:, list(banned)] = FORBIDDEN
     return Step(graph, rules=rules, rows=rows)
+
+
+def test_a_step_keeps_no_copy_of_its_model() -> None:
+    """Seven megabytes for each version that a web holds."""
+    net = network("lstm")
+    weights = {name: value.detach().numpy() for name, value in net.state_dict().items()}
+    graph = step_graph(net.architecture.as_dict(), weights, precision="int8")
+    known = sys.getrefcount(graph)
+
+    step = Step(graph, rules=unrestricted(V, width(V)))
+
+    assert sys.getrefcount(graph) == known
+    assert len(fingerprint(step, V)) > 0
 
 
 def some_ids(n: int = N, t: int = T) -> NDArray[np.int64]:

@@ -10,7 +10,6 @@ from app.web.api.schemas import PoemOut
 from app.web.http.deps import BotDep, PoemId, VisitorDep
 from app.web.http.limits import READINGS, take
 from app.web.http.page import ai_label, origin_of, translate, version_label
-from app.web.readers.picture import card, shape_of
 
 router = APIRouter(include_in_schema=False)
 CROSS_ORIGIN = {
@@ -50,6 +49,8 @@ def as_picture(
     """A poem as a picture. Rate-limited, since drawing one takes as long as writing ten poems."""
     take(request, READINGS, visitor)
     found, voice = reads.poems.with_voice(bot, poem, visitor)
+    from app.web.readers.picture import card, shape_of  # Pillow, four megabytes, for who asks for a picture
+
     drawn = card(
         tuple(line.text for line in found.lines),
         voice.title,

@@ -28,7 +28,6 @@ from app.web.http.deps import (
 from app.web.http.errors import code_of, page_again
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
 from app.web.http.page import frame_of, page, see_other, set_flash, translate
-from app.web.readers.picture import card, shape_of
 from app.web.readers.share import CROSS_ORIGIN, short
 
 router = APIRouter(include_in_schema=False)
@@ -116,6 +115,8 @@ def piece_picture(
     take(request, READINGS, visitor)
     found, voice = reads.anthology.piece(bot, piece, visitor)
     versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
+    from app.web.readers.picture import card, shape_of  # late, as in `share.py`
+
     drawn = card(
         tuple(line.text for line in found.lines),
         found.title,

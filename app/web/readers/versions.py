@@ -13,7 +13,6 @@ from app.web.http.deps import BotDep, Number, Slug, VisitorDep
 from app.web.http.limits import READINGS, take
 from app.web.http.page import fields_of, page, translate, version_label
 from app.web.readers import charts
-from app.web.readers.picture import pair, shape_of
 from app.web.readers.share import CROSS_ORIGIN, short
 
 router = APIRouter(include_in_schema=False)
@@ -55,6 +54,8 @@ def as_picture(
     if beside is None:
         raise UnknownVersion(f"{voice} {number}")
     before, after = (version_label(request, report, n) for n in (beside.before, number))
+    from app.web.readers.picture import pair, shape_of  # late, as in `share.py`
+
     drawn = pair(
         beside.old,
         beside.new,
