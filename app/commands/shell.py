@@ -166,6 +166,5 @@ def prepare(bot: "Bot") -> None:
         return
     with (bot.settings.home / "prepare.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # site, worker and beat may start at the same time
-        if not migrations.is_current(bot.database):
-            migrations.upgrade(bot.database)
+        migrations.upgrade(bot.database)
         actions.deployment.install_shipped(bot)

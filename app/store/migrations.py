@@ -28,10 +28,11 @@ def upgrade(engine: Engine, to: str = "head") -> None:
 
     A schema that is newer than this release stays as it is: the deployment was downgraded.
     """
+    if to == "head" and is_current(engine):
+        return
     from alembic import command
 
-    if to != "head" or not is_current(engine):
-        command.upgrade(_config(engine), to)
+    command.upgrade(_config(engine), to)
 
 
 def downgrade(engine: Engine, to: str) -> None:

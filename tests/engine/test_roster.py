@@ -141,18 +141,17 @@ def test_a_version_nobody_is_written_by_is_forgotten(site: Site, engine: Engine,
     """
     gc.collect()
     gc.disable()
-    old = weakref.ref(engine._current("sibot"))
-    stream = streamed(engine, "sibot", Wish(lines=200 if under_way else 1))
-    assert isinstance(next(stream), Start)
-    if not under_way:
-        assert isinstance(list(stream)[-1], Done)
-    site.promote(1)
-    engine.refresh()
-    left = list(stream)
-    assert bool(left) is under_way
-    del stream
-
     try:
+        old = weakref.ref(engine._current("sibot"))
+        stream = streamed(engine, "sibot", Wish(lines=200 if under_way else 1))
+        assert isinstance(next(stream), Start)
+        if not under_way:
+            assert isinstance(list(stream)[-1], Done)
+        site.promote(1)
+        engine.refresh()
+        left = list(stream)
+        assert bool(left) is under_way
+        del stream
         assert eventually(lambda: old() is None)
     finally:
         gc.enable()
