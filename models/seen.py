@@ -18,6 +18,8 @@ SPELLED_RUN = 25
 """The same in an alphabet: ten letters of English are only two words, and no copy."""
 WIDE = 0x1100
 """Code point of the first Hangul letter: scripts from here on have a syllable or a word in each letter."""
+_POWERS = np.array([pow(0x100000001B3, SPELLED_RUN - 1 - i, 2**64) for i in range(SPELLED_RUN)], np.uint64)
+"""Falling powers of the multiplier of a polynomial hash modulo 2^64, the last one 1."""
 FILE = "seen.npy"
 Hashes = NDArray[np.uint32]
 
@@ -29,13 +31,14 @@ def letters(text: str) -> str:
 
 def runs(text: str) -> Hashes:
     """A hash of each run of `SYLLABLE_RUN` letters in *text*, `SPELLED_RUN` in an alphabet: (number of runs,)."""
-    codes = np.frombuffer(letters(text).encode("utf-32-le"), np.uint32).astype(np.uint64)
+    known = letters(text)
+    if len(known) < min(SYLLABLE_RUN, SPELLED_RUN):
+        return np.zeros(0, np.uint32)
+    codes = np.frombuffer(known.encode("utf-32-le"), np.uint32).astype(np.uint64)
     length = SYLLABLE_RUN if 2 * (codes >= WIDE).sum() >= len(codes) else SPELLED_RUN
     if len(codes) < length:
         return np.zeros(0, np.uint32)
-    total = np.zeros(len(codes) - length + 1, np.uint64)
-    for offset in range(length):
-        total = total * np.uint64(0x100000001B3) + codes[offset : offset + len(total)]
+    total = np.correlate(codes, _POWERS[-length:])  # modulo 2^64, as integers of numpy overflow
     total ^= total >> np.uint64(29)
     mixed: Hashes = ((total * np.uint64(0xBF58476D1CE4E5B9)) >> np.uint64(32)).astype(np.uint32)
     return mixed

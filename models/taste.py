@@ -20,6 +20,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -125,11 +126,13 @@ class Taste:
         return [self._liking(line, logprob) for line, logprob in zip(lines, known, strict=True)]
 
     def _liking(self, line: str, logprob: float | None) -> float:
-        get, letter = self.weights.get, self.letters.get
+        letter, weights = self.letters.get, self.weights
         values = signals(line, 0.0 if logprob is None else logprob - self.usual)
-        dense = math.fsum(self.signals.get(name, 0.0) * value for name, value in zip(SIGNALS, values, strict=True))
-        mean = math.fsum(letter(c, 0.0) for c in line) / max(1, len(line))
-        return self.bias + dense + mean + math.fsum(get(feature, 0.0) for feature in features(line))
+        dense = math.fsum([self.signals.get(name, 0.0) * value for name, value in zip(SIGNALS, values, strict=True)])
+        mean = math.fsum([letter(c, 0.0) for c in line]) / max(1, len(line))
+        # The decode thread asks this for every candidate: the intersection is twice as fast as looking each one up.
+        sparse = math.fsum([weights[feature] for feature in weights.keys() & features(line)])
+        return self.bias + dense + mean + sparse
 
     @property
     def hash(self) -> str:
@@ -190,6 +193,10 @@ def chances(likings: Sequence[float]) -> Floats:
     return np.asarray(np.exp(logs - logs.max(initial=-np.inf)))
 
 
+_LENGTHS = [f"n{n}" for n in range(3, MOST_LETTERS + 1)]
+_WORDS = [f"m{n}" for n in range(2, MOST_WORDS + 1)]
+
+
 def features(line: str) -> set[str]:
     """The binary features of *line*.
 
@@ -200,17 +207,19 @@ def features(line: str) -> set[str]:
     """
     text = unicodedata.normalize("NFC", line).casefold()
     words = text.split()
-    letters = "".join(c for c in text if c.isalnum())
-    found = {f"c{c}" for c in letters} | {f"p{c}" for c in text if not c.isalnum() and not c.isspace()}
+    solid = "".join(words)
+    letters = solid if solid.isalnum() else "".join([c for c in solid if c.isalnum()])
+    found = {"c" + c for c in letters}
+    if letters is not solid:
+        found.update(["p" + c for c in solid if not c.isalnum()])
     for word in words:
-        edged = f"_{word}_"
-        found |= {f"b{edged[i : i + 2]}" for i in range(len(edged) - 1)}
-        found.add(f"w{word}")
-    found |= {f"e{letters[-n:]}" for n in (1, 2, 3) if len(letters) >= n}
-    found |= {f"s{letters[:n]}" for n in (1, 2) if len(letters) >= n}
-    found |= {f"f{part}" for part in unicodedata.normalize("NFD", letters[-1:])[1:]}
-    found |= {f"n{n}" for n in range(3, min(len(letters), MOST_LETTERS) + 1)}
-    found |= {f"m{n}" for n in range(2, min(len(words), MOST_WORDS) + 1)}
+        found.update(["b" + one + other for one, other in pairwise("_" + word + "_")])
+        found.add("w" + word)
+    found.update(["e" + letters[-n:] for n in (1, 2, 3) if len(letters) >= n])
+    found.update(["s" + letters[:n] for n in (1, 2) if len(letters) >= n])
+    found.update(["f" + part for part in unicodedata.normalize("NFD", letters[-1:])[1:]])
+    found.update(_LENGTHS[: max(0, len(letters) - 2)])
+    found.update(_WORDS[: max(0, len(words) - 1)])
     if text and not text[-1].isalnum():
         found.add(f"p{text[-1]}$")
     if len(set(words)) < len(words):
@@ -220,7 +229,7 @@ def features(line: str) -> set[str]:
 
 def signals(line: str, logprob: float) -> tuple[float, float, float]:
     """The values of `SIGNALS` for a line: *logprob* itself, number of letters / 10, logarithm of that number."""
-    letters = max(1, sum(c.isalnum() for c in line))
+    letters = max(1, sum(map(str.isalnum, line)))
     return logprob, letters / 10, math.log(letters)
 
 

@@ -294,7 +294,11 @@ class Batcher:
         if stale:
             self._tables = {live: t for live, t in self._tables.items() if t.used or self._serves(live)}
         for live, table in list(self._tables.items()):
-            if table.used:
+            # A reader waits for a first line, and has a line to read while the next ones are written: so the rows of
+            # first lines take two steps while the others take one.
+            if 0 < table.urgent < table.used:
+                self._step(live, table, urgent=True)
+            if table.used and self._tables.get(live) is table:
                 self._step(live, table)
         self._flush()
         return True
@@ -345,11 +349,11 @@ class Batcher:
         challenger, trial = self._challengers.draw(ticket.voice, ticket.wish)
         return challenger or champion, trial
 
-    def _step(self, live: LiveVersion, table: Table) -> None:
-        """One step of a table: one symbol more for all lines of a version."""
-        self._metrics.batch_size.observe(table.used)
+    def _step(self, live: LiveVersion, table: Table, *, urgent: bool = False) -> None:
+        """One step of a table: one symbol more for all lines of a version, or only for the *urgent* ones."""
+        self._metrics.batch_size.observe(table.urgent if urgent else table.used)
         try:
-            drafts = table.step()
+            drafts = table.step(urgent=urgent)
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the other versions' poems
             log.error("engine.step_failed", voice=live.voice, version=live.number, error=repr(error))  # noqa: TRY400
             self._tables.pop(live)

@@ -4,6 +4,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import pairwise
 
 from models.checkpoint import Style
@@ -32,6 +33,9 @@ SAID_HERE = 6.0
 SAID_PAIR, MOST_TIMES = 2.0, 3
 """Log-odds subtracted for each time that a word pair of the line was served lately, mean over its pairs; and the most
 times that count."""
+
+JUST_SEEN = 1024
+"""Lines whose letters and pairs are kept: a poem's lines are compared with every candidate of those that follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +182,12 @@ class Recent:
         return scored
 
 
+@lru_cache(maxsize=JUST_SEEN)
 def _letters(line: str) -> str:
-    return "".join(c for c in line.casefold() if c.isalnum())
+    return "".join(filter(str.isalnum, line.casefold()))
 
 
+@lru_cache(maxsize=JUST_SEEN)
 def _pairs(line: str) -> tuple[str, ...]:
     words = [stem(word) for word in line.casefold().split()]
     return tuple(f"{one} {other}" for one, other in pairwise(words))
@@ -218,10 +224,24 @@ def tasted(likings: Likings, temperature: float, beside: Scorer = alike) -> Scor
     """Scores by taste and a second scorer: liking / temperature + *beside*."""
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
-        liked = _liked(likings, candidates)
-        return [liking / temperature + rest for liking, rest in zip(liked, beside(context, candidates), strict=True)]
+        return _added(_liked(likings, candidates), temperature, beside(context, candidates))
 
     return score
+
+
+def _added(liked: Sequence[float], temperature: float, beside: Sequence[float]) -> list[float]:
+    return [liking / temperature + rest for liking, rest in zip(liked, beside, strict=True)]
+
+
+def by_taste(likings: Likings, temperature: float, beside: Scorer) -> Chooser:
+    """Chooses as `by_score` does by the scores of `tasted`, and notes the chosen line's log-odds of a tick."""
+
+    def choose(context: Context, candidates: Sequence[Candidate], uniform: float) -> Choice:
+        liked = _liked(likings, candidates)
+        choice = weighted(_added(liked, temperature, beside(context, candidates)), uniform)
+        return replace(choice, liking=liked[choice.index])
+
+    return choose
 
 
 def noting(likings: Likings, choose: Chooser) -> Chooser:
@@ -274,5 +294,5 @@ def with_taste(likings: Likings, most: int, *, temperature: float, without: Way,
     """How lines are chosen by taste added to the score of the way *without* one; *most*: candidates of a line."""
     candidates = min(most, max(without.candidates, TASTED))
     beside = without.score or alike
-    choose = noting(likings, by_score(tasted(likings, temperature, recent.avoided(beside))))
+    choose = by_taste(likings, temperature, recent.avoided(beside))
     return Way(candidates, choose, score=tasted(likings, temperature, beside), takes=without.takes)

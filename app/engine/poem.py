@@ -122,6 +122,11 @@ class Poem:
         """Candidates of a take's next line: the takes share the way's candidates, before they part too."""
         return self.way.candidates // self.way.takes
 
+    @property
+    def urgent(self) -> bool:
+        """Does its reader wait for a first line?"""
+        return self._stream and not self._told
+
     def quotation(self, slot: int) -> Quotation | None:
         """The quotation in a slot, or None."""
         return self.wish.keep[slot] if slot < min(len(self.wish.keep), self.wish.lines) else None
@@ -221,7 +226,7 @@ class Take:
     def open(self, table: Table) -> None:
         """Take a row and begin the poem."""
         draft = self._draft(0)
-        table.add(draft)
+        table.add(draft, urgent=self.poem.urgent)
         self._next(table, draft)
 
     def attend(self, table: Table, draft: Draft) -> None:
@@ -279,6 +284,8 @@ class Take:
 
         They part after the first written line, unless only one line is left: that line has candidates of its own.
         """
+        if not self.poem.urgent:
+            table.calm(draft)
         if self.poem.way.takes > 1 and self._written() and not self.poem.parted and self._to_write() > 1:
             others = [Take(self.poem, n, lines=self.lines) for n in range(1, self.poem.way.takes)]
             self.poem.takes += others
@@ -307,7 +314,7 @@ class Take:
         self._field = self.poem.per_take
         if self._field > 1 and not self._opening:
             for share in THINNED_AT:
-                table.wake(self, len(self.lines), after=max(1, int(self.poem.live.style.longest * share)))
+                table.wake(draft, len(self.lines), after=max(1, int(self.poem.live.style.longest * share)))
         first = self._number * self._field
         for candidate in range(first, first + self._field):
             one = draft

@@ -3,7 +3,7 @@
 A row either reads symbols that it is given, or samples a line. At the end it has an outcome, and its owner (a take of a
 poem, `app/engine/poem.py`) decides what the row does next. The rows in use are always 0 … used-1, because the network
 runs over the first n rows: when a row is freed, the last row moves into its place. What a row writes does not depend on
-the number of rows, nor on its own number.
+the number of rows, nor on its own number. Urgent rows come first, so that a step can advance them alone.
 
 The ONNX graph samples a symbol for each row. Only a symbol outside the nucleus is sampled again, in this module.
 
@@ -93,6 +93,8 @@ class Table:
     def __init__(self, live: LiveVersion) -> None:
         self.live = live
         self.used = 0
+        self.urgent = 0
+        """Number of urgent rows: 0 … urgent-1."""
         self.drafts: list[Draft] = []
         rows, style, rules = live.step.rows, live.style, live.rules
 
@@ -126,12 +128,14 @@ class Table:
         self.cut_reward = np.zeros(rows, np.float64)  # log-odds of the line up to there
         self.cut_state = [np.zeros_like(part) for part in live.step.state]  # (R, S) each: the network's state there
 
-        self._wakes: dict[int, list[tuple[Any, int]]] = {}  # by step number: the owners and slots to wake
-        self._at = 0  # number of steps so far
+        # The owners and slots to wake, by urgency and step number; and the number of steps so far, of rows that are not
+        # urgent and of those that are.
+        self._wakes: dict[tuple[bool, int], list[tuple[Any, int]]] = {}
+        self._steps = [0, 0]
 
-        # `_prepare` computes these when rows have changed; most steps change no row.
+        # `_prepare` computes these when rows have changed, or others take a step; most steps change no row.
         self._all_rows = np.arange(rows)
-        self._changed = True
+        self._prepared = 0  # for so many rows
         self._steps_left = 0  # steps until some row has used all its random numbers
         self._reading: Rows = _NONE  # the rows that read
 
@@ -154,7 +158,6 @@ class Table:
             self.cut_at,
             self.cut_logprob,
             self.cut_reward,
-            *self.cut_state,
             # The inputs of the network. Its outputs need not move: `step` has used them before any row moves.
             *step.state,
             step.ids,
@@ -163,37 +166,62 @@ class Table:
             step.nucleus,
         )
 
-    def add(self, draft: Draft) -> int:
+    def add(self, draft: Draft, *, urgent: bool = False) -> int:
         """Take a row for *draft*, at the beginning of a text: zero state, and END is read first. Returns its number."""
-        row = draft.row = self.used
+        row = self.used
         self.drafts.append(draft)
         self.used += 1
-        self._changed = True
+        self._prepared = 0
+        if urgent:
+            self._move(self.urgent, row)
+            row = self.urgent
+            self.urgent += 1
+        self.drafts[row] = draft
+        draft.row = row
         for part in self.live.step.state:
             part[row] = 0
         self.live.step.ids[row] = END
         return row
 
     def fork(self, row: int, draft: Draft) -> int:
-        """Take a row for *draft*, at the same position in the text as *row*. Returns its number."""
-        new = self.add(draft)
+        """Take a row for *draft*, at the same position in the text as *row*, as urgent as it is. Returns its number."""
+        new = self.add(draft, urgent=row < self.urgent)
         for part in self.live.step.state:
             part[new] = part[row]
         self.live.step.ids[new] = self.live.step.ids[row]
         return new
 
     def remove(self, draft: Draft) -> None:
-        """Free the row of *draft*; the last row moves into its place."""
-        row, last = draft.row, self.used - 1
-        if row != last:
-            for column in self._columns():
-                column[row] = column[last]
-            self.drafts[row] = self.drafts[last]
-            self.drafts[row].row = row
+        """Free the row of *draft*; the last urgent row, if it was urgent, and the last row fill the gap."""
+        gap = draft.row
+        if gap < self.urgent:
+            self.urgent -= 1
+            self._move(self.urgent, gap)
+            gap = self.urgent
+        self.used -= 1
+        self._move(self.used, gap)
         self.drafts.pop()
-        self.used = last
         draft.row = -1
-        self._changed = True
+        self._prepared = 0
+
+    def calm(self, draft: Draft) -> None:
+        """Let the row of *draft*, between two lines, be urgent no more."""
+        if draft.row < self.urgent:
+            place = self.place(draft.row)
+            self.remove(draft)
+            self.go(self.add(draft), place)
+
+    def _move(self, source: int, target: int) -> None:
+        """Copy a row to another, and tell its draft."""
+        if source == target:
+            return
+        for column in self._columns():
+            column[target] = column[source]
+        if self.cut_at[source] >= 0:  # else there is no state to return to
+            for part in self.cut_state:
+                part[target] = part[source]
+        self.drafts[target] = self.drafts[source]
+        self.drafts[target].row = target
 
     def place(self, row: int) -> Place:
         """The position of a row in its text, as a copy."""
@@ -216,7 +244,7 @@ class Table:
         self.writing[row] = False
         self.check_at[row] = NEVER
         self.live.step.rule[row] = BETWEEN
-        self._changed = True
+        self._prepared = 0
 
     def write(self, row: int, opening: Opening) -> None:
         """Have a row sample a line; its outcome will be LINE."""
@@ -233,15 +261,16 @@ class Table:
         step.rule[row] = opening.state + (STATES if short else 0)
         step.inverse_temperature[row, 0] = opening.inverse_temperature
         step.nucleus[row, 0] = opening.nucleus
-        self._changed = True
+        self._prepared = 0
 
-    def wake(self, owner: Any, slot: int, *, after: int) -> None:
-        """Have `woken` return *owner* and *slot* when *after* more steps are done."""
-        self._wakes.setdefault(self._at + after, []).append((owner, slot))
+    def wake(self, draft: Draft, slot: int, *, after: int) -> None:
+        """Have `woken` return the draft's owner and *slot* when its row has taken *after* more steps."""
+        urgent = draft.row < self.urgent
+        self._wakes.setdefault((urgent, self._steps[urgent] + after), []).append((draft.owner, slot))
 
     def woken(self) -> list[tuple[Any, int]]:
         """The owners and slots whose time has come; each is returned once."""
-        return self._wakes.pop(self._at, [])
+        return [one for urgent in (True, False) for one in self._wakes.pop((urgent, self._steps[urgent]), [])]
 
     def symbols(self, row: int, start: int = 0, stop: int | None = None) -> list[int]:
         """The symbols that a row has sampled in this line, from *start* to *stop*, without the line end."""
@@ -255,16 +284,20 @@ class Table:
             return 0
         return int(self.cut_at[row] if self.chars[row] >= self._cut_from else self.position[row])
 
-    def step(self) -> list[Draft]:
-        """Advance every row by one symbol; returns the drafts with an outcome. Raises what ONNX Runtime raises."""
-        n, step = self.used, self.live.step
+    def step(self, *, urgent: bool = False) -> list[Draft]:
+        """Advance every row by one symbol, or only the *urgent* rows; returns the drafts with an outcome.
+
+        Raises what ONNX Runtime raises.
+        """
+        n, step = self.urgent if urgent else self.used, self.live.step
         rows, position = self._all_rows[:n], self.position[:n]  # (n,) views
-        if self._changed or not self._steps_left:
+        if n != self._prepared or not self._steps_left:
             self._prepare(n)
         self._steps_left -= 1
         step.uniform[:n, 0] = self.uniforms[rows, position & (REFILL - 1)]
         step.run(n)
-        self._at += 1
+        self._steps[True] += 1
+        self._steps[False] += not urgent
 
         # (n,) views of the outputs: `_draw_again` and `_read_on` may overwrite some of their entries.
         drawn, logprob = step.drawn[:n, 0], step.drawn_logprob[:n, 0]
@@ -286,7 +319,7 @@ class Table:
 
         step.ids[:n] = drawn
         step.rule[:n] = self._follows[step.rule[:n], drawn]
-        step.swap_state()
+        step.swap_state() if n == self.used else step.copy_state(n)
         due = self.chars[:n] >= self.check_at[:n]
         if due.any():
             cut = self._check_length(np.flatnonzero(due & (effects != LINE_ENDS)))
@@ -295,7 +328,7 @@ class Table:
 
     def _prepare(self, n: int) -> None:
         """Compute what stays the same until rows change, or until some row has used all its random numbers."""
-        self._changed = False
+        self._prepared = n
         self._reading = np.flatnonzero(~self.writing[:n])
         used = self.position[:n] & (REFILL - 1)
         empty = np.flatnonzero(used == 0)

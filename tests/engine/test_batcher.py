@@ -13,6 +13,7 @@ from app.domain.poem import Wish, Writing
 from app.engine.batcher import Batcher
 from app.engine.poem import Delta, Done, Event, Failed, Start
 from tests.engine.voices import (
+    CountedStep,
     FailingStep,
     GatedStep,
     PoisonedStep,
@@ -219,6 +220,30 @@ def test_a_reader_who_breaks_breaks_alone(folder: Path) -> None:
         batcher.submit("sibot", Wish(), sound)
         assert isinstance(sound.end, Writing)
         assert eventually(lambda: batcher.load() == (0, 0))
+
+
+def test_a_first_line_takes_two_steps_while_others_take_one(folder: Path) -> None:
+    """As long as its reader waits for it, and reads a stream; the lines after it take turns with everybody's."""
+    live = live_of(folder, step=CountedStep)
+    assert isinstance(live.step, CountedStep)
+    with batcher_of([live]) as batcher:
+        batcher.submit("sibot", ENDLESS, lambda _event: None)
+        assert eventually(lambda: len(live.step.ran) > 0)
+        ear, whole = Ear(), Ear()
+        batcher.submit("sibot", Wish(lines=3, seed=5), ear, stream=True)
+        assert isinstance(ear.end, Writing)
+        ran = live.step.ran[:]
+        batcher.submit("sibot", Wish(lines=3, seed=5), whole)
+        assert whole.end == ear.end
+        again = live.step.ran[len(ran) :]
+
+    first, last = (find for find in (ran.index(2), len(ran) - ran[::-1].index(2)))
+    both = ran[first - 1 : last]
+    urgent = both.count(1)
+    assert urgent > 0
+    assert both == [1, 2] * urgent + [2] * (len(both) - 2 * urgent)
+    assert len(both) > 2 * urgent
+    assert again.count(2) == urgent + both.count(2), "whoever wants the whole poem has as many steps, but no extra ones"
 
 
 def test_closing_leaves_nobody_waiting(folder: Path) -> None:

@@ -142,6 +142,19 @@ class GatedStep(Step):
         super().run(n)
 
 
+class CountedStep(Step):
+    """Notes for how many rows it has been run."""
+
+    def __init__(self, model: bytes, *, rules: NDArray[np.float32], rows: int) -> None:
+        super().__init__(model, rules=rules, rows=rows)
+        self.ran: list[int] = []
+
+    def run(self, n: int) -> None:
+        """As any step."""
+        self.ran.append(n)
+        super().run(n)
+
+
 class FailingStep(Step):
     """Runs a few times for two rows, then raises once, then runs again."""
 
