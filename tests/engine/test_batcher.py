@@ -225,17 +225,18 @@ def test_a_reader_who_breaks_breaks_alone(folder: Path) -> None:
 def test_a_first_line_takes_two_steps_while_others_take_one(folder: Path) -> None:
     """As long as its reader waits for it, and reads a stream; the lines after it take turns with everybody's."""
     live = live_of(folder, step=CountedStep)
-    assert isinstance(live.step, CountedStep)
+    step = live.step
+    assert isinstance(step, CountedStep)
     with batcher_of([live]) as batcher:
         batcher.submit("sibot", ENDLESS, lambda _event: None)
-        assert eventually(lambda: len(live.step.ran) > 0)
+        assert eventually(lambda: len(step.ran) > 0)
         ear, whole = Ear(), Ear()
         batcher.submit("sibot", Wish(lines=3, seed=5), ear, stream=True)
         assert isinstance(ear.end, Writing)
-        ran = live.step.ran[:]
+        ran = step.ran[:]
         batcher.submit("sibot", Wish(lines=3, seed=5), whole)
         assert whole.end == ear.end
-        again = live.step.ran[len(ran) :]
+        again = step.ran[len(ran) :]
 
     first, last = (find for find in (ran.index(2), len(ran) - ran[::-1].index(2)))
     both = ran[first - 1 : last]
