@@ -100,9 +100,10 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
 
     *watch* is called with the share done (0 to 1); an exception that it raises ends the assessment.
 
-    The base is measured without a taste, champion and candidate with the taste. A taste reduces variety, which is not
-    the candidate's fault; so the gate compares the candidate's variety with that of the base with the taste. Nothing is
-    sampled twice: without a taste, or if the base is the champion, one sample serves for both.
+    The base is measured without a taste, champion and candidate with the taste. A taste reduces variety and prefers
+    lines like those that were ticked, which stand in the lesson; neither is the candidate's fault. So the gate compares
+    the candidate's variety and copies with those of the base with the taste. Nothing is sampled twice: without a taste,
+    or if the base is the champion, one sample serves for both.
     """
     examination = Examination.of(subject.base.folder, lesson, settings)
 
@@ -126,7 +127,7 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
     champion = replace(champion, liking=liking(network, vocabulary, subject.held_out))
     card = replace(card, liking=liking(after, vocabulary, subject.held_out))
     watch(0.85)
-    rival = replace(base, distinct=with_taste.distinct, distinct2=with_taste.distinct2)
+    rival = replace(base, distinct=with_taste.distinct, distinct2=with_taste.distinct2, copied=with_taste.copied)
     readers = len({line.visitor for line in subject.held_out})
     verdict = gate.judge(rival, card, champion=champion, readers=readers)
     gained = gains(before, after, vocabulary, lesson, watch=lambda done: watch(0.85 + 0.15 * done))

@@ -133,10 +133,10 @@ class Table:
         self._wakes: dict[tuple[bool, int], list[tuple[Any, int]]] = {}
         self._steps = [0, 0]
 
-        # `_prepare` computes these when rows have changed, or others take a step; most steps change no row.
+        # `_prepare` computes these when rows have changed; most steps change no row.
         self._all_rows = np.arange(rows)
-        self._prepared = 0  # for so many rows
-        self._steps_left = 0  # steps until some row has used all its random numbers
+        self._changed = True
+        self._steps_left = 0  # steps until some row may have used all its random numbers
         self._reading: Rows = _NONE  # the rows that read
 
     def _columns(self) -> tuple[NDArray[Any], ...]:
@@ -171,7 +171,7 @@ class Table:
         row = self.used
         self.drafts.append(draft)
         self.used += 1
-        self._prepared = 0
+        self._changed = True
         if urgent:
             self._move(self.urgent, row)
             row = self.urgent
@@ -202,7 +202,7 @@ class Table:
         self._move(self.used, gap)
         self.drafts.pop()
         draft.row = -1
-        self._prepared = 0
+        self._changed = True
 
     def calm(self, draft: Draft) -> None:
         """Let the row of *draft*, between two lines, be urgent no more."""
@@ -244,7 +244,7 @@ class Table:
         self.writing[row] = False
         self.check_at[row] = NEVER
         self.live.step.rule[row] = BETWEEN
-        self._prepared = 0
+        self._changed = True
 
     def write(self, row: int, opening: Opening) -> None:
         """Have a row sample a line; its outcome will be LINE."""
@@ -261,7 +261,7 @@ class Table:
         step.rule[row] = opening.state + (STATES if short else 0)
         step.inverse_temperature[row, 0] = opening.inverse_temperature
         step.nucleus[row, 0] = opening.nucleus
-        self._prepared = 0
+        self._changed = True
 
     def wake(self, draft: Draft, slot: int, *, after: int) -> None:
         """Have `woken` return the draft's owner and *slot* when its row has taken *after* more steps."""
@@ -291,9 +291,10 @@ class Table:
         """
         n, step = self.urgent if urgent else self.used, self.live.step
         rows, position = self._all_rows[:n], self.position[:n]  # (n,) views
-        if n != self._prepared or not self._steps_left:
-            self._prepare(n)
+        if self._changed or not self._steps_left:
+            self._prepare()
         self._steps_left -= 1
+        reading = self._reading[: np.searchsorted(self._reading, n)]
         step.uniform[:n, 0] = self.uniforms[rows, position & (REFILL - 1)]
         step.run(n)
         self._steps[True] += 1
@@ -302,7 +303,7 @@ class Table:
         # (n,) views of the outputs: `_draw_again` and `_read_on` may overwrite some of their entries.
         drawn, logprob = step.drawn[:n, 0], step.drawn_logprob[:n, 0]
         broken = _NONE if step.in_nucleus[:n].all() else self._draw_again(n)
-        effects = self._read_on(drawn) if self._reading.size else self._effects[drawn]
+        effects = self._read_on(drawn, reading) if reading.size else self._effects[drawn]
 
         ended = _NONE
         if effects.any():  # only some steps have a space or a line end
@@ -324,13 +325,13 @@ class Table:
         if due.any():
             cut = self._check_length(np.flatnonzero(due & (effects != LINE_ENDS)))
             ended = np.concatenate([ended, cut])
-        return self._outcomes(ended, broken) if ended.size or broken.size or self._reading.size else []
+        return self._outcomes(ended, broken, reading) if ended.size or broken.size or reading.size else []
 
-    def _prepare(self, n: int) -> None:
-        """Compute what stays the same until rows change, or until some row has used all its random numbers."""
-        self._prepared = n
-        self._reading = np.flatnonzero(~self.writing[:n])
-        used = self.position[:n] & (REFILL - 1)
+    def _prepare(self) -> None:
+        """Compute what stays the same until rows change, or until some row may have used all its random numbers."""
+        self._changed = False
+        self._reading = np.flatnonzero(~self.writing[: self.used])
+        used = self.position[: self.used] & (REFILL - 1)
         empty = np.flatnonzero(used == 0)
         self.uniforms[empty] = uniforms(self.keys[empty], self.position[empty], REFILL)
         self._steps_left = int(REFILL - used.max(initial=0))
@@ -353,12 +354,11 @@ class Table:
             step.drawn_logprob[again, 0] = step.logprobs[again, drawn]
         return broken
 
-    def _read_on(self, drawn: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Overwrite the samples of rows that read by the symbols given to them.
+    def _read_on(self, drawn: NDArray[np.int64], reading: Rows) -> NDArray[np.int64]:
+        """Overwrite the samples of the rows in *reading* by the symbols given to them.
 
         Returns the effect of each row's symbol on its line (n,); 0 for rows that read.
         """
-        reading = self._reading
         drawn[reading] = self.given[reading, self.position[reading]]
         effects: NDArray[np.int64] = self._effects[drawn]
         effects[reading] = 0
@@ -400,9 +400,9 @@ class Table:
         self.logprob[here] += step.logprobs[here, self._newline] - step.logprobs[here, last]
         step.ids[rows] = self._newline
 
-    def _outcomes(self, ended: Rows, broken: Rows) -> list[Draft]:
+    def _outcomes(self, ended: Rows, broken: Rows, reading: Rows) -> list[Draft]:
         """Store the outcomes of the drafts, and return those drafts; BROKEN overrides the other outcomes."""
-        read = self._reading[self.position[self._reading] == self.given_size[self._reading]]
+        read = reading[self.position[reading] == self.given_size[reading]]
         outcomes = dict.fromkeys(ended.tolist(), Outcome.LINE) | dict.fromkeys(read.tolist(), Outcome.READ)
         outcomes |= dict.fromkeys(broken.tolist(), Outcome.BROKEN)
         for row, outcome in outcomes.items():

@@ -148,7 +148,7 @@ def test_a_version_is_examined_with_the_taste_that_would_serve_it(
 ) -> None:
     """A taste for what is improbable makes a good network write lines that make less sense: the figures show it."""
     report = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
-    odd, sober = (Taste({}, -2.0, report, signals={"logprob": weight}) for weight in (-3.0, 3.0))
+    odd, sober = (Taste({}, -2.0, report, signals={"logprob": weight}) for weight in (-4.5, 4.5))
 
     plain, with_odd, with_sober = (
         examination.examine(base, check=lambda _: None, taste=taste) for taste in (None, odd, sober)
@@ -218,15 +218,18 @@ def test_a_champion_that_cannot_write_is_not_compared_with(
     assert found.champion.finite
 
 
-def test_no_candidate_answers_for_the_variety_that_taste_costs(
-    base: checkpoint.Checkpoint, tmp_path: Path, judged: Judged
-) -> None:
-    """The base itself, offered as a candidate, is as varied as the base where the same taste chooses from both."""
+def test_no_candidate_answers_for_what_taste_costs(base: checkpoint.Checkpoint, tmp_path: Path, judged: Judged) -> None:
+    """The base itself, offered as a candidate, is as varied as the base where the same taste chooses from both, and
+    copies as much. But for sense it stands beside the base without the taste.
+    """
     settings = Settings(_env_file=None, home=tmp_path, samples=20)
-    found = assess(Subject(base, base, base, (), SOBER), LESSON, settings, watch=lambda _: None)
+    liked = examiner.sample(base, settings, check=lambda _: None, taste=SOBER)
+    lesson = replace(LESSON, texts=tuple(Text(line, 1.0, "line") for poem in liked for line in poem))
+    found = assess(Subject(base, base, base, (), SOBER), lesson, settings, watch=lambda _: None)
 
     ((of_base, card, _),) = judged
-    assert (of_base.distinct, of_base.distinct2) == (card.distinct, card.distinct2)
+    assert (of_base.distinct, of_base.distinct2, of_base.copied) == (card.distinct, card.distinct2, card.copied)
+    assert card.copied > found.base.copied
     assert of_base.plausible == found.base.plausible < card.plausible
 
 
