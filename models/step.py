@@ -78,9 +78,9 @@ class OldGraph(ValueError):
 class Step:
     """The input and output arrays of one step, with one row for each text; `run(n)` advances the first n rows.
 
-    To use it: write the inputs, call `run`, read the outputs, call `swap_state`, or `copy_state` if not all rows
-    in use were run. Every array has R = *rows* rows; the
-    result of a row does not depend on n. `models/export.py` explains each array.
+    To use it: write the inputs, call `run`, read the outputs, call `swap_state`, or `copy_state` if not all rows in use
+    were run. Every array has R = *rows* rows; the result of a row does not depend on n. `models/export.py` explains
+    each array.
     """
 
     def __init__(self, model: bytes, *, rules: Floats, rows: int = 1, threads: int = 1) -> None:

@@ -193,8 +193,8 @@ def chances(likings: Sequence[float]) -> Floats:
     return np.asarray(np.exp(logs - logs.max(initial=-np.inf)))
 
 
-_LENGTHS = [f"n{n}" for n in range(3, MOST_LETTERS + 1)]
-_WORDS = [f"m{n}" for n in range(2, MOST_WORDS + 1)]
+_LETTERS_AT_LEAST = [f"n{n}" for n in range(3, MOST_LETTERS + 1)]
+_WORDS_AT_LEAST = [f"m{n}" for n in range(2, MOST_WORDS + 1)]
 
 
 def features(line: str) -> set[str]:
@@ -218,8 +218,8 @@ def features(line: str) -> set[str]:
     found.update(["e" + letters[-n:] for n in (1, 2, 3) if len(letters) >= n])
     found.update(["s" + letters[:n] for n in (1, 2) if len(letters) >= n])
     found.update(["f" + part for part in unicodedata.normalize("NFD", letters[-1:])[1:]])
-    found.update(_LENGTHS[: max(0, len(letters) - 2)])
-    found.update(_WORDS[: max(0, len(words) - 1)])
+    found.update(_LETTERS_AT_LEAST[: max(0, len(letters) - 2)])
+    found.update(_WORDS_AT_LEAST[: max(0, len(words) - 1)])
     if text and not text[-1].isalnum():
         found.add(f"p{text[-1]}$")
     if len(set(words)) < len(words):

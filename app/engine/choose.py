@@ -33,7 +33,6 @@ SAID_HERE = 6.0
 SAID_PAIR, MOST_TIMES = 2.0, 3
 """Log-odds subtracted for each time that a word pair of the line was served lately, mean over its pairs; and the most
 times that count."""
-
 JUST_SEEN = 1024
 """Lines whose letters and pairs are kept: a poem's lines are compared with every candidate of those that follow."""
 

@@ -320,7 +320,10 @@ class Table:
 
         step.ids[:n] = drawn
         step.rule[:n] = self._follows[step.rule[:n], drawn]
-        step.swap_state() if n == self.used else step.copy_state(n)
+        if n == self.used:
+            step.swap_state()
+        else:
+            step.copy_state(n)
         due = self.chars[:n] >= self.check_at[:n]
         if due.any():
             cut = self._check_length(np.flatnonzero(due & (effects != LINE_ENDS)))
