@@ -106,7 +106,7 @@ def test_fp32_state_is_torchs(cell: Cell, extra: dict[str, Any]) -> None:
 @each_extra
 @pytest.mark.parametrize("crowd", [7, 170])
 def test_int8_does_not_depend_on_the_crowd(cell: Cell, crowd: int, extra: dict[str, Any]) -> None:
-    """A text's numbers are the same alone and in any row among others, in whatever chunk, bit for bit, over many steps."""
+    """A text has the same numbers alone and in any row and chunk among others, bit for bit, over many steps."""
     net, ids = network(cell, **extra), some_ids(crowd, 40)
     uniforms = np.random.default_rng(8).random((*ids.shape, 1), np.float32)
     together = step_of(net, "int8", rows=crowd)
