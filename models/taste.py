@@ -37,11 +37,11 @@ FOLDS = 5
 """Of the cross-validation over readers."""
 NO_FEATURE = 1e9
 """A penalty so high that no feature gets a weight; finite, because Postgres' JSON has no infinity."""
-PENALTIES = (NO_FEATURE, 0.6, 0.42, 0.3, 0.21)
+PENALTIES = (NO_FEATURE, 0.6, 0.3, 0.15, 0.075)
 """The lasso's penalties to choose from, by cross-validation; in standard errors of a feature that every line has."""
 PLAUSIBLE = 1.5
 """Prior: log-odds of a tick for each nat a symbol of log-probability (docs/learning.md)."""
-PRECISION, LETTER_PRECISION = 5.0, 100.0
+PRECISION, LETTER_PRECISION = 5.0, 200.0
 """Precision of the prior on signals and on letters, for columns of variance 1 (the letters' variance is 1 together)."""
 DOUBT = 0.1
 """Precision of the calibration's prior, which is slope 1 and shift 0."""
