@@ -37,7 +37,7 @@ FOLDS = 5
 """Of the cross-validation over readers."""
 NO_FEATURE = 1e9
 """A penalty so high that no feature gets a weight; finite, because Postgres' JSON has no infinity."""
-PENALTIES = (NO_FEATURE, 0.6, 0.3, 0.15, 0.075)
+PENALTIES = (NO_FEATURE, 0.42, 0.21, 0.105)
 """The lasso's penalties to choose from, by cross-validation; in standard errors of a feature that every line has."""
 PLAUSIBLE = 1.5
 """Prior: log-odds of a tick for each nat a symbol of log-probability (docs/learning.md)."""
