@@ -124,7 +124,7 @@ class Poem:
 
     @property
     def urgent(self) -> bool:
-        """Does its reader wait for a first line?"""
+        """Does its reader wait for a first line? Unlike `silent`, also after his own beginning was sent."""
         return self._stream and not self._told
 
     def quotation(self, slot: int) -> Quotation | None:

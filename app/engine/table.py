@@ -167,7 +167,10 @@ class Table:
         )
 
     def add(self, draft: Draft, *, urgent: bool = False) -> int:
-        """Take a row for *draft*, at the beginning of a text: zero state, and END is read first. Returns its number."""
+        """Take a row for *draft*, at the beginning of a text: zero state, and END is read first. Returns its number.
+
+        *urgent*: may it take steps in which the other rows wait?
+        """
         row = self.used
         self.drafts.append(draft)
         self.used += 1
