@@ -49,13 +49,13 @@ def likes(network_folder: checkpoint.Checkpoint) -> float:
     """Share of its lines that readers would tick."""
     folder = network_folder.folder
     live = load(Serving("sibot", 0, 0, "base", "tiny"), folder, precision="int8", rows=16, threads=1)
-    lines = [line for poem in dream(live, 120, seed=77) for line, _ in poem]
+    lines = [line for poem in dream(live, 600, seed=77) for line, _ in poem]
     return float(np.mean([liked(line) for line in lines]))
 
 
 def test_it_is_taught_to_say_more_of_what_is_liked(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
     """From likings alone, without a ticked line in the lesson; and it still knows its language."""
-    settings = Settings(dreams=300, device="cpu", run_minutes=0)
+    settings = Settings(dreams=1500, device="cpu", run_minutes=0)
     taught = trainer.train(base, lesson_of(base), settings=settings, watch=lambda _: None)
     after = trainer.save(tmp_path / "version", taught, base, lesson_of(base), now=moment)
 
