@@ -94,7 +94,7 @@ class Settings(BaseSettings):
     ] = 0.9
     taste_temperature: Annotated[
         float, Field(gt=0, description="Temperature of the choice by taste: log-odds 1 apart are chosen e^(1/T) to 1.")
-    ] = 0.6
+    ] = 0.8
     candidates: Annotated[
         int, Field(ge=1, le=64, description="Most candidates for a line; a voice may use fewer, and a busy site does.")
     ] = 64

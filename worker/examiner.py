@@ -100,10 +100,8 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
 
     *watch* is called with the share done (0 to 1); an exception that it raises ends the assessment.
 
-    The base is measured without a taste, champion and candidate with the taste. A taste reduces variety and prefers
-    lines like those that were ticked, which stand in the lesson; neither is the candidate's fault. So the gate compares
-    the candidate's variety and copies with those of the base with the taste. Nothing is sampled twice: without a taste,
-    or if the base is the champion, one sample serves for both.
+    The base is measured without a taste and with it (`gate.rival_of`), champion and candidate with the taste. Nothing is
+    sampled twice: without a taste, or if the base is the champion, one sample serves for both.
     """
     examination = Examination.of(subject.base.folder, lesson, settings)
 
@@ -127,9 +125,8 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
     champion = replace(champion, liking=liking(network, vocabulary, subject.held_out))
     card = replace(card, liking=liking(after, vocabulary, subject.held_out))
     watch(0.85)
-    rival = replace(base, distinct=with_taste.distinct, distinct2=with_taste.distinct2, copied=with_taste.copied)
     readers = len({line.visitor for line in subject.held_out})
-    verdict = gate.judge(rival, card, champion=champion, readers=readers)
+    verdict = gate.judge(gate.rival_of(base, with_taste), card, champion=champion, readers=readers)
     gained = gains(before, after, vocabulary, lesson, watch=lambda done: watch(0.85 + 0.15 * done))
     written = poems(subject.candidate, settings) if card.finite else []
     return Assessment(

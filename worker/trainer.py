@@ -44,8 +44,9 @@ from models.vocabulary import END, Vocabulary
 
 LEARNING_RATE = 1e-4
 """Peak learning rate without dreams, a twentieth of a base's: a lesson adjusts the base, it does not retrain it."""
-DREAM_LEARNING_RATE = 5e-5
-"""Peak learning rate with dreams, which are more data. At 2e-4 its lines become shorter (docs/log.md, 2026-11-30)."""
+DREAM_LEARNING_RATE = 7e-5
+"""Peak learning rate with dreams. At 5e-5 readers do not notice a version, from 1e-4 on its lines are less varied than
+the gate allows (docs/log.md, 2026-11-30)."""
 DROPOUT = 0.1
 """As in the last stage of a base's training. With 0.5 the network forgets what the base learned from readers'
 comparisons: 0.5 of 5 points of sense, and a fifth of the ticks (docs/log.md, 2026-11-30)."""
@@ -57,6 +58,8 @@ PER_BATCH = 32
 """Texts of one training step."""
 MAX_TEXT_WEIGHT = 5.0
 """Largest weight of one text, in means of the lesson: a line that everybody ticks must not be the whole lesson."""
+BESIDE_DREAMS = 0.5
+"""Weight of the lesson's texts where there are dreams: at 1 a version says too many ticked lines word for word."""
 MIN_REHEARSAL = 16 * PER_BATCH
 """Least number of poems for rehearsal, however small the lesson is."""
 REHEARSAL_PER_DREAM = 2 / 3
@@ -66,8 +69,6 @@ HELD = 1e-6
 Cross-entropy would undo what the base was trained on last, and what readers' comparisons taught it."""
 DREAM_VOICE = "dream"
 """Name of the voice under which the base writes dreams; no reader sees it."""
-DREAM_TEMPERATURE = 0.5
-"""Temperature of the weights of dreams: see `weigh`."""
 MAX_DREAM_WEIGHT = 4.0
 """Largest weight of one dreamt line, in means: one line must not be the whole lesson."""
 EXAMINATION = 0.3
@@ -195,10 +196,11 @@ def train(
             log(cut)
         if kept:
             kept.keep(schedule)
-    dreamt = weigh(schedule.dreams, taste, temperature=DREAM_TEMPERATURE) if taste and schedule.dreams else []
+    dreamt = weigh(schedule.dreams, taste) if taste and schedule.dreams else []
     least = round(REHEARSAL_PER_DREAM * len(dreamt)) or MIN_REHEARSAL
     lesson = sensible(lesson, taste, base) if taste else lesson
-    texts = passages(lesson, verse, most=schedule.steps * PER_BATCH, seed=seed, least=least)
+    weight = BESIDE_DREAMS if dreamt else 1.0
+    texts = passages(lesson, verse, most=schedule.steps * PER_BATCH, seed=seed, least=least, weight=weight)
     corpus = Poems([*dreamt, *texts], base.vocabulary, per_batch=PER_BATCH)
     plan = replace(_plan(seed, device), passes=schedule.passes, rate=DREAM_LEARNING_RATE if dreamt else LEARNING_RATE)
     torch.manual_seed(seed)
@@ -294,7 +296,8 @@ def make_schedule(
     steps = _fit(
         settings.lesson_steps, lesson, verse, seed=seed, chars=budget.chars() * (LESSON_SHARE if dreaming else 1)
     )
-    texts = passages(lesson, verse, most=steps * PER_BATCH, seed=seed)
+    least = 0 if dreaming else MIN_REHEARSAL
+    texts = passages(lesson, verse, most=steps * PER_BATCH, seed=seed, least=least)
     chars, batches = _chars(texts), -(-len(texts) // PER_BATCH)
     passes = 1 if dreaming else max(1, min(MAX_PASSES, steps // max(1, batches)))
     if not dreaming and chars:
@@ -302,15 +305,16 @@ def make_schedule(
     schedule = Schedule(lesson.hash, base.meta.base, steps, passes, wanted=settings.dreams if dreaming else 0)
     if not dreaming:
         return schedule
-    rehearsed = REHEARSAL_PER_DREAM * (sum(map(len, verse)) / len(verse) if verse else 0.0)
+    # The lesson's rehearsal serves the dreams, too: further poems are read only if it is too little for them.
+    rehearsed, usual = sum(text.weight == HELD for text in texts), sum(map(len, verse)) / max(1, len(verse))
     dreams: list[Dream] = []
     to_train = float(chars)
     with closing(dream(live_base(base, settings), settings.dreams, seed=seed)) as written:
         for poem in written:
             dreams.append(poem)
             check(len(dreams) / settings.dreams)
-            to_train += sum(len(line) + 1 for line, _ in poem) + rehearsed
-            if to_train >= budget.chars():
+            to_train += sum(len(line) + 1 for line, _ in poem)
+            if to_train + usual * max(0.0, REHEARSAL_PER_DREAM * len(dreams) - rehearsed) >= budget.chars():
                 break
     return replace(schedule, dreams=tuple(dreams))
 
@@ -362,9 +366,16 @@ def _chars(texts: Sequence[Passage]) -> int:
 
 
 def passages(
-    lesson: Lesson, verse: Sequence[str], *, most: int, seed: int, least: int = MIN_REHEARSAL
+    lesson: Lesson,
+    verse: Sequence[str],
+    *,
+    most: int,
+    seed: int,
+    least: int = MIN_REHEARSAL,
+    weight: float = 1.0,
 ) -> list[Passage]:
-    """The texts of the lesson, and as many poems for rehearsal, but at least *least*; at most *most* texts in all.
+    """The texts of the lesson, with a mean weight of *weight*, and as many poems for rehearsal, but at least *least*; at
+    most *most* texts in all.
 
     The network reads the lines above a ticked line, but learns only the line, and no end of the poem after it. If there
     are too many texts, some are drawn by *seed*, with probabilities by weight.
@@ -373,7 +384,7 @@ def passages(
     taught = _drawn(lesson.texts, max(1, most // 2), rng)
     mean = float(np.mean([text.weight for text in taught])) if taught else 1.0
     read = [
-        Passage(text.text, min(MAX_TEXT_WEIGHT, text.weight / mean), text.before, ends=text.kind == "poem")
+        Passage(text.text, weight * min(MAX_TEXT_WEIGHT, text.weight / mean), text.before, ends=text.kind == "poem")
         for text in taught
     ]
     rehearsed = min(len(verse), max(least, len(read)), max(0, most - len(read)))
@@ -395,10 +406,10 @@ def _drawn(texts: Sequence[Text], most: int, rng: np.random.Generator) -> list[T
 # -- Dreams -----------------------------------------------------------------------------------------------------------
 #
 # Expert iteration. A few thousand ticks are enough to learn a taste, and a taste can score any number of lines. So the
-# base writes thousands of lines, and is trained to make liked lines more likely and the others less likely. The weight
-# of a line is p ** (1 / temperature), where p is the probability of a tick, minus the mean weight. The weights sum to
-# 0: the network learns the preference only, and neither memorises its dreams nor becomes less varied. With the KL term
-# this is the policy gradient of the reward with a penalty for change (KL control, Todorov 2006; Ziegler et al. 2019).
+# base writes thousands of lines, and is trained to make liked lines more likely and the others less likely. A line's
+# weight is its probability of a tick over the mean of all lines, minus 1. The weights sum to 0: the network learns the
+# preference only, and does not memorise its dreams. With the KL term this is the policy gradient of the reward with a
+# penalty for change (KL control, Todorov 2006; Ziegler et al. 2019).
 
 
 def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
@@ -431,11 +442,10 @@ def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
         batcher.close()
 
 
-def weigh(dreams: Sequence[Dream], taste: Taste, *, temperature: float) -> list[Weighed]:
+def weigh(dreams: Sequence[Dream], taste: Taste) -> list[Weighed]:
     """The dreams with a weight for each line: positive if it is liked more than the mean, negative if less."""
     written = [line for lines in dreams for line in lines]
-    likings = taste.likings([text for text, _ in written], [mean for _, mean in written])
-    weights = chances(likings) ** (1 / temperature)
+    weights = chances(taste.likings([text for text, _ in written], [mean for _, mean in written]))
     weights = np.minimum(weights / weights.mean(), MAX_DREAM_WEIGHT)
     weights -= weights.mean()
     parts = np.split(weights, np.cumsum([len(lines) for lines in dreams])[:-1])

@@ -5,7 +5,7 @@ A pure rule over scorecards, which `worker/examiner.py` measures. It states what
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,12 @@ class GateLimits:
     """Allowed decrease of `plausible`, in nats a symbol. Two samples of 500 lines by one voice differ by 0.018 to 0.024
     (standard deviation). What sibot-2026.11.3 served after a lesson was lower by 0.08: a limit of 0.15 passed all such
     samples, this limit one in six (docs/trial.md)."""
+    taste: float = 0.1
+    """Largest decrease of `plausible`, in nats a symbol, that a taste may cause without being charged to the candidate.
+    What readers with a liking of their own read cost 0.04 to 0.09, and made as much sense to them (docs/learning.md)."""
+    stranger: float = 0.2
+    """Significance level of the test if a taste makes the base's words stranger: high, because here an error only means
+    that the candidate stands beside the base without the taste."""
     repeated: float = 0.05
     """A share of repeated lines up to this is always allowed. Whole poems are repeated, so the share varies more than
     the test assumes: samples of 500 lines by sibot-2026.12.9 have shares of 0.01 to 0.04."""
@@ -113,6 +119,25 @@ class GateLimits:
 
 
 LIMITS = GateLimits()
+
+
+def rival_of(base: Scorecard, with_taste: Scorecard) -> Scorecard:
+    """The scorecard of the base as candidates are compared with it: *base* is measured without the taste, *with_taste*
+    with the one that chooses among the candidate's lines.
+
+    A taste reduces variety, prefers lines like those that were ticked, which stand in the lesson, and prefers rarer
+    subjects, whose lines are less probable. None of it is the candidate's fault. But if the taste makes words stranger,
+    or lines far less probable, then it costs sense, and the candidate must write as probable lines as the base without.
+    """
+    stranger = p_value(with_taste.strange, with_taste.words, base.strange, base.words) < LIMITS.stranger
+    costly = not with_taste.plausible >= base.plausible - LIMITS.taste
+    return replace(
+        base,
+        distinct=with_taste.distinct,
+        distinct2=with_taste.distinct2,
+        copied=with_taste.copied,
+        plausible=base.plausible if stranger or costly else min(base.plausible, with_taste.plausible),
+    )
 
 
 def judge(

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.gate import LIMITS, Scorecard, judge, p_value
+from app.domain.gate import LIMITS, Scorecard, judge, p_value, rival_of
 
 BASE = Scorecard(
     bits_per_char=3.0,
@@ -249,6 +249,45 @@ def test_chance_seldom_lets_version_1_pass_and_seldom_turns_away_an_equal() -> N
 
     assert turned_away(VERSION_1) >= 90
     assert turned_away(replace(BARE, liking=0.2)) <= 5
+
+
+def test_a_taste_that_costs_sense_is_charged_to_the_candidate() -> None:
+    """The words of that evening became stranger by the taste: candidates stand beside the base without it."""
+    assert rival_of(BARE, TASTED).plausible == BARE.plausible
+    assert judge(rival_of(BARE, TASTED), VERSION_1, champion=TASTED, readers=ENOUGH).reasons == ("makes_less_sense",)
+
+
+PLAIN = replace(
+    BASE, distinct=0.98, distinct2=0.381, copied=0.072, strange=4 / 2000, words=2000, plausible=-0.467, repeated=0.02
+)
+"""sibot-2026.12.9 without a taste, 500 lines, before readers with a liking of their own (docs/learning.md)."""
+LIKED = replace(PLAIN, distinct=0.984, distinct2=0.398, copied=0.104, strange=3 / 2000, plausible=-0.523)
+"""With their taste, which likes rarer subjects."""
+LEARNED = replace(LIKED, distinct=0.958, distinct2=0.368, copied=0.126, plausible=-0.53, repeated=0.042, liking=0.2)
+"""The version that learned from them, with that taste: to them as good as the base in sense, and ticked more."""
+
+
+def test_a_taste_for_rare_subjects_is_not_charged_to_the_candidate() -> None:
+    """Readers found as much sense in it. Beside the base without the taste it would have been turned away."""
+    assert judge(rival_of(PLAIN, LIKED), LEARNED, champion=LIKED, readers=ENOUGH).admitted
+    assert "makes_less_sense" in judge(PLAIN, LEARNED, champion=LIKED, readers=ENOUGH).reasons
+    worse = replace(LEARNED, plausible=LIKED.plausible - LIMITS.plausible - 0.01)
+    assert judge(rival_of(PLAIN, LIKED), worse, champion=LIKED, readers=ENOUGH).reasons == ("makes_less_sense",)
+
+
+@pytest.mark.parametrize(
+    "with_taste",
+    [
+        replace(LIKED, plausible=PLAIN.plausible - LIMITS.taste - 0.01),
+        replace(LIKED, plausible=math.nan),
+        replace(LIKED, strange=10 / 2000),
+        replace(LIKED, plausible=PLAIN.plausible + 0.1),
+    ],
+)
+def test_a_rival_makes_no_more_and_not_much_less_sense_than_the_base(with_taste: Scorecard) -> None:
+    """A taste that costs too much, one that makes words stranger, and one that makes lines more probable."""
+    assert rival_of(PLAIN, with_taste).plausible == PLAIN.plausible
+    assert rival_of(PLAIN, with_taste).copied == with_taste.copied
 
 
 # -- Shares that are counted: what chance does ------------------------------------------------------------------------

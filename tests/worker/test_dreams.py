@@ -1,6 +1,7 @@
 """Dreams: the base writes by itself, and is taught more of what its readers like."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,16 @@ from app.engine.live import LiveVersion, load
 from app.settings import Settings
 from models import checkpoint
 from models.taste import Report, Taste
+from worker import trainer
 from worker.trainer import (
     DREAM_VOICE,
     MAX_DREAM_WEIGHT,
+    PER_BATCH,
+    REHEARSAL_PER_DREAM,
     Schedule,
     dream,
     make_schedule,
+    passages,
     sensible,
     taste_of,
     weigh,
@@ -64,13 +69,13 @@ def test_what_is_liked_weighs_more_and_all_weighs_nothing() -> None:
     taste = Taste({"c꽃": 2.0, "c돌": -2.0, "c별": 30.0}, -2.0, REPORT)
     poems = [(("꽃이 핀다", -2.0), ("길이 있다", -2.0)), (("돌이 있다", -2.0), ("물이 온다", -2.0))] * 20
 
-    weighed = weigh(poems, taste, temperature=1.0)
+    weighed = weigh(poems, taste)
     (flower, road), (stone, water) = weighed[0].weights, weighed[1].weights
     assert [one.lines for one in weighed] == [tuple(text for text, _ in poem) for poem in poems]
     assert flower > road == water > stone
     assert np.sum([one.weights for one in weighed]) == pytest.approx(0.0, abs=1e-9)
 
-    starry = weigh([*poems, (("별", -2.0), ("꽃", -2.0))], taste, temperature=1.0)
+    starry = weigh([*poems, (("별", -2.0), ("꽃", -2.0))], taste)
     assert max(max(one.weights) for one in starry) <= MAX_DREAM_WEIGHT
 
 
@@ -78,7 +83,7 @@ def test_a_dream_that_makes_no_sense_weighs_less() -> None:
     """Of two lines alike in all else the one that the base itself finds improbable is taught away."""
     taste = Taste({}, -2.0, REPORT, signals={"logprob": 2.0}, usual=-2.0)
 
-    (weighed,) = weigh([(("꽃이 핀다", -1.5), ("꼿일 픤다", -3.5))], taste, temperature=1.0)
+    (weighed,) = weigh([(("꽃이 핀다", -1.5), ("꼿일 픤다", -3.5))], taste)
 
     assert weighed.weights[0] > 0 > weighed.weights[1]
 
@@ -129,6 +134,24 @@ def test_without_a_taste_nothing_is_dreamt(base: checkpoint.Checkpoint) -> None:
     heard: list[float] = []
     assert len(schedule(base, clear, 5, check=heard.append).dreams) == 5
     assert heard == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_the_time_is_used(base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many characters are trained on as there is time for: the lesson's rehearsal serves the dreams, too."""
+    verse = tuple(f"시 {i}\n둘째 줄이 조금 더 길다" for i in range(1000))
+    ticked = tuple(Text(f"줄 {i}이 이어진다", 1.0, "line") for i in range(400))
+    told = replace(lesson(readings(lambda text: "꽃" in text)), texts=ticked)
+    settings, seconds = Settings(dreams=2000, run_minutes=1), trainer.Budget(1e9)
+    monkeypatch.setattr(trainer, "_budget", lambda *_: seconds)
+    monkeypatch.setattr(trainer.Budget, "chars", lambda _: 60_000.0)
+
+    planned = make_schedule(base, told, verse, settings, dreaming=True, device="cpu", check=lambda _: None)
+
+    most, least = planned.steps * PER_BATCH, round(REHEARSAL_PER_DREAM * len(planned.dreams))
+    read = passages(told, verse, most=most, seed=trainer.seed_of(told), least=least)
+    dreamt = sum(len(line) + 1 for poem in planned.dreams for line, _ in poem)
+    assert len(planned.dreams) < 2000
+    assert dreamt + sum(len(one.text) + len(one.before) + 1 for one in read) == pytest.approx(60_000, rel=0.02)
 
 
 def test_the_dreams_of_a_lesson_are_its_own(base: checkpoint.Checkpoint) -> None:

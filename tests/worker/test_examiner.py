@@ -220,7 +220,7 @@ def test_a_champion_that_cannot_write_is_not_compared_with(
 
 def test_no_candidate_answers_for_what_taste_costs(base: checkpoint.Checkpoint, tmp_path: Path, judged: Judged) -> None:
     """The base itself, offered as a candidate, is as varied as the base where the same taste chooses from both, and
-    copies as much. But for sense it stands beside the base without the taste.
+    copies as much. Where the taste makes lines more probable, sense is compared with the base without it.
     """
     settings = Settings(_env_file=None, home=tmp_path, samples=20)
     liked = examiner.sample(base, settings, check=lambda _: None, taste=SOBER)

@@ -1,8 +1,10 @@
 """What a run reads: the lesson in its place, rehearsal beside it, and no more than there is time for."""
 
+import pytest
+
 from app.domain.lesson import Lesson, Text
 from models.vocabulary import END, Vocabulary
-from worker.trainer import MAX_TEXT_WEIGHT, MIN_REHEARSAL, passages
+from worker.trainer import BESIDE_DREAMS, MAX_TEXT_WEIGHT, MIN_REHEARSAL, passages
 
 VERSE = tuple(f"시 {i}\n둘째 줄" for i in range(1000))
 
@@ -39,6 +41,16 @@ def test_weights_are_relative_and_capped() -> None:
     loud = next(p for p in read if p.text == "모두의 줄")
     assert loud.weight == MAX_TEXT_WEIGHT
     assert all(0 < p.weight < 1 for p in read if p is not loud)
+
+
+def test_beside_dreams_a_lesson_weighs_less() -> None:
+    """Its texts in proportion; rehearsal as ever."""
+    told = lesson(Text("줄", 1.0, "line"), Text("둘째 줄", 3.0, "line"))
+
+    whole, less = (passages(told, VERSE, most=10_000, seed=0, weight=weight) for weight in (1.0, BESIDE_DREAMS))
+
+    assert [one.weight for one in less[:2]] == pytest.approx([BESIDE_DREAMS * one.weight for one in whole[:2]])
+    assert less[2:] == whole[2:]
 
 
 def test_a_small_lesson_is_outweighed_by_rehearsal() -> None:
