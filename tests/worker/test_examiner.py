@@ -148,7 +148,7 @@ def test_a_version_is_examined_with_the_taste_that_would_serve_it(
 ) -> None:
     """A taste for what is improbable makes a good network write lines that make less sense: the figures show it."""
     report = Report(1000, 200, 100, 0.7, 0.02, 0.01, 0.3)
-    odd, sober = (Taste({}, -2.0, report, signals={"logprob": weight}) for weight in (-4.5, 4.5))
+    odd, sober = (Taste({}, -2.0, report, signals={"logprob": weight}) for weight in (-9.0, 9.0))
 
     plain, with_odd, with_sober = (
         examination.examine(base, check=lambda _: None, taste=taste) for taste in (None, odd, sober)
