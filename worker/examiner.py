@@ -100,8 +100,8 @@ def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Calla
 
     *watch* is called with the share done (0 to 1); an exception that it raises ends the assessment.
 
-    The base is measured without a taste and with it (`gate.rival_of`), champion and candidate with the taste. Nothing is
-    sampled twice: without a taste, or if the base is the champion, one sample serves for both.
+    The base is measured without a taste and with it (`gate.rival_of`), champion and candidate with the taste. Nothing
+    is sampled twice: without a taste, or if the base is the champion, one sample serves for both.
     """
     examination = Examination.of(subject.base.folder, lesson, settings)
 

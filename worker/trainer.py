@@ -374,8 +374,9 @@ def passages(
     least: int = MIN_REHEARSAL,
     weight: float = 1.0,
 ) -> list[Passage]:
-    """The texts of the lesson, with a mean weight of *weight*, and as many poems for rehearsal, but at least *least*; at
-    most *most* texts in all.
+    """The texts of the lesson, and as many poems for rehearsal, but at least *least*; at most *most* texts in all.
+
+    *weight*: mean weight of the lesson's texts.
 
     The network reads the lines above a ticked line, but learns only the line, and no end of the poem after it. If there
     are too many texts, some are drawn by *seed*, with probabilities by weight.

@@ -101,7 +101,7 @@ class GateLimits:
     samples, this limit one in six (docs/trial.md)."""
     taste: float = 0.1
     """Largest decrease of `plausible`, in nats a symbol, that a taste may cause without being charged to the candidate.
-    What readers with a liking of their own read cost 0.04 to 0.09, and made as much sense to them (docs/learning.md)."""
+    What readers with a liking of their own read cost 0.04 to 0.09, and made as much sense (docs/learning.md)."""
     stranger: float = 0.2
     """Significance level of the test if a taste makes the base's words stranger: high, because here an error only means
     that the candidate stands beside the base without the taste."""
