@@ -102,9 +102,9 @@ class GateLimits:
     taste: float = 0.1
     """Largest decrease of `plausible`, in nats a symbol, that a taste may cause without being charged to the candidate.
     What readers with a liking of their own read cost 0.04 to 0.09, and made as much sense (docs/learning.md)."""
-    stranger: float = 0.2
-    """Significance level of the test if a taste makes the base's words stranger: high, because here an error only means
-    that the candidate stands beside the base without the taste."""
+    stranger: float = 0.05
+    """Significance level of the test if a taste makes the base's words stranger. At 0.2 one of seven equally good
+    candidates was turned away, since words are few; what sibot-2026.11.3 served has a p-value of 0.001."""
     repeated: float = 0.05
     """A share of repeated lines up to this is always allowed. Whole poems are repeated, so the share varies more than
     the test assumes: samples of 500 lines by sibot-2026.12.9 have shares of 0.01 to 0.04."""

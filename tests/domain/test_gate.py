@@ -280,7 +280,7 @@ def test_a_taste_for_rare_subjects_is_not_charged_to_the_candidate() -> None:
     [
         replace(LIKED, plausible=PLAIN.plausible - LIMITS.taste - 0.01),
         replace(LIKED, plausible=math.nan),
-        replace(LIKED, strange=10 / 2000),
+        replace(LIKED, strange=14 / 2000),
         replace(LIKED, plausible=PLAIN.plausible + 0.1),
     ],
 )
