@@ -58,8 +58,9 @@ PER_BATCH = 32
 """Texts of one training step."""
 MAX_TEXT_WEIGHT = 5.0
 """Largest weight of one text, in means of the lesson: a line that everybody ticks must not be the whole lesson."""
-BESIDE_DREAMS = 0.5
-"""Weight of the lesson's texts where there are dreams: at 1 a version says too many ticked lines word for word."""
+BESIDE_DREAMS = 0.25
+"""Weight of the lesson's texts where there are dreams: at 1 and 0.5 a version says too many ticked lines word for word
+(docs/log.md, 2026-11-30)."""
 MIN_REHEARSAL = 16 * PER_BATCH
 """Least number of poems for rehearsal, however small the lesson is."""
 REHEARSAL_PER_DREAM = 2 / 3
