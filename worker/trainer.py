@@ -58,9 +58,9 @@ PER_BATCH = 32
 """Texts of one training step."""
 MAX_TEXT_WEIGHT = 5.0
 """Largest weight of one text, in means of the lesson: a line that everybody ticks must not be the whole lesson."""
-BESIDE_DREAMS = 0.25
-"""Weight of the lesson's texts where there are dreams: at 1 and 0.5 a version says too many ticked lines word for word
-(docs/log.md, 2026-11-30)."""
+BESIDE_DREAMS = 0.5
+"""Weight of the lesson's texts where there are dreams. At 1 sibot says too many ticked lines word for word, at a quarter
+its poems make less sense to readers (docs/log.md, 2026-11-30)."""
 MIN_REHEARSAL = 16 * PER_BATCH
 """Least number of poems for rehearsal, however small the lesson is."""
 REHEARSAL_PER_DREAM = 2 / 3
@@ -72,8 +72,8 @@ DREAM_VOICE = "dream"
 """Name of the voice under which the base writes dreams; no reader sees it."""
 MAX_DREAM_WEIGHT = 4.0
 """Largest weight of one dreamt line, in means: one line must not be the whole lesson."""
-EXAMINATION = 0.45
-"""Share of a run's time that is reserved for the examination; it takes 2 min 40 s where 146 readers were held out."""
+EXAMINATION = 0.3
+"""Share of a run's time that is reserved for the examination."""
 LESSON_SHARE = 0.5
 """Largest share of the training time for lesson and rehearsal, if there are dreams too."""
 PROBE_STEPS = 3
