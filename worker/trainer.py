@@ -59,8 +59,8 @@ PER_BATCH = 32
 MAX_TEXT_WEIGHT = 5.0
 """Largest weight of one text, in means of the lesson: a line that everybody ticks must not be the whole lesson."""
 BESIDE_DREAMS = 0.5
-"""Weight of the lesson's texts where there are dreams. At 1 sibot says too many ticked lines word for word, at a quarter
-its poems make less sense to readers (docs/log.md, 2026-11-30)."""
+"""Weight of the lesson's texts where there are dreams. At 1 sibot says too many ticked lines word for word, at 0.25 its
+poems make less sense to readers (docs/log.md, 2026-11-30)."""
 MIN_REHEARSAL = 16 * PER_BATCH
 """Least number of poems for rehearsal, however small the lesson is."""
 REHEARSAL_PER_DREAM = 2 / 3

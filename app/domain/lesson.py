@@ -269,7 +269,7 @@ def _runs(text: str) -> set[bytes]:
 FEWEST_HELD_OUT = 8
 """Fewest held-out readers; with fewer candidates, nobody is held out."""
 HELD_OUT_SHARE, ENOUGH_HELD_OUT = 0.2, 50
-"""Share of the readers who ticked that is held out, and the most: more make the examination longer than a run allows."""
+"""Share of the readers who ticked that is held out, and the most of them: with more a run takes too long."""
 MOST_HELD_OUT = 1 / 3
 """Largest share of the readers that is held out to reach `FEWEST_HELD_OUT`."""
 
