@@ -367,13 +367,7 @@ def _chars(texts: Sequence[Passage]) -> int:
 
 
 def passages(
-    lesson: Lesson,
-    verse: Sequence[str],
-    *,
-    most: int,
-    seed: int,
-    least: int = MIN_REHEARSAL,
-    weight: float = 1.0,
+    lesson: Lesson, verse: Sequence[str], *, most: int, seed: int, least: int = MIN_REHEARSAL, weight: float = 1.0
 ) -> list[Passage]:
     """The texts of the lesson, and as many poems for rehearsal, but at least *least*; at most *most* texts in all.
 
