@@ -72,8 +72,8 @@ DREAM_VOICE = "dream"
 """Name of the voice under which the base writes dreams; no reader sees it."""
 MAX_DREAM_WEIGHT = 4.0
 """Largest weight of one dreamt line, in means: one line must not be the whole lesson."""
-EXAMINATION = 0.3
-"""Share of a run's time that is reserved for the examination."""
+EXAMINATION = 0.4
+"""Share of a run's time that is reserved for the examination: two minutes of five with fifty held-out readers."""
 LESSON_SHARE = 0.5
 """Largest share of the training time for lesson and rehearsal, if there are dreams too."""
 PROBE_STEPS = 3
