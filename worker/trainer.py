@@ -45,8 +45,8 @@ from models.vocabulary import END, Vocabulary
 LEARNING_RATE = 1e-4
 """Peak learning rate without dreams, a twentieth of a base's: a lesson adjusts the base, it does not retrain it."""
 DREAM_LEARNING_RATE = 7e-5
-"""Peak learning rate with dreams. At 5e-5 readers do not notice a version, from 1e-4 on its lines are less varied than
-the gate allows (docs/log.md, 2026-11-30)."""
+"""Peak learning rate with dreams. At 5e-5 readers do not notice a version, at 1e-4 its lines are less varied than the
+gate allows, unless `KL_WEIGHT` is doubled (docs/log.md, 2026-11-30)."""
 DROPOUT = 0.1
 """As in the last stage of a base's training. With 0.5 the network forgets what the base learned from readers'
 comparisons: 0.5 of 5 points of sense, and a fifth of the ticks (docs/log.md, 2026-11-30)."""
@@ -59,8 +59,8 @@ PER_BATCH = 32
 MAX_TEXT_WEIGHT = 5.0
 """Largest weight of one text, in means of the lesson: a line that everybody ticks must not be the whole lesson."""
 BESIDE_DREAMS = 0.5
-"""Weight of the lesson's texts where there are dreams. At 1 sibot says too many ticked lines word for word, at 0.25 its
-poems make less sense to readers (docs/log.md, 2026-11-30)."""
+"""Weight of the lesson's texts where there are dreams. At 1 sibot says too many ticked lines word for word, at 0.25
+readers find less sense, within their error (docs/log.md, 2026-11-30)."""
 MIN_REHEARSAL = 16 * PER_BATCH
 """Least number of poems for rehearsal, however small the lesson is."""
 REHEARSAL_PER_DREAM = 2 / 3
@@ -371,7 +371,7 @@ def passages(
 ) -> list[Passage]:
     """The texts of the lesson, and as many poems for rehearsal, but at least *least*; at most *most* texts in all.
 
-    *weight*: mean weight of the lesson's texts.
+    *weight*: mean weight of the lesson's texts, before `MAX_TEXT_WEIGHT` caps them.
 
     The network reads the lines above a ticked line, but learns only the line, and no end of the poem after it. If there
     are too many texts, some are drawn by *seed*, with probabilities by weight.
@@ -403,7 +403,7 @@ def _drawn(texts: Sequence[Text], most: int, rng: np.random.Generator) -> list[T
 #
 # Expert iteration. A few thousand ticks are enough to learn a taste, and a taste can score any number of lines. So the
 # base writes thousands of lines, and is trained to make liked lines more likely and the others less likely. A line's
-# weight is its probability of a tick over the mean of all lines, minus 1. The weights sum to 0: the network learns the
+# weight is its probability of a tick, minus the mean over all lines. The weights sum to 0: the network learns the
 # preference only, and does not memorise its dreams. With the KL term this is the policy gradient of the reward with a
 # penalty for change (KL control, Todorov 2006; Ziegler et al. 2019).
 

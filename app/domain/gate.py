@@ -99,10 +99,10 @@ class GateLimits:
     """Allowed decrease of `plausible`, in nats a symbol. Two samples of 500 lines by one voice differ by 0.018 to 0.024
     (standard deviation). What sibot-2026.11.3 served after a lesson was lower by 0.08: a limit of 0.15 passed all such
     samples, this limit one in six (docs/trial.md)."""
-    taste: float = 0.1
+    taste_cost: float = 0.1
     """Largest decrease of `plausible`, in nats a symbol, that a taste may cause without being charged to the candidate.
-    What readers with a liking of their own read cost 0.04 to 0.09, and made as much sense (docs/learning.md)."""
-    stranger: float = 0.05
+    The taste of readers with a liking of their own costs 0.04 to 0.06, and they find as much sense (docs/trial.md)."""
+    stranger_level: float = 0.05
     """Significance level of the test if a taste makes the base's words stranger. At 0.2 one of seven equally good
     candidates was turned away, since words are few; what sibot-2026.11.3 served has a p-value of 0.001."""
     repeated: float = 0.05
@@ -129,14 +129,14 @@ def rival_of(base: Scorecard, with_taste: Scorecard) -> Scorecard:
     subjects, whose lines are less probable. None of it is the candidate's fault. But if the taste makes words stranger,
     or lines far less probable, then it costs sense, and the candidate must write as probable lines as the base without.
     """
-    stranger = p_value(with_taste.strange, with_taste.words, base.strange, base.words) < LIMITS.stranger
-    costly = not with_taste.plausible >= base.plausible - LIMITS.taste
+    p = p_value(with_taste.strange, with_taste.words, base.strange, base.words)
+    harmless = p >= LIMITS.stranger_level and with_taste.plausible >= base.plausible - LIMITS.taste_cost
     return replace(
         base,
         distinct=with_taste.distinct,
         distinct2=with_taste.distinct2,
         copied=with_taste.copied,
-        plausible=base.plausible if stranger or costly else min(base.plausible, with_taste.plausible),
+        plausible=min(base.plausible, with_taste.plausible) if harmless else base.plausible,
     )
 
 

@@ -268,9 +268,11 @@ def _runs(text: str) -> set[bytes]:
 
 FEWEST_HELD_OUT = 8
 """Fewest held-out readers; with fewer candidates, nobody is held out."""
-HELD_OUT_SHARE, ENOUGH_HELD_OUT = 0.2, 50
-"""Share of the readers who ticked that is held out, and the most of them: with more a run takes too long."""
-MOST_HELD_OUT = 1 / 3
+MOST_HELD_OUT = 50
+"""Most held-out readers: with more the examination takes too long."""
+HELD_OUT_SHARE = 0.2
+"""Share of the readers who ticked that is held out."""
+LARGEST_SHARE = 1 / 3
 """Largest share of the readers that is held out to reach `FEWEST_HELD_OUT`."""
 
 
@@ -294,8 +296,8 @@ def split(feedback: Feedback, known: Collection[int]) -> tuple[Feedback, frozens
         if tick.line in known:
             taught.add(tick.visitor)
     newest = {addresses[visitor]: visitor for visitor in addresses if visitor not in taught}
-    wanted = max(FEWEST_HELD_OUT, min(ENOUGH_HELD_OUT, round(HELD_OUT_SHARE * len(addresses))))
-    if len(newest) < FEWEST_HELD_OUT or wanted > MOST_HELD_OUT * len(addresses):
+    wanted = max(FEWEST_HELD_OUT, min(MOST_HELD_OUT, round(HELD_OUT_SHARE * len(addresses))))
+    if len(newest) < FEWEST_HELD_OUT or wanted > LARGEST_SHARE * len(addresses):
         return feedback, frozenset()
     held = frozenset(sorted(newest.values(), key=list(addresses).index)[-wanted:])
     ticks = tuple(tick for tick in feedback.ticks if tick.visitor not in held)

@@ -1,5 +1,6 @@
 """The trainer: a base is taught what its readers like, in its own words, and stays what it was besides."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,9 +16,10 @@ from app.domain.version import Serving
 from app.engine.live import load
 from app.settings import Settings
 from models import checkpoint
-from models.corpus import read_poems
+from models.corpus import Legible, Passage, Poems, read_poems
 from models.evaluate import surprise_of_poems
 from models.train import Progress, Training
+from models.vocabulary import Vocabulary
 from worker import trainer
 from worker.trainer import dream
 
@@ -78,23 +80,34 @@ def test_the_same_lesson_makes_the_same_version(base: checkpoint.Checkpoint) -> 
         assert torch.equal(weights, other.network.state_dict()[name])
 
 
-@pytest.mark.parametrize(("dreams", "rate"), [(0, trainer.LEARNING_RATE), (20, trainer.DREAM_LEARNING_RATE)])
+@pytest.mark.parametrize(
+    ("dreams", "rate", "weight"),
+    [(0, trainer.LEARNING_RATE, 1.0), (20, trainer.DREAM_LEARNING_RATE, trainer.BESIDE_DREAMS)],
+)
 def test_a_lesson_is_trained_as_it_was_tried_out(
-    base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch, dreams: int, rate: float
+    base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch, dreams: int, rate: float, weight: float
 ) -> None:
-    """Held to what the base says, with the base's own dropout, and slower where there are dreams in it."""
+    """Held to what the base says, with the base's own dropout; slower, and its texts lighter, beside dreams."""
     begun: list[Training] = []
+    corpora: list[Sequence[Legible]] = []
 
     def stop(training: Training, _watch: object) -> None:
         begun.append(training)
         raise KeyboardInterrupt
 
+    def kept(texts: Sequence[Legible], vocabulary: Vocabulary, *, per_batch: int) -> Poems:
+        corpora.append(texts)
+        return Poems(texts, vocabulary, per_batch=per_batch)
+
     monkeypatch.setattr(Training, "run", stop)
+    monkeypatch.setattr(trainer, "Poems", kept)
     lesson = replace(lesson_of(base, 60), texts=(Text("밤이 온다", 1.0, "line"),))
     with pytest.raises(KeyboardInterrupt):
         trainer.train(base, lesson, settings=Settings(dreams=dreams, run_minutes=0), watch=lambda _: None)
 
     (training,) = begun
+    (line,) = [text for text in corpora[-1] if isinstance(text, Passage) and text.text == "밤이 온다"]
+    assert line.weight == weight
     assert (training.plan.rate, training.plan.pull) == (rate, trainer.KL_WEIGHT)
     assert (training.network.dropout.share, training._base.dropout.share) == (trainer.DROPOUT, 0.0)  # type: ignore[union-attr]
 
