@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from sqlalchemy import Engine as Database
 from sqlalchemy.orm import Session, sessionmaker
 
+from app.domain.draft import Draft
 from app.domain.version import Challenger, Serving
 from app.settings import Settings
 from app.store import session as units
+from app.store.drafts import Drafts
 from app.store.shelf import SHIPPED, Shelf
 from app.store.tastes import Tastes
 from app.store.trials import Trials
@@ -89,6 +91,16 @@ class Bot:
         with self.reads(Tastes) as tastes:
             return tastes.content(number)
 
+    def drawers(self) -> Mapping[int, int]:
+        """By row id of a version: how often its drawer has changed."""
+        with self.reads(Drafts) as drafts:
+            return drafts.changes() if self.settings.drafts else {}
+
+    def drafts(self, version: int) -> list[Draft]:
+        """The drafts of a version."""
+        with self.reads(Drafts) as drafts:
+            return drafts.of_version(version)
+
     def close(self) -> None:
         """Close the database connections."""
         self.database.dispose()
@@ -118,6 +130,8 @@ def build_engine(bot: Bot, *, only: Serving | None = None, dice: Callable[[], in
         spare=bot.spare if only is None else lambda _voice: None,
         challengers=bot.challengers if only is None else tuple,
         dice=dice,
+        drawers=bot.drawers if only is None else dict,
+        drafts=bot.drafts,
         candidates=bot.settings.candidates,
         taste_policy=TastePolicy(
             newest=bot.tastes,

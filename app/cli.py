@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import admin, lab, moderate, operations, sample, serve, train, versions
+from app.commands import admin, drawer, lab, moderate, operations, sample, serve, train, versions
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (serve, sample, train, versions, operations):
+for module in (serve, sample, train, versions, drawer, operations):
     app.add_typer(module.commands)
 for name, group in {"moderate": moderate, "lab": lab, "admin": admin}.items():
     app.add_typer(group.commands, name=name)

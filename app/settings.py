@@ -98,6 +98,14 @@ class Settings(BaseSettings):
     candidates: Annotated[
         int, Field(ge=1, le=64, description="Most candidates for a line; a voice may use fewer, and a busy site does.")
     ] = 64
+    drafts: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=5000,
+            description="Most drafts in the drawer of a version, written while nobody waits; 0: all poems live.",
+        ),
+    ] = 300
     auto_approve: Annotated[
         bool, Field(description="Approve submissions that pass the automatic checks, without a moderator.")
     ] = False

@@ -270,6 +270,13 @@ def write(
     return whole
 
 
+def seal(folder: Path, name: str) -> None:
+    """Make a file that was added to the version in *folder*, or changed, one of its files. Raises Broken, OSError."""
+    meta = Meta.from_dict(_json(folder / META))
+    whole = replace(meta, files={**meta.files, name: sha256(folder / name)})
+    (folder / META).write_text(json.dumps(whole.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
+
+
 def _halved(architecture: Mapping[str, Any], weights: Weights) -> dict[str, NDArray[np.float16]]:
     """The weights in float16, as they are stored. Raises ValueError as `write` does."""
     if {name: value.shape for name, value in weights.items()} != weight_shapes(architecture):

@@ -17,8 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app import actions
 from app.bootstrap import Bot
+from app.engine.engine import give_way
 from app.task_queue import LOOK, SWEEP, SWEEP_EVERY, TIDY, celery_config
 from worker import upkeep
+from worker.drafter import Drafter
 from worker.pulse import pulse
 from worker.runner import Runner
 
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 THREADS = 2
 """One for the run, and one for the sweep, which must go on while the run trains."""
+DRAFT_EVERY = 2.0
+"""Seconds between two looks whether a drawer needs drafts."""
 SHUTDOWN_SECONDS = 10.0
 """Time in which the present run is put back into the queue when the worker must stop."""
 
@@ -52,6 +56,7 @@ def celery_of(bot: Bot, runner: Runner) -> Celery:
             upkeep.weigh_trials(bot)
             actions.tastes.learn_due(bot)
             upkeep.prune(bot)
+            actions.drafts.prune(bot)
         finally:
             sweeping.release()
 
@@ -78,7 +83,8 @@ def work(bot: Bot) -> int:
     upkeep.clear_killed(bot)
     # Celery warns, if it runs as root, of pickled messages; these are JSON.
     warnings.simplefilter("ignore", SecurityWarning)
-    with pulse(bot, "worker"), _looking(runner, every=min(SWEEP_EVERY, bot.settings.lease)):
+    every = min(SWEEP_EVERY, bot.settings.lease)
+    with pulse(bot, "worker"), _looking(runner, every=every), _drafting(bot, runner.stopping):
         log.info("worker.ready", broker=bot.settings.broker.partition("://")[0])
         consumer = celery.Worker(
             pool="threads",
@@ -124,6 +130,31 @@ def _looking(runner: Runner, *, every: float) -> Iterator[None]:
         yield
     finally:
         runner.stopping.set()
+        thread.join(SHUTDOWN_SECONDS)
+
+
+@contextmanager
+def _drafting(bot: Bot, stopping: threading.Event) -> Iterator[None]:
+    """Fill the drawers in a thread while no run is under way, as long as the block lasts."""
+    drafter = Drafter(bot, stopping)
+
+    def draft() -> None:
+        give_way()
+        while not stopping.wait(DRAFT_EVERY):
+            try:
+                while drafter.work():
+                    pass
+            except SQLAlchemyError as error:  # the database is away; the thread tries again
+                log.warning("drafts.failed", error=str(error).splitlines()[0])
+            except Exception:
+                log.exception("drafts.failed")
+
+    thread = threading.Thread(target=draft, name="draft", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
         thread.join(SHUTDOWN_SECONDS)
 
 

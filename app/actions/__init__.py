@@ -8,6 +8,7 @@ else opens a transaction that writes. An action commits before it returns.
 from app.actions import (  # noqa: F401 - `from app import actions` brings them all
     admins,
     deployment,
+    drafts,
     guesses,
     poems,
     runs,

@@ -10,8 +10,11 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Protocol
 
+from sqlalchemy.exc import IntegrityError
+
 from app.actions.visitors import counts, greet
 from app.bootstrap import Bot
+from app.domain.draft import Memory, drafted
 from app.domain.errors import Unfit
 from app.domain.poem import (
     MOST_LINES,
@@ -29,6 +32,7 @@ from app.domain.poem import (
     seed_of,
 )
 from app.domain.visitor import Visitor
+from app.store.drafts import Drafts
 from app.store.poems import Days, Poems
 from app.store.ticks import MOST_RANKED, Loved
 from app.store.visitors import Visitors
@@ -43,6 +47,9 @@ TRIES = 8
 class Writer(Protocol):
     """Writes poems: the engine, or in a benchmark a replay of poems written in advance."""
 
+    def hand_out(self, voice: str, wish: Wish, memory: Memory) -> Writing | None:
+        """A poem from the drawer for a reader who has seen *memory*; None: it is to be written live."""
+
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
         """Write a poem; *visitor*: key of the fair queue. Raises EngineFull, EngineFailed, UnknownVoice."""
 
@@ -53,7 +60,31 @@ def write(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor, keep
     *keep*: lines of earlier poems that stay. Raises Unfit, UnknownLine, UnknownVoice, EngineFull, EngineFailed.
     """
     wish = wished(bot, wish, by=by, keep=keep)
+    poem = hand_out(bot, writer, voice, wish, by=by)
+    if poem is not None:
+        return poem
+    wish = about(wish)
     return store(bot, wish, writer.write(voice, wish, visitor=by.turn), by=by)
+
+
+def hand_out(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor) -> Poem | None:
+    """Store a poem from the drawer as this visitor's; None: the poem is to be written live. Raises UnknownVoice."""
+    if not drafted(wish):
+        return None
+    with bot.reads(Drafts) as drafts:
+        memory = drafts.memory(voice, by.id)
+    writing = writer.hand_out(voice, wish, memory)
+    if writing is None:
+        return None
+    try:
+        return store(bot, wish, writing, by=by)
+    except IntegrityError:  # the reader asked twice at once, and the other request was handed the same draft
+        return None
+
+
+def about(wish: Wish) -> Wish:
+    """How a poem about a word is written live: it opens with the word."""
+    return replace(wish, word="", prime=wish.prime or wish.word)
 
 
 def wished(bot: Bot, wish: Wish, *, by: Visitor, keep: Sequence[int] = ()) -> Wish:
@@ -71,6 +102,8 @@ def store(bot: Bot, wish: Wish, writing: Writing, *, by: Visitor) -> Poem:
     with bot.transaction() as session:
         greet(session, bot, by)
         counted = counts(session, bot, by)
+        if writing.draft is not None:
+            Drafts(session).hand_out(writing.draft)
         poem = Poems(session).add(
             writing,
             by.id,

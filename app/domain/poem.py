@@ -62,6 +62,8 @@ class Wish:
     """The slot of `own`; None: directly after the kept lines, which then come first."""
     keep: tuple[Quotation | None, ...] = ()
     """By slot: a line to keep, or None for a line to generate; missing slots are generated."""
+    word: str = ""
+    """What the poem is to be about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,9 @@ class Writing:
     trial: int | None = None
     """Id of the trial whose random draw selected the version."""
     taste: int | None = None
-    """Id of the taste that chose among candidates; None: no taste did."""
+    """Id of the taste that chose among candidates, or among drafts; None: no taste did."""
+    draft: int | None = None
+    """Id of the draft that it was; None: it was written live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,8 @@ class Poem:
     fixed_seed: bool
     """Did a visitor choose its seed? Then its lines cannot be ticked."""
     lines: tuple[ShownLine, ...]
+    drafted: bool = False
+    """Did it lie in the drawer before it was his?"""
 
     @property
     def text(self) -> str:
@@ -163,7 +169,7 @@ def check(wish: Wish) -> Wish:
     low, high = TEMPERATURES
     if wish.temperature is not None and not low <= wish.temperature <= high:
         raise Unfit("bad_temperature", f"the temperature lies between {low} and {high}")
-    return replace(wish, prime=words(wish.prime), own=words(wish.own))
+    return replace(wish, prime=words(wish.prime), own=words(wish.own), word=words(wish.word))
 
 
 def words(text: str) -> str:

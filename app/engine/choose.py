@@ -12,6 +12,9 @@ from models.seen import Hashes, shares_a_run
 
 LIKELY = 8.0
 """Log-odds for each nat of mean log-likelihood: readers prefer the likelier of two lines (docs/log.md)."""
+DRAFT_LIKELY, DRAFT_CANDIDATES, DRAFT_TAKES = 4.5, 12, 2
+"""The same for drafts, and their candidates and takes: what is likeliest among many candidates is the same every time
+(docs/log.md, 2026-12-04)."""
 PLAUSIBILITY_TEMPERATURE = 0.25
 """Softmax temperature of the choice by plausibility. Near 0 the same lines would come again and again."""
 OPENING_TEMPERATURE = 0.8
@@ -118,9 +121,10 @@ def first(_context: Context, _candidates: Sequence[Candidate], _uniform: float) 
     return Choice(0, propensity=1.0)
 
 
-def plausibility(said: Hashes | None = None, *, warm: bool = False) -> Scorer:
+def plausibility(said: Hashes | None = None, *, warm: bool = False, likely: float = LIKELY) -> Scorer:
     """Scores by likelihood and reward, less a penalty for what stands in *said* or in the poem already, because the
-    network gives repeated lines the highest likelihood. *warm*: the first line is chosen at `OPENING_TEMPERATURE`.
+    network gives repeated lines the highest likelihood. *warm*: the first line is chosen at `OPENING_TEMPERATURE`;
+    *likely*: log-odds for each nat of mean log-likelihood.
     """
 
     def score(context: Context, candidates: Sequence[Candidate]) -> list[float]:
@@ -128,7 +132,7 @@ def plausibility(said: Hashes | None = None, *, warm: bool = False) -> Scorer:
         lines = {_letters(line) for line in context.before}
         pairs = {pair for line in context.before for pair in _pairs(line)}
         return [
-            (LIKELY * one.mean_logprob + one.mean_reward) / temperature
+            (likely * one.mean_logprob + one.mean_reward) / temperature
             - SAID_LINE * (_letters(one.text) in lines or (said is not None and shares_a_run(one.text, said)))
             - SAID_HERE * _share_of(_pairs(one.text), pairs)
             for one in candidates
@@ -282,6 +286,12 @@ def without_taste(style: Style, most: int, *, said: Hashes | None = None) -> Way
         return ONE
     score = plausibility(said, warm=style.opening > style.temperature)
     return Way(candidates, by_score(score), score=score, takes=style.takes)
+
+
+def widely(said: Hashes | None = None) -> Way:
+    """How the lines of drafts are chosen: among few, with less weight on what is likely; a judge reads the whole."""
+    score = plausibility(said, warm=True, likely=DRAFT_LIKELY)
+    return Way(DRAFT_CANDIDATES, by_score(score), score=score, takes=DRAFT_TAKES)
 
 
 def avoiding(way: Way, recent: Recent) -> Way:

@@ -6,16 +6,19 @@ when); the network itself is `models/step.py`.
 
 import ctypes
 import os
+import random
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from app.domain.draft import Draft, Memory
 from app.domain.poem import Wish, Writing
 from app.domain.version import Challenger, Serving
 from app.engine.batcher import Batcher, Ticket
 from app.engine.choose import Way
+from app.engine.drawer import Drawer
 from app.engine.live import Challengers, LiveVersion, Roster, VoiceStatus, load
 from app.engine.metrics import EngineMetrics
 from app.engine.poem import Hear
@@ -45,11 +48,13 @@ class Engine:
         challengers: Callable[[], Sequence[Challenger]] = tuple,
         taste_policy: TastePolicy | None = None,
         dice: Callable[[], int] | None = None,
+        drawers: Callable[[], Mapping[int, int]] = dict,
+        drafts: Callable[[int], Sequence[Draft]] = lambda _version: (),
     ) -> None:
         """*champions*: the version each voice ought to serve; *spare*: the version that serves if the champion does not
         load at the start; *challengers*: versions on trial; *fetch*: key -> folder; *candidates*: most candidates of a
         line; *way*: how lines are chosen where *taste_policy* has no taste (None: the version's own way); *dice*: seeds
-        for poems whose reader names none.
+        for poems whose reader names none; *drawers*, *drafts*: as `Drawer` takes them.
         """
         self.metrics = EngineMetrics()
         """Counters of this engine."""
@@ -78,6 +83,7 @@ class Engine:
             taste_policy=self._taste_policy,
             dice=dice,
         )
+        self._drawer = Drawer(changes=drawers, fetch=drafts, taste_policy=self._taste_policy)
         self._first_refresh = threading.Lock()
         self._refreshed = False
         self._stop = threading.Event()
@@ -90,6 +96,26 @@ class Engine:
         """
         self.check(voice)
         return self._batcher.write(voice, wish, visitor=visitor)
+
+    def hand_out(self, voice: str, wish: Wish, memory: Memory) -> Writing | None:
+        """A poem from the drawer for a reader who has seen *memory*; None if it is to be written live.
+
+        While a version is on trial, both hand out drafts or neither: else the trial would compare drafts with poems
+        written live. Raises UnknownVoice, EngineFailed.
+        """
+        champion = self._current(voice)
+        on_trial = self._challengers.of(voice)
+        playing = [champion] if on_trial is None else [champion, on_trial.live]
+        left = {live.id: self._drawer.left(live.id, memory, wish) for live in playing}
+        if any(drafts is None for drafts in left.values()):
+            return None
+        challenger, trial = self._challengers.draw(voice, wish)
+        live = challenger or champion
+        return self._drawer.draw(live, left.get(live.id) or [], memory, dice=random.random, trial=trial)
+
+    def drafts(self, voice: str) -> int:
+        """Number of drafts of the version that serves. Raises UnknownVoice, EngineFailed."""
+        return self._drawer.count(self._current(voice).id)
 
     def write_all(self, voice: str, wishes: Iterable[Wish]) -> Generator[Writing]:
         """Write a poem for each of *wishes*, in their order, each with the maximum number of candidates.
@@ -165,6 +191,7 @@ class Engine:
         if self._roster.refresh(patient=patient):
             self._batcher.prune()
         self._taste_policy.refresh()
+        self._drawer.refresh(self.in_memory())
         self._refreshed = True
 
     def _current(self, voice: str) -> LiveVersion:

@@ -151,6 +151,10 @@ class Challengers:
             return None, None
         return (on_trial.live if random.random() < on_trial.share else None), on_trial.trial
 
+    def of(self, voice: str) -> OnTrial | None:
+        """The challenger of a voice, if it is in memory."""
+        return self._ready.get(voice)
+
     def loaded(self, version: int) -> LiveVersion | None:
         """The challenger with that row id if it is in memory: when it wins, it need not be loaded again."""
         return next((one.live for one in self._ready.values() if one.live.id == version), None)

@@ -5,14 +5,16 @@ gives to their lines are logged all the same. With and without taste, a voice av
 this process. If a new taste cannot be loaded, the older one stays.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
+from app.domain.draft import Draft
 from app.domain.poem import Wish
 from app.engine.choose import Recent, Way, avoiding, noting, with_taste
+from app.engine.live import LiveVersion
 from models.sample import uniform
 from models.taste import Taste, Tasteless
 
@@ -20,6 +22,33 @@ log = structlog.get_logger(__name__)
 
 IGNORES = -2
 """Stream id of the random number that draws the control group; the ids of the poem's lines count up from 0."""
+
+
+@dataclass(eq=False)
+class DraftLikings:
+    """What a taste says of drafts, remembered: a draft is asked about for every reader."""
+
+    taste: Taste | None = None
+    temperature: float = 1.0
+    live: LiveVersion | None = None
+    _known: dict[int, Sequence[float | None]] = field(default_factory=dict)
+
+    def by_line(self, draft: Draft) -> Sequence[float | None]:
+        """Log-odds of a tick for each line; None for each without a taste."""
+        known = self._known.get(draft.id)
+        if known is None:
+            known = self._known[draft.id] = self._asked(draft)
+        return known
+
+    def _asked(self, draft: Draft) -> Sequence[float | None]:
+        if self.taste is None or self.live is None:
+            return (None,) * len(draft.lines)
+        means = [line.logprob / (len(self.live.vocabulary.encode(line.text)) + 1) for line in draft.lines]
+        return tuple(self.taste.likings(draft.texts, means))
+
+    def total(self, draft: Draft) -> float:
+        """Log-odds by which a draft is preferred: the sum over its lines."""
+        return sum(liking or 0.0 for liking in self.by_line(draft)) / self.temperature
 
 
 class TastePolicy:
@@ -45,6 +74,22 @@ class TastePolicy:
         self._tastes: dict[str, tuple[int, Taste]] = {}
         self._recent: dict[str, Recent] = {}
         self._broken: set[int] = set()
+        self._of_drafts: dict[tuple[int, int], DraftLikings] = {}
+
+    def of_drafts(self, live: LiveVersion, number: float) -> tuple[int | None, DraftLikings]:
+        """The id of the taste that chooses among the drafts of a version, and what it says of them.
+
+        *number*: uniform in [0, 1); it draws the control group, for which no taste chooses (the id is None).
+        """
+        known = self._tastes.get(live.voice)
+        if known is None:
+            return None, DraftLikings()
+        taste, content = known
+        likings = self._of_drafts.get((live.id, taste))
+        if likings is None:
+            self._of_drafts = {key: one for key, one in self._of_drafts.items() if key[0] != live.id}
+            likings = self._of_drafts[live.id, taste] = DraftLikings(content, self._temperature, live)
+        return (None if number >= self._share else taste), likings
 
     def way(self, voice: str, wish: Wish, seed: int, *, without: Way) -> Way:
         """How the lines of a poem are chosen. *without*: the way for a voice without a taste.

@@ -8,6 +8,7 @@ belongs to the action that changes it (`app/actions`).
 from app.reads import (  # noqa: F401 - `from app import reads` brings them all
     anthology,
     desk,
+    drafts,
     guesses,
     health,
     poems,

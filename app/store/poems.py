@@ -67,6 +67,7 @@ def _heads() -> Select[*tuple[Any, ...]]:
             PoemRow.temperature,
             PoemRow.prime,
             PoemRow.fixed_seed,
+            PoemRow.draft_id,
             VersionRow.number,
         )
         .join(VersionRow, VersionRow.id == PoemRow.version_id)
@@ -151,6 +152,7 @@ class Poems(Queries):
             "trial_id": writing.trial,
             "network": network,
             "taste_id": writing.taste,
+            "draft_id": writing.draft,
             "created": now,
         }
         self._session.execute(insert(self._session, PoemRow.__table__), whole)
@@ -321,6 +323,7 @@ def _poem(head: Any, lines: Sequence[ShownLine], visitor: str | None) -> Poem:
         mine=head.visitor_id == visitor,
         fixed_seed=head.fixed_seed,
         lines=tuple(lines),
+        drafted=head.draft_id is not None,
     )
 
 

@@ -239,6 +239,7 @@ class PoemRow(Base):
     __table_args__ = (
         Index("poems_newest", "voice", "created"),
         Index("poems_of_visitor", "visitor_id", "voice", "created"),
+        Index("one_draft_a_visitor", "visitor_id", "draft_id", unique=True),
     )
     id: Mapped[str] = mapped_column(String(16), primary_key=True)
     voice: Mapped[str] = mapped_column(ForeignKey("voices.slug"))
@@ -254,7 +255,38 @@ class PoemRow(Base):
     """In a trial: hash of the reader's network (`Visitor.mark`); NULL: he did not count before the poem was drawn."""
     taste_id: Mapped[int | None]
     """The taste that chose among candidates; NULL: none did. No foreign key: old tastes are deleted."""
+    draft_id: Mapped[int | None] = mapped_column(BigId)
+    """The draft that it was; NULL: it was written live. No foreign key: drafts leave the drawer."""
     created: Mapped[datetime]
+
+
+class DraftRow(Base):
+    """A whole poem in the drawer of its version, which nobody has seen when it is written."""
+
+    __tablename__ = "drafts"
+    __table_args__ = ({"sqlite_autoincrement": True},)  # an id is never used again: poems name it
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), index=True)
+    seed: Mapped[int] = mapped_column(BigInteger)
+    temperature: Mapped[float]
+    lines: Mapped[list[Any]]
+    """By line: text, log-probability in nats, propensity among its candidates."""
+    marks: Mapped[dict[str, Any]]
+    """What the judge foretells: `app.domain.draft.Marks`."""
+    handed_out: Mapped[int] = mapped_column(default=0)
+    """Readers who were handed it."""
+    created: Mapped[datetime]
+
+
+class DrawerRow(Base):
+    """The drawer of a version."""
+
+    __tablename__ = "drawers"
+    version_id: Mapped[int] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    written: Mapped[int] = mapped_column(default=0)
+    """Drafts that were written and judged, kept or not."""
+    changed: Mapped[int] = mapped_column(default=0)
+    """Counts the changes: a web process reads the drafts again when it differs."""
 
 
 class LineRow(Base):

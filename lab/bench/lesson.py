@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 
 from app import reads
 from app.bootstrap import build_engine
+from app.domain.draft import Memory
 from app.domain.poem import Wish, Writing
 from app.engine.engine import Engine
 from app.settings import Settings
@@ -38,6 +39,9 @@ class Ready:
     """A writer that hands out poems written in batches beforehand."""
 
     written: Iterator[Writing]
+
+    def hand_out(self, voice: str, wish: Wish, memory: Memory) -> None:
+        """There is no drawer."""
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
         """The next of them."""

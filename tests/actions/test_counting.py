@@ -7,6 +7,7 @@ import pytest
 
 from app.actions import poems, submissions, ticks, trials, visitors
 from app.bootstrap import Bot
+from app.domain.draft import Memory
 from app.domain.poem import Poem, Wish, Writing, WrittenLine
 from app.domain.submission import SubmissionStatus
 from app.domain.trial import TrialState
@@ -25,6 +26,9 @@ class Poet:
 
     version: int
     trial: int | None = None
+
+    def hand_out(self, voice: str, wish: Wish, memory: Memory) -> None:
+        """There is no drawer."""
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
         """A poem."""

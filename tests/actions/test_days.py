@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from app import actions
+from app.domain.draft import Memory
 from app.domain.poem import Day, Wish, Writing, WrittenLine, date_of, seed_of
 from app.domain.visitor import Visitor
 from app.store.poems import Days
@@ -21,6 +22,9 @@ class Pen:
     version: int
     wishes: list[Wish] = field(default_factory=list)
     turns: list[str] = field(default_factory=list)
+
+    def hand_out(self, voice: str, wish: Wish, memory: Memory) -> None:
+        """There is no drawer."""
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
         """One line."""

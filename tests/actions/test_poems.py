@@ -8,6 +8,7 @@ import pytest
 from app.actions import poems as actions
 from app.actions.poems import CANDIDATES
 from app.bootstrap import Bot
+from app.domain.draft import Memory
 from app.domain.errors import EngineFull, Unfit, UnknownLine
 from app.domain.poem import MOST_LINES, Quotation, Wish, Writing, WrittenLine
 from app.domain.visitor import Visitor
@@ -27,6 +28,9 @@ class Poet:
     full: bool = False
     wished: list[Wish] = field(default_factory=list)
     turns: list[str] = field(default_factory=list)
+
+    def hand_out(self, voice: str, wish: Wish, memory: Memory) -> None:
+        """There is no drawer."""
 
     def write(self, voice: str, wish: Wish, *, visitor: str = "") -> Writing:
         """A poem of as many lines as were wished for."""

@@ -120,6 +120,9 @@ class PoemWish(In):
         default=[],
         description="Lines of an earlier poem to keep, each in its slot; if `own` has no slot, in order before it.",
     )
+    word: Annotated[Text, Field(max_length=MOST_PRIME)] | None = Field(
+        None, description="What the poem is to be about: one that has the word, else one that opens with it."
+    )
 
     def wish(self) -> Wish:
         """The wish in the domain's terms, without the lines to keep."""
@@ -130,6 +133,7 @@ class PoemWish(In):
             own_slot=self.own_slot,
             temperature=self.temperature,
             seed=self.seed,
+            word=self.word or "",
         )
 
 
@@ -160,7 +164,8 @@ class PoemOut(Out):
     id: str
     voice: str
     version: int | None = Field(description="null for an hour if a trial chose which version wrote the poem.")
-    seed: int | None = Field(description="null while the version is not told.")
+    seed: int | None = Field(description="null while the version is not told, and for a poem from the drawer.")
+    drafted: bool = Field(description="It was written while nobody waited, and chosen among many.")
     temperature: float
     url: str
     created: datetime
@@ -175,7 +180,8 @@ class PoemOut(Out):
             id=poem.id,
             voice=poem.voice,
             version=poem.version,
-            seed=None if poem.version is None else poem.seed,
+            seed=None if poem.version is None or poem.drafted else poem.seed,
+            drafted=poem.drafted,
             temperature=poem.temperature,
             url=f"/poems/{poem.id}",
             created=poem.created,

@@ -2,6 +2,7 @@
 
 A line is sent when one of its candidates is chosen; only a line with a single candidate is sent character by character.
 When a poem is written in several takes, its first line is sent at once, and the others when the best take is known.
+A poem from the drawer is stored first, and sent whole.
 
 A refused request gets an error response before the first event; a later failure is an `error` event. The poem is stored
 in its own transaction, and sent as the last event. When a reader leaves, the place in the engine is free again, and no
@@ -27,7 +28,7 @@ from starlette.types import Receive, Scope, Send
 from app import actions
 from app.bootstrap import Bot
 from app.domain.errors import EngineFailed, PoemBotError
-from app.domain.poem import Wish, Writing
+from app.domain.poem import Poem, Wish, Writing
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
 from app.engine.poem import Delta, Done, Event, Failed, LineDone, Start
@@ -84,6 +85,11 @@ async def stream(voice: Slug, request: Request, body: Annotated[PoemWish | None,
     engine: Engine = request.app.state.engine
     visitor = visitor_of(request)
     wish = await run_in_threadpool(_wished, request, voice, visitor, body or PoemWish())
+    poem = await run_in_threadpool(actions.poems.hand_out, bot, engine, voice, wish, by=visitor)
+    if poem is not None:
+        count(request, voice)
+        return PoemStream(_handed_out(poem), lambda: None)
+    wish = actions.poems.about(wish)
     loop, queue = asyncio.get_running_loop(), asyncio.Queue[Event | Failed]()
 
     def put(event: Event | Failed) -> None:  # called on the decode thread
@@ -102,6 +108,16 @@ async def stream(voice: Slug, request: Request, body: Annotated[PoemWish | None,
         leave()
         raise
     return PoemStream(_encoded(_events(first, queue), store), leave)
+
+
+async def _handed_out(poem: Poem) -> AsyncIterator[bytes]:
+    """The events of a poem from the drawer, all at once: the page shows them at reading pace."""
+    sent = [_event("start", {"version": poem.version})]
+    for line in poem.lines:
+        sent.append(_event("text", {"slot": line.slot, "delta": line.text}))
+        sent.append(_event("line", {"slot": line.slot, "text": line.text}))
+    sent.append(format_sse_event(event="done", data_str=PoemOut.of(poem).model_dump_json()))
+    yield b"".join(sent)
 
 
 def _wished(request: Request, voice: str, visitor: Visitor, asked: PoemWish) -> Wish:

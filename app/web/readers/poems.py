@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from app import actions, reads
 from app.bootstrap import Bot
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError, Unfit, UnknownLine, UnknownPoem, UnknownVoice
-from app.domain.poem import LINES, MOST_LINES, Poem, Wish, Writing, WrittenLine, boldness, date_of
+from app.domain.poem import LINES, MOST_LINES, MOST_PRIME, Poem, Wish, Writing, WrittenLine, boldness, date_of
 from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.engine.engine import Engine
@@ -350,6 +350,21 @@ def write(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: Vi
     return see_other(f"/poems/{poem.id}")
 
 
+@router.post("/{voice}/about-word")
+def write_about(voice: Slug, request: Request, form: GenuineForm, visitor: VisitorDep) -> Response:
+    """A poem about a word."""
+    word = form.text("word").strip()
+    if not word:
+        raise Unfit("no_word", "a word is missing")
+    return see_other(f"/poems/{compose(request, voice, visitor, Wish(word=word), []).id}")
+
+
+@router.get("/{voice}/about-word")
+def about_word(voice: Slug, request: Request, word: str = "") -> HTMLResponse:
+    """The form for a poem about a word; reading the page writes nothing."""
+    return page(request, "word.html", voice=frame_of(request).voice(voice), word=word[:MOST_PRIME])
+
+
 @router.get("/{voice}/poems")
 def browse(
     *,
@@ -373,7 +388,12 @@ def browse(
 
 def _wished(request: Request, bot: Bot, form: Form, visitor: Visitor) -> tuple[Wish, list[int]]:
     """The wish in the form, and the ids of the lines to keep. Raises Unfit when no line would be left to write."""
-    wish = Wish(prime=form.text("prime"), own=form.text("own"), temperature=temperature_of(form.text("temperature")))
+    wish = Wish(
+        prime=form.text("prime"),
+        own=form.text("own"),
+        temperature=temperature_of(form.text("temperature")),
+        word=form.text("word"),
+    )
     if not form.text("poem"):
         return wish, form.ids("keep")
     poem = reads.poems.one(bot, form.text("poem"), visitor)
