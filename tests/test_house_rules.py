@@ -50,7 +50,7 @@ def called(node: ast.AST) -> str:
 
 
 def test_nobody_commits() -> None:
-    """`session.begin()` in the unit of work does, and nothing else (decision 0002)."""
+    """`session.begin()` in the unit of work does, and nothing else (decision 0042)."""
     assert [place for place, node in nodes(*ROOMS, "lab") if called(node) == "commit"] == []
 
 
