@@ -149,14 +149,23 @@ def bom(stands_on: Mapping[str, list[str]], versions: Mapping[str, str]) -> dict
     }
 
 
+def listing(packages: Mapping[str, tuple[str, str]]) -> str:
+    """The page for people: the packages under each licence, the commonest licence first."""
+    under: dict[str, list[str]] = {}
+    for name, (version, named) in packages.items():
+        under.setdefault(named, []).append(f"{name} {version}")
+    ranked = sorted(under.items(), key=lambda one: (-len(one[1]), one[0]))
+    head = "# Licences of what ships\n\nMade by `make lock`, from the lock; `sbom.json` is the same for machines.\n\n"
+    rows = "".join(f"| {named} | {', '.join(names)} |\n" for named, names in ranked)
+    return f"{head}| licence | packages |\n|---|---|\n{rows}{ALSO}"
+
+
 def main() -> None:
     """Write the lock, the SBOM and the licences."""
     versions, stands_on = pins(), shipped()
     LOCK.write_text(HEAD + "".join(f"{name}=={versions[name]}\n" for name in sorted(versions)), encoding="utf-8")
     SBOM.write_text(json.dumps(bom(stands_on, versions), indent=1) + "\n", "utf-8")
-    rows = "".join(f"| {name} | {versions[name]} | {licence(name)} |\n" for name in stands_on)
-    head = "# Licences of what ships\n\nMade by `make lock`, from the lock; `sbom.json` is the same for machines.\n\n"
-    LICENCES.write_text(f"{head}| package | version | licence |\n|---|---|---|\n{rows}{ALSO}", "utf-8")
+    LICENCES.write_text(listing({name: (versions[name], licence(name)) for name in stands_on}), "utf-8")
     sys.stderr.write(f"{len(versions)} versions in {LOCK.name}, {len(stands_on)} of them in {SBOM.name}\n")
 
 

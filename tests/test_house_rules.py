@@ -50,7 +50,7 @@ def called(node: ast.AST) -> str:
 
 
 def test_nobody_commits() -> None:
-    """`session.begin()` in the unit of work does, and nothing else (decision 0002)."""
+    """`session.begin()` in the unit of work does, and nothing else (decision 0042)."""
     assert [place for place, node in nodes(*ROOMS, "lab") if called(node) == "commit"] == []
 
 
@@ -66,7 +66,7 @@ def opens(node: ast.AST) -> str:
 def test_only_actions_open_transactions_that_write() -> None:
     """What can happen has one place: a page, a task or a command that wrote by itself would go past rule and audit.
 
-    To restore a backup is no deed of the bot's: it puts all rows back, those of the audit too (decision 0026). The
+    To restore a backup is no deed of the bot's: it puts all rows back, those of the audit too (decision 0042). The
     doctor connects to see whether the database answers; a baseline of the benches has a database of its own.
     """
     at_all = ("app/store/", "app/backup.py:")

@@ -96,6 +96,6 @@ def test_what_ships_is_listed_with_its_licence() -> None:
     assert not {"pytest", "mypy"} & set(listed)
     assert Bom.from_json(bom) is not None  # type: ignore[attr-defined]
     told = (ROOT / "docs" / "operations" / "licences.md").read_text("utf-8")
-    assert all(
-        f"| {name} | {one['version']} | {one['licenses'][0]['expression']} |" in told for name, one in listed.items()
+    assert told == lock.listing(
+        {name: (one["version"], one["licenses"][0]["expression"]) for name, one in listed.items()}
     )

@@ -3,7 +3,7 @@
 It always starts from the base, never from an earlier version: so drift does not add up, and what a reader took back has
 no effect. The training set has three parts:
 
-    dreams      poems that the base writes itself, weighed by taste (decision 0022)
+    dreams      poems that the base writes itself, weighed by taste (decision 0047)
     the lesson  ticked lines, each after the lines above it, and submissions
     rehearsal   the base's own verse, on which the network must stay close to the base
 

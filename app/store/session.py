@@ -1,7 +1,7 @@
 """Sessions: how the database is opened, and the only commit in the program.
 
 SQLite runs in WAL mode. Write transactions begin with BEGIN IMMEDIATE, so that two writers wait for each other instead
-of failing half-way (decision 0002). Writers of one process wait on a lock, which wakes the next one at once; SQLite's
+of failing half-way (decision 0042). Writers of one process wait on a lock, which wakes the next one at once; SQLite's
 busy handler would retry with exponential back-off.
 """
 
