@@ -14,7 +14,7 @@ def upgrade() -> None:
         sa.Column("id", BIG_ID, nullable=False),
         sa.Column("version_id", sa.Integer(), nullable=False),
         sa.Column("seed", sa.BigInteger(), nullable=False),
-        sa.Column("temperature", sa.Float(), nullable=False),
+        sa.Column("temperature", sa.Double(), nullable=False),
         sa.Column("lines", sa.JSON(), nullable=False),
         sa.Column("marks", sa.JSON(), nullable=False),
         sa.Column("handed_out", sa.Integer(), nullable=False),
