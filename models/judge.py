@@ -20,6 +20,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from models.checkpoint import Checkpoint
+from models.corpus import read_poems
+from models.lexicon import Lexicon, stem
 from models.seen import letters
 from models.shapes import width
 from models.step import Step, exact_options, unrestricted
@@ -29,6 +31,8 @@ FILE = "judge.onnx"
 """The judge's file in the folder of a base."""
 MARKS = ("sense", "follows", "event", "liking")
 """What readers marked, 1 to 5 each, in the order of the judge's outputs."""
+VERSE = "verse"
+"""The folder of a base with the verse that it was taught."""
 ROWS = 64
 """Texts that are read at the same time."""
 CLOSED = ".!?…다요네까지어아라자군걸"
@@ -56,9 +60,15 @@ class Readings:
 class Reader:
     """A base that reads poems. Not thread-safe."""
 
-    def __init__(self, step: Step, vocabulary: Vocabulary, *, layers: int) -> None:
+    def __init__(self, step: Step, vocabulary: Vocabulary, lexicon: Lexicon, *, layers: int) -> None:
         """*step*: of the base, with `unrestricted` rules; *layers*: of its network, whose outputs add up."""
         self._step, self._vocabulary, self._layers = step, vocabulary, layers
+        self._lexicon = lexicon
+
+    def features(self, poems: Sequence[Poem]) -> tuple[Floats, Readings]:
+        """What the judge goes by, (N, F), and what it was computed from."""
+        readings = self.read(poems)
+        return features(poems, readings, self._lexicon), readings
 
     @classmethod
     def of(cls, base: Checkpoint, *, threads: int = 1) -> Self:
@@ -66,7 +76,8 @@ class Reader:
         symbols = len(base.vocabulary)
         rules = unrestricted(symbols, width(symbols))
         step = base.step("int8", rules=rules, rows=ROWS, threads=threads)
-        return cls(step, base.vocabulary, layers=int(base.meta.architecture["layers"]))
+        lexicon = Lexicon(read_poems(*sorted((base.folder / VERSE).glob("*.txt"))))
+        return cls(step, base.vocabulary, lexicon, layers=int(base.meta.architecture["layers"]))
 
     def read(self, poems: Sequence[Poem]) -> Readings:
         """Read whole poems, and each of their lines by itself."""
@@ -125,12 +136,6 @@ class Reader:
         return [(sums[i, :of], nats[i, :of]) for i, of in enumerate(lines)]
 
 
-def stem(word: str) -> str:
-    """A word without its ending: the first two syllables of a Korean word, the letters of others."""
-    known = letters(word)
-    return known[:2] if known and known[0] >= "가" else known
-
-
 def shape(poem: Poem) -> list[float]:
     """What can be counted in a poem: repetition, endings, openings, closed lines, lengths, marks."""
     words = [[stem(word) for word in line.split()] for line in poem]
@@ -158,8 +163,8 @@ def shape(poem: Poem) -> list[float]:
     ]
 
 
-def features(poems: Sequence[Poem], readings: Readings) -> Floats:
-    """(N, F): mean state, first and last line's state, and the rest that the module's docstring names."""
+def features(poems: Sequence[Poem], readings: Readings, lexicon: Lexicon) -> Floats:
+    """(N, F): how likely the lines are, how near their states, the poem's shape, and its words."""
     rows = []
     for i, poem in enumerate(poems):
         n = max(1, int(readings.lines[i]))
@@ -168,14 +173,16 @@ def features(poems: Sequence[Poem], readings: Readings) -> Floats:
         unit = states / np.maximum(np.linalg.norm(states, axis=1, keepdims=True), 1e-6)
         near = [float(one @ other) for one, other in pairwise(unit)] or [0.0]
         far = [float(unit[a] @ unit[b]) for a, b in combinations(range(n), 2)] or [0.0]
-        counted = [
-            *(nats.mean(), nats.min(), nats.max(), nats.std(), nats[0], nats[-1]),
-            *(alone.mean(), alone.min(), alone.max()),
-            *(gain.mean(), gain.min(), gain.max(), gain[-1], gain.std()),
-            *(float(np.mean(near)), max(near), min(near), max(far), float(np.mean(far)), n / 5),
-            *shape(poem),
-        ]
-        rows.append(np.concatenate([np.array(counted, np.float32), states.mean(0), states[-1], states.std(0)]))
+        rows.append(
+            [
+                *(nats.mean(), nats.min(), nats.max(), nats.std(), nats[0], nats[-1]),
+                *(alone.mean(), alone.min(), alone.max()),
+                *(gain.mean(), gain.min(), gain.max(), gain[-1], gain.std()),
+                *(float(np.mean(near)), max(near), min(near), max(far), float(np.mean(far)), n / 5),
+                *shape(poem),
+                *lexicon.features(poem),
+            ]
+        )
     return np.array(rows, np.float32).reshape(len(poems), -1)
 
 
@@ -204,6 +211,6 @@ class Judge:
         """
         if not poems:
             return np.zeros((0, len(MARKS)), np.float32), np.zeros((0, 0), np.float32)
-        readings = self._reader.read(poems)
-        (marks,) = self._forest.run(["marks"], {"features": features(poems, readings)})
+        found, readings = self._reader.features(poems)
+        (marks,) = self._forest.run(["marks"], {"features": found})
         return np.clip(marks, 1, 5), readings.logprobs * readings.symbols

@@ -23,21 +23,20 @@ from typing import Any
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
-from sklearn.decomposition import PCA
+from onnx import TensorProto, helper
 from sklearn.ensemble import ExtraTreesRegressor
 
 from models import checkpoint
-from models.judge import FILE, MARKS, Floats, Reader, features
+from models.judge import FILE, MARKS, Floats, Reader
 
 BASES = Path(__file__).parents[2] / "models" / "base"
 FOLDER = Path(__file__).parent / "marks"
 """A compressed file of raw marks for each voice, and the brief that readers were given."""
-COUNTED = 34
-"""The first features, which are counted; the others are states, of which the main components are used."""
-COMPONENTS, TREES, LEAF, TRIED = 40, 300, 3, 0.4
-"""Main components of the states; trees; fewest poems of a leaf; share of the features tried at a node."""
+TREES, LEAF, TRIED = 160, 3, 0.4
+"""Trees; fewest poems of a leaf; share of the features tried at a node."""
 FOLDS = 5
+FEWEST_PAIRS = 10
+"""Poems read twice, below which their agreement says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,57 +82,28 @@ def centred(rows: Sequence[Marked]) -> NDArray[np.float64]:
     return moved
 
 
-@dataclass(frozen=True)
-class Forest:
-    """Trees on the counted features and the main components of the states."""
-
-    components: PCA
-    trees: ExtraTreesRegressor
-
-    @classmethod
-    def fit(cls, x: Floats, marks: NDArray[np.float64], *, seed: int = 0) -> "Forest":
-        """*x*: (N, F) features; *marks*: (N, M)."""
-        components = PCA(COMPONENTS, random_state=seed).fit(x[:, COUNTED:])
-        trees = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=TRIED, random_state=seed, n_jobs=2)
-        return cls(components, trees.fit(_columns(components, x), marks))
-
-    def marks(self, x: Floats) -> NDArray[np.float64]:
-        """(N, F) -> (N, M)."""
-        foretold: NDArray[np.float64] = self.trees.predict(_columns(self.components, x))
-        return foretold
-
-    def onnx(self, width: int) -> bytes:
-        """As an ONNX model: the components as a matrix, the trees as one node. *width*: F."""
-        counted, size = COUNTED, self.components.n_components_
-        turn = np.zeros((width, counted + size), np.float32)
-        turn[:counted, :counted] = np.eye(counted)
-        turn[counted:, counted:] = self.components.components_.T
-        shift = np.concatenate([np.zeros(counted), -self.components.mean_ @ self.components.components_.T])
-        parts = [numpy_helper.from_array(turn, "turn"), numpy_helper.from_array(shift.astype(np.float32), "shift")]
-        nodes = [
-            helper.make_node("MatMul", ["features", "turn"], ["turned"]),
-            helper.make_node("Add", ["turned", "shift"], ["columns"]),
-            helper.make_node(
-                "TreeEnsembleRegressor", ["columns"], ["marks"], domain="ai.onnx.ml", **_tree_attributes(self.trees)
-            ),
-        ]
-        graph = helper.make_graph(
-            nodes,
-            "judge",
-            [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", width])],
-            [helper.make_tensor_value_info("marks", TensorProto.FLOAT, ["N", len(MARKS)])],
-            parts,
-        )
-        opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
-        onnx.checker.check_model(model)
-        content: bytes = model.SerializeToString()
-        return content
+def fit(x: Floats, marks: NDArray[np.float64], *, seed: int = 0) -> ExtraTreesRegressor:
+    """A forest (extremely randomised trees, Geurts et al. 2006). *x*: (N, F) features; *marks*: (N, M)."""
+    forest = ExtraTreesRegressor(TREES, min_samples_leaf=LEAF, max_features=TRIED, random_state=seed, n_jobs=2)
+    return forest.fit(x, marks)
 
 
-def _columns(components: PCA, x: Floats) -> Floats:
-    # In float32, as the ONNX model computes: a threshold must divide the same poems.
-    return np.hstack([x[:, :COUNTED], components.transform(x[:, COUNTED:])]).astype(np.float32)
+def as_onnx(forest: ExtraTreesRegressor, width: int) -> bytes:
+    """The forest as an ONNX model with one node. *width*: F."""
+    node = helper.make_node(
+        "TreeEnsembleRegressor", ["features"], ["marks"], domain="ai.onnx.ml", **_tree_attributes(forest)
+    )
+    graph = helper.make_graph(
+        [node],
+        "judge",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", width])],
+        [helper.make_tensor_value_info("marks", TensorProto.FLOAT, ["N", len(MARKS)])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    onnx.checker.check_model(model)
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _tree_attributes(forest: ExtraTreesRegressor) -> dict[str, Any]:
@@ -173,42 +143,51 @@ def _tree_attributes(forest: ExtraTreesRegressor) -> dict[str, Any]:
     }
 
 
-def agreement(rows: Sequence[Marked], x: Floats) -> dict[str, object]:
-    """Correlation with marks kept aside, in `FOLDS` folds, for the voice's own poems; and what choosing gains."""
-    poems = {one.lines: i for i, one in enumerate(rows)}
-    fold = np.random.default_rng(0).integers(0, FOLDS, len(rows))[[poems[one.lines] for one in rows]]
-    marks, foretold = centred(rows), np.zeros((len(rows), len(MARKS)))
+def agreement(rows: Sequence[Marked], x: Floats, marks: NDArray[np.float64]) -> dict[str, object]:
+    """How far the judge agrees with marks that it was not trained on, and what choosing by it gains.
+
+    `correlation`: in `FOLDS` folds; a poem that two readers marked is in one fold. `chosen`: readers' marks of the
+    twentieth that the judge likes best, beside `mean`, those of all.
+    """
+    first: dict[tuple[str, ...], int] = {}
+    for i, one in enumerate(rows):
+        first.setdefault(one.lines, i)
+    fold = np.random.default_rng(0).integers(0, FOLDS, len(rows))[[first[one.lines] for one in rows]]
+    foretold = np.zeros_like(marks)
     for i in range(FOLDS):
-        foretold[fold == i] = Forest.fit(x[fold != i], marks[fold != i]).marks(x[fold == i])
-    own = np.array([one.source not in ANCHORS for one in rows])
-    found: dict[str, object] = {"poems": len(rows), "own": int(own.sum())}
-    for kind, which in (("all", np.ones(len(rows), np.bool_)), ("own", own)):
-        pairs = zip(MARKS, foretold[which].T, marks[which].T, strict=True)
-        found[kind] = {name: round(float(np.corrcoef(one, other)[0, 1]), 3) for name, one, other in pairs}
-    mean = foretold[own].mean(1)
-    best = np.argsort(-mean)[: max(1, len(mean) // 20)]
-    found["chosen"] = dict(zip(MARKS, np.round(marks[own][best].mean(0), 2).tolist(), strict=True))
-    found["mean"] = dict(zip(MARKS, np.round(marks[own].mean(0), 2).tolist(), strict=True))
-    found["ceiling"] = _ceiling(rows, marks)
-    return found
+        foretold[fold == i] = fit(x[fold != i], marks[fold != i]).predict(x[fold == i])
+    best = np.argsort(-foretold.mean(1))[: max(1, len(rows) // 20)]
+    each = [float(np.corrcoef(one, other)[0, 1]) for one, other in zip(foretold.T, marks.T, strict=True)]
+    return {
+        "poems": len(rows),
+        "correlation": _named(each),
+        "chosen": _named(marks[best].mean(0).tolist()),
+        "mean": _named(marks.mean(0).tolist()),
+        "two_readers": _two_readers(rows, marks),
+    }
+
+
+def _named(figures: Sequence[float]) -> dict[str, float]:
+    return dict(zip(MARKS, np.round(figures, 3).tolist(), strict=True))
 
 
 ANCHORS = frozenset({"our", "old", "shuffled", "one_line_else"})
+"""Sources on the sheets so that the scale has both ends. The judge is not trained on them: their words stand in the
+verse that it knows, and it would learn that known words are good ones."""
 
 
-def _ceiling(rows: Sequence[Marked], marks: NDArray[np.float64]) -> dict[str, float] | None:
-    """Correlation of two readers of the same poem; None if none was read twice."""
+def _two_readers(rows: Sequence[Marked], marks: NDArray[np.float64]) -> dict[str, float] | None:
+    """Correlation of two readers of the same poem, the ceiling; None if too few were read twice."""
     first: dict[tuple[str, ...], int] = {}
     pairs = []
     for i, one in enumerate(rows):
         if one.lines in first and rows[first[one.lines]].sheet != one.sheet:
             pairs.append((first[one.lines], i))
         first.setdefault(one.lines, i)
-    if len(pairs) < 10:
+    if len(pairs) < FEWEST_PAIRS:
         return None
     here, there = np.array(pairs).T
-    each = [float(np.corrcoef(marks[here, j], marks[there, j])[0, 1]) for j in range(len(MARKS))]
-    return dict(zip(MARKS, np.round(each, 3).tolist(), strict=True))
+    return _named([float(np.corrcoef(marks[here, j], marks[there, j])[0, 1]) for j in range(len(MARKS))])
 
 
 def collect(voice: str, sheet: Path, answers: Path) -> tuple[int, int]:
@@ -233,16 +212,17 @@ def collect(voice: str, sheet: Path, answers: Path) -> tuple[int, int]:
     return len(rows), wrong
 
 
-def train(voice: str, *, into: Path | None = None) -> dict[str, object]:
+def train(voice: str, *, folder: Path | None = None) -> dict[str, object]:
     """Train the judge of a base on its marks and put it into the base's folder; how far it agrees with readers."""
-    folder = BASES / voice if into is None else into
-    base = checkpoint.read(folder)
+    folder = folder or BASES / voice
     rows = read(FOLDER / f"{voice}.jsonl.gz")
-    texts = list(dict.fromkeys(one.lines for one in rows))
-    x = dict(zip(texts, features(texts, Reader.of(base, threads=2).read(texts)), strict=True))
-    table = np.array([x[one.lines] for one in rows])
-    figures = agreement(rows, table)
-    (folder / FILE).write_bytes(Forest.fit(table, centred(rows)).onnx(table.shape[1]))
+    own = [(one, of_one) for one, of_one in zip(rows, centred(rows), strict=True) if one.source not in ANCHORS]
+    marked, marks = [one for one, _ in own], np.array([of_one for _, of_one in own])
+    texts = list(dict.fromkeys(one.lines for one in marked))
+    found, _ = Reader.of(checkpoint.read(folder), threads=2).features(texts)
+    x = found[[texts.index(one.lines) for one in marked]]
+    figures = agreement(marked, x, marks)
+    (folder / FILE).write_bytes(as_onnx(fit(x, marks), x.shape[1]))
     checkpoint.seal(folder, FILE)
     return figures
 
