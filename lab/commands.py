@@ -1,4 +1,4 @@
-"""The lab's commands: `bench`, `simulate` and `lab taste`.
+"""The lab's commands: `bench`, `simulate` and `lab`.
 
 They are part of the command line where the lab is installed, that is, in a checkout; the wheel does not have it.
 """
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands import lab as laboratory
 from app.commands.shell import BadUse, Failed, Json, Voice, opened, say, settings_of_environment, tell
+from lab import experiments
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
@@ -40,7 +40,8 @@ def add_to(app: typer.Typer) -> None:
     alone = typer.Typer()
     alone.command()(simulate)
     app.add_typer(alone)  # `app.command()` would list it before all others
-    laboratory.commands.command()(taste)
+    experiments.commands.command()(taste)
+    app.add_typer(experiments.commands, name="lab")
 
 
 def bench() -> None:

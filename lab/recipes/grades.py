@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import blind
 from app.domain.poem import LINES, Quotation, Wish
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
 from app.engine.choose import ONE, stem
 from app.engine.live import LiveVersion, load
+from lab import blind
 from models.checkpoint import MOST_CANDIDATES
 from models.corpus import poems_in
 from models.prefer import Group

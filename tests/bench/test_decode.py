@@ -18,9 +18,9 @@ from worker.trainer import network_of
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_both_spellings_say_the_same(cell: str) -> None:
-    """The network as trained, and its layers as cells, with residual layers and attention: one and the same."""
+    """The network as trained, and its layers as cells, with residual layers: one and the same."""
     torch.manual_seed(1)
-    network = CharNetwork(Architecture(11, cell, 3, 6, 4, residual=True, attention=2)).eval()  # type: ignore[arg-type]
+    network = CharNetwork(Architecture(11, cell, 3, 6, 4, residual=True)).eval()  # type: ignore[arg-type]
     for weight in network.parameters():
         torch.nn.init.normal_(weight, std=0.5)
     whole, cells = Whole(network, 2), Cells(network, 2)

@@ -305,3 +305,15 @@ def test_a_style_nobody_can_write_in(wrong: dict[str, Any]) -> None:
     """It is refused where it is made."""
     with pytest.raises(ValueError, match=r"range|fit"):
         Style(**wrong)
+
+
+def test_attention_is_measured_but_not_served(tmp_path: Path) -> None:
+    """Its weights come back, and whoever would serve it is told why not."""
+    network = CharNetwork(Architecture(len(SYMBOLS), "gru", 1, 8, 4, attention=3))
+    write(tmp_path / "it", replace(meta_of(), architecture=network.architecture.as_dict()), SYMBOLS, network.arrays())
+
+    found = read(tmp_path / "it")
+
+    assert found.weights.keys() == network.state_dict().keys()
+    with pytest.raises(Broken, match="attention can be trained and evaluated, but not served"):
+        found.step("int8", rules=unrestricted(len(SYMBOLS), 288))

@@ -27,7 +27,7 @@ from models.vocabulary import Vocabulary
 N, T, D, H, V = 3, 29, 5, 7, 43
 CELLS: list[Cell] = ["rnn", "lstm", "gru"]
 each_cell = pytest.mark.parametrize("cell", CELLS)
-EXTRAS: list[dict[str, Any]] = [{}, {"residual": True}, {"attention": 4}, {"residual": True, "attention": 1}]
+EXTRAS: list[dict[str, Any]] = [{}, {"residual": True}]
 each_extra = pytest.mark.parametrize("extra", EXTRAS, ids=lambda extra: "+".join(extra) or "plain")
 
 
@@ -88,15 +88,14 @@ def test_fp32_says_what_torch_says(cell: Cell, layers: int, extra: dict[str, Any
 @each_cell
 @each_extra
 def test_fp32_state_is_torchs(cell: Cell, extra: dict[str, Any]) -> None:
-    """The state after a text: hidden states of all layers, an LSTM's cells, attention's memory."""
+    """The state after a text: hidden states of all layers, an LSTM's cells."""
     net, ids = network(cell, **extra), some_ids(1)
     with torch.no_grad():
         state = net(torch.from_numpy(ids))[1]
     step = step_of(net, "fp32")
     read_along(step, ids[0].tolist())
 
-    layers, memory = state[:2], [part for parts in state[2:] for part in parts]
-    expected = [layer[part] for part in range(len(layers[0])) for layer in layers] + memory
+    expected = [layer[part] for part in range(len(state[0])) for layer in state]
     assert [part.shape[1] for part in step.state] == state_widths(net.architecture.as_dict())
     for mine, theirs in zip(step.state, expected, strict=True):
         np.testing.assert_allclose(mine[0], theirs.flatten().numpy(), atol=1e-5)

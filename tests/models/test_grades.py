@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.domain import blind
+from lab import blind
 from lab.recipes import grades
 from tests.engine.voices import a_version
 
