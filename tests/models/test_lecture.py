@@ -41,17 +41,6 @@ def test_a_lesson_is_told_step_by_step() -> None:
     assert torch.rand(1) == after
 
 
-def test_it_guesses_each_letter_from_those_before() -> None:
-    """Changing the last letter changes the last guess alone."""
-    net = Hello("lstm", layers=3)
-    eye = torch.eye(len(byhand.LETTERS))
-    one, other = net(eye[[0, 1, 2, 2]][None])[0], net(eye[[0, 1, 2, 3]][None])[0]
-
-    assert one.shape == (4, len(byhand.LETTERS))
-    assert torch.equal(one[:3], other[:3])
-    assert not torch.equal(one[3], other[3])
-
-
 def test_the_gradients_are_torchs() -> None:
     """Written out by hand, and the same as autograd finds for the same weights."""
     weights = byhand.dice(3)
@@ -108,12 +97,6 @@ def reader(cell: Cell) -> ManyToOne:
 def some_steps() -> torch.Tensor:
     """(N, T, D)."""
     return torch.randn(N, T, D, dtype=torch.double, generator=torch.Generator().manual_seed(5))
-
-
-@each_cell
-def test_many_steps_give_one_answer(cell: Cell) -> None:
-    """(N, T, D) steps give (N, K) logits."""
-    assert reader(cell)(some_steps()).shape == (N, K)
 
 
 @each_cell
