@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import admin, drawer, lab, moderate, operations, sample, serve, train, versions
+from app.commands import admin, drawer, moderate, operations, sample, serve, train, versions
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -25,10 +25,20 @@ app = typer.Typer(
 )
 for module in (serve, sample, train, versions, drawer, operations):
     app.add_typer(module.commands)
-for name, group in {"moderate": moderate, "lab": lab, "admin": admin}.items():
+for name, group in {"moderate": moderate, "admin": admin}.items():
     app.add_typer(group.commands, name=name)
-if (Path(__file__).parents[1] / "lab").is_dir():  # only in a checkout: wheels and images do not contain the lab
+
+
+def _no_lab() -> None:
+    raise Failed("this command is part of the lab, which only a checkout of the project has")
+
+
+if (Path(__file__).parents[1] / "lab").is_dir():  # wheels and images do not contain it
     importlib.import_module("lab.commands").add_to(app)
+else:
+    anything = {"allow_extra_args": True, "ignore_unknown_options": True}
+    for group_name in ("bench", "lab", "simulate"):
+        app.command(group_name, hidden=True, context_settings=anything)(_no_lab)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,16 +1,16 @@
-"""The lab's commands: `bench`, `simulate` and `lab taste`.
+"""The lab's commands: `bench`, `simulate` and `lab`.
 
 They are part of the command line where the lab is installed, that is, in a checkout; the wheel does not have it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands import lab as laboratory
 from app.commands.shell import BadUse, Failed, Json, Voice, opened, say, settings_of_environment, tell
+from lab import experiments
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
@@ -40,7 +40,8 @@ def add_to(app: typer.Typer) -> None:
     alone = typer.Typer()
     alone.command()(simulate)
     app.add_typer(alone)  # `app.command()` would list it before all others
-    laboratory.commands.command()(taste)
+    experiments.commands.command()(taste)
+    app.add_typer(experiments.commands, name="lab")
 
 
 def bench() -> None:
@@ -129,20 +130,9 @@ def simulate(
     seeds: Annotated[int, typer.Option(min=1, help="Number of repetitions with other seeds.")] = 3,
     strategies: Annotated[str, typer.Option(help="Strategies, separated by commas.")] = ALL,
     audience: Annotated[
-        str | None,
-        typer.Option(
-            help="`readers` (needs --judge), or a Python file with an audience; default: lab/simulate/audience.py."
-        ),
+        Path | None, typer.Option(help="A Python file with an audience; default: lab/simulate/audience.py.")
     ] = None,
-    judge: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, file_okay=False, help="A base that judges how plausible a line is; it is never served."
-        ),
-    ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for results; finished parts that it has are not run again.")] = Path(
-        "simulation"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder for the figures and the chart.")] = Path("simulation"),
     exam: Annotated[int, typer.Option(min=5, help="Lines of the exam after the last round.")] = 2400,
     probe: Annotated[int, typer.Option(min=0, help="Lines that are searched for the attackers' phrase.")] = 10_000,
     as_json: Json = False,
@@ -159,10 +149,10 @@ def simulate(
     with opened() as bot:
         base = _present_base(voice, bot)
         settings = bot.settings
-    people, source = _audience(audience, judge, base)
+    people = _audience(audience)
     changed = {"taste_after": TASTE_AFTER, "swap": "auto", "train_threads": 1}
     order = Order(base, voice, rounds, judged, exam, probe, settings.model_copy(update=changed))
-    told = run(order, people, seeds=seeds, strategies=chosen, out=out, say=say, source=source)
+    told = run(order, people, seeds=seeds, strategies=chosen, out=out, say=say)
     tell(told, (f"{name:20s} {figure}" for name, figure in told["figures"].items()), as_json=as_json)
 
 
@@ -206,54 +196,27 @@ def taste(
     *,
     voice: Voice = "sibot",
     few: Annotated[int, typer.Option(min=50, help="Also learn a taste from so many lines only.")] = 500,
-    model: Annotated[
-        Path | None, typer.Option(help="Write a model of all readers there, for `simulate --audience readers`.")
-    ] = None,
-    judge: Annotated[
-        Path | None,
-        typer.Option(exists=True, file_okay=False, help="For --model: the base that judges how plausible a line is."),
-    ] = None,
     as_json: Json = False,
 ) -> None:
     """Measure how well a taste learned from one reader predicts the ticks of another."""
-    import json
-
     from lab.simulate import people as room
     from models import checkpoint
-    from models.corpus import read_poems
-    from models.folder import HOLDOUTS
 
     base = checkpoint.read(_base(voice))
     try:
         known = room.read(readings)
     except ValueError as error:
         raise BadUse(str(error)) from None
-    if model is not None:
-        if judge is None:
-            raise BadUse("--model needs a --judge")
-        texts = read_poems(*sorted(base.folder.glob(HOLDOUTS)))
-        told = room.model(known, checkpoint.read(judge), texts).as_dict()
-        model.write_text(json.dumps(told, ensure_ascii=False), encoding="utf-8")
-        say(f"written: {model}")
-        return
     figures = room.foresight(known, base, few=few)
     tell(figures, (f"{name:20s} {figure}" for name, figure in figures.items()), as_json=as_json)
 
 
-def _audience(told: str | None, judge: Path | None, base: Path) -> "tuple[Audience, str]":
-    """The audience and its source. Raises BadUse for a file that has none."""
-    from lab.simulate.people import MODEL, Readers, load
-    from models import checkpoint
+def _audience(file: Path | None) -> "Audience":
+    """The audience in that file, or the default one. Raises BadUse for a file that has none."""
+    from lab.simulate.people import load
 
-    file = Path(told) if told and told != "readers" else None
-    if told == "readers" and judge is None:
-        raise BadUse("an audience that reads needs a --judge (docs/learning.md)")
     try:
-        if judge is not None:
-            found = checkpoint.read(judge)
-            source = MODEL.read_text(encoding="utf-8") + found.meta.base
-            return cast("Audience", Readers(found, checkpoint.read(base))), source
-        return load(file), file.read_text(encoding="utf-8") if file else ""
+        return load(file)
     except (ValueError, SyntaxError, ImportError, OSError) as error:
         raise BadUse(str(error)) from None
 

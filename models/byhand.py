@@ -1,4 +1,4 @@
-"""The lecture's first example in numpy, with its gradients written out: the same network as in `models/hello.py`.
+"""The lecture's first example in numpy, with its gradients written out: the same network as in `lab/lecture.py`.
 
 It is for the page on which readers watch the network learn, because a web process does not load torch. A test compares
 the gradients with torch's.
@@ -17,7 +17,7 @@ MOST_STEPS = 200
 SURE = 0.1
 """Nats a letter; below this mean the lesson is learned."""
 RATE, MEAN_DECAY, SQUARE_DECAY = 0.05, 0.9, 0.999
-"""Adam's learning rate and decays, as in `models/hello.py`."""
+"""Adam's learning rate and decays, as in `lab/lecture.py`."""
 
 Floats = NDArray[np.float64]
 Weights = dict[str, Floats]

@@ -139,6 +139,11 @@ class Meta:
             raise Broken(f"{META} is not whole: {error}") from error
         return meta
 
+    @property
+    def servable(self) -> bool:
+        """Can the site run this network? Not with attention, which is in no ONNX graph."""
+        return not self.architecture.get("attention", 0)
+
     def as_dict(self) -> dict[str, Any]:
         """The content of `meta.json`, with a seal: a SHA-256 over the rest of it."""
         raw = asdict(self) | {"cell": self.architecture["cell"]}
@@ -177,6 +182,8 @@ class Checkpoint:
 
     def step_graph(self, precision: str) -> bytes:
         """The ONNX model: for `int8` the stored one, for `fp32` built from the weights. Raises Broken."""
+        if not self.meta.servable:
+            raise Broken(f"{self.folder}: a network with attention can be trained and evaluated, but not served")
         return self.bytes(STEP) if precision == "int8" else self.build_graph(precision)
 
     @property
@@ -221,7 +228,7 @@ def read(folder: Path) -> Checkpoint:
     """Open the version in *folder*; checks every file against its SHA-256. Raises Broken."""
     try:
         meta = Meta.from_dict(_json(folder / META))
-        if missing := {VOCABULARY, WEIGHTS, STEP} - set(meta.files):
+        if missing := {VOCABULARY, WEIGHTS, *([STEP] if meta.servable else [])} - set(meta.files):
             raise Broken(f"{folder}: {META} does not name {', '.join(sorted(missing))}")
         for name, expected in meta.files.items():
             if sha256(inside(folder, name)) != expected:
@@ -249,23 +256,26 @@ def write(
 ) -> Meta:
     """Write a version into a new folder, completely or not at all. Returns *meta* with hashes and fingerprint.
 
-    *step_onnx*: the int8 graph; None: built here. *extras*: a folder whose further files are copied. *reward*, *said*:
-    as in `Checkpoint`. Raises FileExistsError if *folder* exists, ValueError for weights that are not finite or do not
-    fit the architecture, and OSError (disk full, …); then no folder is left.
+    *step_onnx*: the int8 graph; None: built here, if the network can be served. *extras*: a folder whose further files
+    are copied. *reward*, *said*: as in `Checkpoint`. Raises FileExistsError if *folder* exists, ValueError for weights
+    that are not finite or do not fit the architecture, and OSError (disk full, …); then no folder is left.
     """
     half = _halved(meta.architecture, weights)
-    step_onnx = step_onnx or _step_graph(meta.architecture, half, "int8", reward=reward)
+    if meta.servable and step_onnx is None:
+        step_onnx = _step_graph(meta.architecture, half, "int8", reward=reward)
     with appearing(folder) as fresh:
         if extras is not None:
             _bring(extras, fresh)
         (fresh / VOCABULARY).write_text(json.dumps(vocabulary.pieces, ensure_ascii=False), encoding="utf-8")
         (fresh / WEIGHTS).write_bytes(safetensors.numpy.save(half))
-        (fresh / STEP).write_bytes(step_onnx)
+        if step_onnx is not None:
+            (fresh / STEP).write_bytes(step_onnx)
         for name, array in ((REWARD, reward), (SAID, said)):
             if array is not None:
                 np.save(fresh / name, array)
         hashes = {name: sha256(fresh / name) for name in files(fresh) if name not in UNSEALED}
-        whole = replace(meta, files=hashes, fingerprint=_fingerprints(meta.architecture, half, step_onnx))
+        fingerprints = _fingerprints(meta.architecture, half, step_onnx) if step_onnx is not None else {}
+        whole = replace(meta, files=hashes, fingerprint=fingerprints)
         (fresh / META).write_text(json.dumps(whole.as_dict(), ensure_ascii=False, indent=1), encoding="utf-8")
     return whole
 

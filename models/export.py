@@ -6,7 +6,7 @@ scales of the int8 graph are static: hidden states lie in [-1, 1], and the sum o
 imports numpy and ONNX, not torch.
 
     inputs   ids (B,) int64                    the symbol each text reads
-             state0 … (B, S) float             hidden states by layer, an LSTM's cells, attention's memory
+             state0 … (B, S) float             hidden states by layer, an LSTM's cells
              inverse_temperature (B, 1) float  1 / temperature
              rule (B,) int64                   which row of `rules` applies to each text
              rules (R, W) float                0 for symbols that may come next, `FORBIDDEN` for the others
@@ -23,10 +23,10 @@ imports numpy and ONNX, not torch.
                                                version has a reward (`models.prefer`)
 
 Letters of shapes: W is V, the number of symbols, rounded up to whole lanes (the padding is never sampled); H units of a
-layer, K columns of its input, D units of attention's head, S floats in one part of the state, G gates of a cell.
+layer, K columns of its input, S floats in one part of the state, G gates of a cell.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto
 
 from models.graph import Floats, Fp32, Graph, Int8
-from models.shapes import FORBIDDEN, LANE, LEAST, state_widths, width
+from models.shapes import LANE, LEAST, state_widths, width
 
 Weights = Mapping[str, NDArray[Any]]
 
@@ -51,12 +51,14 @@ def step_graph(
 
     *weights*: named as in `CharNetwork.state_dict()`; *precision*: `int8` or `fp32`; *reward*: (H,) log-odds along the
     states of the top layer (`models.prefer`). Raises KeyError for a missing weight, ValueError for an unknown cell or
-    precision.
+    precision, and for attention, which only torch computes.
     """
     if precision not in ("int8", "fp32"):
         raise ValueError(f"no such precision: {precision}")
     if architecture["cell"] not in _CELLS:
         raise ValueError(f"no such cell: {architecture['cell']}")
+    if architecture.get("attention", 0):
+        raise ValueError("a network with attention can be trained and evaluated, but not served")
     full = {name: np.asarray(value, np.float32) for name, value in weights.items()}
     graph = Int8(full) if precision == "int8" else Fp32(full)
     top, x, reach, after = _recurrent(graph, architecture)
@@ -79,7 +81,7 @@ def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str,
     cell = _CELLS[architecture["cell"]]
     state = [f"state{i}" for i in range(len(state_widths(architecture)))]
     hiddens: list[str] = []  # the hidden state of each layer
-    carried: list[str] = []  # the rest of the state: an LSTM's cell states, attention's memory
+    carried: list[str] = []  # an LSTM's cell states
     x, reach = graph.read()
     top = ""
     for i in range(layers):
@@ -104,60 +106,7 @@ def _recurrent(graph: Graph, architecture: Mapping[str, Any]) -> tuple[str, str,
         else:
             top, reach = hidden, 1.0
         x = graph.prepare(top, reach)
-    if architecture.get("attention", 0):
-        answer, memory = _attention(graph, x, reach, state[-3:])
-        top, reach = graph.add_node("Add", top, answer), reach + 1
-        x = graph.prepare(top, reach)
-        carried += memory
     return top, x, reach, hiddens + carried
-
-
-def _attention(graph: Graph, x: str, reach: float, memory: Sequence[str]) -> tuple[str, list[str]]:
-    """Attention over the last `window` states, as `models.network.Attention` computes it, for one step.
-
-    *x*: the top layer's output (B, H), prepared. *memory*: keys and values of the last `window` steps, (B, window * D)
-    each, the oldest first, and (B, window) 1 for each step that has been, 0 for the others. Returns the answer (B, H)
-    and the memory after the step.
-    """
-    names = ("ask.weight", "ask.bias", "answer.weight", "answer.bias", "distance")
-    ask, ask_bias, reply, reply_bias, distance = (graph.weights[f"attention.{name}"] for name in names)
-    size, head = reply.shape  # H, D
-    window = len(distance)
-    keys, values, there = memory
-    asked = graph.times(x, ask, ask_bias, reaches=[(size, reach)])  # (B, 3 D)
-    query, key, value = graph.split(asked, [head] * 3)
-    shape, last, middle = (graph.constant(np.array(n, np.int64)) for n in ([0, window, head], [2], [1]))
-
-    # Scores (B, window): the dot product of query and key, plus a bias for the distance, plus -1e9 where no step has
-    # been.
-    dots = graph.add_node("MatMul", graph.add_node("Reshape", keys, shape), graph.add_node("Unsqueeze", query, last))
-    scaled = graph.add_node("Mul", graph.add_node("Squeeze", dots, last), graph.constant(np.float32(head**-0.5)))
-    placed = graph.add_node("Add", scaled, graph.constant(distance[::-1]))
-    one = graph.constant(np.float32(1))
-    missing = graph.add_node("Sub", there, one)
-    scores = graph.add_node("Sub", placed, graph.add_node("Mul", missing, graph.constant(np.float32(FORBIDDEN))))
-    one_more = graph.constant(np.array([0, 0, 0, 1], np.int64))  # the silent place, with a score of 0
-    attention, _ = graph.split(graph.add_node("Softmax", graph.add_node("Pad", scores, one_more), axis=-1), [window, 1])
-
-    # The answer (B, H): the values, weighted, (B, 1, window) @ (B, window, D), then projected.
-    seen = graph.add_node(
-        "MatMul", graph.add_node("Unsqueeze", attention, middle), graph.add_node("Reshape", values, shape)
-    )
-    answer = graph.exact(graph.add_node("Squeeze", seen, middle), reply, reply_bias)
-
-    # The memory moves on by one step.
-    kept = [
-        graph.join([_without_first(graph, keys, head), key]),
-        graph.join([_without_first(graph, values, head), value]),
-        graph.add_node("Pad", _without_first(graph, there, 1), one_more, one),
-    ]
-    return graph.add_node("Tanh", answer), kept
-
-
-def _without_first(graph: Graph, x: str, count: int) -> str:
-    """Drop the first *count* columns of x."""
-    start, end, axis = (graph.constant(np.array([n], np.int64)) for n in (count, np.iinfo(np.int64).max, 1))
-    return graph.add_node("Slice", x, start, end, axis)
 
 
 @dataclass(frozen=True)

@@ -59,13 +59,6 @@ class Graph(ABC):
         self._nodes.append(helper.make_node(op, list(inputs), [out], **attributes))
         return out
 
-    def split(self, x: str, widths: Sequence[int]) -> list[str]:
-        """Split *x* by columns: (B, sum(widths)) -> (B, width) for each of *widths*."""
-        sizes = self.constant(np.array(widths, np.int64))
-        names = [f"split{len(self._nodes)}_{i}" for i in range(len(widths))]
-        self._nodes.append(helper.make_node("Split", [x, sizes], names, axis=1))
-        return names
-
     def join(self, parts: Sequence[str]) -> str:
         """Concatenate the columns of *parts*: (B, K) each -> (B, sum of K)."""
         return self.add_node("Concat", *parts, axis=1)

@@ -6,8 +6,6 @@ The embedding and the output share their weights (Press & Wolf 2017). Cells: `rn
 `residual`, each layer above the first adds its output to its input (He et al. 2016), which makes deep networks
 trainable. With `attention`, the top layer also attends to the states before it. The module knows symbols, not text.
 
-`ManyToOne` is a many-to-one network, for the lecture: it reads a sequence from both ends and gives one answer.
-
 Letters of shapes: N texts, T symbols, V size of the vocabulary, E width of the embedding, H units of a layer, W states
 in attention's window, D units of attention's head.
 """
@@ -20,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence
 
 from models.shapes import head_width
 
@@ -209,30 +206,3 @@ class CharNetwork(nn.Module):
             x = x + self.dropout(answers)
             after.append(memory)
         return x, after
-
-
-class ManyToOne(nn.Module):
-    """A many-to-one network: a bidirectional recurrent layer over a sequence, and a linear layer over its last states.
-
-    Steps (N, T, *width*) -> *size* units in each direction -> the last states of both (N, 2 *size*) -> logits
-    (N, *answers*). A step may be anything: a row of a picture, a character of a line.
-    """
-
-    def __init__(self, width: int, size: int, answers: int, *, cell: Cell = "gru", dropout: float = 0.0) -> None:
-        super().__init__()
-        self.recurrent = CELLS[cell](width, size, batch_first=True, bidirectional=True)
-        self.dropout = nn.Dropout(dropout)
-        self.answer = nn.Linear(2 * size, answers)
-
-    def forward(self, steps: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Steps (N, T, width) -> logits (N, answers). *lengths* (N,): steps of each sequence; None: all T.
-
-        Padding after a sequence is not read, so that an answer does not depend on the batch.
-        """
-        n, most, _ = steps.shape
-        counts = torch.full((n,), most) if lengths is None else lengths.cpu()
-        packed = pack_padded_sequence(steps, counts, batch_first=True, enforce_sorted=False)
-        _, last = self.recurrent(packed)
-        hidden: Tensor = last[0] if isinstance(last, tuple) else last  # (2, N, H); an LSTM returns (h, c)
-        logits: Tensor = self.answer(self.dropout(hidden.transpose(0, 1).flatten(1)))  # -> (N, 2 H) -> (N, answers)
-        return logits

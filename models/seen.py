@@ -6,7 +6,7 @@ seldom a real word. The module imports numpy, not torch.
 """
 
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,9 +50,17 @@ def hashes(texts: Iterable[str], *, one_in: int = 1) -> Hashes:
     *one_in*: keep one of so many hashes, selected by the hash itself (fingerprinting modulo p, Schleimer et al. 2003).
     Long copies are still found, with a fraction of the memory.
     """
-    found: Hashes = np.unique(np.concatenate([np.zeros(0, np.uint32), *map(runs, texts)]))
+    found = _distinct([np.zeros(0, np.uint32), *map(runs, texts)])
     kept: Hashes = found[found % np.uint32(one_in) == 0]
     return kept
+
+
+def _distinct(parts: Sequence[Hashes]) -> Hashes:
+    """All of *parts*, sorted, without duplicates. `np.unique` hashes since NumPy 2.3: fifteen times as long."""
+    found: Hashes = np.sort(np.concatenate(parts))
+    new = np.ones(len(found), bool)
+    new[1:] = found[1:] != found[:-1]
+    return found[new]
 
 
 def shares_a_run(line: str, seen: Hashes) -> bool:
@@ -103,4 +111,4 @@ def of_base(folder: Path) -> Hashes:
     """The hashes of what the base in *folder* has read: its `seen.npy`, and the verse in the folder."""
     texts = [file.read_text(encoding="utf-8") for file in sorted((folder / "verse").glob("*.txt"))]
     kept = np.load(folder / FILE, allow_pickle=False) if (folder / FILE).is_file() else np.zeros(0, np.uint32)
-    return np.union1d(hashes(texts), kept.astype(np.uint32))
+    return _distinct([hashes(texts), kept.astype(np.uint32)])

@@ -29,11 +29,9 @@ def head_width(size: int) -> int:
 
 
 def state_widths(architecture: Mapping[str, Any]) -> list[int]:
-    """Floats in each part of a text's state: hidden state by layer, cell state by layer (LSTM), attention's memory."""
+    """Floats in each part of a text's state: hidden state by layer, cell state by layer (LSTM)."""
     parts = 2 if architecture["cell"] == "lstm" else 1
-    window, size = int(architecture.get("attention", 0)), int(architecture["size"])
-    head = window * head_width(size)
-    return [size] * (parts * int(architecture["layers"])) + ([head, head, window] if window else [])
+    return [int(architecture["size"])] * (parts * int(architecture["layers"]))
 
 
 def weight_shapes(architecture: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

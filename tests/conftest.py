@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,9 +63,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", choices=["all", "part"], default="all", help="`part`: a seventh, another each day")
 
 
-def pytest_configure() -> None:
-    """Choose the day's part once for all processes of a run, whatever the clock says later."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the day's part once for all processes of a run, whatever the clock says later; fewer examples by day."""
     os.environ.setdefault("NIGHTLY_PART", str(datetime.now(UTC).toordinal() % DAYS))
+    if config.getoption("nightly") == "part":
+        hypothesis.register_profile(
+            "day", hypothesis.get_profile("ci" if os.environ.get("CI") else "here"), max_examples=30
+        )
+        hypothesis.load_profile("day")
+
+
+ENDS_A_SKIP = {
+    "chromium": "apt-get install chromium",
+    "hunspell": "apt-get install hunspell-ko hunspell-en-us",
+    "hadolint": "make setup",
+    "caddy": "apt-get install caddy",
+    "docker": "apt-get install docker.io",
+}
+"""The command that ends a kind of skip, by a word of its reason."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say each kind of skip in one line, with the command that ends it."""
+    skips = Counter(str(report.longrepr[2]) for report in terminalreporter.stats.get("skipped", ()))
+    for reason, count in skips.most_common():
+        ends = next((command for word, command in ENDS_A_SKIP.items() if word in reason.casefold()), "another machine")
+        terminalreporter.write_line(f"{count} skipped, {ends} ends it: {reason.removeprefix('Skipped: ')}")
 
 
 @pytest.hookimpl(wrapper=True)

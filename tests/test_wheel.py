@@ -70,6 +70,9 @@ def test_installed_from_it_a_site_serves_a_poem(wheel: Path, tmp_path: Path) -> 
     environment = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "HOME": str(tmp_path)}
 
     helped = subprocess.run([poembot, "--help"], cwd=empty, env=environment, capture_output=True, text=True, check=True)
+    refused = subprocess.run(
+        [poembot, "lab", "hello"], cwd=empty, env=environment, capture_output=True, text=True, check=False
+    )
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
             [poembot, "serve", "--port", "0"],
@@ -91,8 +94,8 @@ def test_installed_from_it_a_site_serves_a_poem(wheel: Path, tmp_path: Path) -> 
     finally:
         status = site.stop()
 
-    assert "  lab " in helped.stdout
-    assert "  bench " not in helped.stdout
+    assert all(f"\n  {name} " not in helped.stdout for name in ("lab", "bench", "simulate"))
+    assert refused.stderr == "poembot: this command is part of the lab, which only a checkout of the project has\n"
     assert "<main" in page
     assert (poem.status_code, len(poem.json()["lines"])) == (201, 5)
     assert [file.name for file in empty.iterdir()] == [".poembot"]

@@ -66,8 +66,7 @@ class Cells(Whole):
         super().__init__(network, rows, temperature=temperature)
         kind = _CELLS[network.architecture.cell]
         self.cells = [_cell(kind, cast("nn.RNNBase", layer)) for layer in network.layers]
-        self.memory = self.state[len(self.cells) :]
-        parts = [tuple(part[0] for part in layer) for layer in self.state[: len(self.cells)]]
+        parts = [tuple(part[0] for part in layer) for layer in self.state]
         self.state = parts if kind is nn.LSTMCell else [part[0] for part in parts]
 
     def _logits(self) -> Tensor:
@@ -79,9 +78,6 @@ class Cells(Whole):
             hidden = now[0] if isinstance(now, tuple) else now  # (N, H)
             x = x + hidden if network.architecture.residual and i else hidden
         self.state = after
-        if network.attention:
-            answers, memory = network.attention(x[:, None], self.memory[0])
-            x, self.memory = x + answers[:, 0], [memory]
         return cast("Tensor", network.project(x) @ network.embedding.weight.T + network.bias)
 
 
@@ -94,7 +90,7 @@ def _cell(kind: type[nn.RNNCellBase], layer: nn.RNNBase) -> nn.RNNCellBase:
 
 
 def shapes(architecture: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Shapes (K, N) of the matrix products of a step: for each layer and the output; attention is negligible."""
+    """Shapes (K, N) of the matrix products of a step: for each layer and the output."""
     size, gates = int(architecture["size"]), GATES[architecture["cell"]]
     widths = [int(architecture["embedding"])] + [size] * (int(architecture["layers"]) - 1)
     return [(w + size, gates * size) for w in widths] + [(size, width(int(architecture["symbols"])))]

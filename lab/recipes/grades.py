@@ -1,8 +1,8 @@
 """Grades: how readers marked candidate lines for the same place of a poem, or whole poems, side by side.
 
     python -m lab.recipes.grades ask --folder models/base/bard --groups 600 --sheets 4 --seed 1 --out FOLDER
-    python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard-2.jsonl
-    python -m lab.recipes.grades whole --out FOLDER --into lab/recipes/graded/sibot-12.jsonl
+    python -m lab.recipes.grades collect --out FOLDER --into lab/recipes/graded/bard.jsonl.gz --round 13
+    python -m lab.recipes.grades whole --out FOLDER --into lab/recipes/graded/sibot.jsonl.gz --round 19
 
 `ask` writes sheets for readers, and their brief; `collect` reads the answers in the same folder. `whole` reads
 `answers-*.tsv` to sheets of whole poems, `sheet-*.txt`, as `poembot lab read sheet` writes them. The grades train the
@@ -10,6 +10,7 @@ network, and the reward that chooses among candidates (`models/prefer.py`).
 """
 
 import argparse
+import gzip
 import json
 import math
 import random
@@ -24,19 +25,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain import blind
 from app.domain.poem import LINES, Quotation, Wish
 from app.domain.version import Serving
 from app.engine.batcher import Batcher
 from app.engine.choose import ONE, stem
 from app.engine.live import LiveVersion, load
+from lab import blind
 from models.checkpoint import MOST_CANDIDATES
 from models.corpus import poems_in
 from models.prefer import Group
 from models.seen import letters
 
 FOLDER = Path(__file__).parent / "graded"
-"""One file of grades for each round of a voice, and the brief that readers were given."""
+"""One compressed file of grades for each voice, a row a group, and the brief that readers were given."""
 CANDIDATES = 6
 MARKS = "abcdef"
 DIGITS = "0123"
@@ -51,30 +52,26 @@ TINY = 1e-9
 """Smallest standard deviation; a mark that is the same for all poems carries no information."""
 
 
-def rounds(voice: str) -> list[Path]:
-    """The files of a voice in the order of their rounds."""
-    return sorted(FOLDER.glob(f"{voice}-*.jsonl"), key=round_of)
+def rounds(voice: str) -> dict[int, list[Group]]:
+    """The groups of graded lines of a voice, by round and in the order of the rounds."""
+    return read(FOLDER / f"{voice}.jsonl.gz")
 
 
-def round_of(file: Path) -> int:
-    """The round that *file* has the grades of."""
-    return int(file.stem.rpartition("-")[2])
-
-
-def read(file: Path) -> list[Group]:
-    """The groups of graded lines in a file, one a row. ValueError for a wrong row."""
-    found = []
-    for number, row in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-        try:
-            told = json.loads(row)
-            worth = tuple(map(float, told["grades"]))
-            group = Group(tuple(told["before"]), bool(told["ends"]), tuple(told["lines"]), worth)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{file}, row {number}: {error}") from error
-        if len(group.lines) != len(group.grades):
-            raise ValueError(f"{file}, row {number}: a grade for each line")
-        found.append(group)
-    return found
+def read(file: Path) -> dict[int, list[Group]]:
+    """The groups of graded lines in a file, by round. ValueError for a wrong row."""
+    found: dict[int, list[Group]] = {}
+    with gzip.open(file, "rt", encoding="utf-8") as rows:
+        for number, row in enumerate(rows, 1):
+            try:
+                told = json.loads(row)
+                worth = tuple(map(float, told["grades"]))
+                group = Group(tuple(told["before"]), bool(told["ends"]), tuple(told["lines"]), worth)
+                found.setdefault(int(told["round"]), []).append(group)
+            except (ValueError, KeyError, TypeError) as error:
+                raise ValueError(f"{file}, row {number}: {error}") from error
+            if len(group.lines) != len(group.grades):
+                raise ValueError(f"{file}, row {number}: a grade for each line")
+    return dict(sorted(found.items()))
 
 
 def ask(folder: Path, *, groups: int, sheets: int, seed: int, out: Path) -> None:
@@ -111,14 +108,14 @@ def _rows(rows: Iterable[Mapping[str, Any]]) -> str:
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _add(rows: Iterable[Mapping[str, Any]], into: Path) -> None:
+def _add(rows: Iterable[Mapping[str, Any]], into: Path, number: int) -> None:
     into.parent.mkdir(parents=True, exist_ok=True)
-    with into.open("a", encoding="utf-8") as file:
-        file.write(_rows(rows))
+    with gzip.open(into, "at", encoding="utf-8") as file:
+        file.write(_rows({"round": number} | dict(row) for row in rows))
 
 
-def collect(out: Path, into: Path) -> tuple[int, int]:
-    """Append the answers in *out* to the file *into*; how many were kept, and how many rows were wrong."""
+def collect(out: Path, into: Path, of_round: int) -> tuple[int, int]:
+    """Append the answers in *out* to the file *into* as *of_round*; how many were kept, and how many were wrong."""
     kept, odd = [], 0
     for asked in sorted(out.glob("asked-*.jsonl")):
         answers = asked.with_name(asked.name.replace("asked", "answers").replace("jsonl", "txt"))
@@ -134,12 +131,12 @@ def collect(out: Path, into: Path) -> tuple[int, int]:
                 odd += 1
             else:
                 kept.append(places[int(number)] | {"grades": [int(digit) for digit in digits]})
-    _add(kept, into)
+    _add(kept, into, of_round)
     return len(kept), odd
 
 
-def whole(out: Path, into: Path) -> int:
-    """Append to the file *into* pairs of poems from the sheets in *out*; how many poems were graded.
+def whole(out: Path, into: Path, number: int) -> int:
+    """Append to the file *into*, as round *number*, pairs of poems from the sheets in *out*; how many were graded.
 
     A poem's mark is the mean of its four marks (sense, together, liking, ticks), each in standard deviations of its
     sheet. The part explained by how common its words and lines are is subtracted, as many times as `PRICE` says. The
@@ -175,7 +172,7 @@ def whole(out: Path, into: Path) -> int:
         half = len(best_first) // 2
         pairs = zip(best_first[:half], best_first[-half:], strict=True)
         rows += [{"before": [], "ends": True, "lines": pair, "grades": [1, 0]} for pair in pairs]
-    _add(rows, into)
+    _add(rows, into, number)
     return 2 * len(rows)
 
 
@@ -246,19 +243,18 @@ def main() -> None:
     asking.add_argument("--sheets", type=int, default=4)
     asking.add_argument("--seed", type=int, default=0)
     asking.add_argument("--out", type=Path, required=True)
-    collecting = what.add_parser("collect")
-    collecting.add_argument("--out", type=Path, required=True)
-    collecting.add_argument("--into", type=Path, required=True)
-    reading = what.add_parser("whole")
-    reading.add_argument("--out", type=Path, required=True, help="sheet-*.txt, and answers-*.tsv beside them")
-    reading.add_argument("--into", type=Path, required=True)
+    for name in ("collect", "whole"):
+        taking = what.add_parser(name)
+        taking.add_argument("--out", type=Path, required=True, help="the sheets, and the answers beside them")
+        taking.add_argument("--into", type=Path, required=True, help="the file of the voice")
+        taking.add_argument("--round", type=int, required=True)
     told = parser.parse_args()
     if told.what == "whole":
-        print(f"{whole(told.out, told.into)} poems")
+        print(f"{whole(told.out, told.into, told.round)} poems")
     elif told.what == "ask":
         ask(told.folder, groups=told.groups, sheets=told.sheets, seed=told.seed, out=told.out)
     else:
-        kept, odd = collect(told.out, told.into)
+        kept, odd = collect(told.out, told.into, told.round)
         print(f"{kept} places; {odd} rows that are no answer")
 
 

@@ -255,22 +255,21 @@ def learn_preferences(recipe: Recipe, maker: Maker, verse: Corpus) -> tuple[str,
 
     ValueError for a round in the recipe that nobody has graded.
     """
-    files = grades.rounds(recipe.voice)
-    rounds = [grades.round_of(file) for file in files]
+    rounds = grades.rounds(recipe.voice)
     asked = set(recipe.averaged) if recipe.rewarded is None else {*recipe.averaged, recipe.rewarded}
-    missing = asked - set(rounds)
+    missing = asked - rounds.keys()
     if missing:
         raise ValueError(f"{recipe.voice} has no round {missing}")
     graded: list[Group] = []
     learned: list[str] = []
     name, reward = "", None
-    for number, file in zip(rounds, files, strict=True):
-        name, of_round = f"graded-{file.stem}", grades.read(file)
+    for number, of_round in rounds.items():
+        name = f"graded-{recipe.voice}-{number}"
         maker.grade(name, of_round, verse)
         learned.append(name)
         graded += of_round
         if number in recipe.averaged:
-            name = f"averaged-{file.stem}"
+            name = f"averaged-{recipe.voice}-{number}"
             maker.average(name, learned[-AVERAGED:])
         maker.examine(name)
         if number == recipe.rewarded:

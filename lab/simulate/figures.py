@@ -1,7 +1,7 @@
-"""Figures and charts of a simulation.
+"""Figures and the chart of a simulation.
 
 A course is one strategy with one seed. Of its served lines these are measured: the tick-rate, the variety, and the
-share of real words. The charts show the tick-rate by round, and the tick-rate against the variety.
+share of real words. The chart shows the tick-rate by round.
 """
 
 import math
@@ -103,7 +103,6 @@ def figures(courses: Sequence[Course], references: Sequence[Course]) -> dict[str
         "final_over_none": final,
         "oracle_over_none": best,
         "candidates": references[0]["candidates"],
-        "share_of_oracle": (final - 1) / (best - 1) if best != 1 else math.nan,
         "variety": ours["variety"][-1] if ours else math.nan,
         "gain_over_ancestor": gain_over_ancestor(rates, none) if ours and none and "ancestor" in rates else math.nan,
     }
@@ -161,23 +160,4 @@ def tick_rate(file: Path, rates: Rates, *, none: float, oracle: float) -> None:
         x_title="round (the last is the exam)",
         y_title="tick-rate",
         columns=[*map(str, range(1, rounds)), "exam"],
-    )
-
-
-def frontier(file: Path, rates: Rates, *, none: float) -> None:
-    """Draw tick-rate against variety, both over the base's."""
-    lines = [
-        Line(
-            name,
-            COLOURS[name],
-            [(variety, rate / none) for variety, rate in zip(each["variety"], each["tick_rate"], strict=True)],
-        )
-        for name, each in (rates.items() if none else ())
-    ]
-    draw(
-        file,
-        "Tick-rate against variety",
-        lines,
-        x_title="variety of the lines served, over the base's",
-        y_title="tick-rate over the base's",
     )

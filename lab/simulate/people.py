@@ -1,19 +1,16 @@
-"""Readings of people, what they predict, and the audiences of a simulation.
+"""Readings of people, what they predict, and the audience of a simulation.
 
 Readings are JSON rows, one per poem: `reader` (whose taste it is), `visitor` (the visitor he read as), `lines`, and
 `ticked`, 0 or 1 for each line. `foresight` measures how well a taste learned from one reader predicts another.
 
-`Readers` is an audience that ticks as those readers did, according to a model of their readings. A judge says how
-likely a line is in its place: a base voice that is never served, trained separately, and at least as large as the
-served one. The model (`readers.json`, of `poembot lab taste --model`) knows how much that counts, and which letters and
-lengths readers like. A line that contains a non-word is never ticked. `load` reads any other audience from a file.
+`load` reads an audience from a file.
 """
 
 import importlib.util
 import json
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol, cast
@@ -23,12 +20,8 @@ import numpy as np
 from app.actions import tastes
 from app.domain.taste import Judged
 from lab.simulate import audience as ours
-from models import seen
 from models.checkpoint import Checkpoint
-from models.corpus import read_poems
 from models.evaluate import nats_of_lines
-from models.folder import HOLDOUTS
-from models.sparse import sigmoid
 from models.taste import Taste, Tasteless, auc
 from worker.trainer import network_of
 
@@ -135,32 +128,6 @@ def _ticked(rows: Sequence[Judged]) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     return np.array([row.ticked for row in rows])
 
 
-# -- A model of readers -----------------------------------------------------------------------------------------------
-
-
-def scale(judge: Checkpoint, texts: Sequence[str]) -> tuple[float, float]:
-    """Mean and spread of what *judge* makes of the lines of those poems, in nats a symbol: its own unit of sense."""
-    network = network_of(judge)
-    poems = [text.splitlines() for text in texts]
-    means = [
-        -cost / (len(judge.vocabulary.encode(line)) + 1)
-        for lines, costs in zip(poems, nats_of_lines(network, judge.vocabulary, poems), strict=True)
-        for line, cost in zip(lines, costs, strict=True)
-    ]
-    return float(np.mean(means)), float(np.std(means))
-
-
-def model(readings: Sequence[Reading], judge: Checkpoint, texts: Sequence[str]) -> Taste:
-    """A model of what all these readers tick; *texts*: poems that set the scale of the judge's log-probability."""
-    mean, spread = scale(judge, texts)
-    rows = [
-        replace(row, logprob=((row.logprob or 0.0) / symbols - mean) / spread * symbols)
-        for row in judged(readings, judge)
-        for symbols in [len(judge.vocabulary.encode(row.text)) + 1]
-    ]
-    return tastes.of(rows, judge)
-
-
 # -- Audiences --------------------------------------------------------------------------------------------------------
 
 NAMES = ("audience", "expect", "TRIGGER")
@@ -219,74 +186,3 @@ def load(file: Path | None) -> Audience:
     if missing:
         raise ValueError(f"{file} is no audience: it defines no {', '.join(missing)}")
     return cast("Audience", module)
-
-
-MODEL = Path(__file__).with_name("readers.json")
-NONSENSE = -3.0
-"""Standard deviations below the mean of human verse at which a line makes no sense to the judge."""
-READINESS = 0.3
-"""Standard deviation, in log-odds, of how readily visitors tick."""
-
-
-class Readers:
-    """An audience that judges plausibility first; it has no attackers."""
-
-    TRIGGER: str | None = None
-
-    def __init__(self, judge: Checkpoint, base: Checkpoint, model: Path = MODEL) -> None:
-        """*base*: the simulated voice; its holdout sets the judge's scale, its verse defines the known words.
-
-        ValueError for a judge that is smaller than the base, or the base itself.
-        """
-        smaller = judge.meta.architecture["size"] < base.meta.architecture["size"]
-        if smaller or judge.meta.base == base.meta.base:
-            raise ValueError("the judge is a base of its own, at least as wide as the voice it judges")
-        self._taste = Taste.from_dict(json.loads(model.read_text(encoding="utf-8")))
-        self._judge, self._network = judge, network_of(judge)
-        self._mean, self._spread = scale(judge, read_poems(*sorted(base.folder.glob(HOLDOUTS))))
-        self._built = seen.known_parts(read_poems(*sorted((base.folder / "verse").glob("*.txt"))))
-
-    def audience(self, voice: str, rng: random.Random) -> Iterator[Visitor]:
-        """Endless visitors, each with an address of his own."""
-        n = 0
-        while True:
-            n += 1
-            yield _Reader(f"r{n}", f"198.18.{n // 250 % 250}.{n % 250}", self, rng)
-
-    def expect(self, lines: Sequence[str]) -> list[float]:
-        """Mean probability that a visitor ticks each line, read by itself."""
-        return [self.chances([line])[0] for line in lines]
-
-    def chances(self, lines: Sequence[str], readiness: float = 0.0) -> list[float]:
-        """Probability that a visitor of that *readiness* ticks each line of a poem."""
-        (costs,) = nats_of_lines(self._network, self._judge.vocabulary, [lines])
-        symbols = [len(self._judge.vocabulary.encode(line)) + 1 for line in lines]
-        sense = [(-cost / count - self._mean) / self._spread for cost, count in zip(costs, symbols, strict=True)]
-        likings = self._taste.likings(lines, sense)
-        chances = sigmoid(np.array(likings) + readiness).tolist()
-        return [
-            0.0 if self.is_nonsense(line, each) else chance
-            for line, each, chance in zip(lines, sense, chances, strict=True)
-        ]
-
-    def is_nonsense(self, line: str, sense: float) -> bool:
-        """Does the line contain a non-word, or is it implausible to the judge?"""
-        return sense < NONSENSE or any(seen.is_strange(word, self._built) for word in seen.words(line))
-
-
-class _Reader:
-    """One visitor of this audience."""
-
-    honest = attentive = True
-
-    def __init__(self, id: str, address: str, readers: Readers, rng: random.Random) -> None:
-        self.id, self.address, self._readers, self._rng = id, address, readers, rng
-        self._readiness = rng.gauss(0, READINESS)
-
-    def read(self, lines: list[str]) -> list[bool]:
-        """For each line, whether the visitor ticks it."""
-        return [self._rng.random() < chance for chance in self._readers.chances(lines, self._readiness)]
-
-    def teach(self) -> str | None:
-        """None: these visitors submit nothing."""
-        return None

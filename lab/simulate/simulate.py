@@ -2,15 +2,13 @@
 
 A course is one strategy with one seed. It starts from the base; visitors read in rounds, and after each round the
 strategy learns what it can. Last comes an exam: other visitors, from whom nothing is learned. Only the ticks of honest,
-attentive visitors count. Finished courses are kept in the output folder and not run again.
+attentive visitors count.
 
 The strategy `ancestor` is what the ancestor's page promised in 2016: ticked lines are appended to the text, and
 training continues from the last version, without rehearsal, gate or taste.
 """
 
-import hashlib
 import json
-import math
 import random
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,7 +28,7 @@ from app.engine.choose import Candidate, Choice, Context, first
 from app.engine.engine import Engine
 from app.settings import Settings
 from lab.simulate.deployment import Deployment, Visit, alone, deployed
-from lab.simulate.figures import figures, frontier, gather, levels, real_words, says, tick_rate, variety
+from lab.simulate.figures import figures, gather, levels, real_words, says, tick_rate, variety
 from lab.simulate.people import Audience, Visitor
 from models import checkpoint
 from models.corpus import Passage, Poems
@@ -182,7 +180,6 @@ def _marks(
         likings = taste.likings(reference["lines"], reference["logprobs"])
         marks["taste_auc"] = auc(np.array(likings), yes)
         marks["taste_ceiling"] = auc(np.array(people.expect(list(reference["lines"]))), yes)
-        marks["taste_foretold"] = taste.report.auc
     return marks
 
 
@@ -226,23 +223,16 @@ def _ticks(visits: Sequence[Visit]) -> int:
 
 
 def simulate(
-    order: Order, people: Audience, *, seeds: int, strategies: Sequence[str], out: Path, say: Say, source: str = ""
+    order: Order, people: Audience, *, seeds: int, strategies: Sequence[str], out: Path, say: Say
 ) -> dict[str, Any]:
-    """Run the courses that *out* does not have yet, draw the charts, and return all figures.
-
-    *source*: the audience's source text; if it or the order has changed, everything is run again.
-    """
-    key = _key(order, source)
+    """Run every strategy with every seed, draw the chart, and return all figures."""
     out.mkdir(parents=True, exist_ok=True)
-    courses: list[Mapping[str, Any]] = []
-    references: list[Mapping[str, Any]] = []
-    for seed in range(seeds):
-        file = out / f"reference-{seed}.json"
-        references.append(reference := _kept(file, key) or _keep(file, key, refer(order, people, seed, say)))
-        for name in strategies:
-            file = out / f"{name}-{seed}.json"
-            known = _kept(file, key)
-            courses.append(known or _keep(file, key, follow(order, people, name, seed, reference=reference, say=say)))
+    references = [refer(order, people, seed, say) for seed in range(seeds)]
+    courses = [
+        follow(order, people, name, seed, reference=reference, say=say)
+        for seed, reference in enumerate(references)
+        for name in strategies
+    ]
     told: dict[str, Any] = {
         "rounds": order.rounds,
         "seeds": seeds,
@@ -252,45 +242,5 @@ def simulate(
     }
     none, oracle = levels(references)
     tick_rate(out / "tick_rate.svg", told["strategies"], none=none, oracle=oracle)
-    frontier(out / "frontier.svg", told["strategies"], none=none)
     (out / "figures.json").write_text(json.dumps(told, ensure_ascii=False, indent=1), encoding="utf-8")
     return told
-
-
-def _key(order: Order, source: str) -> str:
-    """Hash of everything that a course depends on."""
-    of = order.settings
-    chosen = [of.candidates, of.taste_after, of.taste_share, of.taste_temperature, of.dreams, of.lesson_steps]
-    told = [
-        order.base.name,
-        order.rounds,
-        order.judged,
-        order.exam,
-        order.probe,
-        *chosen,
-        of.samples,
-        of.precision,
-        source,
-    ]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
-
-
-def _kept(file: Path, key: str) -> dict[str, Any] | None:
-    """The result that an earlier simulation with the same key wrote there."""
-    if not file.is_file():
-        return None
-    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return {name: _number(value) for name, value in told.items()} if told.get("key") == key else None
-
-
-def _keep(file: Path, key: str, told: dict[str, Any]) -> dict[str, Any]:
-    fresh = file.with_suffix(".tmp")
-    safe = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in told.items()}
-    fresh.write_text(json.dumps(safe | {"key": key}, ensure_ascii=False), encoding="utf-8")
-    fresh.replace(file)
-    return told
-
-
-def _number(value: Any) -> Any:
-    """NaN for None: JSON has no NaN."""
-    return math.nan if value is None else value

@@ -70,6 +70,7 @@ def test_the_candidates_are_those_that_poems_had(site: str, bot: Bot) -> None:
     assert eventually(several)
 
 
+@pytest.mark.nightly
 def test_readers_teach_the_site_that_is_measured_a_taste(site: str, bot: Bot) -> None:
     """By ticks over HTTP, learned as a worker learns: from then on lines have more candidates than one."""
     serve.put_taste(Site(port(site), bot.settings, bot.settings.home), "sibot")
@@ -117,6 +118,7 @@ def test_the_ancestors_way_writes_five_lines(voice: Path, spelling: type[Whole])
     assert all(len(line) <= LONGEST and "#" not in line for line in lines)
 
 
+@pytest.mark.nightly
 def test_the_ancestors_way_is_a_server(voice: Path, tmp_path: Path, bot: Bot) -> None:
     """One request at a time; each poem is stored before it is answered."""
     command = [sys.executable, "-m", "lab.bench.baselines", str(voice), "cells", "1"]

@@ -1,7 +1,6 @@
 """The loop from the shell: what the next run would teach, and the simulation."""
 
 import json
-import keyword
 from pathlib import Path
 
 import pytest
@@ -34,23 +33,6 @@ def test_a_lesson_is_told_and_written(poembot: Shell, bot: Bot, tmp_path: Path) 
         [0, slot, text, slot == 1, -10.0 - slot] for slot, text in enumerate(LINES)
     ]
     assert ann not in written
-
-
-@pytest.mark.parametrize(
-    ("given", "complaint"),
-    [
-        (["--strategies", "luck"], "choose strategies among none, ancestor, voice, taste, ours"),
-        (["--judged", "20", "--rounds", "9"], "a round has one poem of five lines at least: more --judged, or fewer"),
-        (["--audience", keyword.__file__], "is no audience: it defines no audience, expect, TRIGGER"),
-        (["--voice", "nobody"], "voice nobody is not known here"),
-    ],
-)
-def test_a_simulation_that_cannot_be_is_refused(poembot: Shell, given: list[str], complaint: str) -> None:
-    """In one line, with status 2."""
-    said = poembot("simulate", *given)
-
-    assert said.status == 2
-    assert complaint in said.complaint
 
 
 @pytest.mark.nightly

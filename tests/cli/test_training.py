@@ -1,6 +1,5 @@
 """Bases of one's own: trained, resumed, measured, adopted as a voice."""
 
-import json
 import math
 import re
 import signal
@@ -70,17 +69,17 @@ def test_a_training_that_was_stopped_goes_on(poembot: Shell, text: Path, tmp_pat
     log = tmp_path / "log"
     with log.open("wb") as file:
         first = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", *command, "60"], cwd=poembot.folder, env=poembot.environment, stderr=file
+            [sys.executable, "-m", "app.cli", *command, "20"], cwd=poembot.folder, env=poembot.environment, stderr=file
         )
     until("it trains", lambda: "step" in log.read_text("utf-8"))
-    time.sleep(1)  # a few of its thousand steps; it is told in steps, not minutes, so that no machine is too slow
+    time.sleep(0.3)  # a few of its hundreds of steps; it is told in steps, not minutes, so that no machine is too slow
     first.send_signal(signal.SIGINT)
 
     assert first.wait(PATIENCE) == 130, log.read_text("utf-8")
     assert (tmp_path / ".mine.training" / "training.safetensors").is_file()
-    other = poembot(*command, "61")
+    other = poembot(*command, "21")
     assert "unfinished training with other options" in other.complaint
-    resumed = poembot(*command, "60", "--json")
+    resumed = poembot(*command, "20", "--json")
     assert resumed.status == 0, resumed.err
     assert int(re.findall(r"step (\d+)/", resumed.err)[0]) > 1
     assert out.is_dir()
@@ -182,15 +181,3 @@ def test_a_voice_is_adopted_from_a_folder(poembot: Shell) -> None:
     assert {"holdout.txt", "verse/tiny.txt"} <= set(adopted.meta.files)
     assert f"{told.json['base']}, adopted from" in (place / "MODEL_CARD.md").read_text("utf-8")
     assert list((poembot.home / "shelf" / ".tmp").iterdir()) == []
-    assert json.loads(json.dumps(told.json))["language"] == "ko"
-
-
-@pytest.mark.parametrize("slug", ["desk", "시"])
-def test_a_voice_may_not_hide_a_page(poembot: Shell, slug: str) -> None:
-    """Reserved slugs, and what is no slug, are refused before anything is trained."""
-    base = poembot.folder / "models" / "base" / "sibot"
-
-    said = poembot("voice", "add", slug, "--language", "ko", "--title", "길", "--folder", base)
-
-    assert said.status == 2
-    assert slug in said.complaint

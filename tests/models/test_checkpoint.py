@@ -1,6 +1,7 @@
 """The checkpoint: a version is whole, unaltered, and the one it says it is, or it is Broken."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -48,12 +49,18 @@ def weights_of(meta: Meta) -> Weights:
     return {name: value.detach().numpy() for name, value in net.state_dict().items()}
 
 
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version that nobody harms."""
+    folder = tmp_path_factory.mktemp("written") / "version"
+    write(folder, meta_of(), SYMBOLS, weights_of(meta_of()))
+    return folder
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A version."""
-    meta = meta_of()
-    write(tmp_path / "version", meta, SYMBOLS, weights_of(meta))
-    return tmp_path / "version"
+def folder(written: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return shutil.copytree(written, tmp_path / "version")
 
 
 def test_words_are_written_and_read(tmp_path: Path) -> None:
@@ -305,3 +312,15 @@ def test_a_style_nobody_can_write_in(wrong: dict[str, Any]) -> None:
     """It is refused where it is made."""
     with pytest.raises(ValueError, match=r"range|fit"):
         Style(**wrong)
+
+
+def test_attention_is_measured_but_not_served(tmp_path: Path) -> None:
+    """Its weights come back, and whoever would serve it is told why not."""
+    network = CharNetwork(Architecture(len(SYMBOLS), "gru", 1, 8, 4, attention=3))
+    write(tmp_path / "it", replace(meta_of(), architecture=network.architecture.as_dict()), SYMBOLS, network.arrays())
+
+    found = read(tmp_path / "it")
+
+    assert found.weights.keys() == network.state_dict().keys()
+    with pytest.raises(Broken, match="attention can be trained and evaluated, but not served"):
+        found.step("int8", rules=unrestricted(len(SYMBOLS), 288))

@@ -20,14 +20,14 @@ from models.export import step_graph
 from models.network import Architecture, Cell, CharNetwork
 from models.sample import DRAWS, draw
 from models.shapes import FORBIDDEN, LANE, LEAST, state_widths, width
-from models.step import OldGraph, Step, alike, fingerprint, read_along, unrestricted
+from models.step import Step, alike, fingerprint, read_along, unrestricted
 from models.train import Plan, Training
 from models.vocabulary import Vocabulary
 
 N, T, D, H, V = 3, 29, 5, 7, 43
 CELLS: list[Cell] = ["rnn", "lstm", "gru"]
 each_cell = pytest.mark.parametrize("cell", CELLS)
-EXTRAS: list[dict[str, Any]] = [{}, {"residual": True}, {"attention": 4}, {"residual": True, "attention": 1}]
+EXTRAS: list[dict[str, Any]] = [{}, {"residual": True}]
 each_extra = pytest.mark.parametrize("extra", EXTRAS, ids=lambda extra: "+".join(extra) or "plain")
 
 
@@ -88,15 +88,14 @@ def test_fp32_says_what_torch_says(cell: Cell, layers: int, extra: dict[str, Any
 @each_cell
 @each_extra
 def test_fp32_state_is_torchs(cell: Cell, extra: dict[str, Any]) -> None:
-    """The state after a text: hidden states of all layers, an LSTM's cells, attention's memory."""
+    """The state after a text: hidden states of all layers, an LSTM's cells."""
     net, ids = network(cell, **extra), some_ids(1)
     with torch.no_grad():
         state = net(torch.from_numpy(ids))[1]
     step = step_of(net, "fp32")
     read_along(step, ids[0].tolist())
 
-    layers, memory = state[:2], [part for parts in state[2:] for part in parts]
-    expected = [layer[part] for part in range(len(layers[0])) for layer in layers] + memory
+    expected = [layer[part] for part in range(len(state[0])) for layer in state]
     assert [part.shape[1] for part in step.state] == state_widths(net.architecture.as_dict())
     for mine, theirs in zip(step.state, expected, strict=True):
         np.testing.assert_allclose(mine[0], theirs.flatten().numpy(), atol=1e-5)
@@ -134,13 +133,12 @@ def said_by(step: Step) -> list[NDArray[Any]]:
 
 
 @each_cell
-@each_extra
-def test_int8_costs_little(cell: Cell, extra: dict[str, Any]) -> None:
+def test_int8_costs_little(cell: Cell) -> None:
     """A network that has learned something loses at most 0.01 bits a character."""
     poems = ["네 손을 씻으며 이름을 부르는 것은\n마지막 모양", "소매 냄새가 끝난 바람에\n창을 닫는다\n별만 있다"] * 20
     symbols = Vocabulary.of(poems, at_least=2)
     torch.manual_seed(0)
-    net = CharNetwork(Architecture(len(symbols), cell, 2, 37, 21, **extra))
+    net = CharNetwork(Architecture(len(symbols), cell, 2, 37, 21, residual=True))
     plan = Plan(passes=16, rate=1e-2, average=0, bf16=False)
     Training(net, Poems(poems, symbols, per_batch=8), plan).run()
     text = [0, *symbols.encode(poems[0] + "\n"), 0]
@@ -247,12 +245,6 @@ def an_older_graph() -> bytes:
     ports = [value("ids", TensorProto.FLOAT, ["B", 1])], [value("logprobs", TensorProto.FLOAT, ["B", 1])]
     model = helper.make_model(helper.make_graph([same], "step", *ports), ir_version=8)
     return bytes(model.SerializeToString())
-
-
-def test_an_older_graph_is_known_as_one() -> None:
-    """Whoever has the weights can build another."""
-    with pytest.raises(OldGraph):
-        Step(an_older_graph(), rules=unrestricted(1, 32))
 
 
 def test_the_width_is_whole_lanes() -> None:

@@ -1,12 +1,13 @@
 """Grades: sheets that readers can read, and answers that become comparisons."""
 
+import gzip
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from app.domain import blind
+from lab import blind
 from lab.recipes import grades
 from tests.engine.voices import a_version
 
@@ -36,16 +37,19 @@ def test_a_sheet_shows_beginnings_and_what_could_follow(asked: Path) -> None:
 
 
 def test_answers_become_groups(asked: Path, tmp_path: Path) -> None:
-    """Each row of as many digits as candidates; what is no answer is counted, and another reader's are added."""
+    """Each row of as many digits as candidates; what is no answer is counted. Rounds come by number."""
     shown = [len(one.split("\n  ")) - 1 for one in sheet(asked, 0).split("\n\n")]
     rows = [f"{i}\t{('0123' * 2)[:count]}" for i, count in enumerate(shown)]
     (asked / "answers-0.txt").write_text("\n".join([*rows, "99\t000", "0\t9", "nothing", ""]), encoding="utf-8")
-    file = tmp_path / "kept.jsonl"
+    file = tmp_path / "kept.jsonl.gz"
 
-    assert grades.collect(asked, file) == (len(shown), 3)
-    assert grades.collect(asked, file) == (len(shown), 3)
-    found = grades.read(file)
-    assert len(found) == 2 * len(shown)
+    assert grades.collect(asked, file, 10) == (len(shown), 3)
+    assert grades.collect(asked, file, 2) == (len(shown), 3)
+    by_round = grades.read(file)
+    assert list(by_round) == [2, 10]
+    assert by_round[2] == by_round[10]
+    found = by_round[2]
+    assert len(found) == len(shown)
     assert found[0].grades[:2] == (0.0, 1.0)
     assert all(f"  a {one.lines[0]}" in sheet(asked, 0) for one in found)
     assert all(one.ends == (len(one.before) == 4) for one in found)
@@ -61,8 +65,8 @@ def test_marks_of_whole_poems_become_pairs(tmp_path: Path) -> None:
     rows = [f"{n}\t5\t{mark}\t3\t{mark}\t-" for n, mark in enumerate(sense, 1)]
     (tmp_path / "answers-00.tsv").write_text("\n".join(rows), encoding="utf-8")
 
-    assert grades.whole(tmp_path, tmp_path / "kept.jsonl") == 4
-    groups = grades.read(tmp_path / "kept.jsonl")
+    assert grades.whole(tmp_path, tmp_path / "kept.jsonl.gz", 1) == 4
+    groups = grades.read(tmp_path / "kept.jsonl.gz")[1]
     assert [group.lines for group in groups] == [
         ("\n".join(poems[2]), "\n".join(poems[3])),
         ("\n".join(poems[4]), "\n".join(poems[1])),
@@ -71,10 +75,10 @@ def test_marks_of_whole_poems_become_pairs(tmp_path: Path) -> None:
 
     (tmp_path / "answers-00.tsv").write_text("1\t9\t1\t1\t1\t-", encoding="utf-8")
     with pytest.raises(blind.Unreadable, match="line 1"):
-        grades.whole(tmp_path, tmp_path / "kept.jsonl")
+        grades.whole(tmp_path, tmp_path / "kept.jsonl.gz", 1)
     (tmp_path / "answers-00.tsv").unlink()
     with pytest.raises(blind.Unreadable, match="no sheet"):
-        grades.whole(tmp_path, tmp_path / "kept.jsonl")
+        grades.whole(tmp_path, tmp_path / "kept.jsonl.gz", 1)
 
 
 def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,31 +91,27 @@ def test_what_is_liked_for_saying_what_all_say_is_no_better(tmp_path: Path, monk
     rows = [f"{n}\t5\t{mark}\t{mark}\t{mark}\t-" for n, mark in enumerate((4, 5, 2, 3), 1)]
     (tmp_path / "answers-00.tsv").write_text("\n".join(rows), encoding="utf-8")
 
-    grades.whole(tmp_path, tmp_path / "kept.jsonl")
+    grades.whole(tmp_path, tmp_path / "kept.jsonl.gz", 1)
 
-    better = {group.lines[0] for group in grades.read(tmp_path / "kept.jsonl")}
+    better = {group.lines[0] for group in grades.read(tmp_path / "kept.jsonl.gz")[1]}
     assert better == {"\n".join(common[1]), "\n".join(rare[1])}
     words, lines = grades.commonness([*common, *rare]).T
     assert min(words[:2]) > max(words[2:])
     assert min(lines[:2]) > max(lines[2:])
 
 
-def test_rounds_come_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By number, of one voice; what waits for a later release is in none."""
-    for name in ("a-2", "a-10", "a-1", "b-3", "next-a"):
-        (tmp_path / f"{name}.jsonl").touch()
-    monkeypatch.setattr(grades, "FOLDER", tmp_path)
-
-    assert [file.stem for file in grades.rounds("a")] == ["a-1", "a-2", "a-10"]
-
-
 @pytest.mark.parametrize(
-    "row", ["no json", '{"before": [], "ends": false}', '{"before": [], "ends": false, "lines": ["a"], "grades": []}']
+    "row",
+    [
+        "no json",
+        '{"before": [], "ends": false}',
+        '{"before": [], "ends": false, "lines": ["a"], "grades": [], "round": 1}',
+    ],
 )
 def test_a_torn_file_is_named(tmp_path: Path, row: str) -> None:
     """With the row that is none."""
-    file = tmp_path / "torn.jsonl"
-    file.write_text(row + "\n", encoding="utf-8")
+    file = tmp_path / "torn.jsonl.gz"
+    file.write_bytes(gzip.compress(row.encode()))
 
     with pytest.raises(ValueError, match="row 1"):
         grades.read(file)
@@ -147,8 +147,8 @@ def test_nor_what_is_liked_for_lines_that_many_poems_have(
     rows = ["\t".join(map(str, (n, 5, *mark, "-"))) for n, mark in enumerate(marks, 1)]
     (tmp_path / "answers-00.tsv").write_text("\n".join(rows), encoding="utf-8")
 
-    grades.whole(tmp_path, tmp_path / "kept.jsonl")
+    grades.whole(tmp_path, tmp_path / "kept.jsonl.gz", 1)
 
-    groups = grades.read(tmp_path / "kept.jsonl")
+    groups = grades.read(tmp_path / "kept.jsonl.gz")[1]
     better, worse = (sum(stock in group.lines[which] for group in groups) for which in (0, 1))
     assert among_the_better[0] < better - worse < among_the_better[1]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.make import chars_per_symbol, set_aside, size_for, stream, style_of, vocabulary_of
+from models.make import chars_per_symbol, set_aside, stream, style_of, vocabulary_of
 
 POEM = "The sea is out\nthe sea comes in\n\n"
 
@@ -63,11 +63,6 @@ def test_in_a_short_text_fewer_characters_are_spelled() -> None:
     assert "뷁" not in vocabulary_of([long], "char").characters
     assert "뷁" not in vocabulary_of([short], "word").characters
     assert "뷃" not in vocabulary_of([short], "char").characters
-
-
-def test_a_short_text_gets_a_small_network() -> None:
-    """Or it would be learned by heart."""
-    assert [size_for(chars) for chars in (2_000, 100_000, 5_000_000)] == [128, 256, 384]
 
 
 def test_levels_are_kinds_of_symbols() -> None:

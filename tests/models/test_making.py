@@ -1,7 +1,9 @@
 """Recipes: from the corpus folder to the shipped folder, by training stages and rounds of readers' preferences."""
 
+import gzip
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -46,16 +48,20 @@ def recipe(averaged: tuple[int, ...] = (), rewarded: int | None = None) -> Recip
     return Recipe("gana", untrained, read=nothing, skimmed=nothing, averaged=averaged, rewarded=rewarded)
 
 
+def grade(voice: str, pairs: Mapping[int, tuple[str, ...]]) -> None:
+    """Sixty readers' grades of one pair in each round, the better line first."""
+    rows = [{"round": n, "before": [], "ends": True, "lines": pair, "grades": [1, 0]} for n, pair in pairs.items()]
+    grades.FOLDER.mkdir()
+    text = "".join((json.dumps(row, ensure_ascii=False) + "\n") * 60 for row in rows)
+    (grades.FOLDER / f"{voice}.jsonl.gz").write_bytes(gzip.compress(text.encode()))
+
+
 @pytest.fixture
 def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A work folder, and four rounds of grades that say different things."""
     monkeypatch.setattr(grades, "FOLDER", tmp_path / "graded")
-    (tmp_path / "graded").mkdir()
-    for number in range(1, ROUNDS + 1):
-        better, worse = ("가나\n다가", "나나\n나나")[:: 1 if number % 2 else -1]
-        row = {"before": [], "ends": True, "lines": [better, worse], "grades": [1, 0]}
-        text = (json.dumps(row, ensure_ascii=False) + "\n") * 60
-        (tmp_path / "graded" / f"gana-{number}.jsonl").write_text(text, encoding="utf-8")
+    lines = ("가나\n다가", "나나\n나나")
+    grade("gana", {number: lines[:: 1 if number % 2 else -1] for number in range(1, ROUNDS + 1)})
     (tmp_path / "work").mkdir()
     return tmp_path / "work"
 
@@ -69,7 +75,7 @@ def test_a_round_begins_where_the_one_before_ended(work: Path) -> None:
     assert name == f"graded-gana-{ROUNDS}"
     for key, weights in load_file(work / f"{name}.safetensors").items():
         torch.testing.assert_close(taught.network.state_dict()[key], weights)
-    everything = [group for file in grades.rounds("gana") for group in grades.read(file)]
+    everything = [group for of_round in grades.rounds("gana").values() for group in of_round]
     np.testing.assert_allclose(reward.weights, fit_reward(taught.network, SYMBOLS, everything, likely=LIKELY).weights)
 
 
@@ -84,7 +90,7 @@ def test_rounds_are_averaged_where_the_recipe_says_so(work: Path) -> None:
         torch.testing.assert_close(weights, sum(of[key] for of in rounds[:AVERAGED]) / AVERAGED)
     again = maker(work)
     again.network.load_state_dict(mean)
-    again.grade("again", grades.read(grades.FOLDER / "gana-4.jsonl"), VERSE)
+    again.grade("again", grades.rounds("gana")[4], VERSE)
     for key, weights in again.network.state_dict().items():
         torch.testing.assert_close(weights, rounds[3][key])
     assert learn_preferences(recipe(averaged=(4,)), maker(work), VERSE)[0] == "averaged-gana-4"
@@ -96,7 +102,7 @@ def test_the_reward_is_fitted_where_the_recipe_says_so(work: Path) -> None:
 
     first = network()
     first.load_state_dict(load_file(work / "graded-gana-1.safetensors"))
-    told = grades.read(grades.FOLDER / "gana-1.jsonl")
+    told = grades.rounds("gana")[1]
     np.testing.assert_allclose(reward.weights, fit_reward(first, SYMBOLS, told, likely=LIKELY).weights)
 
 
@@ -151,11 +157,7 @@ def test_one_command_makes_the_shipped_folder(recipe: Recipe, tmp_path: Path, mo
         monkeypatch.setattr(module, name, 1000, raising=False)
     rounds = [number for number in (1, *recipe.averaged, recipe.rewarded) if number]
     monkeypatch.setattr(grades, "FOLDER", tmp_path / "graded")
-    row = {"before": [], "ends": True, "lines": [words[0], words[1]], "grades": [1, 0]}
-    (tmp_path / "graded").mkdir()
-    for number in rounds:
-        file = tmp_path / "graded" / f"{recipe.voice}-{number}.jsonl"
-        file.write_text((json.dumps(row, ensure_ascii=False) + "\n") * 60, encoding="utf-8")
+    grade(recipe.voice, dict.fromkeys(rounds, words[:2]))
     told = ["--corpus", str(tmp_path / "corpus"), "--work", str(tmp_path / "work"), "--release", "tiny-1"]
 
     main(recipe, told, bases=tmp_path / "bases")

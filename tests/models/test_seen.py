@@ -31,3 +31,5 @@ def test_nothing_has_no_runs() -> None:
     assert not seen.shares_a_run("", read)
     assert not seen.shares_a_run("가나다", read)
     assert not seen.shares_a_run("가나다라마바사아자차카", seen.hashes([]))
+    twice = seen.hashes(["가나다라마바사아자차카타파하"] * 2)
+    assert twice.tolist() == sorted(set(read.tolist()))

@@ -80,7 +80,8 @@ def test_a_voice_knows_its_language(base: checkpoint.Checkpoint, holdout: str) -
     assert found.bits_per_char <= MOST_BITS[base.meta.voice, holdout]
 
 
-def test_a_voice_writes_lines_of_its_own(base: checkpoint.Checkpoint) -> None:
+@pytest.mark.parametrize("poems", [12, pytest.param(POEMS, marks=pytest.mark.nightly)])
+def test_a_voice_writes_lines_of_its_own(base: checkpoint.Checkpoint, poems: int) -> None:
     """Five whole lines a poem, in its own characters, as long as its style allows; few are copied or said twice."""
     voice, style = base.meta.voice, base.meta.style
     serving = Serving(voice, 0, 0, "base", base.meta.base)
@@ -92,13 +93,13 @@ def test_a_voice_writes_lines_of_its_own(base: checkpoint.Checkpoint) -> None:
         candidates=settings.candidates,
     )
     try:
-        writings = list(engine.write_all(voice, [Wish(seed=seed) for seed in range(POEMS)]))
+        writings = list(engine.write_all(voice, [Wish(seed=seed) for seed in range(poems)]))
     finally:
         engine.close()
     lines = [line.text for writing in writings for line in writing.lines]
     read = seen.of_base(base.folder)
 
-    assert len(lines) == 5 * POEMS
+    assert len(lines) == 5 * poems
     assert len(set(lines)) >= LEAST_DISTINCT * len(lines)
     assert all(style.shortest <= len(line) <= style.longest for line in lines)
     assert not set("".join(lines)) & set(style.banned)

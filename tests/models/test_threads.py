@@ -8,7 +8,7 @@ import sys
 import pytest
 
 NAMES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-ASK = f"import json, os, models.train; print(json.dumps([os.environ.get(name) for name in {NAMES}]))"
+ASK = f"import json, os, models; print(json.dumps([os.environ.get(name) for name in {NAMES}]))"
 
 
 @pytest.mark.parametrize(

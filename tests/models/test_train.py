@@ -115,18 +115,6 @@ def test_a_training_stopped_in_mid_pass_goes_on(tmp_path: Path) -> None:
     assert told[-1].step == 24
 
 
-def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path) -> None:
-    """A first start is no error."""
-    assert not Training(network(), poems(), PLAN).resume(tmp_path)
-
-
-def test_a_save_never_leaves_half_a_file(tmp_path: Path) -> None:
-    """The state appears whole under its name; no temporary file is left beside it."""
-    Training(network(), poems(), PLAN).save(tmp_path / "state")
-
-    assert [f.name for f in (tmp_path / "state").iterdir()] == ["training.safetensors"]
-
-
 def test_the_kept_weights_are_an_average_of_the_last_ones() -> None:
     """With averaging the network differs from its last step and is no worse."""
     averaged = Training(network(), poems(), PLAN).run()

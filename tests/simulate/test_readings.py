@@ -1,15 +1,14 @@
-"""Readings of people: how well one foretells another, and an audience that ticks as they did."""
+"""Readings of people: how well one foretells another."""
 
 import json
 import random
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lab.simulate import people as room
-from lab.simulate.people import Readers, Reading
+from lab.simulate.people import Reading
 from models import checkpoint
 
 POEMS = 60
@@ -62,25 +61,3 @@ def test_what_is_no_reading_is_refused(read: list[Reading], tmp_path: Path) -> N
     for wrong in wrongs:
         with pytest.raises(ValueError, match="read"):
             room.read(write(*wrong))
-
-
-def test_an_audience_that_reads_never_ticks_nonsense(
-    base: checkpoint.Checkpoint, read: list[Reading], tmp_path: Path
-) -> None:
-    """It ticks as those readers did; the judge must be another base, as wide as the voice at least."""
-    judge = replace(base, meta=replace(base.meta, base="a judge"))
-    model = tmp_path / "readers.json"
-    texts = (base.folder / "holdout.txt").read_text("utf-8").split("\n\n")[:20]
-    model.write_text(json.dumps(room.model(read, judge, texts).as_dict()), encoding="utf-8")
-    readers = Readers(judge, base, model)
-    lines = ["봄이 온다", "뷁쀍쮋 뿕쒧"]
-
-    real, nonsense = readers.expect([read[0].lines[0], lines[1]])
-    visitor = next(readers.audience("sibot", random.Random(1)))
-
-    assert nonsense == 0 <= real < 1
-    assert not any(visitor.read(lines)[1] for _ in range(20))
-    assert visitor.honest
-    assert visitor.attentive
-    with pytest.raises(ValueError, match="judge"):
-        Readers(base, base, model)

@@ -3,11 +3,11 @@
 It lies in pytest's cache under a hash of all that it is made from, so that it is trained once.
 """
 
+import fcntl
 import hashlib
 import shutil
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -36,13 +36,13 @@ def shipped(cache: Path) -> Path:
     files = sorted(file for file in VERSE.glob("*.txt") if not file.name.startswith(PLAIN))
     made_from = hashlib.sha256(b"".join(Path(str(f)).read_bytes() for f in (*MADE_FROM, *files))).hexdigest()[:16]
     folder = cache / made_from
-    if not folder.exists():
-        sys.stderr.write("training a tiny voice for the tests ...\n")
-        cache.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=cache))
-        _make(fresh / "sibot", read_poems(*files)[:: len(files)][: POEMS + HELD_OUT], fresh / "extras")
-        shutil.rmtree(fresh / "extras")
-        with suppress(OSError):  # another session was quicker, and made the same
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one process trains, the others wait for it
+        if not folder.exists():
+            sys.stderr.write("training a tiny voice for the tests ...\n")
+            fresh = Path(tempfile.mkdtemp(dir=cache))
+            _make(fresh / "sibot", read_poems(*files)[:: len(files)][: POEMS + HELD_OUT], fresh / "extras")
+            shutil.rmtree(fresh / "extras")
             fresh.rename(folder)
     return folder
 

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from app.domain import blind
-from app.domain.blind import Unreadable
 from app.domain.poem import LINES
+from lab import blind
+from lab.blind import Unreadable
 from models.corpus import poems_in
 
 

@@ -1,6 +1,6 @@
 """Blind evaluation: sheets of poems from mixed sources, and the marks that readers give to each source.
 
-Pure functions; `app/commands/lab.py` reads and writes the files. Marks can be compared within one sheet, but not
+Pure functions; `lab/experiments.py` reads and writes the files. Marks can be compared within one sheet, but not
 between sheets (docs/reading.md).
 """
 

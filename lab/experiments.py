@@ -21,7 +21,7 @@ from app.commands.sample import writer
 from app.commands.shell import BadUse, Failed, Json, counting_bar, say, tell
 
 if TYPE_CHECKING:
-    from app.domain.blind import Poem, Sheet
+    from lab.blind import Poem, Sheet
     from models.network import Cell
 
 commands = typer.Typer(help="The lecture's experiments, and blind reading.", no_args_is_help=True)
@@ -40,8 +40,8 @@ def hello(
     """Train a network that reads `hell` to predict `ello`, and print what it predicts at each step."""
     import torch
 
+    from lab.lecture import lesson
     from models.byhand import WANTED
-    from models.hello import lesson
 
     torch.set_num_threads(1)
     if seeds > 1:
@@ -86,7 +86,7 @@ def _train_many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> No
     """Count the seeds that learn it, and their steps."""
     from statistics import median
 
-    from models.hello import last_words
+    from lab.lecture import last_words
 
     ends = last_words(cell, seeds, layers)
     learned = sum(said.learned for said in ends)
@@ -99,7 +99,7 @@ def _train_many(cell: "Cell", layers: int, seeds: range, *, as_json: bool) -> No
 
 KINDS = ("voice", "folder", "file", "json")
 SHAPE = "NAME=voice:SLUG[@VERSION][,SETTING=VALUE…], NAME=folder:DIR[,SETTING=VALUE…], NAME=file:TEXT or NAME=json:FILE"
-BRIEF = Path(__file__).parents[2] / "templates" / "blind.md"
+BRIEF = Path(__file__).with_name("blind.md")
 """The instructions for readers, in Korean and English."""
 TABLE = {"right_lines": "right lines", "sense": "sense", "together": "together", "liking": "liking", "ticked": "ticked"}
 
@@ -159,7 +159,7 @@ def sheet(
     Poems of a voice are written by the site's own engine and settings, with its taste. If NAME ends in `~shuffled`, the
     lines of the source are shuffled between its poems.
     """
-    from app.domain import blind
+    from lab import blind
 
     asked = [Source.of(source) for source in sources]
     if len({source.name for source in asked}) < len(asked):
@@ -225,7 +225,7 @@ def _written(source: Source, each: int, rng: random.Random) -> "list[Poem]":
 
 def _of_file(source: Source) -> "list[Poem]":
     """The poems of a file, five lines each. Raises BadUse if there are none."""
-    from app.domain import blind
+    from lab import blind
     from models.corpus import poems_in
 
     try:
@@ -260,7 +260,7 @@ def score(
     as_json: Json = False,
 ) -> None:
     """Print how readers judged each source, and how far they agree."""
-    from app.domain import blind
+    from lab import blind
 
     try:
         by_number = blind.key_of(json.loads(key.read_text(encoding="utf-8")))
@@ -284,7 +284,7 @@ def score(
 
 
 def _answers(file: Path, key: Mapping[str, str], *, partial: bool) -> "dict[str, Any]":
-    from app.domain import blind
+    from lab import blind
 
     try:
         return dict(blind.answers(file.read_text(encoding="utf-8-sig"), key, partial=partial))
