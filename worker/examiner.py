@@ -81,18 +81,16 @@ class Assessment:
 
     def report(self) -> Iterator[run_log.Entry]:
         """The figures as entries for the run's log."""
-        base, champion, candidate = self.base, self.champion, self.candidate
-        yield run_log.BaseMeasured(base.bits_per_char, base.distinct, more_of(base))
-        yield run_log.ChampionMeasured(champion.bits_per_char, champion.distinct, more_of(champion))
-        yield run_log.CandidateMeasured(candidate.bits_per_char, candidate.distinct, more_of(candidate))
+        for version, card in (("base", self.base), ("champion", self.champion), ("candidate", self.candidate)):
+            yield run_log.Measured(version, card.bits_per_char, card.distinct, more_of(card))
         if self.readers:
-            yield run_log.LikingMeasured(self.readers, candidate.liking)
+            yield run_log.LikingMeasured(self.readers, self.candidate.liking)
         if self.verdict.admitted:
-            yield run_log.Admitted()
+            yield run_log.Judged("admitted")
         elif self.verdict.undecided:
-            yield run_log.Undecided(self.verdict.unmeasured)
+            yield run_log.Judged("undecided", self.verdict.unmeasured)
         else:
-            yield run_log.Rejected(self.verdict.reasons)
+            yield run_log.Judged("turned away", self.verdict.reasons)
 
 
 def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Callable[[float], None]) -> Assessment:

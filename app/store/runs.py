@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.gate import Verdict
 from app.domain.run import ACTIVE, Cause, Claim, Phase, Progress, RunReport, RunState
-from app.domain.run_log import Said
+from app.domain.run_log import Entry, Said
 from app.store.session import Queries
 from app.store.tables import RunLogRow, RunRow, VersionRow
 
@@ -136,9 +136,9 @@ class Runs(Queries):
         if heed and written.cancelling:
             raise Cancelled(claim.run)
 
-    def log(self, run: int, text: str, now: datetime) -> None:
-        """Add a line to the run's log."""
-        self._session.add(RunLogRow(run_id=run, text=text[:2000], at=now))
+    def log(self, run: int, entry: Entry, now: datetime) -> None:
+        """Add an event to the run's log."""
+        self._session.add(RunLogRow(run_id=run, text=entry.as_json(), at=now))
         self._session.flush()
 
     def cancel(self, run: int, now: datetime) -> RunReport:
