@@ -11,9 +11,10 @@ from app.domain.run import EVER, Outlook, RunReport
 from app.domain.submission import Submission, SubmissionStatus
 from app.domain.trial import TrialReport
 from app.domain.version import VersionReport, VersionStatus, VoiceReport
+from app.reads.query import query
 from app.reads.runs import outlook_in
 from app.reads.versions import Comparison, compare
-from app.store.admins import Admins, Audit, AuditEntry, Key, Kind
+from app.store.admins import Admins, Audit, Key, Kind
 from app.store.health import Health, Pulses
 from app.store.runs import Runs
 from app.store.submissions import Pieces, Submissions
@@ -21,16 +22,12 @@ from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 
-AUDIT_ENTRIES = 200
-"""Entries of the audit log on its page."""
 Secret = tuple[str, Kind]
 """A credential as it came with the request, and which kind of key it is looked up as."""
 
-
-def has_admin(bot: Bot) -> bool:
-    """Is there an admin at all?"""
-    with bot.reads(Admins) as admins:
-        return admins.any()
+has_admin = query(Admins, Admins.any)
+audit = query(Audit, Audit.newest)
+submissions = query(Submissions, Submissions.queue)
 
 
 def key(bot: Bot, secret: Secret | None) -> Key | None:
@@ -45,12 +42,6 @@ def keys(bot: Bot) -> list[Key]:
     """Every valid key, oldest first."""
     with bot.reads(Admins) as admins:
         return admins.keys(bot.clock())
-
-
-def audit(bot: Bot) -> list[AuditEntry]:
-    """The newest entries of the audit log, newest first."""
-    with bot.reads(Audit) as log:
-        return log.newest(AUDIT_ENTRIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +110,11 @@ def queue(bot: Bot, status: SubmissionStatus, *, after: int) -> Queue:
     with bot.reading() as session:
         store = Submissions(session)
         return Queue(
-            store.queue(status, after_id=after),
+            store.queue(status, after=after),
             Pieces(session).queue(status),
             before=store.count(status, up_to=after),
             total=store.count(status),
         )
-
-
-def submissions(bot: Bot, status: SubmissionStatus | None, *, limit: int, after: int = 0) -> list[Submission]:
-    """Submissions of a status (None: all) with an id above *after*, oldest first."""
-    with bot.reads(Submissions) as store:
-        return store.queue(status, limit=limit, after_id=after)
 
 
 @dataclass(frozen=True, slots=True)

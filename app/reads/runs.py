@@ -7,20 +7,19 @@ from typing import TypedDict
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
-from app.domain.lesson import Feedback, Lesson, ReadLine, build, choosers, split
+from app.domain.lesson import Lesson, ReadLine, build, choosers, split
 from app.domain.run import Outlook, RunReport
 from app.domain.version import Version
+from app.reads.query import query
 from app.store.lessons import FeedbackStore
 from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 
-
-def one(bot: Bot, run: int) -> RunReport:
-    """The run of that number. Raises UnknownRun."""
-    with bot.reads(Runs) as runs:
-        return runs.one(run)
+one = query(Runs, Runs.one)
+under_way = query(Runs, Runs.under_way)
+feedback = query(FeedbackStore, FeedbackStore.of)
 
 
 def of_voice(bot: Bot, voice: str, limit: int = 20) -> list[RunReport]:
@@ -28,12 +27,6 @@ def of_voice(bot: Bot, voice: str, limit: int = 20) -> list[RunReport]:
     with bot.reading() as session:
         Voices(session).check(voice)
         return Runs(session).of_voice(voice, limit)
-
-
-def under_way(bot: Bot) -> bool:
-    """Is a worker carrying out any run?"""
-    with bot.reads(Runs) as runs:
-        return runs.under_way()
 
 
 def outlook(bot: Bot, voice: str) -> Outlook:
@@ -68,12 +61,6 @@ def facts(session: Session, voice: str, now: datetime) -> Facts:
         "last_version": Versions(session).newest_made(voice),
         "now": now,
     }
-
-
-def feedback(bot: Bot, voice: str) -> Feedback:
-    """All feedback that readers gave a voice."""
-    with bot.reads(FeedbackStore) as store:
-        return store.of(voice)
 
 
 def lesson(bot: Bot, voice: str) -> Lesson:

@@ -9,6 +9,7 @@ from app.domain.taste import TasteEffect, TasteReport
 from app.domain.trial import TrialReport
 from app.domain.version import GrowthReport, HistoryEntry, Version, VersionReport, VoiceReport, growth
 from app.domain.visitor import Visitor
+from app.reads.query import query
 from app.store.lessons import LearnedLine, Learnings
 from app.store.runs import Runs
 from app.store.tastes import Tastes
@@ -16,29 +17,11 @@ from app.store.trials import Trials
 from app.store.versions import Retention, Versions
 from app.store.voices import Voices
 
-
-def of_voice(bot: Bot, voice: str) -> list[VersionReport]:
-    """All versions of the voice's present base, newest first. Raises UnknownVoice."""
-    with bot.reads(Versions) as versions:
-        return versions.of_voice(voice)
-
-
-def one(bot: Bot, voice: str, number: int) -> VersionReport:
-    """Version *number* of the voice's present base. Raises UnknownVoice, UnknownVersion."""
-    with bot.reads(Versions) as versions:
-        return versions.report(voice, number)
-
-
-def champion(bot: Bot, voice: str) -> Version:
-    """The version that serves. Raises UnknownVoice, UnknownVersion."""
-    with bot.reads(Versions) as versions:
-        return versions.champion(voice)
-
-
-def history(bot: Bot, voice: str) -> list[HistoryEntry]:
-    """Which version became champion when, newest first. Raises UnknownVoice."""
-    with bot.reads(Versions) as versions:
-        return versions.history(voice)
+of_voice = query(Versions, Versions.of_voice)
+one = query(Versions, Versions.report)
+champion = query(Versions, Versions.champion)
+history = query(Versions, Versions.history)
+shelved = query(Retention, Retention.kept)
 
 
 def trials(bot: Bot, voice: str) -> list[TrialReport]:
@@ -46,12 +29,6 @@ def trials(bot: Bot, voice: str) -> list[TrialReport]:
     with bot.reading() as session:
         Voices(session).check(voice)
         return Trials(session).of_voice(voice)
-
-
-def shelved(bot: Bot, folders: Collection[str]) -> set[str]:
-    """Those of *folders* that belong to a version that is not pruned."""
-    with bot.reads(Retention) as shelf:
-        return shelf.kept(folders)
 
 
 @dataclass(frozen=True, slots=True)

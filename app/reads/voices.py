@@ -9,8 +9,11 @@ from app.bootstrap import Bot
 from app.domain.errors import UnknownVoice
 from app.domain.version import VoiceReport
 from app.reads.desk import Secret
+from app.reads.query import query
 from app.store.admins import Admins
 from app.store.voices import Voices
+
+all = query(Voices, Voices.all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,6 @@ class Around:
     secret: Secret | None
     """The admin's credential, if the request had one."""
     frame: Frame | None = None
-
-
-def all(bot: Bot) -> list[VoiceReport]:
-    """Every voice with a champion, oldest first."""
-    with bot.reads(Voices) as voices:
-        return voices.all()
 
 
 def frame(bot: Bot, around: Around) -> Frame:

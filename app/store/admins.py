@@ -38,7 +38,7 @@ class Audit(Queries):
         self._session.add(AuditRow(at=now, who=who, deed=deed, subject=subject[:100], detail=detail[:5000]))
         self._session.flush()
 
-    def newest(self, limit: int = 100) -> list[AuditEntry]:
+    def newest(self, limit: int = 200) -> list[AuditEntry]:
         """The newest entries, newest first."""
         rows = self._session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
         return [AuditEntry(r.at, r.who, r.deed, r.subject, r.detail) for r in rows]

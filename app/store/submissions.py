@@ -133,10 +133,10 @@ class Submissions(Queries):
         return self._submissions(rows)
 
     def queue(
-        self, status: SubmissionStatus | None = SubmissionStatus.WAITING, *, limit: int = 50, after_id: int = 0
+        self, status: SubmissionStatus | None = SubmissionStatus.WAITING, *, limit: int = 50, after: int = 0
     ) -> list[Submission]:
-        """Submissions of a status (None: all) with an id above *after_id*, oldest first."""
-        rows = select(SubmissionRow).where(SubmissionRow.id > after_id)
+        """Submissions of a status (None: all) with an id above *after*, oldest first."""
+        rows = select(SubmissionRow).where(SubmissionRow.id > after)
         if status is not None:
             rows = rows.where(SubmissionRow.status == status)
         return self._submissions(self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit)).all())

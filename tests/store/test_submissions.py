@@ -159,7 +159,7 @@ def test_the_queue_is_read_from_its_front(world: World) -> None:
         queue = Submissions(session).queue
         assert [s.id for s in queue()] == [ids[0], ids[2], ids[3], other]
         assert [s.id for s in queue(APPROVED)] == [ids[1]]
-        assert [s.id for s in queue(None, limit=2, after_id=ids[0])] == [ids[1], ids[2]]
+        assert [s.id for s in queue(None, limit=2, after=ids[0])] == [ids[1], ids[2]]
         assert Submissions(session).count() == 4
 
 
