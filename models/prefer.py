@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from models.corpus import Batch, Corpus, Ids, Passage, side_by_side
 from models.network import CharNetwork
+from models.sparse import ridge
 from models.train import Diverged, bf16_pays, loss_of
 from models.vocabulary import Vocabulary
 
@@ -38,8 +39,6 @@ CHUNK = 128
 RIDGE = 700.0
 """Strength of the reward's prior, which says "no preference", in pairs: a few grades say little about 512
 directions."""
-ITERATIONS = 60
-"""Most iterations of L-BFGS."""
 PAIRS = 2
 """Most pairs of a group in one pass, drawn again for each pass: otherwise large groups would outweigh the small
 ones."""
@@ -274,19 +273,11 @@ def _rows_of(group: Group, vocabulary: Vocabulary) -> list[Row]:
 
 def _logistic(apart: NDArray[np.float32], offset: NDArray[np.float32], say: NDArray[np.float32]) -> NDArray[np.float32]:
     """Ridge logistic regression: differences better - worse (P, H), known log-odds (P,), weights (P,) -> (H,)."""
-    x, known, weight = torch.from_numpy(apart), torch.from_numpy(offset), torch.from_numpy(say / say.sum())
-    weights = torch.zeros(x.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
-    penalty = RIDGE * float(x.var(0).mean()) * float(weight.square().sum())  # 1 / sum of squares: effective pairs
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        value: Tensor = -weight @ nn.functional.logsigmoid(known + x @ weights) + penalty * weights.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return weights.detach().numpy()
+    share = say / say.sum()
+    strength = RIDGE * apart.var(0, ddof=1).mean() * (share**2).sum()  # 1 / sum of squares: effective pairs
+    precision = np.full(apart.shape[1], 2 * strength)
+    weights = ridge(apart, np.ones(len(apart)), share, precision, np.zeros_like(precision), offset=offset)
+    return weights.astype(np.float32)
 
 
 @torch.no_grad()
