@@ -210,7 +210,7 @@ def _webs(bot: Bot) -> Iterator[Finding]:
 def _runs(bot: Bot) -> Finding:
     with bot.reading() as session:
         newest = Runs(session).of_voice(None, limit=5)
-        waiting = Runs(session).waiting(database_now(session))
+        waiting = Runs(session).waiting(database_now(session), timedelta(seconds=bot.settings.lease))
     failed = [run for run in newest if run.state is RunState.FAILED]
     if len(failed) > 1:
         detail = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"

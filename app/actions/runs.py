@@ -108,7 +108,7 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
             cause = schedule.due(**facts(session, voice.slug, now))
             if cause is not None:
                 runs.start(voice.slug, cause, now)
-        for slug in runs.waiting(now):
+        for slug in runs.waiting(now, timedelta(seconds=bot.settings.lease)):
             _announce(session, slug)
 
 

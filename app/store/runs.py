@@ -53,11 +53,10 @@ class Runs(Queries):
 
         A run that was claimed *attempts* times without progress fails first: it may be what kills its workers.
         """
-        expired = and_(RunRow.state == RunState.RUNNING, _expired(now, lease))
         worn_out = or_(RunRow.stalled >= attempts, RunRow.attempt >= TOO_OFTEN * attempts)
         self._session.execute(
             update(RunRow)
-            .where(expired, or_(worn_out, RunRow.cancelling))
+            .where(_expired(now, lease), or_(worn_out, RunRow.cancelling))
             .values(
                 state=case((RunRow.cancelling, RunState.CANCELLED), else_=RunState.FAILED),
                 error=case((RunRow.cancelling, None), else_=WORN_OUT),
@@ -66,7 +65,7 @@ class Runs(Queries):
                 fence=RunRow.fence + 1,
             )
         )
-        free = or_(RunRow.state == RunState.QUEUED, expired)
+        free = _free(now, lease)
         oldest = select(RunRow.id).where(free).order_by(RunRow.id).limit(1).with_for_update(skip_locked=True)
         taken = self._session.execute(
             update(RunRow)
@@ -170,10 +169,9 @@ class Runs(Queries):
             rows = rows.where(RunRow.voice == voice)
         return self._reports(self._session.scalars(rows).all())
 
-    def waiting(self, now: datetime) -> list[str]:
+    def waiting(self, now: datetime, lease: timedelta) -> list[str]:
         """Voices with a free run: its announcement was lost, or its worker died."""
-        expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
-        return list(self._session.scalars(select(RunRow.voice).where(or_(RunRow.state == RunState.QUEUED, expired))))
+        return list(self._session.scalars(select(RunRow.voice).where(_free(now, lease))))
 
     def under_way(self) -> bool:
         """Is a worker carrying out any run?"""
@@ -212,7 +210,13 @@ class Runs(Queries):
 
 def _expired(now: datetime, lease: timedelta) -> ColumnElement[bool]:
     """Has the lease expired? One that ends far in the future counts as expired: the clock has been set back."""
-    return or_(RunRow.leased_until < now, RunRow.leased_until > now + FAR * lease)
+    over = or_(RunRow.leased_until < now, RunRow.leased_until > now + FAR * lease)
+    return and_(RunRow.state == RunState.RUNNING, over)
+
+
+def _free(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    """May a worker claim it?"""
+    return or_(RunRow.state == RunState.QUEUED, _expired(now, lease))
 
 
 def _progress(row: RunRow) -> float:

@@ -343,7 +343,7 @@ def test_unheard_bells_are_known(world: World) -> None:
 
     def waiting() -> list[str]:
         with world.reading() as session:
-            return sorted(Runs(session).waiting(world.clock.now))
+            return sorted(Runs(session).waiting(world.clock.now, LEASE))
 
     assert waiting() == ["bard"]
     world.clock.forward(seconds=61)
