@@ -161,15 +161,15 @@ def _endless(verse: Corpus, rng: np.random.Generator) -> Iterator[Batch]:
 def _pairs(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group]) -> list[list[_Pair]]:
     """By group: every pair of a line and one with a lower grade."""
     rows = [row for group in groups for row in _rows_of(group, vocabulary)]
-    known = iter(zip(rows, _likelihoods(network, rows), strict=True))
-    found = []
+    measured = iter(zip(rows, _likelihoods(network, rows), strict=True))
+    by_group = []
     for group in groups:
-        lines = [next(known) for _ in group.lines]
+        lines = [next(measured) for _ in group.lines]
         pairs = [(*lines[better], *lines[worse]) for better, worse in _ordered(group)]
-        found.append(
+        by_group.append(
             [_Pair((row, other), (nats, others), max(len(row[1]), len(other[1]))) for row, nats, other, others in pairs]
         )
-    return found
+    return by_group
 
 
 def _ordered(group: Group) -> list[tuple[int, int]]:
@@ -182,13 +182,13 @@ def _ordered(group: Group) -> list[tuple[int, int]]:
 def _likelihoods(network: CharNetwork, rows: Sequence[Row]) -> list[float]:
     """Log-likelihood of each row's line, nats, measured in batches of similar length."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]))
-    found = [0.0] * len(rows)
+    likelihoods = [0.0] * len(rows)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_pays("cpu")):
         for start in range(0, len(order), CHUNK):
             some = order[start : start + CHUNK]
             for i, value in zip(some, _likelihood(network, [rows[i] for i in some]).tolist(), strict=True):
-                found[i] = value
-    return found
+                likelihoods[i] = value
+    return likelihoods
 
 
 def _likelihood(network: CharNetwork, rows: Sequence[Row]) -> Tensor:
@@ -246,9 +246,9 @@ def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Gr
     states, means = states * count[:, None], means * count
     pairs, whose, at = [], [], 0
     for number, group in enumerate(groups):
-        found = _ordered(group)
-        pairs += [(at + better, at + worse) for better, worse in found]
-        whose += [number % 4] * len(found)
+        ordered = _ordered(group)
+        pairs += [(at + better, at + worse) for better, worse in ordered]
+        whose += [number % 4] * len(ordered)
         at += len(group.grades)
     if not pairs:
         raise ValueError("no line is preferred to another")

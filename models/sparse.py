@@ -115,10 +115,10 @@ def fit(design: Design, penalty: float, start: Fit | None = None) -> Fit:
     working = weights != 0
     while True:
         nearby = None if start is None else replace(start, weights=weights[working])
-        found = _fit(design.of_features(working), penalty, nearby)
+        fitted = _fit(design.of_features(working), penalty, nearby)
         weights = np.zeros(design.features)
-        weights[working] = found.weights
-        start = replace(found, weights=weights)
+        weights[working] = fitted.weights
+        start = replace(fitted, weights=weights)
         pulling = ~working & (np.abs(_feature_gradient(design, start)) > SLACK * penalty)
         if not pulling.any():
             return start

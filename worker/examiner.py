@@ -19,7 +19,7 @@ from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine
 from app.domain.poem import LINES, Wish
 from app.domain.submission import blocked
-from app.domain.version import Serving
+from app.domain.version import Serving, status_after
 from app.engine.choose import Recent, Way, avoiding, with_taste, without_taste
 from app.engine.engine import Engine
 from app.settings import Settings
@@ -85,12 +85,7 @@ class Assessment:
             yield run_log.Measured(version, card.bits_per_char, card.distinct, more_of(card))
         if self.readers:
             yield run_log.LikingMeasured(self.readers, self.candidate.liking)
-        if self.verdict.admitted:
-            yield run_log.Judged("admitted")
-        elif self.verdict.undecided:
-            yield run_log.Judged("undecided", self.verdict.unmeasured)
-        else:
-            yield run_log.Judged("turned away", self.verdict.reasons)
+        yield run_log.Judged(status_after(self.verdict), self.verdict.reasons or self.verdict.unmeasured)
 
 
 def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Callable[[float], None]) -> Assessment:
@@ -357,8 +352,8 @@ def gains(
     passages = [Passage(text.text, ends=text.kind == "poem") for text in texts]
     before = nats_of(base, vocabulary, passages, watch=lambda done: watch(done / 2))
     after = nats_of(version, vocabulary, passages, watch=lambda done: watch(0.5 + done / 2))
-    found: dict[tuple[str, int], float] = {}
+    gain_of: dict[tuple[str, int], float] = {}
     for text, was, now in zip(texts, before, after, strict=True):
         gain = (was - now) / (text.text.count("\n") + 1)
-        found |= {(text.kind, source): gain for source in text.sources if math.isfinite(gain)}
-    return found
+        gain_of |= {(text.kind, source): gain for source in text.sources if math.isfinite(gain)}
+    return gain_of

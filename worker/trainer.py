@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -261,23 +261,6 @@ def lower_priority(threads: int) -> None:
 # -- Time budget ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The time for dreams and training, and the speed of this machine."""
-
-    seconds: float
-    """In all; infinite: no limit."""
-    chars_per_s: float = math.inf
-    """Speed of training."""
-    began: float = field(default_factory=time.monotonic)
-    """Start, by the monotonic clock."""
-
-    def chars(self) -> float:
-        """Characters for which there is still time."""
-        left = self.seconds - (time.monotonic() - self.began)
-        return math.inf if math.isinf(left) else max(0.0, left) * self.chars_per_s
-
-
 def make_schedule(
     base: checkpoint.Checkpoint,
     lesson: Lesson,
@@ -292,17 +275,16 @@ def make_schedule(
 
     *dreaming*: are there dreams at all? *check*: as in `train`.
     """
-    budget = _budget(base, verse, settings, device)
+    chars_left = time_budget(base, verse, settings, device)
     seed = seed_of(lesson)
-    steps = _fit(
-        settings.lesson_steps, lesson, verse, seed=seed, chars=budget.chars() * (LESSON_SHARE if dreaming else 1)
-    )
+    share = LESSON_SHARE if dreaming else 1
+    steps = _fit(settings.lesson_steps, lesson, verse, seed=seed, chars=chars_left() * share)
     least = 0 if dreaming else MIN_REHEARSAL
     texts = passages(lesson, verse, most=steps * PER_BATCH, seed=seed, least=least)
     chars, batches = _chars(texts), -(-len(texts) // PER_BATCH)
     passes = 1 if dreaming else max(1, min(MAX_PASSES, steps // max(1, batches)))
     if not dreaming and chars:
-        passes = max(1, int(min(passes, budget.chars() // chars)))
+        passes = max(1, int(min(passes, chars_left() // chars)))
     schedule = Schedule(lesson.hash, base.meta.base, steps, passes, wanted=settings.dreams if dreaming else 0)
     if not dreaming:
         return schedule
@@ -315,7 +297,7 @@ def make_schedule(
             dreams.append(poem)
             check(len(dreams) / settings.dreams)
             to_train += sum(len(line) + 1 for line, _ in poem)
-            if to_train + usual * max(0.0, REHEARSAL_PER_DREAM * len(dreams) - rehearsed) >= budget.chars():
+            if to_train + usual * max(0.0, REHEARSAL_PER_DREAM * len(dreams) - rehearsed) >= chars_left():
                 break
     return replace(schedule, dreams=tuple(dreams))
 
@@ -328,13 +310,18 @@ def cuts(schedule: Schedule, settings: Settings) -> Iterator[Entry]:
         yield DreamsCut(settings.run_minutes, len(schedule.dreams), schedule.wanted)
 
 
-def _budget(base: checkpoint.Checkpoint, verse: Sequence[str], settings: Settings, device: str) -> Budget:
-    """The budget by the setting `run_minutes`; without limit if that is 0, or if there is no verse to measure with."""
+def time_budget(
+    base: checkpoint.Checkpoint, verse: Sequence[str], settings: Settings, device: str
+) -> Callable[[], float]:
+    """How many characters there is still time for, whenever it is asked.
+
+    Without limit if the setting `run_minutes` is 0, or if there is no verse to measure the machine's speed with.
+    """
     if not settings.run_minutes or not verse:
-        return Budget(math.inf)
-    began = time.monotonic()
-    seconds = 60 * settings.run_minutes * (1 - EXAMINATION)
-    return Budget(seconds, chars_per_second(base, verse, device), began)
+        return lambda: math.inf
+    end = time.monotonic() + 60 * settings.run_minutes * (1 - EXAMINATION)
+    speed = chars_per_second(base, verse, device)
+    return lambda: max(0.0, end - time.monotonic()) * speed
 
 
 def chars_per_second(base: checkpoint.Checkpoint, verse: Sequence[str], device: str) -> float:
@@ -422,8 +409,7 @@ def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
 def live_base(base: checkpoint.Checkpoint, settings: Settings) -> LiveVersion:
     """The base as a live version, to write dreams. Raises BrokenFolder."""
     serving = Serving(DREAM_VOICE, 0, 0, "base", base.meta.base)
-    rows, threads = settings.slots, settings.train_threads
-    return load(serving, base.folder, precision=settings.precision, rows=rows, threads=threads)
+    return load(serving, base.folder, precision=settings.precision, rows=settings.slots, threads=settings.train_threads)
 
 
 def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:

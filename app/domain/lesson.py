@@ -45,18 +45,14 @@ class TickedLine:
     """A line the network wrote and a visitor ticked."""
 
     kind: ClassVar[Kind] = "line"
-    line: int
+    source: int
+    """Id of the line."""
     text: str
     before: str
     """The lines above it in its poem: context for the network, not a training target."""
     visitor: str
     address: str
     """Keyed hash of the visitor's address that day; "" when unknown."""
-
-    @property
-    def source(self) -> int:
-        """Id of the line."""
-        return self.line
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +61,11 @@ class TaughtPoem:
 
     kind: ClassVar[Kind] = "poem"
     before: ClassVar[str] = ""
-    submission: int
+    source: int
+    """Id of the submission."""
     text: str
     visitor: str
     address: str
-
-    @property
-    def source(self) -> int:
-        """Id of the submission."""
-        return self.submission
 
 
 Given = TickedLine | TaughtPoem
@@ -172,10 +164,10 @@ def build(feedback: Feedback) -> Lesson:
 
 def weights(feedback: Feedback) -> dict[str, float]:
     """The total weight of each visitor in the lesson of *feedback*."""
-    found: dict[str, float] = defaultdict(float)
+    totals: dict[str, float] = defaultdict(float)
     for given, weight in _weighed(feedback):
-        found[given.visitor] += weight
-    return dict(found)
+        totals[given.visitor] += weight
+    return dict(totals)
 
 
 def _weighed(feedback: Feedback) -> list[tuple[Given, float]]:
@@ -222,16 +214,16 @@ def tick_weight(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
     The expectation comes from the tick rate of the slot and from the taste's prediction for the line. Without judged
     lines every tick weighs 1.
     """
-    shown = Counter(one.slot for one in judged)
+    impressions = Counter(one.slot for one in judged)
     ticked = Counter(one.slot for one in judged if one.ticked)
     rate = (sum(ticked.values()) + 1) / (len(judged) + 2)
-    known = {(one.line, one.visitor): one for one in judged}
+    judgements = {(one.line, one.visitor): one for one in judged}
 
     def worth(tick: TickedLine) -> float:
-        one = known.get((tick.line, tick.visitor))
+        one = judgements.get((tick.source, tick.visitor))
         if one is None:
             return 1.0
-        odds = _log_odds((ticked[one.slot] + rate) / (shown[one.slot] + 1))
+        odds = _log_odds((ticked[one.slot] + rate) / (impressions[one.slot] + 1))
         if one.liking is not None:
             odds += one.liking - _log_odds(rate)
         return (1 - 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))) / (1 - rate)
@@ -287,13 +279,13 @@ class ReadLine:
     ticked: bool
 
 
-def split(feedback: Feedback, known: Collection[int]) -> tuple[Feedback, frozenset[str]]:
-    """The feedback to train on, and the held-out readers. *known*: ids of the lines the champion was taught."""
+def split(feedback: Feedback, taught_lines: Collection[int]) -> tuple[Feedback, frozenset[str]]:
+    """The feedback to train on, and the held-out readers. *taught_lines*: ids of those the champion was taught."""
     addresses: dict[str, str] = {}
     taught: set[str] = set()
     for tick in feedback.ticks:  # in the order of the ticks
         addresses.setdefault(tick.visitor, tick.address or tick.visitor)
-        if tick.line in known:
+        if tick.source in taught_lines:
             taught.add(tick.visitor)
     newest = {addresses[visitor]: visitor for visitor in addresses if visitor not in taught}
     wanted = max(FEWEST_HELD_OUT, min(MOST_HELD_OUT, round(HELD_OUT_SHARE * len(addresses))))

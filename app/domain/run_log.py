@@ -128,7 +128,7 @@ class Judged(Entry):
     """The verdict of the gate, and the rules that turned the candidate away or could not be measured."""
 
     verdict: str
-    """`admitted`, `undecided` or `turned away`."""
+    """`admitted`, `undecided` or `rejected`."""
     rules: tuple[str, ...] = ()
 
     def __str__(self) -> str:

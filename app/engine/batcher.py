@@ -261,15 +261,15 @@ class Batcher:
             return []
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
         share = share_of(self._rows, len(self._under_way) + len(self._waiting))
-        found: list[tuple[Ticket, int]] = []
+        admitted: list[tuple[Ticket, int]] = []
         while self._waiting:
             fair = max(FEWEST_CANDIDATES, min(share, free // 2))  # whoever comes next finds room, too
             most = self._rows_per_poem if self._waiting.first().alone else min(self._rows_per_poem, fair)
             if most > free:
                 break
-            found.append((self._waiting.take(), most))
+            admitted.append((self._waiting.take(), most))
             free -= most
-        return found
+        return admitted
 
     def _open(self, ticket: Ticket, most: int) -> None:
         """Choose the version and begin the poem, with at most *most* candidates for each line."""

@@ -72,17 +72,17 @@ def overview(bot: Bot, today: datetime) -> Overview:
         voices, pulses = Voices(session).all(), Pulses(session).alive(bot.clock())
         slugs = [voice.slug for voice in voices]
         on_trial = {slug: running for slug in slugs if (running := trials.running(slug))}
-        known = {slug: versions.of_voice(slug) for slug in slugs}
+        reports = {slug: versions.of_voice(slug) for slug in slugs}
         besides = {}
         for voice in voices:
-            newest, tried = known[voice.slug][:1], on_trial.get(voice.slug)
+            newest, tried = reports[voice.slug][:1], on_trial.get(voice.slug)
             undecided = {one.number for one in newest if one.status is VersionStatus.UNDECIDED}
             numbers = {voice.champion, *undecided, *([tried.challenger] if tried else ())}
             if len(numbers) > 1:
                 besides[voice.slug] = compare(versions.samples(voice.slug), numbers)
         return Overview(
             counts={slug: {"today": health.counts(slug, today), "ever": health.counts(slug, EVER)} for slug in slugs},
-            versions=known,
+            versions=reports,
             on_trial=on_trial,
             outlooks={slug: outlook_in(session, bot, slug) for slug in slugs},
             besides=besides,
@@ -152,9 +152,9 @@ def trial(bot: Bot, voice: str, seed: str) -> ShownTrial:
     """The newest trial of a voice; *seed*: which sample poems to compare. Raises UnknownVoice."""
     with bot.reading() as session:
         versions = Versions(session)
-        samples, known = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
+        samples, reports = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
         newest = next(iter(Trials(session).of_voice(voice)), None)
     if newest is None:
         return ShownTrial(None, None, compare(samples, (), seed))
     both = compare(samples, {newest.champion, newest.challenger}, seed)
-    return ShownTrial(newest, known.get(newest.challenger), both)
+    return ShownTrial(newest, reports.get(newest.challenger), both)

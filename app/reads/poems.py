@@ -100,8 +100,8 @@ def last(bot: Bot, voice: str, visitor: Visitor) -> Poem:
 def first_line(bot: Bot, voice: VoiceReport) -> str:
     """The first line of the newest poem that the champion wrote; "" before there is one."""
     with bot.reads(Poems) as poems:
-        found, _ = poems.page(voice.slug, version=voice.champion, limit=1)
-    return found[0].lines[0].text if found else ""
+        newest, _ = poems.page(voice.slug, version=voice.champion, limit=1)
+    return newest[0].lines[0].text if newest else ""
 
 
 def life(bot: Bot, voice: str, visitor: Visitor, *, ticked: bool, home: bool) -> tuple[Outlook | None, News | None]:
@@ -136,10 +136,10 @@ def browsed(
 
 def _latest(session: Session, voice: str, visitor: Visitor, *, else_newest: bool) -> ShownPoem | None:
     poems = Poems(session)
-    found = poems.current(voice, visitor.id) if visitor.returned else None
-    if found is None and else_newest:
-        found = poems.newest(voice)
-    return _shown(session, found, visitor) if found else None
+    poem = poems.current(voice, visitor.id) if visitor.returned else None
+    if poem is None and else_newest:
+        poem = poems.newest(voice)
+    return _shown(session, poem, visitor) if poem else None
 
 
 def _shown(session: Session, poem: str, visitor: Visitor) -> ShownPoem:

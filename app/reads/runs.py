@@ -38,10 +38,10 @@ def outlook(bot: Bot, voice: str) -> Outlook:
 def outlook_in(session: Session, bot: Bot, voice: str) -> Outlook:
     """The outlook, read in the transaction of another read model."""
     now = bot.clock()
-    found = bot.settings.schedule.outlook(**facts(session, voice, now))
+    planned = bot.settings.schedule.outlook(**facts(session, voice, now))
     trial = Trials(session).running(voice)
     learning = Runs(session).began(voice) is not None
-    return replace(found, learning=learning, challenger=trial.challenger if trial else None)
+    return replace(planned, learning=learning, challenger=trial.challenger if trial else None)
 
 
 class Facts(TypedDict):
@@ -67,8 +67,8 @@ def lesson(bot: Bot, voice: str) -> Lesson:
     """The lesson of all this feedback, with no reader held out. Raises UnknownVoice."""
     with bot.reading() as session:
         Voices(session).check(voice)
-        given = FeedbackStore(session).of(voice)
-    return build(given)
+        feedback = FeedbackStore(session).of(voice)
+    return build(feedback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,6 @@ def task(bot: Bot, voice: str) -> Task:
     with bot.reading() as session:
         versions, store = Versions(session), FeedbackStore(session)
         base, champion = versions.one(voice, 0), versions.champion(voice)
-        given, held = split(store.of(voice), store.taught(champion.id))
+        feedback, held = split(store.of(voice), store.taught(champion.id))
         read = store.readings(voice, held)
-    return Task(build(given), base, champion, tuple(choosers(read)))
+    return Task(build(feedback), base, champion, tuple(choosers(read)))

@@ -71,16 +71,16 @@ def overview(bot: Bot, voice: str, seed: str) -> VoiceVersions:
     """All versions, rejected ones too, with runs and trials; *seed*: which sample poems. Raises UnknownVoice."""
     with bot.reading() as session:
         store = Versions(session)
-        found, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
+        reports, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
         receptions = store.receptions(voice)
         runs, trials = Runs(session).of_voice(voice), Trials(session).of_voice(voice)
         taste, effect = Tastes(session).newest(voice), Tastes(session).effect(voice)
     on_trial = next((one for one in trials if one.state == "running"), None)
-    champion = next((one.number for one in found if one.champion), 0)
+    champion = next((one.number for one in reports if one.champion), 0)
     newest = on_trial.challenger if on_trial else max(samples, default=0)
     return VoiceVersions(
-        versions=found,
-        growth=growth(found, receptions),
+        versions=reports,
+        growth=growth(reports, receptions),
         champion=champion,
         history=history,
         runs=runs,
@@ -122,11 +122,11 @@ class ShownVersion:
 def shown(bot: Bot, voice: str, number: int, visitor: Visitor, seed: str) -> ShownVersion:
     """The page of a version. Raises UnknownVoice, UnknownVersion."""
     with bot.reading() as session:
-        store, found = Versions(session), Voices(session).one(voice)
+        store, report = Versions(session), Voices(session).one(voice)
         one, trial = store.one(voice, number), Trials(session).running(voice)
         mine = Learnings(session).by(voice, number, visitor.id)
         on_trial = trial is not None and trial.challenger_id == one.id
-        return ShownVersion(found, one, _pair(store, voice, number, seed), mine, on_trial)
+        return ShownVersion(report, one, _pair(store, voice, number, seed), mine, on_trial)
 
 
 def pair(bot: Bot, voice: str, number: int, seed: str) -> tuple[VoiceReport, Pair | None]:

@@ -27,10 +27,10 @@ class Frame:
 
     def voice(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
-        found = next((voice for voice in self.voices if voice.slug == slug), None)
-        if found is None:
+        report = next((voice for voice in self.voices if voice.slug == slug), None)
+        if report is None:
             raise UnknownVoice(slug)
-        return found
+        return report
 
 
 @dataclass(slots=True)

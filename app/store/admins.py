@@ -70,12 +70,12 @@ class Admins(Queries):
 
     def create(self, name: str, password_hash: str, now: datetime) -> bool:
         """Add an admin, or change the password of one and revoke his sessions; True when he is new."""
-        known = self._session.get(AdminRow, name)
-        if known is None:
+        row = self._session.get(AdminRow, name)
+        if row is None:
             self._session.add(AdminRow(name=name, password=password_hash, created=now))
             self._session.flush()
             return True
-        known.password = password_hash
+        row.password = password_hash
         open_keys = update(KeyRow).where(KeyRow.admin == name, KeyRow.kind == "session", KeyRow.revoked.is_(None))
         self._session.execute(open_keys.values(revoked=now))
         return False

@@ -37,9 +37,9 @@ class Runs(Queries):
     def start(self, voice: str, cause: Cause, now: datetime) -> tuple[int, bool]:
         """Queue a run of *voice*; its id, or the id of the active run; True when it is new."""
         under_way = select(RunRow.id).where(RunRow.voice == voice, RunRow.state.in_(ACTIVE))
-        known = self._session.scalar(under_way)
-        if known is not None:
-            return known, False
+        active = self._session.scalar(under_way)
+        if active is not None:
+            return active, False
         row = RunRow(voice=voice, state=RunState.QUEUED, cause=cause, created=now)
         try:
             with self._session.begin_nested():

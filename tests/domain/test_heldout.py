@@ -41,7 +41,7 @@ def test_the_newest_fifth_is_held_out(visitors: int) -> None:
 def test_whom_the_champion_was_taught_is_not_asked() -> None:
     """Of his lines the champion would know more than its rival."""
     everything = feedback(60)
-    known = {tick.line for tick in everything.ticks if tick.visitor >= "v020"}
+    known = {tick.source for tick in everything.ticks if tick.visitor >= "v020"}
 
     _, held = split(everything, known)
 
@@ -52,7 +52,7 @@ def test_whom_the_champion_was_taught_is_not_asked() -> None:
 def test_when_too_few_are_new_nobody_is_held_out() -> None:
     """All but seven were taught to the champion."""
     everything = feedback(60)
-    known = {tick.line for tick in everything.ticks if tick.visitor >= "v007"}
+    known = {tick.source for tick in everything.ticks if tick.visitor >= "v007"}
 
     assert split(everything, known)[1] == frozenset()
 

@@ -21,8 +21,10 @@ from app.domain.lesson import (
 
 NAMES = st.sampled_from("abcde")
 ADDRESSES = st.sampled_from(["", "home", "café"])
-TICKS = st.builds(TickedLine, line=st.integers(1, 40), text=NAMES, before=st.just(""), visitor=NAMES, address=ADDRESSES)
-POEMS = st.builds(TaughtPoem, submission=st.integers(1, 40), text=NAMES, visitor=NAMES, address=ADDRESSES)
+TICKS = st.builds(
+    TickedLine, source=st.integers(1, 40), text=NAMES, before=st.just(""), visitor=NAMES, address=ADDRESSES
+)
+POEMS = st.builds(TaughtPoem, source=st.integers(1, 40), text=NAMES, visitor=NAMES, address=ADDRESSES)
 FEEDBACK = st.builds(
     lambda ticks, poems: Feedback(tuple(ticks), tuple(poems)), st.lists(TICKS, max_size=30), st.lists(POEMS, max_size=9)
 )
@@ -30,7 +32,7 @@ FEEDBACK = st.builds(
 
 def tick(line: int, text: str, visitor: str = "a", address: str = "", before: str = "") -> TickedLine:
     """A ticked line."""
-    return TickedLine(line=line, text=text, before=before, visitor=visitor, address=address)
+    return TickedLine(source=line, text=text, before=before, visitor=visitor, address=address)
 
 
 def many(visitors: int, each: int, address: str) -> Feedback:
@@ -160,4 +162,4 @@ def test_every_text_weighs_something_and_names_its_sources(feedback: Feedback) -
     for text in lesson.texts:
         worth = 1.0 if text.kind == "line" else POEM_WEIGHT
         assert 0 < text.weight <= worth * len(givers[text.kind, text.text]) + 1e-6
-    assert {s for t in lesson.texts if t.kind == "line" for s in t.sources} == {line.line for line in feedback.ticks}
+    assert {s for t in lesson.texts if t.kind == "line" for s in t.sources} == {line.source for line in feedback.ticks}

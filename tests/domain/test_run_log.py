@@ -32,7 +32,7 @@ ENTRIES: list[tuple[Entry, str]] = [
     (Measured("base", 2.1, 0.98, FIGURES), f"base: 2.1000 bits/char, distinct 0.980, {FIGURES}"),
     (LikingMeasured(8, 0.02), "liking of 8 held-out readers: +0.0200 bits/char"),
     (Judged("admitted"), "admitted"),
-    (Judged("turned away", ("copies", "strange_words")), "turned away: copies, strange_words"),
+    (Judged("rejected", ("copies", "strange_words")), "rejected: copies, strange_words"),
     (ChampionLost(3, "no folder"), "compared with the base: version 3 can't be read, no folder"),
     (GivenBack(), "the worker is shutting down; back in the queue"),
 ]

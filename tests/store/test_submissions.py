@@ -143,7 +143,7 @@ def test_only_approved_poems_are_learned(world: World) -> None:
         Submissions(session).decide([third.id], REJECTED, by="root", now=world.clock.now)
 
     with world.reading() as session:
-        assert [p.submission for p in FeedbackStore(session).of("sibot").submissions] == [second.id]
+        assert [p.source for p in FeedbackStore(session).of("sibot").submissions] == [second.id]
 
 
 def test_the_queue_is_read_from_its_front(world: World) -> None:

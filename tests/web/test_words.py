@@ -143,7 +143,7 @@ def test_every_line_of_the_log_has_its_sentence() -> None:
         assert HANGUL.search(said(source, one=Said(moment, kind(**zeros).as_json()))), kind
     for version, korean in {"base": "바탕", "champion": "지금 쓰는 판", "candidate": "새 판"}.items():
         assert korean in said(source, one=Said(moment, Measured(version, 2.1, 0.9, "").as_json()))
-    for verdict, korean in {"admitted": "통과했", "undecided": "보류", "turned away": "통과하지 못"}.items():
+    for verdict, korean in {"admitted": "통과했", "undecided": "보류", "rejected": "통과하지 못"}.items():
         assert korean in said(source, one=Said(moment, Judged(verdict).as_json()))
     assert "plain" in said(source, one=Said(moment, "plain"))
 
