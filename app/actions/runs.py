@@ -105,7 +105,7 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
         for voice in Voices(session).all():
             if voice.slug in on_trial:
                 continue
-            cause = schedule.due(**facts(session, voice.slug, now))
+            cause = schedule.due(facts(session, voice.slug, now))
             if cause is not None:
                 runs.start(voice.slug, cause, now)
         for slug in runs.waiting(now, timedelta(seconds=bot.settings.lease)):

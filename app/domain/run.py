@@ -132,6 +132,17 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the schedule decides on. Times in the future come from a wrong clock and are ignored."""
+
+    new: int
+    """Ticks and submissions since the last version."""
+    last_run: datetime | None
+    last_version: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When runs start automatically."""
 
@@ -140,30 +151,25 @@ class Schedule:
     after: int
     """With this many new ticks and submissions; 0: never."""
 
-    def due(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Cause | None:
-        """Why a run should start now, or None. *new*: number of ticks and submissions since the last version.
-
-        Times in the future come from a wrong clock and are ignored.
-        """
-        by_count, by_time = self._starts(new, last_run, last_version, now)
-        if by_count is not None and by_count <= now:
+    def due(self, facts: Facts) -> Cause | None:
+        """Why a run should start now, or None."""
+        by_count, by_time = self._starts(facts)
+        if by_count is not None and by_count <= facts.now:
             return Cause.COUNT
-        return Cause.SCHEDULE if new and by_time is not None and by_time <= now else None
+        return Cause.SCHEDULE if facts.new and by_time is not None and by_time <= facts.now else None
 
-    def outlook(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Outlook:
+    def outlook(self, facts: Facts) -> Outlook:
         """When `due` will be true, given the same facts."""
-        starts = [start for start in self._starts(new, last_run, last_version, now) if start is not None]
-        missing = max(0, self.after - new) if self.after else None
-        return Outlook(new, missing, self.after, max(now, min(starts)) if starts else None)
+        starts = [start for start in self._starts(facts) if start is not None]
+        missing = max(0, self.after - facts.new) if self.after else None
+        return Outlook(facts.new, missing, self.after, max(facts.now, min(starts)) if starts else None)
 
-    def _starts(
-        self, new: int, last_run: datetime | None, last_version: datetime, now: datetime
-    ) -> tuple[datetime | None, datetime | None]:
+    def _starts(self, facts: Facts) -> tuple[datetime | None, datetime | None]:
         """When a run may start by the count of what is new, and by time; None: not by that."""
-        last_version, last_run = credible(last_version, now), credible(last_run or EVER, now)
+        last_version, last_run = (credible(at, facts.now) for at in (facts.last_version, facts.last_run or EVER))
         by_count = last_run + RETRY_AFTER if last_run > last_version else last_version
         by_time = max(last_version, last_run) + self.every if self.every is not None else None
-        return by_count if self.after and new >= self.after else None, by_time
+        return by_count if self.after and facts.new >= self.after else None, by_time
 
 
 def credible(moment: datetime, now: datetime) -> datetime:

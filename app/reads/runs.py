@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
 from app.domain.lesson import Lesson, ReadLine, build, choosers, split
-from app.domain.run import Outlook, RunReport
+from app.domain.run import Facts, Outlook, RunReport
 from app.domain.version import Version
 from app.reads.query import query
 from app.store.lessons import FeedbackStore
@@ -38,29 +37,16 @@ def outlook(bot: Bot, voice: str) -> Outlook:
 def outlook_in(session: Session, bot: Bot, voice: str) -> Outlook:
     """The outlook, read in the transaction of another read model."""
     now = bot.clock()
-    planned = bot.settings.schedule.outlook(**facts(session, voice, now))
+    planned = bot.settings.schedule.outlook(facts(session, voice, now))
     trial = Trials(session).running(voice)
     learning = Runs(session).began(voice) is not None
     return replace(planned, learning=learning, challenger=trial.challenger if trial else None)
 
 
-class Facts(TypedDict):
-    """The arguments of `Schedule.due` and `Schedule.outlook`."""
-
-    new: int
-    last_run: datetime | None
-    last_version: datetime
-    now: datetime
-
-
 def facts(session: Session, voice: str, now: datetime) -> Facts:
     """What the schedule decides on; also used by the sweep that starts due runs. Raises UnknownVoice."""
-    return {
-        "new": FeedbackStore(session).new_since_champion(voice, now),
-        "last_run": Runs(session).last_started(voice),
-        "last_version": Versions(session).newest_made(voice),
-        "now": now,
-    }
+    new = FeedbackStore(session).new_since_champion(voice, now)
+    return Facts(new, Runs(session).last_started(voice), Versions(session).newest_made(voice), now)
 
 
 def lesson(bot: Bot, voice: str) -> Lesson:

@@ -4,10 +4,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.bootstrap import Bot
+from app.domain.growth import GrowthReport, growth
 from app.domain.run import RunReport
 from app.domain.taste import TasteEffect, TasteReport
 from app.domain.trial import TrialReport
-from app.domain.version import GrowthReport, HistoryEntry, Version, VersionReport, VoiceReport, growth
+from app.domain.version import HistoryEntry, Version, VersionReport, VoiceReport
 from app.domain.visitor import Visitor
 from app.reads.query import query
 from app.store.lessons import LearnedLine, Learnings

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.bootstrap import Bot
-from app.domain.lesson import Life, life
+from app.domain.life import Life, life
 from app.domain.poem import Piece
 from app.domain.submission import Submission, SubmissionStatus
 from app.domain.version import VoiceReport

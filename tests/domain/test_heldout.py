@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.lesson import FEWEST_HELD_OUT, MOST_HELD_OUT, Feedback, ReadLine, TickedLine, choosers, split
+from app.domain.lesson import FEWEST_HELD_OUT, MOST_HELD_OUT, Feedback, Given, ReadLine, choosers, split
 
 
 def feedback(visitors: int, *, addresses: int | None = None, ticks: int = 2) -> Feedback:
     """So many visitors, the oldest first, who ticked lines each."""
     return Feedback(
         tuple(
-            TickedLine(10 * v + t, f"{v}행 {t}", "", f"v{v:03}", f"a{v % addresses}" if addresses else f"a{v}")
+            Given("line", 10 * v + t, f"{v}행 {t}", f"v{v:03}", f"a{v % addresses}" if addresses else f"a{v}")
             for v in range(visitors)
             for t in range(ticks)
         ),

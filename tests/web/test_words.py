@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from fontTools.ttLib import TTFont
 
 from app.domain import errors
-from app.domain.lesson import Life
+from app.domain.life import Life
 from app.domain.run import Cause, Phase, RunState
 from app.domain.run_log import KINDS, Judged, Measured, Recited, Said, StepTaken
 from app.domain.submission import Decline, SubmissionStatus

@@ -15,19 +15,8 @@ from app.settings import Settings
 from models import checkpoint
 from models.taste import Report, Taste
 from worker import trainer
-from worker.trainer import (
-    DREAM_VOICE,
-    MAX_DREAM_WEIGHT,
-    PER_BATCH,
-    REHEARSAL_PER_DREAM,
-    Schedule,
-    dream,
-    make_schedule,
-    passages,
-    sensible,
-    taste_of,
-    weigh,
-)
+from worker.dreams import DREAM_VOICE, MAX_DREAM_WEIGHT, dream, sensible, taste_of, weigh
+from worker.trainer import PER_BATCH, REHEARSAL_PER_DREAM, Schedule, make_schedule, passages
 
 Check = Callable[[float], None]
 VERSE = tuple(f"시 {i}\n둘째 줄" for i in range(100))

@@ -21,7 +21,7 @@ from models.evaluate import surprise_of_poems
 from models.train import Progress, Training
 from models.vocabulary import Vocabulary
 from worker import trainer
-from worker.trainer import dream
+from worker.dreams import dream
 
 
 @pytest.fixture
