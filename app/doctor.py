@@ -169,9 +169,9 @@ def _versions(bot: Bot) -> Iterator[Finding]:
 
 def _strays(bot: Bot) -> Finding:
     """Look for folders without a version: an old copy of the database was restored, but not the shelf."""
-    found = bot.shelf.strays(bot.clock() - timedelta(minutes=10))
+    folders = bot.shelf.strays(bot.clock() - timedelta(minutes=10))
     with bot.reading() as session:
-        strays = sorted(set(found) - Retention(session).kept(found)) if found else []
+        strays = sorted(set(folders) - Retention(session).kept(folders)) if folders else []
     if strays:
         detail = "after an old database was put back, `poembot restore` would have removed them; they go after a day"
         return _bad("strays", f"{len(strays)} folders that no table knows, as {strays[0]}: {detail}")
@@ -210,7 +210,7 @@ def _webs(bot: Bot) -> Iterator[Finding]:
 def _runs(bot: Bot) -> Finding:
     with bot.reading() as session:
         newest = Runs(session).of_voice(None, limit=5)
-        waiting = Runs(session).waiting(database_now(session))
+        waiting = Runs(session).waiting(database_now(session), timedelta(seconds=bot.settings.lease))
     failed = [run for run in newest if run.state is RunState.FAILED]
     if len(failed) > 1:
         detail = f"{len(failed)} of the newest {len(newest)} failed, the last with: {failed[0].error}"

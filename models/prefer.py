@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from models.corpus import Batch, Corpus, Ids, Passage, side_by_side
 from models.network import CharNetwork
+from models.sparse import ridge
 from models.train import Diverged, bf16_pays, loss_of
 from models.vocabulary import Vocabulary
 
@@ -38,8 +39,6 @@ CHUNK = 128
 RIDGE = 700.0
 """Strength of the reward's prior, which says "no preference", in pairs: a few grades say little about 512
 directions."""
-ITERATIONS = 60
-"""Most iterations of L-BFGS."""
 PAIRS = 2
 """Most pairs of a group in one pass, drawn again for each pass: otherwise large groups would outweigh the small
 ones."""
@@ -162,15 +161,15 @@ def _endless(verse: Corpus, rng: np.random.Generator) -> Iterator[Batch]:
 def _pairs(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Group]) -> list[list[_Pair]]:
     """By group: every pair of a line and one with a lower grade."""
     rows = [row for group in groups for row in _rows_of(group, vocabulary)]
-    known = iter(zip(rows, _likelihoods(network, rows), strict=True))
-    found = []
+    measured = iter(zip(rows, _likelihoods(network, rows), strict=True))
+    by_group = []
     for group in groups:
-        lines = [next(known) for _ in group.lines]
+        lines = [next(measured) for _ in group.lines]
         pairs = [(*lines[better], *lines[worse]) for better, worse in _ordered(group)]
-        found.append(
+        by_group.append(
             [_Pair((row, other), (nats, others), max(len(row[1]), len(other[1]))) for row, nats, other, others in pairs]
         )
-    return found
+    return by_group
 
 
 def _ordered(group: Group) -> list[tuple[int, int]]:
@@ -183,13 +182,13 @@ def _ordered(group: Group) -> list[tuple[int, int]]:
 def _likelihoods(network: CharNetwork, rows: Sequence[Row]) -> list[float]:
     """Log-likelihood of each row's line, nats, measured in batches of similar length."""
     order = sorted(range(len(rows)), key=lambda i: len(rows[i][1]))
-    found = [0.0] * len(rows)
+    likelihoods = [0.0] * len(rows)
     with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16_pays("cpu")):
         for start in range(0, len(order), CHUNK):
             some = order[start : start + CHUNK]
             for i, value in zip(some, _likelihood(network, [rows[i] for i in some]).tolist(), strict=True):
-                found[i] = value
-    return found
+                likelihoods[i] = value
+    return likelihoods
 
 
 def _likelihood(network: CharNetwork, rows: Sequence[Row]) -> Tensor:
@@ -247,9 +246,9 @@ def fit_reward(network: CharNetwork, vocabulary: Vocabulary, groups: Sequence[Gr
     states, means = states * count[:, None], means * count
     pairs, whose, at = [], [], 0
     for number, group in enumerate(groups):
-        found = _ordered(group)
-        pairs += [(at + better, at + worse) for better, worse in found]
-        whose += [number % 4] * len(found)
+        ordered = _ordered(group)
+        pairs += [(at + better, at + worse) for better, worse in ordered]
+        whose += [number % 4] * len(ordered)
         at += len(group.grades)
     if not pairs:
         raise ValueError("no line is preferred to another")
@@ -274,19 +273,11 @@ def _rows_of(group: Group, vocabulary: Vocabulary) -> list[Row]:
 
 def _logistic(apart: NDArray[np.float32], offset: NDArray[np.float32], say: NDArray[np.float32]) -> NDArray[np.float32]:
     """Ridge logistic regression: differences better - worse (P, H), known log-odds (P,), weights (P,) -> (H,)."""
-    x, known, weight = torch.from_numpy(apart), torch.from_numpy(offset), torch.from_numpy(say / say.sum())
-    weights = torch.zeros(x.shape[1], requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights], max_iter=ITERATIONS, line_search_fn="strong_wolfe")
-    penalty = RIDGE * float(x.var(0).mean()) * float(weight.square().sum())  # 1 / sum of squares: effective pairs
-
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        value: Tensor = -weight @ nn.functional.logsigmoid(known + x @ weights) + penalty * weights.square().sum()
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return weights.detach().numpy()
+    share = say / say.sum()
+    strength = RIDGE * apart.var(0, ddof=1).mean() * (share**2).sum()  # 1 / sum of squares: effective pairs
+    precision = np.full(apart.shape[1], 2 * strength)
+    weights = ridge(apart, np.ones(len(apart)), share, precision, np.zeros_like(precision), offset=offset)
+    return weights.astype(np.float32)
 
 
 @torch.no_grad()

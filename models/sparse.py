@@ -115,10 +115,10 @@ def fit(design: Design, penalty: float, start: Fit | None = None) -> Fit:
     working = weights != 0
     while True:
         nearby = None if start is None else replace(start, weights=weights[working])
-        found = _fit(design.of_features(working), penalty, nearby)
+        fitted = _fit(design.of_features(working), penalty, nearby)
         weights = np.zeros(design.features)
-        weights[working] = found.weights
-        start = replace(found, weights=weights)
+        weights[working] = fitted.weights
+        start = replace(fitted, weights=weights)
         pulling = ~working & (np.abs(_feature_gradient(design, start)) > SLACK * penalty)
         if not pulling.any():
             return start
@@ -178,21 +178,29 @@ def _gradient(design: Design, at: Floats, edges: Any, n: int) -> Floats:
     return np.concatenate(parts)
 
 
-def ridge(columns: Floats, ticked: Floats, reading_weights: Floats, precision: Floats, start: Floats) -> Floats:
+def ridge(
+    columns: NDArray[Any],
+    ticked: Floats,
+    reading_weights: NDArray[Any],
+    precision: Floats,
+    start: Floats,
+    *,
+    offset: NDArray[Any] | float = 0.0,
+) -> Floats:
     """Dense logistic regression: columns (n, D), ticked (n,), reading_weights (n,) -> weights (D,).
 
-    The weights have a normal prior with mean *start* (D,) and *precision* (D,). The last column should be ones. The
+    *offset*: as in `fit`, (n,). The weights have a normal prior with mean *start* (D,) and *precision* (D,). The
     method is Newton's, with each step halved until the loss does not grow: full steps diverge on separable data.
     """
 
     def loss(weights: Floats) -> float:
-        log_odds = columns @ weights
+        log_odds = offset + columns @ weights
         surprise = reading_weights @ (np.logaddexp(0, log_odds) - ticked * log_odds)
         return float(surprise + precision @ (weights - start) ** 2 / 2)
 
     at, now = start.copy(), loss(start)
     for _ in range(MOST_NEWTON):
-        chance = sigmoid(columns @ at)
+        chance = sigmoid(offset + columns @ at)
         slope = columns.T @ (reading_weights * (chance - ticked)) + precision * (at - start)
         hessian = (columns * (reading_weights * chance * (1 - chance))[:, None]).T @ columns + np.diag(precision)
         step = np.linalg.solve(hessian, slope)

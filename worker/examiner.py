@@ -19,7 +19,7 @@ from app.domain.gate import Scorecard, Verdict
 from app.domain.lesson import Lesson, ReadLine
 from app.domain.poem import LINES, Wish
 from app.domain.submission import blocked
-from app.domain.version import Serving
+from app.domain.version import Serving, status_after
 from app.engine.choose import Recent, Way, avoiding, with_taste, without_taste
 from app.engine.engine import Engine
 from app.settings import Settings
@@ -81,18 +81,11 @@ class Assessment:
 
     def report(self) -> Iterator[run_log.Entry]:
         """The figures as entries for the run's log."""
-        base, champion, candidate = self.base, self.champion, self.candidate
-        yield run_log.BaseMeasured(base.bits_per_char, base.distinct, more_of(base))
-        yield run_log.ChampionMeasured(champion.bits_per_char, champion.distinct, more_of(champion))
-        yield run_log.CandidateMeasured(candidate.bits_per_char, candidate.distinct, more_of(candidate))
+        for version, card in (("base", self.base), ("champion", self.champion), ("candidate", self.candidate)):
+            yield run_log.Measured(version, card.bits_per_char, card.distinct, more_of(card))
         if self.readers:
-            yield run_log.LikingMeasured(self.readers, candidate.liking)
-        if self.verdict.admitted:
-            yield run_log.Admitted()
-        elif self.verdict.undecided:
-            yield run_log.Undecided(self.verdict.unmeasured)
-        else:
-            yield run_log.Rejected(self.verdict.reasons)
+            yield run_log.LikingMeasured(self.readers, self.candidate.liking)
+        yield run_log.Judged(status_after(self.verdict), self.verdict.reasons or self.verdict.unmeasured)
 
 
 def assess(subject: Subject, lesson: Lesson, settings: Settings, *, watch: Callable[[float], None]) -> Assessment:
@@ -359,8 +352,8 @@ def gains(
     passages = [Passage(text.text, ends=text.kind == "poem") for text in texts]
     before = nats_of(base, vocabulary, passages, watch=lambda done: watch(done / 2))
     after = nats_of(version, vocabulary, passages, watch=lambda done: watch(0.5 + done / 2))
-    found: dict[tuple[str, int], float] = {}
+    gain_of: dict[tuple[str, int], float] = {}
     for text, was, now in zip(texts, before, after, strict=True):
         gain = (was - now) / (text.text.count("\n") + 1)
-        found |= {(text.kind, source): gain for source in text.sources if math.isfinite(gain)}
-    return found
+        gain_of |= {(text.kind, source): gain for source in text.sources if math.isfinite(gain)}
+    return gain_of

@@ -295,23 +295,23 @@ class Runner:
         lease.report(Phase.EXAMINING)
         champion, taste = self._champion(task, base, lease), self._taste(claim.voice)
         subject = Subject(base, champion, checkpoint.read(folder), task.held_out, taste)
-        found = assess(
+        assessment = assess(
             subject,
             task.lesson,
             self._bot.settings,
             watch=lambda done: lease.report(Phase.EXAMINING, round(done * 100), 100),
         )
-        for entry in found.report():
+        for entry in assessment.report():
             lease.log(entry)
         if not task.base.metrics:  # pages show the base beside the versions
-            actions.versions.note_base(self._bot, task.base.id, found.base.as_dict(), found.base_poems)
+            actions.versions.note_base(self._bot, task.base.id, assessment.base.as_dict(), assessment.base_poems)
         return TrainedVersion(
             folder=self._key(claim, task.base.base, claim.fence),
             lesson=task.lesson,
-            metrics=found.candidate.as_dict(),
-            verdict=found.verdict,
-            poems=found.poems,
-            gains=found.gains,
+            metrics=assessment.candidate.as_dict(),
+            verdict=assessment.verdict,
+            poems=assessment.poems,
+            gains=assessment.gains,
         )
 
     def _champion(self, task: Task, base: "Checkpoint", lease: Lease) -> "Checkpoint":

@@ -16,31 +16,25 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from app.actions import tastes
 from app.domain.lesson import Lesson, Text
-from app.domain.poem import LINES, Wish
+from app.domain.poem import LINES
 from app.domain.run_log import DreamsCut, Entry, Recited, StepsCut
-from app.domain.version import Serving
-from app.engine.batcher import Batcher
-from app.engine.choose import ONE
-from app.engine.live import LiveVersion, load
 from app.settings import Settings
 from models import checkpoint
-from models.corpus import Passage, Poems, Weighed, read_poems
+from models.corpus import Passage, Poems, read_poems
 from models.network import CharNetwork
-from models.sample import key
-from models.taste import Taste, Tasteless, chances
 from models.train import Plan, Progress, Training, Watch, bf16_pays, choose_device
 from models.vocabulary import END, Vocabulary
+from worker.dreams import Dream, dream, live_base, sensible, taste_of, weigh
 
 LEARNING_RATE = 1e-4
 """Peak learning rate without dreams, a twentieth of a base's: a lesson adjusts the base, it does not retrain it."""
@@ -68,10 +62,6 @@ REHEARSAL_PER_DREAM = 2 / 3
 HELD = 1e-6
 """Weight of rehearsed symbols in the cross-entropy. It is almost 0: only the KL divergence holds the network there.
 Cross-entropy would undo what the base was trained on last, and what readers' comparisons taught it."""
-DREAM_VOICE = "dream"
-"""Name of the voice under which the base writes dreams; no reader sees it."""
-MAX_DREAM_WEIGHT = 4.0
-"""Largest weight of one dreamt line, in means: one line must not be the whole lesson."""
 EXAMINATION = 0.4
 """Share of a run's time that is reserved for the examination: two minutes of five with fifty held-out readers."""
 LESSON_SHARE = 0.5
@@ -88,9 +78,6 @@ RECITAL_SHARE = 0.03
 """Largest share of the training time so far for these poems; a slow machine writes fewer."""
 NICENESS = 10
 """Added to the worker's niceness, because the site on the same machine has priority."""
-
-Dream = tuple[tuple[str, float], ...]
-"""The lines of a poem that the base wrote, each with its log-probability in nats a symbol, with the line end."""
 _thread = threading.local()
 
 
@@ -261,23 +248,6 @@ def lower_priority(threads: int) -> None:
 # -- Time budget ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """The time for dreams and training, and the speed of this machine."""
-
-    seconds: float
-    """In all; infinite: no limit."""
-    chars_per_s: float = math.inf
-    """Speed of training."""
-    began: float = field(default_factory=time.monotonic)
-    """Start, by the monotonic clock."""
-
-    def chars(self) -> float:
-        """Characters for which there is still time."""
-        left = self.seconds - (time.monotonic() - self.began)
-        return math.inf if math.isinf(left) else max(0.0, left) * self.chars_per_s
-
-
 def make_schedule(
     base: checkpoint.Checkpoint,
     lesson: Lesson,
@@ -292,17 +262,16 @@ def make_schedule(
 
     *dreaming*: are there dreams at all? *check*: as in `train`.
     """
-    budget = _budget(base, verse, settings, device)
+    chars_left = time_budget(base, verse, settings, device)
     seed = seed_of(lesson)
-    steps = _fit(
-        settings.lesson_steps, lesson, verse, seed=seed, chars=budget.chars() * (LESSON_SHARE if dreaming else 1)
-    )
+    share = LESSON_SHARE if dreaming else 1
+    steps = _fit(settings.lesson_steps, lesson, verse, seed=seed, chars=chars_left() * share)
     least = 0 if dreaming else MIN_REHEARSAL
     texts = passages(lesson, verse, most=steps * PER_BATCH, seed=seed, least=least)
     chars, batches = _chars(texts), -(-len(texts) // PER_BATCH)
     passes = 1 if dreaming else max(1, min(MAX_PASSES, steps // max(1, batches)))
     if not dreaming and chars:
-        passes = max(1, int(min(passes, budget.chars() // chars)))
+        passes = max(1, int(min(passes, chars_left() // chars)))
     schedule = Schedule(lesson.hash, base.meta.base, steps, passes, wanted=settings.dreams if dreaming else 0)
     if not dreaming:
         return schedule
@@ -315,7 +284,7 @@ def make_schedule(
             dreams.append(poem)
             check(len(dreams) / settings.dreams)
             to_train += sum(len(line) + 1 for line, _ in poem)
-            if to_train + usual * max(0.0, REHEARSAL_PER_DREAM * len(dreams) - rehearsed) >= budget.chars():
+            if to_train + usual * max(0.0, REHEARSAL_PER_DREAM * len(dreams) - rehearsed) >= chars_left():
                 break
     return replace(schedule, dreams=tuple(dreams))
 
@@ -328,13 +297,18 @@ def cuts(schedule: Schedule, settings: Settings) -> Iterator[Entry]:
         yield DreamsCut(settings.run_minutes, len(schedule.dreams), schedule.wanted)
 
 
-def _budget(base: checkpoint.Checkpoint, verse: Sequence[str], settings: Settings, device: str) -> Budget:
-    """The budget by the setting `run_minutes`; without limit if that is 0, or if there is no verse to measure with."""
+def time_budget(
+    base: checkpoint.Checkpoint, verse: Sequence[str], settings: Settings, device: str
+) -> Callable[[], float]:
+    """How many characters there is still time for, whenever it is asked.
+
+    Without limit if the setting `run_minutes` is 0, or if there is no verse to measure the machine's speed with.
+    """
     if not settings.run_minutes or not verse:
-        return Budget(math.inf)
-    began = time.monotonic()
-    seconds = 60 * settings.run_minutes * (1 - EXAMINATION)
-    return Budget(seconds, chars_per_second(base, verse, device), began)
+        return lambda: math.inf
+    end = time.monotonic() + 60 * settings.run_minutes * (1 - EXAMINATION)
+    speed = chars_per_second(base, verse, device)
+    return lambda: max(0.0, end - time.monotonic()) * speed
 
 
 def chars_per_second(base: checkpoint.Checkpoint, verse: Sequence[str], device: str) -> float:
@@ -397,71 +371,6 @@ def _drawn(texts: Sequence[Text], most: int, rng: np.random.Generator) -> list[T
     weights = np.array([text.weight for text in counting])
     drawn = rng.choice(len(counting), most, replace=False, p=weights / weights.sum())
     return [counting[i] for i in sorted(drawn)]
-
-
-# -- Dreams -----------------------------------------------------------------------------------------------------------
-#
-# Expert iteration. A few thousand ticks are enough to learn a taste, and a taste can score any number of lines. So the
-# base writes thousands of lines, and is trained to make liked lines more likely and the others less likely. A line's
-# weight is its probability of a tick, minus the mean over all lines. The weights sum to 0: the network learns the
-# preference only, and does not memorise its dreams. With the KL term this is the policy gradient of the reward with a
-# penalty for change (KL control, Todorov 2006; Ziegler et al. 2019).
-
-
-def taste_of(lesson: Lesson, base: checkpoint.Checkpoint) -> Taste | None:
-    """A taste learned from the lesson's readers, so that the run depends on its lesson alone; None if it predicts
-    badly.
-    """
-    try:
-        taste = tastes.of(lesson.judged, base)
-    except Tasteless:
-        return None
-    return taste if taste.report.knows else None
-
-
-def live_base(base: checkpoint.Checkpoint, settings: Settings) -> LiveVersion:
-    """The base as a live version, to write dreams. Raises BrokenFolder."""
-    serving = Serving(DREAM_VOICE, 0, 0, "base", base.meta.base)
-    rows, threads = settings.slots, settings.train_threads
-    return load(serving, base.folder, precision=settings.precision, rows=rows, threads=threads)
-
-
-def dream(live: LiveVersion, poems: int, *, seed: int) -> Generator[Dream]:
-    """Write that many *poems* with the site's engine; yields each when it and all before it are finished."""
-    rows, encode = live.step.rows, live.vocabulary.encode
-    batcher = Batcher(lambda _voice: live, rows=rows, queue=2 * rows, candidates=1, way=ONE)
-    wishes = (Wish(lines=LINES, seed=key(seed, number) >> 33) for number in range(poems))
-    try:
-        for writing in batcher.write_all(DREAM_VOICE, wishes, at_once=2 * rows):
-            yield tuple((line.text, line.logprob / (len(encode(line.text)) + 1)) for line in writing.lines)
-    finally:
-        batcher.close()
-
-
-def weigh(dreams: Sequence[Dream], taste: Taste) -> list[Weighed]:
-    """The dreams with a weight for each line: positive if it is liked more than the mean, negative if less."""
-    written = [line for lines in dreams for line in lines]
-    weights = chances(taste.likings([text for text, _ in written], [mean for _, mean in written]))
-    weights = np.minimum(weights / weights.mean(), MAX_DREAM_WEIGHT)
-    weights -= weights.mean()
-    parts = np.split(weights, np.cumsum([len(lines) for lines in dreams])[:-1])
-    pairs = zip(dreams, parts, strict=True)
-    return [Weighed(tuple(text for text, _ in lines), tuple(part.tolist())) for lines, part in pairs]
-
-
-def sensible(lesson: Lesson, taste: Taste, base: checkpoint.Checkpoint) -> Lesson:
-    """The lesson, with the weight of each ticked line multiplied by its relative probability of a tick.
-
-    So a stray tick on a line that readers seldom tick has little weight.
-    """
-    symbols = base.vocabulary.encode
-    means = {one.line: one.logprob / (len(symbols(one.text)) + 1) for one in lesson.judged if one.logprob is not None}
-    ticked = [text for text in lesson.texts if text.kind == "line"]
-    lines = {text.text: next((means[i] for i in text.sources if i in means), None) for text in ticked}
-    shares = dict(zip(lines, chances(taste.likings([*lines], [*lines.values()])).tolist(), strict=True))
-    usual = sum(shares[text.text] for text in ticked) / max(1, len(ticked))
-    texts = [replace(t, weight=t.weight * shares[t.text] / usual) if t.kind == "line" else t for t in lesson.texts]
-    return replace(lesson, texts=tuple(texts))
 
 
 # -- Version folder ---------------------------------------------------------------------------------------------------

@@ -69,9 +69,9 @@ def advanced(bot: Bot, claim: Claim) -> None:
 
 
 def say(bot: Bot, run: int, entry: Entry) -> None:
-    """Add a line to a run's log."""
+    """Add an event to a run's log."""
     with bot.transaction() as session:
-        Runs(session).log(run, str(entry), bot.clock())
+        Runs(session).log(run, entry, bot.clock())
 
 
 def end(bot: Bot, claim: Claim, state: RunState, *, error: str | None = None, verdict: Verdict | None = None) -> None:
@@ -88,7 +88,7 @@ def give_back(bot: Bot, claim: Claim) -> None:
     with bot.transaction() as session:
         runs = Runs(session)
         runs.release(claim)
-        runs.log(claim.run, str(GivenBack()), bot.clock())
+        runs.log(claim.run, GivenBack(), bot.clock())
 
 
 def start_due(bot: Bot, *, at: datetime | None = None) -> None:
@@ -105,10 +105,10 @@ def start_due(bot: Bot, *, at: datetime | None = None) -> None:
         for voice in Voices(session).all():
             if voice.slug in on_trial:
                 continue
-            cause = schedule.due(**facts(session, voice.slug, now))
+            cause = schedule.due(facts(session, voice.slug, now))
             if cause is not None:
                 runs.start(voice.slug, cause, now)
-        for slug in runs.waiting(now):
+        for slug in runs.waiting(now, timedelta(seconds=bot.settings.lease)):
             _announce(session, slug)
 
 

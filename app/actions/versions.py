@@ -10,9 +10,10 @@ from app.bootstrap import Bot
 from app.domain.errors import NothingToUndo
 from app.domain.gate import Verdict
 from app.domain.lesson import Lesson, LessonItem
+from app.domain.rollback import came_from, doomed, needed
 from app.domain.run import Claim, RunState
 from app.domain.trial import TrialState, overtaken
-from app.domain.version import VersionStatus, came_from, doomed, needed, promoted, status_after
+from app.domain.version import VersionStatus, promoted, status_after
 from app.store.admins import Audit
 from app.store.runs import Runs
 from app.store.trials import Trials
@@ -154,7 +155,7 @@ def rollback(bot: Bot, voice: str, *, by: str, reason: str = "", serving: int | 
 def prune(bot: Bot, *, live: Collection[int]) -> list[str]:
     """Mark versions beyond `KEEP_VERSIONS` as pruned; returns the folders to remove from the shelf.
 
-    The rules `needed` and `doomed` in `app/domain/version.py` select them. *live*: row ids of the versions that web
+    The rules `needed` and `doomed` in `app/domain/rollback.py` select them. *live*: row ids of the versions that web
     processes have in memory.
     """
     folders: list[str] = []

@@ -7,8 +7,6 @@ judged lines, from which the run learns what readers like, are part of the lesso
 Held-out readers: the ticks of some readers are kept out of the lesson, to evaluate the candidate on them. They are the
 newest readers, at most one of an address, and none that the champion was taught; a later lesson includes them. With too
 few readers, nobody is held out.
-
-Life: the state of a ticked line or a submission, from waiting to in use.
 """
 
 import hashlib
@@ -18,9 +16,7 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import StrEnum
-from typing import ClassVar, Literal
+from typing import Literal
 
 from app.domain.taste import Judged
 
@@ -35,56 +31,30 @@ RUN_BYTES = 18
 """Length of a run of letters, in bytes (six syllables): long enough that two people do not write it independently."""
 DISCOUNT_POWER = 3
 """Exponent of the discount for repeated runs of letters."""
-
-
 Kind = Literal["line", "poem"]
 
 
 @dataclass(frozen=True, slots=True)
-class TickedLine:
-    """A line the network wrote and a visitor ticked."""
+class Given:
+    """A line the network wrote and a visitor ticked, or an approved submission."""
 
-    kind: ClassVar[Kind] = "line"
-    line: int
+    kind: Kind
+    source: int
+    """Id of the line or submission."""
     text: str
-    before: str
-    """The lines above it in its poem: context for the network, not a training target."""
     visitor: str
     address: str
     """Keyed hash of the visitor's address that day; "" when unknown."""
-
-    @property
-    def source(self) -> int:
-        """Id of the line."""
-        return self.line
-
-
-@dataclass(frozen=True, slots=True)
-class TaughtPoem:
-    """An approved submission."""
-
-    kind: ClassVar[Kind] = "poem"
-    before: ClassVar[str] = ""
-    submission: int
-    text: str
-    visitor: str
-    address: str
-
-    @property
-    def source(self) -> int:
-        """Id of the submission."""
-        return self.submission
-
-
-Given = TickedLine | TaughtPoem
+    before: str = ""
+    """The lines above a ticked line in its poem: context for the network, not a training target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """All feedback on a voice, without ticks that were taken back and without withdrawn submissions."""
 
-    ticks: tuple[TickedLine, ...]
-    submissions: tuple[TaughtPoem, ...]
+    ticks: tuple[Given, ...]
+    submissions: tuple[Given, ...]
     judged: tuple[Judged, ...] = ()
     """Every line that was shown, ticked or not."""
 
@@ -172,10 +142,10 @@ def build(feedback: Feedback) -> Lesson:
 
 def weights(feedback: Feedback) -> dict[str, float]:
     """The total weight of each visitor in the lesson of *feedback*."""
-    found: dict[str, float] = defaultdict(float)
+    totals: dict[str, float] = defaultdict(float)
     for given, weight in _weighed(feedback):
-        found[given.visitor] += weight
-    return dict(found)
+        totals[given.visitor] += weight
+    return dict(totals)
 
 
 def _weighed(feedback: Feedback) -> list[tuple[Given, float]]:
@@ -185,7 +155,7 @@ def _weighed(feedback: Feedback) -> list[tuple[Given, float]]:
         once.setdefault((given.kind, given.visitor, given.text), given)
     of_tick, of_text = tick_weight(feedback.judged), campaign_discount(feedback.submissions)
     uncapped = [
-        (given, of_tick(given) if isinstance(given, TickedLine) else POEM_WEIGHT * of_text[given.text])
+        (given, of_tick(given) if given.kind == "line" else POEM_WEIGHT * of_text[given.text])
         for given in once.values()
     ]
     factors = _caps(uncapped)
@@ -216,22 +186,22 @@ def most_of_an_address(weights: Iterable[float]) -> float:
     return min(MOST_PER_ADDRESS, max(AT_LEAST, TIMES_THE_USUAL * usual))
 
 
-def tick_weight(judged: Sequence[Judged]) -> Callable[[TickedLine], float]:
+def tick_weight(judged: Sequence[Judged]) -> Callable[[Given], float]:
     """The weight of a tick: about 1 on average, less where a tick was expected, more where it was not.
 
     The expectation comes from the tick rate of the slot and from the taste's prediction for the line. Without judged
     lines every tick weighs 1.
     """
-    shown = Counter(one.slot for one in judged)
+    impressions = Counter(one.slot for one in judged)
     ticked = Counter(one.slot for one in judged if one.ticked)
     rate = (sum(ticked.values()) + 1) / (len(judged) + 2)
-    known = {(one.line, one.visitor): one for one in judged}
+    judgements = {(one.line, one.visitor): one for one in judged}
 
-    def worth(tick: TickedLine) -> float:
-        one = known.get((tick.line, tick.visitor))
+    def worth(tick: Given) -> float:
+        one = judgements.get((tick.source, tick.visitor))
         if one is None:
             return 1.0
-        odds = _log_odds((ticked[one.slot] + rate) / (shown[one.slot] + 1))
+        odds = _log_odds((ticked[one.slot] + rate) / (impressions[one.slot] + 1))
         if one.liking is not None:
             odds += one.liking - _log_odds(rate)
         return (1 - 1 / (1 + math.exp(-max(-30.0, min(30.0, odds))))) / (1 - rate)
@@ -243,7 +213,7 @@ def _log_odds(chance: float) -> float:
     return math.log(chance / (1 - chance))
 
 
-def campaign_discount(poems: Iterable[TaughtPoem]) -> dict[str, float]:
+def campaign_discount(poems: Iterable[Given]) -> dict[str, float]:
     """By text, the discount against campaigns: 1 for a unique poem, near 0 for text that few addresses repeat.
 
     A run of letters is suspicious if it occurs in many more poems than addresses: many people use a common phrase from
@@ -287,13 +257,13 @@ class ReadLine:
     ticked: bool
 
 
-def split(feedback: Feedback, known: Collection[int]) -> tuple[Feedback, frozenset[str]]:
-    """The feedback to train on, and the held-out readers. *known*: ids of the lines the champion was taught."""
+def split(feedback: Feedback, taught_lines: Collection[int]) -> tuple[Feedback, frozenset[str]]:
+    """The feedback to train on, and the held-out readers. *taught_lines*: ids of those the champion was taught."""
     addresses: dict[str, str] = {}
     taught: set[str] = set()
     for tick in feedback.ticks:  # in the order of the ticks
         addresses.setdefault(tick.visitor, tick.address or tick.visitor)
-        if tick.line in known:
+        if tick.source in taught_lines:
             taught.add(tick.visitor)
     newest = {addresses[visitor]: visitor for visitor in addresses if visitor not in taught}
     wanted = max(FEWEST_HELD_OUT, min(MOST_HELD_OUT, round(HELD_OUT_SHARE * len(addresses))))
@@ -311,29 +281,3 @@ def choosers(read: Sequence[ReadLine]) -> list[ReadLine]:
     for line in read:
         answers[line.visitor].add(line.ticked)
     return [line for line in read if len(answers[line.visitor]) == 2]
-
-
-class Life(StrEnum):
-    """The state of a ticked line or an approved poem."""
-
-    WAITING = "waiting"
-    """No version was taught it yet."""
-    LEARNING = "learning"
-    """A run that began after it was given is in progress."""
-    LEARNED = "learned"
-    """A version was taught it, but another version is champion."""
-    SERVING = "serving"
-    """The champion was taught it."""
-    WITHDRAWN = "withdrawn"
-    """The reader took it back: the next version is trained without it."""
-
-
-def life(*, given: datetime, withdrawn: bool, learned: bool, serves: bool, run_began: datetime | None) -> Life:
-    """The state. *learned*: by any version; *serves*: by the champion; *run_began*: start of the run in progress."""
-    if withdrawn:
-        return Life.WITHDRAWN
-    if serves:
-        return Life.SERVING
-    if learned:
-        return Life.LEARNED
-    return Life.LEARNING if run_began is not None and given <= run_began else Life.WAITING

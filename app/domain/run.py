@@ -132,6 +132,17 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
+class Facts:
+    """What the schedule decides on. Times in the future come from a wrong clock and are ignored."""
+
+    new: int
+    """Ticks and submissions since the last version."""
+    last_run: datetime | None
+    last_version: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """When runs start automatically."""
 
@@ -140,34 +151,25 @@ class Schedule:
     after: int
     """With this many new ticks and submissions; 0: never."""
 
-    def due(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Cause | None:
-        """Why a run should start now, or None. *new*: number of ticks and submissions since the last version.
-
-        Times in the future come from a wrong clock and are ignored.
-        """
-        if new == 0:
-            return None
-        last_version = credible(last_version, now)
-        last_run = credible(last_run, now) if last_run else None
-        without_version = last_run is not None and last_run > last_version
-        rested = last_run is None or not without_version or now - last_run >= RETRY_AFTER
-        if self.after and new >= self.after and rested:
+    def due(self, facts: Facts) -> Cause | None:
+        """Why a run should start now, or None."""
+        by_count, by_time = self._starts(facts)
+        if by_count is not None and by_count <= facts.now:
             return Cause.COUNT
-        since = max(last_version, last_run) if last_run else last_version
-        if self.every is not None and now - since >= self.every:
-            return Cause.SCHEDULE
-        return None
+        return Cause.SCHEDULE if facts.new and by_time is not None and by_time <= facts.now else None
 
-    def outlook(self, *, new: int, last_run: datetime | None, last_version: datetime, now: datetime) -> Outlook:
+    def outlook(self, facts: Facts) -> Outlook:
         """When `due` will be true, given the same facts."""
-        last_version = credible(last_version, now)
-        last_run = credible(last_run, now) if last_run else None
-        missing = max(0, self.after - new) if self.after else None
-        ends = [max(last_version, last_run or EVER) + self.every] if self.every is not None else []
-        if missing == 0:
-            without_version = last_run is not None and last_run > last_version
-            ends.append(last_run + RETRY_AFTER if last_run is not None and without_version else now)
-        return Outlook(new, missing, self.after, max(now, min(ends)) if ends else None)
+        starts = [start for start in self._starts(facts) if start is not None]
+        missing = max(0, self.after - facts.new) if self.after else None
+        return Outlook(facts.new, missing, self.after, max(facts.now, min(starts)) if starts else None)
+
+    def _starts(self, facts: Facts) -> tuple[datetime | None, datetime | None]:
+        """When a run may start by the count of what is new, and by time; None: not by that."""
+        last_version, last_run = (credible(at, facts.now) for at in (facts.last_version, facts.last_run or EVER))
+        by_count = last_run + RETRY_AFTER if last_run > last_version else last_version
+        by_time = max(last_version, last_run) + self.every if self.every is not None else None
+        return by_count if self.after and facts.new >= self.after else None, by_time
 
 
 def credible(moment: datetime, now: datetime) -> datetime:

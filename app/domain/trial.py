@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from app.domain.version import Rate, wilson
 from app.domain.visitor import READERS_PER_ADDRESS
 
 BETS = (0.05, 0.1, 0.2, 0.4, 0.8)
@@ -125,6 +126,11 @@ class Arm:
     poems: int = 0
     lines: int = 0
     ticks: int = 0
+
+    @property
+    def rate(self) -> Rate | None:
+        """Its tick rate."""
+        return wilson(self.ticks, self.lines)
 
     def add(self, poem: ShownPoem) -> None:
         """Count one more poem."""

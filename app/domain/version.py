@@ -1,19 +1,9 @@
-"""Versions: immutable checkpoints of a voice, their tick rates, and the rules for promotion, rollback and retention.
-
-Promotion: the status of a version after the gate, and after an admin promotes it.
-
-Rollback: to the version that the champion replaced. Only forward moves of the champion pointer count, from an older to
-a newer version. So a second rollback goes back one more step, and does not undo the first.
-
-Retention: which versions are pruned from the shelf to save space; their rows, poems and metrics stay. A version stays
-if it is champion, can be reached by rollback, was champion recently, is on trial, or is in memory of a web process.
-`app/actions/versions.py` carries these rules out.
-"""
+"""Versions: immutable checkpoints of a voice, their tick rates, and their status after the gate or an admin decided."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
@@ -53,45 +43,6 @@ def wilson(ticks: int, impressions: int) -> Rate | None:
     middle = (share + squared / 2) / (1 + squared)
     half = Z * math.sqrt(share * (1 - share) / impressions + squared / (4 * impressions)) / (1 + squared)
     return Rate(share, max(0.0, middle - half), min(1.0, middle + half))
-
-
-FEWEST_READERS = 20
-"""Fewest readers of each version for a comparison; the same as in a trial."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reception:
-    """Sums over the readers of a version, of the lines shown to each and the ticks of each."""
-
-    readers: int = 0
-    lines: int = 0
-    ticks: int = 0
-    lines_squared: int = 0
-    lines_ticks: int = 0
-    ticks_squared: int = 0
-
-    @property
-    def rate(self) -> float:
-        """Ticks per line."""
-        return self.ticks / self.lines
-
-    @property
-    def relative_variance(self) -> float:
-        """Variance of the rate divided by its square. The unit is the reader: ticks of one reader are correlated."""
-        spread = self.ticks_squared - 2 * self.rate * self.lines_ticks + self.rate**2 * self.lines_squared
-        return spread * self.readers / (self.readers - 1) / self.ticks**2
-
-
-def times_as_often(one: Reception, other: Reception) -> Rate | None:
-    """The ratio of the tick rates of *one* and *other*, with its 95 % interval (delta method).
-
-    None if either has fewer than `FEWEST_READERS` readers, or no ticks.
-    """
-    if min(one.readers, other.readers) < FEWEST_READERS or not (one.ticks and other.ticks):
-        return None
-    times = one.rate / other.rate
-    factor = math.exp(Z * math.sqrt(max(0.0, one.relative_variance + other.relative_variance)))
-    return Rate(times, times / factor, times * factor)
 
 
 LetIn = Literal["readers", "admin"]
@@ -154,54 +105,6 @@ class VersionReport(Version):
     """Who promoted it although the gate had not admitted it; None if the gate had, or if it never was champion."""
 
 
-class Growth(StrEnum):
-    """Does training improve the voice? The possible answers."""
-
-    UNTAUGHT = "untaught"
-    """There is no taught version yet."""
-    UNREAD = "unread"
-    """No reader has seen a taught version yet."""
-    FEW = "few"
-    """One of the two versions has too few readers."""
-    EVEN = "even"
-    """The difference is not significant."""
-    BETTER = "better"
-    WORSE = "worse"
-
-
-@dataclass(frozen=True, slots=True)
-class GrowthReport:
-    """Comparison of a taught version with version 0."""
-
-    answer: Growth
-    version: int = 0
-    """The taught version: the champion, else the newest version that has readers."""
-    few: int = 0
-    """With `Growth.FEW`: the version that has too few readers."""
-    readers: int = 0
-    """Readers of `few`, else of `version`."""
-    times: Rate | None = None
-    """Ratio of its tick rate to that of version 0."""
-
-
-def growth(versions: Sequence[VersionReport], receptions: Mapping[int, Reception]) -> GrowthReport:
-    """Compare a taught version with version 0 by tick rate. *receptions*: by version number."""
-    taught = sorted((one for one in versions if one.number), key=lambda one: (one.champion, one.number), reverse=True)
-    met = [one.number for one in taught if one.number in receptions]
-    if not met:
-        return GrowthReport(Growth.UNREAD if taught else Growth.UNTAUGHT)
-    version, nothing = met[0], Reception()
-    fewest = min(version, 0, key=lambda number: receptions.get(number, nothing).readers)
-    readers = receptions.get(fewest, nothing).readers
-    if readers < FEWEST_READERS:
-        return GrowthReport(Growth.FEW, version, few=fewest, readers=readers)
-    times = times_as_often(receptions[version], receptions[0])
-    answer = Growth.EVEN
-    if times is not None and (times.low > 1 or times.high < 1):
-        answer = Growth.BETTER if times.low > 1 else Growth.WORSE
-    return GrowthReport(answer, version, readers=receptions[version].readers, times=times)
-
-
 @dataclass(frozen=True, slots=True)
 class VoiceReport:
     """A voice with its champion, for pages and API."""
@@ -223,22 +126,6 @@ class VoiceReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
-    """One move of the champion pointer, by row ids."""
-
-    version: int
-    """Row id of the new champion; newer versions have higher ids, whatever their base."""
-    was: int | None
-    """Row id of the old champion; None for a voice's first."""
-    at: datetime
-
-    @property
-    def forward(self) -> bool:
-        """Did a newer version replace an older one?"""
-        return self.was is not None and self.was < self.version
-
-
-@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One move of the champion pointer, by version numbers."""
 
@@ -257,51 +144,6 @@ class ReadCount:
     number: int
     impressions: int
     ticks: int
-
-
-def came_from(moves: Sequence[Move], version: int) -> int | None:
-    """The version that *version* replaced in its last forward move, or None. *moves*: newest first."""
-    return next((move.was for move in moves if move.version == version and move.forward), None)
-
-
-def way_back(moves: Sequence[Move], champion: int, *, steps: int) -> list[int]:
-    """The champion, and the versions that the next *steps* rollbacks lead to."""
-    way = [champion]
-    while len(way) <= steps and (before := came_from(moves, way[-1])) is not None:
-        way.append(before)
-    return way
-
-
-def compared_with(moves: Sequence[Move], version: int, *, champion: int, of_base: Collection[int]) -> int | None:
-    """The version whose poems are shown beside those of *version*; None for the base.
-
-    It is the champion that *version* replaced when it first became champion, forward or backward, because that is the
-    change readers saw. (`came_from` differs: it looks for the last forward move.) A version that never was champion is
-    compared with the present champion if that is older, else with the base. *of_base*: row ids of all versions of the
-    base.
-    """
-    before = next((move.was for move in reversed(moves) if move.version == version), None)
-    if before in of_base:
-        return before
-    older = champion if champion < version else min(of_base)
-    return older if older < version else None
-
-
-RECENT = timedelta(hours=1)
-"""A version that was champion this recently may still be loading or writing somewhere."""
-ROLLBACKS = 2
-"""Number of rollbacks that always stay possible."""
-
-
-def needed(champion: int | None, moves: Sequence[Move], *, now: datetime) -> set[int]:
-    """Row ids of the champion, its rollback targets, and recent champions. *moves*: newest first."""
-    lately = {id for move in moves if move.at > now - RECENT for id in (move.version, move.was) if id is not None}
-    return lately | set(way_back(moves, champion, steps=ROLLBACKS) if champion is not None else ())
-
-
-def doomed(shelved: Sequence[int], *, keep: int, needed: Collection[int]) -> list[int]:
-    """The versions to prune: all but the newest *keep* of *shelved* (newest first) and those needed; 0: none."""
-    return [version for version in shelved[keep:] if version not in needed] if keep else []
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,16 +9,16 @@ import math
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from typing import Generic, TypeVar
 
 import structlog
 
 from app.domain.errors import EngineFailed, EngineFull, PoemBotError
+from app.domain.fair_queue import FairQueue
 from app.domain.poem import Wish, Writing
 from app.engine.choose import FEWEST_CANDIDATES, Way
 from app.engine.live import Challengers, LiveVersion
@@ -38,60 +38,6 @@ LATEST_WEIGHT = 0.1
 """Weight of the latest poem in the moving average of seconds a poem."""
 FIRST_GUESS_S = 0.5
 """Seconds a poem is assumed to take before one has been written."""
-
-T = TypeVar("T")
-
-
-class FairQueue(Generic[T]):
-    """Round robin over visitors, first in first out within each: a visitor with many wishes does not delay the others.
-    Not thread-safe.
-    """
-
-    def __init__(self) -> None:
-        self._lines: OrderedDict[str, deque[T]] = OrderedDict()
-        self._count = 0
-
-    def __len__(self) -> int:
-        """Number of waiting items."""
-        return self._count
-
-    def put(self, visitor: str, one: T) -> None:
-        """Append an item behind the same visitor's others; all who have no name share ""."""
-        self._lines.setdefault(visitor, deque()).append(one)
-        self._count += 1
-
-    def take(self) -> T:
-        """Remove and return the next item; its visitor then goes to the end. IndexError when empty."""
-        if not self._lines:
-            raise IndexError("nobody waits")
-        visitor, line = self._lines.popitem(last=False)
-        one = line.popleft()
-        if line:
-            self._lines[visitor] = line
-        self._count -= 1
-        return one
-
-    def first(self) -> T:
-        """The next item, which stays. StopIteration when empty."""
-        return next(iter(self._lines.values()))[0]
-
-    def leave(self, one: T) -> bool:
-        """Remove an item; False if it does not wait."""
-        for visitor, line in self._lines.items():
-            if one in line:
-                line.remove(one)
-                if not line:
-                    del self._lines[visitor]
-                self._count -= 1
-                return True
-        return False
-
-    def clear(self) -> list[T]:
-        """Remove and return all items."""
-        everybody = [one for line in self._lines.values() for one in line]
-        self._lines.clear()
-        self._count = 0
-        return everybody
 
 
 @dataclass(eq=False, slots=True)
@@ -271,7 +217,9 @@ class Batcher:
         finally:
             with self._wake:
                 self._closing = True
-                tickets = [*self._waiting.clear(), *self._under_way.values()]
+                tickets = list(self._under_way.values())
+                while self._waiting:
+                    tickets.append(self._waiting.take())
             for ticket in tickets:
                 self._tell_failure(ticket, EngineFailed("the engine is closing"))
 
@@ -313,15 +261,15 @@ class Batcher:
             return []
         free = self._rows - sum(poem.way.candidates for poem in self._under_way)
         share = share_of(self._rows, len(self._under_way) + len(self._waiting))
-        found: list[tuple[Ticket, int]] = []
+        admitted: list[tuple[Ticket, int]] = []
         while self._waiting:
             fair = max(FEWEST_CANDIDATES, min(share, free // 2))  # whoever comes next finds room, too
             most = self._rows_per_poem if self._waiting.first().alone else min(self._rows_per_poem, fair)
             if most > free:
                 break
-            found.append((self._waiting.take(), most))
+            admitted.append((self._waiting.take(), most))
             free -= most
-        return found
+        return admitted
 
     def _open(self, ticket: Ticket, most: int) -> None:
         """Choose the version and begin the poem, with at most *most* candidates for each line."""

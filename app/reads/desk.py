@@ -11,9 +11,10 @@ from app.domain.run import EVER, Outlook, RunReport
 from app.domain.submission import Submission, SubmissionStatus
 from app.domain.trial import TrialReport
 from app.domain.version import VersionReport, VersionStatus, VoiceReport
+from app.reads.query import query
 from app.reads.runs import outlook_in
 from app.reads.versions import Comparison, compare
-from app.store.admins import Admins, Audit, AuditEntry, Key, Kind
+from app.store.admins import Admins, Audit, Key, Kind
 from app.store.health import Health, Pulses
 from app.store.runs import Runs
 from app.store.submissions import Pieces, Submissions
@@ -21,16 +22,12 @@ from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 
-AUDIT_ENTRIES = 200
-"""Entries of the audit log on its page."""
 Secret = tuple[str, Kind]
 """A credential as it came with the request, and which kind of key it is looked up as."""
 
-
-def has_admin(bot: Bot) -> bool:
-    """Is there an admin at all?"""
-    with bot.reads(Admins) as admins:
-        return admins.any()
+has_admin = query(Admins, Admins.any)
+audit = query(Audit, Audit.newest)
+submissions = query(Submissions, Submissions.queue)
 
 
 def key(bot: Bot, secret: Secret | None) -> Key | None:
@@ -45,12 +42,6 @@ def keys(bot: Bot) -> list[Key]:
     """Every valid key, oldest first."""
     with bot.reads(Admins) as admins:
         return admins.keys(bot.clock())
-
-
-def audit(bot: Bot) -> list[AuditEntry]:
-    """The newest entries of the audit log, newest first."""
-    with bot.reads(Audit) as log:
-        return log.newest(AUDIT_ENTRIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +72,17 @@ def overview(bot: Bot, today: datetime) -> Overview:
         voices, pulses = Voices(session).all(), Pulses(session).alive(bot.clock())
         slugs = [voice.slug for voice in voices]
         on_trial = {slug: running for slug in slugs if (running := trials.running(slug))}
-        known = {slug: versions.of_voice(slug) for slug in slugs}
+        reports = {slug: versions.of_voice(slug) for slug in slugs}
         besides = {}
         for voice in voices:
-            newest, tried = known[voice.slug][:1], on_trial.get(voice.slug)
+            newest, tried = reports[voice.slug][:1], on_trial.get(voice.slug)
             undecided = {one.number for one in newest if one.status is VersionStatus.UNDECIDED}
             numbers = {voice.champion, *undecided, *([tried.challenger] if tried else ())}
             if len(numbers) > 1:
                 besides[voice.slug] = compare(versions.samples(voice.slug), numbers)
         return Overview(
             counts={slug: {"today": health.counts(slug, today), "ever": health.counts(slug, EVER)} for slug in slugs},
-            versions=known,
+            versions=reports,
             on_trial=on_trial,
             outlooks={slug: outlook_in(session, bot, slug) for slug in slugs},
             besides=besides,
@@ -119,17 +110,11 @@ def queue(bot: Bot, status: SubmissionStatus, *, after: int) -> Queue:
     with bot.reading() as session:
         store = Submissions(session)
         return Queue(
-            store.queue(status, after_id=after),
+            store.queue(status, after=after),
             Pieces(session).queue(status),
             before=store.count(status, up_to=after),
             total=store.count(status),
         )
-
-
-def submissions(bot: Bot, status: SubmissionStatus | None, *, limit: int, after: int = 0) -> list[Submission]:
-    """Submissions of a status (None: all) with an id above *after*, oldest first."""
-    with bot.reads(Submissions) as store:
-        return store.queue(status, limit=limit, after_id=after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +152,9 @@ def trial(bot: Bot, voice: str, seed: str) -> ShownTrial:
     """The newest trial of a voice; *seed*: which sample poems to compare. Raises UnknownVoice."""
     with bot.reading() as session:
         versions = Versions(session)
-        samples, known = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
+        samples, reports = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
         newest = next(iter(Trials(session).of_voice(voice)), None)
     if newest is None:
         return ShownTrial(None, None, compare(samples, (), seed))
     both = compare(samples, {newest.champion, newest.challenger}, seed)
-    return ShownTrial(newest, known.get(newest.challenger), both)
+    return ShownTrial(newest, reports.get(newest.challenger), both)

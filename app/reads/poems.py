@@ -10,6 +10,7 @@ from app.domain.poem import Day, Poem
 from app.domain.run import Outlook
 from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
+from app.reads.query import query
 from app.reads.runs import outlook_in
 from app.reads.voices import Around, Frame, frame_in
 from app.store.lessons import Learned, Learnings, News
@@ -18,6 +19,8 @@ from app.store.ticks import Loved, Ticks
 from app.store.versions import Versions
 from app.store.visitors import Visitors
 from app.store.voices import Voices
+
+lesson_of = query(Versions, Versions.lesson_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +100,8 @@ def last(bot: Bot, voice: str, visitor: Visitor) -> Poem:
 def first_line(bot: Bot, voice: VoiceReport) -> str:
     """The first line of the newest poem that the champion wrote; "" before there is one."""
     with bot.reads(Poems) as poems:
-        found, _ = poems.page(voice.slug, version=voice.champion, limit=1)
-    return found[0].lines[0].text if found else ""
-
-
-def lesson_of(bot: Bot, poem: str) -> Mapping[str, object]:
-    """Summary of the lesson of the version that wrote a poem. Raises UnknownPoem."""
-    with bot.reads(Versions) as versions:
-        return versions.lesson_of(poem)
+        newest, _ = poems.page(voice.slug, version=voice.champion, limit=1)
+    return newest[0].lines[0].text if newest else ""
 
 
 def life(bot: Bot, voice: str, visitor: Visitor, *, ticked: bool, home: bool) -> tuple[Outlook | None, News | None]:
@@ -139,10 +136,10 @@ def browsed(
 
 def _latest(session: Session, voice: str, visitor: Visitor, *, else_newest: bool) -> ShownPoem | None:
     poems = Poems(session)
-    found = poems.current(voice, visitor.id) if visitor.returned else None
-    if found is None and else_newest:
-        found = poems.newest(voice)
-    return _shown(session, found, visitor) if found else None
+    poem = poems.current(voice, visitor.id) if visitor.returned else None
+    if poem is None and else_newest:
+        poem = poems.newest(voice)
+    return _shown(session, poem, visitor) if poem else None
 
 
 def _shown(session: Session, poem: str, visitor: Visitor) -> ShownPoem:

@@ -2,25 +2,23 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypedDict
 
 from sqlalchemy.orm import Session
 
 from app.bootstrap import Bot
-from app.domain.lesson import Feedback, Lesson, ReadLine, build, choosers, split
-from app.domain.run import Outlook, RunReport
+from app.domain.lesson import Lesson, ReadLine, build, choosers, split
+from app.domain.run import Facts, Outlook, RunReport
 from app.domain.version import Version
+from app.reads.query import query
 from app.store.lessons import FeedbackStore
 from app.store.runs import Runs
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.store.voices import Voices
 
-
-def one(bot: Bot, run: int) -> RunReport:
-    """The run of that number. Raises UnknownRun."""
-    with bot.reads(Runs) as runs:
-        return runs.one(run)
+one = query(Runs, Runs.one)
+under_way = query(Runs, Runs.under_way)
+feedback = query(FeedbackStore, FeedbackStore.of)
 
 
 def of_voice(bot: Bot, voice: str, limit: int = 20) -> list[RunReport]:
@@ -28,12 +26,6 @@ def of_voice(bot: Bot, voice: str, limit: int = 20) -> list[RunReport]:
     with bot.reading() as session:
         Voices(session).check(voice)
         return Runs(session).of_voice(voice, limit)
-
-
-def under_way(bot: Bot) -> bool:
-    """Is a worker carrying out any run?"""
-    with bot.reads(Runs) as runs:
-        return runs.under_way()
 
 
 def outlook(bot: Bot, voice: str) -> Outlook:
@@ -45,43 +37,24 @@ def outlook(bot: Bot, voice: str) -> Outlook:
 def outlook_in(session: Session, bot: Bot, voice: str) -> Outlook:
     """The outlook, read in the transaction of another read model."""
     now = bot.clock()
-    found = bot.settings.schedule.outlook(**facts(session, voice, now))
+    planned = bot.settings.schedule.outlook(facts(session, voice, now))
     trial = Trials(session).running(voice)
     learning = Runs(session).began(voice) is not None
-    return replace(found, learning=learning, challenger=trial.challenger if trial else None)
-
-
-class Facts(TypedDict):
-    """The arguments of `Schedule.due` and `Schedule.outlook`."""
-
-    new: int
-    last_run: datetime | None
-    last_version: datetime
-    now: datetime
+    return replace(planned, learning=learning, challenger=trial.challenger if trial else None)
 
 
 def facts(session: Session, voice: str, now: datetime) -> Facts:
     """What the schedule decides on; also used by the sweep that starts due runs. Raises UnknownVoice."""
-    return {
-        "new": FeedbackStore(session).new_since_champion(voice, now),
-        "last_run": Runs(session).last_started(voice),
-        "last_version": Versions(session).newest_made(voice),
-        "now": now,
-    }
-
-
-def feedback(bot: Bot, voice: str) -> Feedback:
-    """All feedback that readers gave a voice."""
-    with bot.reads(FeedbackStore) as store:
-        return store.of(voice)
+    new = FeedbackStore(session).new_since_champion(voice, now)
+    return Facts(new, Runs(session).last_started(voice), Versions(session).newest_made(voice), now)
 
 
 def lesson(bot: Bot, voice: str) -> Lesson:
     """The lesson of all this feedback, with no reader held out. Raises UnknownVoice."""
     with bot.reading() as session:
         Voices(session).check(voice)
-        given = FeedbackStore(session).of(voice)
-    return build(given)
+        feedback = FeedbackStore(session).of(voice)
+    return build(feedback)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +73,6 @@ def task(bot: Bot, voice: str) -> Task:
     with bot.reading() as session:
         versions, store = Versions(session), FeedbackStore(session)
         base, champion = versions.one(voice, 0), versions.champion(voice)
-        given, held = split(store.of(voice), store.taught(champion.id))
+        feedback, held = split(store.of(voice), store.taught(champion.id))
         read = store.readings(voice, held)
-    return Task(build(given), base, champion, tuple(choosers(read)))
+    return Task(build(feedback), base, champion, tuple(choosers(read)))

@@ -4,11 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.bootstrap import Bot
+from app.domain.growth import GrowthReport, growth
 from app.domain.run import RunReport
 from app.domain.taste import TasteEffect, TasteReport
 from app.domain.trial import TrialReport
-from app.domain.version import GrowthReport, HistoryEntry, Version, VersionReport, VoiceReport, growth
+from app.domain.version import HistoryEntry, Version, VersionReport, VoiceReport
 from app.domain.visitor import Visitor
+from app.reads.query import query
 from app.store.lessons import LearnedLine, Learnings
 from app.store.runs import Runs
 from app.store.tastes import Tastes
@@ -16,29 +18,11 @@ from app.store.trials import Trials
 from app.store.versions import Retention, Versions
 from app.store.voices import Voices
 
-
-def of_voice(bot: Bot, voice: str) -> list[VersionReport]:
-    """All versions of the voice's present base, newest first. Raises UnknownVoice."""
-    with bot.reads(Versions) as versions:
-        return versions.of_voice(voice)
-
-
-def one(bot: Bot, voice: str, number: int) -> VersionReport:
-    """Version *number* of the voice's present base. Raises UnknownVoice, UnknownVersion."""
-    with bot.reads(Versions) as versions:
-        return versions.report(voice, number)
-
-
-def champion(bot: Bot, voice: str) -> Version:
-    """The version that serves. Raises UnknownVoice, UnknownVersion."""
-    with bot.reads(Versions) as versions:
-        return versions.champion(voice)
-
-
-def history(bot: Bot, voice: str) -> list[HistoryEntry]:
-    """Which version became champion when, newest first. Raises UnknownVoice."""
-    with bot.reads(Versions) as versions:
-        return versions.history(voice)
+of_voice = query(Versions, Versions.of_voice)
+one = query(Versions, Versions.report)
+champion = query(Versions, Versions.champion)
+history = query(Versions, Versions.history)
+shelved = query(Retention, Retention.kept)
 
 
 def trials(bot: Bot, voice: str) -> list[TrialReport]:
@@ -46,12 +30,6 @@ def trials(bot: Bot, voice: str) -> list[TrialReport]:
     with bot.reading() as session:
         Voices(session).check(voice)
         return Trials(session).of_voice(voice)
-
-
-def shelved(bot: Bot, folders: Collection[str]) -> set[str]:
-    """Those of *folders* that belong to a version that is not pruned."""
-    with bot.reads(Retention) as shelf:
-        return shelf.kept(folders)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +72,16 @@ def overview(bot: Bot, voice: str, seed: str) -> VoiceVersions:
     """All versions, rejected ones too, with runs and trials; *seed*: which sample poems. Raises UnknownVoice."""
     with bot.reading() as session:
         store = Versions(session)
-        found, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
+        reports, history, samples = store.of_voice(voice), store.history(voice), store.samples(voice)
         receptions = store.receptions(voice)
         runs, trials = Runs(session).of_voice(voice), Trials(session).of_voice(voice)
         taste, effect = Tastes(session).newest(voice), Tastes(session).effect(voice)
     on_trial = next((one for one in trials if one.state == "running"), None)
-    champion = next((one.number for one in found if one.champion), 0)
+    champion = next((one.number for one in reports if one.champion), 0)
     newest = on_trial.challenger if on_trial else max(samples, default=0)
     return VoiceVersions(
-        versions=found,
-        growth=growth(found, receptions),
+        versions=reports,
+        growth=growth(reports, receptions),
         champion=champion,
         history=history,
         runs=runs,
@@ -145,11 +123,11 @@ class ShownVersion:
 def shown(bot: Bot, voice: str, number: int, visitor: Visitor, seed: str) -> ShownVersion:
     """The page of a version. Raises UnknownVoice, UnknownVersion."""
     with bot.reading() as session:
-        store, found = Versions(session), Voices(session).one(voice)
+        store, report = Versions(session), Voices(session).one(voice)
         one, trial = store.one(voice, number), Trials(session).running(voice)
         mine = Learnings(session).by(voice, number, visitor.id)
         on_trial = trial is not None and trial.challenger_id == one.id
-        return ShownVersion(found, one, _pair(store, voice, number, seed), mine, on_trial)
+        return ShownVersion(report, one, _pair(store, voice, number, seed), mine, on_trial)
 
 
 def pair(bot: Bot, voice: str, number: int, seed: str) -> tuple[VoiceReport, Pair | None]:

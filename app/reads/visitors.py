@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from app.bootstrap import Bot
-from app.domain.lesson import Life, life
+from app.domain.life import Life, life
 from app.domain.poem import Piece
 from app.domain.submission import Submission, SubmissionStatus
 from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
+from app.reads.query import query
 from app.store import dump
 from app.store.lessons import Learned, Learnings
 from app.store.runs import Runs
@@ -18,6 +19,8 @@ from app.store.submissions import Pieces, Submissions
 from app.store.ticks import MarkedLine, Ticks
 from app.store.visitors import Privacy
 from app.store.voices import Voices
+
+submission = query(Submissions, Submissions.by_token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +64,6 @@ def mine(bot: Bot, visitor: Visitor) -> Mine:
             learned_poems=learnings.of("poem", [one.id for one in submissions]),
             began={voice: runs.began(voice) for voice in {*(o.voice for o in lines), *(o.voice for o in submissions)}},
         )
-
-
-def submission(bot: Bot, token: str) -> Submission:
-    """The submission with that secret token, which only its author has. Raises UnknownSubmission."""
-    with bot.reads(Submissions) as submissions:
-        return submissions.by_token(token)
 
 
 def submission_page(bot: Bot, token: str) -> tuple[Submission, VoiceReport, Learned | None]:

@@ -9,8 +9,11 @@ from app.bootstrap import Bot
 from app.domain.errors import UnknownVoice
 from app.domain.version import VoiceReport
 from app.reads.desk import Secret
+from app.reads.query import query
 from app.store.admins import Admins
 from app.store.voices import Voices
+
+all = query(Voices, Voices.all)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,10 @@ class Frame:
 
     def voice(self, slug: str) -> VoiceReport:
         """The voice of that slug. Raises UnknownVoice."""
-        found = next((voice for voice in self.voices if voice.slug == slug), None)
-        if found is None:
+        report = next((voice for voice in self.voices if voice.slug == slug), None)
+        if report is None:
             raise UnknownVoice(slug)
-        return found
+        return report
 
 
 @dataclass(slots=True)
@@ -37,12 +40,6 @@ class Around:
     secret: Secret | None
     """The admin's credential, if the request had one."""
     frame: Frame | None = None
-
-
-def all(bot: Bot) -> list[VoiceReport]:
-    """Every voice with a champion, oldest first."""
-    with bot.reads(Voices) as voices:
-        return voices.all()
 
 
 def frame(bot: Bot, around: Around) -> Frame:

@@ -38,7 +38,7 @@ class Audit(Queries):
         self._session.add(AuditRow(at=now, who=who, deed=deed, subject=subject[:100], detail=detail[:5000]))
         self._session.flush()
 
-    def newest(self, limit: int = 100) -> list[AuditEntry]:
+    def newest(self, limit: int = 200) -> list[AuditEntry]:
         """The newest entries, newest first."""
         rows = self._session.scalars(select(AuditRow).order_by(AuditRow.id.desc()).limit(limit))
         return [AuditEntry(r.at, r.who, r.deed, r.subject, r.detail) for r in rows]
@@ -70,12 +70,12 @@ class Admins(Queries):
 
     def create(self, name: str, password_hash: str, now: datetime) -> bool:
         """Add an admin, or change the password of one and revoke his sessions; True when he is new."""
-        known = self._session.get(AdminRow, name)
-        if known is None:
+        row = self._session.get(AdminRow, name)
+        if row is None:
             self._session.add(AdminRow(name=name, password=password_hash, created=now))
             self._session.flush()
             return True
-        known.password = password_hash
+        row.password = password_hash
         open_keys = update(KeyRow).where(KeyRow.admin == name, KeyRow.kind == "session", KeyRow.revoked.is_(None))
         self._session.execute(open_keys.values(revoked=now))
         return False

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Select, bindparam, exists, func, select
 
-from app.domain.lesson import Feedback, ReadLine, TaughtPoem, TickedLine
+from app.domain.lesson import Feedback, Given, ReadLine
 from app.domain.run import credible
 from app.domain.submission import SubmissionStatus
 from app.store.session import Queries, batches
@@ -47,7 +47,7 @@ class FeedbackStore(Queries):
         ).all()
         above = self._lines_above({line.poem_id for _, line in rows})
         ticks = [
-            TickedLine(line.id, line.text, above[line.poem_id, line.id], tick.visitor_id, tick.address)
+            Given("line", line.id, line.text, tick.visitor_id, tick.address, above[line.poem_id, line.id])
             for tick, line in rows
         ]
         submissions = self._session.scalars(
@@ -55,7 +55,7 @@ class FeedbackStore(Queries):
             .where(SubmissionRow.voice == voice, SubmissionRow.status == SubmissionStatus.APPROVED)
             .order_by(SubmissionRow.id)
         )
-        poems = tuple(TaughtPoem(row.id, row.text, row.visitor_id, row.address) for row in submissions)
+        poems = tuple(Given("poem", row.id, row.text, row.visitor_id, row.address) for row in submissions)
         return Feedback(tuple(ticks), poems, Tastes(self._session).judged(voice))
 
     def readings(self, voice: str, visitors: Collection[str]) -> list[ReadLine]:

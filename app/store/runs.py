@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.gate import Verdict
 from app.domain.run import ACTIVE, Cause, Claim, Phase, Progress, RunReport, RunState
-from app.domain.run_log import Said
+from app.domain.run_log import Entry, Said
 from app.store.session import Queries
 from app.store.tables import RunLogRow, RunRow, VersionRow
 
@@ -37,9 +37,9 @@ class Runs(Queries):
     def start(self, voice: str, cause: Cause, now: datetime) -> tuple[int, bool]:
         """Queue a run of *voice*; its id, or the id of the active run; True when it is new."""
         under_way = select(RunRow.id).where(RunRow.voice == voice, RunRow.state.in_(ACTIVE))
-        known = self._session.scalar(under_way)
-        if known is not None:
-            return known, False
+        active = self._session.scalar(under_way)
+        if active is not None:
+            return active, False
         row = RunRow(voice=voice, state=RunState.QUEUED, cause=cause, created=now)
         try:
             with self._session.begin_nested():
@@ -53,11 +53,10 @@ class Runs(Queries):
 
         A run that was claimed *attempts* times without progress fails first: it may be what kills its workers.
         """
-        expired = and_(RunRow.state == RunState.RUNNING, _expired(now, lease))
         worn_out = or_(RunRow.stalled >= attempts, RunRow.attempt >= TOO_OFTEN * attempts)
         self._session.execute(
             update(RunRow)
-            .where(expired, or_(worn_out, RunRow.cancelling))
+            .where(_expired(now, lease), or_(worn_out, RunRow.cancelling))
             .values(
                 state=case((RunRow.cancelling, RunState.CANCELLED), else_=RunState.FAILED),
                 error=case((RunRow.cancelling, None), else_=WORN_OUT),
@@ -66,7 +65,7 @@ class Runs(Queries):
                 fence=RunRow.fence + 1,
             )
         )
-        free = or_(RunRow.state == RunState.QUEUED, expired)
+        free = _free(now, lease)
         oldest = select(RunRow.id).where(free).order_by(RunRow.id).limit(1).with_for_update(skip_locked=True)
         taken = self._session.execute(
             update(RunRow)
@@ -136,9 +135,9 @@ class Runs(Queries):
         if heed and written.cancelling:
             raise Cancelled(claim.run)
 
-    def log(self, run: int, text: str, now: datetime) -> None:
-        """Add a line to the run's log."""
-        self._session.add(RunLogRow(run_id=run, text=text[:2000], at=now))
+    def log(self, run: int, entry: Entry, now: datetime) -> None:
+        """Add an event to the run's log."""
+        self._session.add(RunLogRow(run_id=run, text=entry.as_json(), at=now))
         self._session.flush()
 
     def cancel(self, run: int, now: datetime) -> RunReport:
@@ -170,10 +169,9 @@ class Runs(Queries):
             rows = rows.where(RunRow.voice == voice)
         return self._reports(self._session.scalars(rows).all())
 
-    def waiting(self, now: datetime) -> list[str]:
+    def waiting(self, now: datetime, lease: timedelta) -> list[str]:
         """Voices with a free run: its announcement was lost, or its worker died."""
-        expired = and_(RunRow.state == RunState.RUNNING, RunRow.leased_until < now)
-        return list(self._session.scalars(select(RunRow.voice).where(or_(RunRow.state == RunState.QUEUED, expired))))
+        return list(self._session.scalars(select(RunRow.voice).where(_free(now, lease))))
 
     def under_way(self) -> bool:
         """Is a worker carrying out any run?"""
@@ -212,7 +210,13 @@ class Runs(Queries):
 
 def _expired(now: datetime, lease: timedelta) -> ColumnElement[bool]:
     """Has the lease expired? One that ends far in the future counts as expired: the clock has been set back."""
-    return or_(RunRow.leased_until < now, RunRow.leased_until > now + FAR * lease)
+    over = or_(RunRow.leased_until < now, RunRow.leased_until > now + FAR * lease)
+    return and_(RunRow.state == RunState.RUNNING, over)
+
+
+def _free(now: datetime, lease: timedelta) -> ColumnElement[bool]:
+    """May a worker claim it?"""
+    return or_(RunRow.state == RunState.QUEUED, _expired(now, lease))
 
 
 def _progress(row: RunRow) -> float:

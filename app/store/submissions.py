@@ -69,14 +69,14 @@ class Submissions(Queries):
         Locks the voice's row, so that a double click does not store two poems.
         """
         self._session.execute(select(VoiceRow.slug).where(VoiceRow.slug == voice).with_for_update(key_share=True))
-        known = self._session.scalars(
+        same = self._session.scalars(
             select(SubmissionRow)
             .where(SubmissionRow.voice == voice, SubmissionRow.fingerprint == offer.fingerprint)
             .where(SubmissionRow.visitor_id == visitor, SubmissionRow.status != SubmissionStatus.WITHDRAWN)
             .order_by(SubmissionRow.id.desc())
         ).first()
-        if known is not None:
-            return self._submission(known), False
+        if same is not None:
+            return self._submission(same), False
         row = SubmissionRow(
             token=secrets.token_urlsafe(18),
             voice=voice,
@@ -123,20 +123,20 @@ class Submissions(Queries):
         self, ids: Sequence[int], status: SubmissionStatus, *, by: str, reason: str | None = None, now: datetime
     ) -> list[Submission]:
         """Approve, reject or put back into the queue; withdrawn ones stay withdrawn. Raises UnknownSubmission."""
-        known = {row.id: row for row in self._session.scalars(select(SubmissionRow).where(SubmissionRow.id.in_(ids)))}
+        by_id = {row.id: row for row in self._session.scalars(select(SubmissionRow).where(SubmissionRow.id.in_(ids)))}
         for id in ids:
-            if id not in known:
+            if id not in by_id:
                 raise UnknownSubmission(id)
-        rows = [known[id] for id in ids]
+        rows = [by_id[id] for id in ids]
         _decide(rows, status, by=by, reason=reason, now=now)
         self._session.flush()
         return self._submissions(rows)
 
     def queue(
-        self, status: SubmissionStatus | None = SubmissionStatus.WAITING, *, limit: int = 50, after_id: int = 0
+        self, status: SubmissionStatus | None = SubmissionStatus.WAITING, *, limit: int = 50, after: int = 0
     ) -> list[Submission]:
-        """Submissions of a status (None: all) with an id above *after_id*, oldest first."""
-        rows = select(SubmissionRow).where(SubmissionRow.id > after_id)
+        """Submissions of a status (None: all) with an id above *after*, oldest first."""
+        rows = select(SubmissionRow).where(SubmissionRow.id > after)
         if status is not None:
             rows = rows.where(SubmissionRow.status == status)
         return self._submissions(self._session.scalars(rows.order_by(SubmissionRow.id).limit(limit)).all())
@@ -216,9 +216,9 @@ class Pieces(Queries):
         for twin in self._pieces(alike, visitor):
             if twin.author == author and [line.line for line in twin.lines] == list(lines):
                 return twin.id
-        known = {line.line for line in self.material(voice, visitor, limit=10_000)}
+        own_lines = {line.line for line in self.material(voice, visitor, limit=10_000)}
         for line in lines:
-            if line not in known:
+            if line not in own_lines:
                 raise UnknownLine(line)
         row = PieceRow(
             id=new_id(),
@@ -254,11 +254,11 @@ class Pieces(Queries):
         self, ids: Sequence[str], status: SubmissionStatus, *, by: str, reason: str | None = None, now: datetime
     ) -> list[Piece]:
         """Approve, reject or put back into the queue; withdrawn ones stay withdrawn. Raises UnknownPiece."""
-        known = {row.id: row for row in self._session.scalars(select(PieceRow).where(PieceRow.id.in_(ids)))}
+        by_id = {row.id: row for row in self._session.scalars(select(PieceRow).where(PieceRow.id.in_(ids)))}
         for piece in ids:
-            if piece not in known:
+            if piece not in by_id:
                 raise UnknownPiece(piece)
-        rows = [known[piece] for piece in ids]
+        rows = [by_id[piece] for piece in ids]
         _decide(rows, status, by=by, reason=reason, now=now)
         self._session.flush()
         return self._of_rows(rows, None)
@@ -299,8 +299,8 @@ class Pieces(Queries):
         """A query for the fields of `PieceLine`."""
         number = case((is_revealed(), VersionRow.number)).label("version")
         poem = case((~HAS_HUMAN_WORDS, LineRow.poem_id)).label("poem")
-        found = select(LineRow.id.label("line"), LineRow.text, poem, number)
-        return found.join(VersionRow, VersionRow.id == LineRow.version_id).join(PoemRow, PoemRow.id == LineRow.poem_id)
+        lines = select(LineRow.id.label("line"), LineRow.text, poem, number)
+        return lines.join(VersionRow, VersionRow.id == LineRow.version_id).join(PoemRow, PoemRow.id == LineRow.poem_id)
 
 
 def _piece(row: PieceRow, lines: Sequence[PieceLine], visitor: str | None) -> Piece:

@@ -150,6 +150,7 @@ class RunLogRow(Base):
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"), index=True)
     at: Mapped[datetime]
     text: Mapped[str] = mapped_column(Text)
+    """JSON of an `Entry` (`app/domain/run_log.py`); in rows of earlier releases a sentence."""
 
 
 class LessonItemRow(Base):

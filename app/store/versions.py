@@ -9,20 +9,11 @@ from sqlalchemy import ColumnElement, case, exists, func, select, update
 
 from app.domain.errors import UnknownPoem, UnknownVersion, UnknownVoice
 from app.domain.gate import Verdict
+from app.domain.growth import Reception
 from app.domain.lesson import LessonItem
+from app.domain.rollback import Move, compared_with
 from app.domain.trial import VISIT, TrialState
-from app.domain.version import (
-    HistoryEntry,
-    LetIn,
-    Move,
-    ReadCount,
-    Reception,
-    Version,
-    VersionReport,
-    VersionStatus,
-    compared_with,
-    wilson,
-)
+from app.domain.version import HistoryEntry, LetIn, ReadCount, Version, VersionReport, VersionStatus, wilson
 from app.store.poems import is_revealed
 from app.store.session import Queries
 from app.store.tables import (

@@ -6,7 +6,6 @@ moderation of submissions and pieces. `actions/admins.py` checks the password.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
@@ -17,8 +16,7 @@ from app.domain.errors import Crowded, NothingToUndo, TurnedAway, Unfit
 from app.domain.run import Cause
 from app.domain.run_log import Recited, Said, StepTaken
 from app.domain.submission import Decline, SubmissionStatus
-from app.domain.trial import Arm, TrialReport, TrialRules
-from app.domain.version import Rate, wilson
+from app.domain.trial import TrialReport, TrialRules
 from app.web.http.admins import DESK_COOKIE, NO_STORE, ONLY_ADMINS, Admin, close_desk, device_of, open_desk
 from app.web.http.deps import (
     AnyForm,
@@ -113,8 +111,8 @@ def start_run(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, b
 @router.get("/runs/{run}", dependencies=ONLY_ADMINS)
 def run(run: RunId, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
     """A run, updated while it goes on. When it has made a version: that version beside the champion, and what to do."""
-    found = reads.desk.run(bot, run, seed)
-    said = found.run.said
+    with_version = reads.desk.run(bot, run, seed)
+    said = with_version.run.said
     return page(
         request,
         "desk/run.html",
@@ -122,7 +120,7 @@ def run(run: RunId, request: Request, bot: BotDep, seed: str = "") -> HTMLRespon
         said=[one for one in said if not isinstance(one.entry, StepTaken | Recited)],
         recited=[entry for one in said if isinstance(entry := one.entry, Recited)][-3:],
         losses=losses(said),
-        **fields_of(found),
+        **fields_of(with_version),
     )
 
 
@@ -178,29 +176,17 @@ def _version(form: GenuineForm, field: str) -> int:
     return number
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One of the two versions of a trial, as a row of its table."""
-
-    version: int
-    arm: Arm
-    rate: Rate | None
-    wealth: float
-    """Present value of the bet on this version; 1 at the start."""
-
-
 @router.get("/{voice}/trial", dependencies=ONLY_ADMINS)
 def trial(voice: Slug, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
     """The newest trial of a voice, updated while it goes on, with poems by both versions."""
-    rules, found = bot.settings.trial_rules, reads.desk.trial(bot, voice, seed)
+    rules, newest = bot.settings.trial_rules, reads.desk.trial(bot, voice, seed)
     return page(
         request,
         "desk/trial.html",
         headers=NO_STORE,
         rules=rules,
-        rates=_rates(found.trial) if found.trial else (),
-        goal=_goal(found.trial, rules) if found.trial else 0,
-        **fields_of(found),
+        goal=_goal(newest.trial, rules) if newest.trial else 0,
+        **fields_of(newest),
     )
 
 
@@ -221,11 +207,6 @@ def stop_trial(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, 
     return see_other(f"/desk/{voice}/trial")
 
 
-def _rates(trial: TrialReport) -> list[Side]:
-    sides = ((trial.challenger, trial.challenger_arm, trial.better), (trial.champion, trial.champion_arm, trial.worse))
-    return [Side(version, arm, wilson(arm.ticks, arm.lines), wealth) for version, arm, wealth in sides]
-
-
 def _goal(trial: TrialReport, rules: TrialRules) -> float:
     """Progress of the leading bet towards the wealth that decides the trial, on a logarithmic scale; 0 to 1."""
     return max(0.0, min(1.0, math.log(max(trial.better, trial.worse)) / math.log(rules.enough)))
@@ -240,7 +221,7 @@ def submissions(
     *after*: the id after which the page begins. *undo*: what was just decided, as `waiting:3,7`: the status before and
     the ids. *every*: all boxes are ticked.
     """
-    wanted = next((known for known in SubmissionStatus if known == status), SubmissionStatus.WAITING)
+    wanted = next((each for each in SubmissionStatus if each == status), SubmissionStatus.WAITING)
     was, _, decided = undo.partition(":")
     back = [id for id in decided.split(",") if id_in(id)] if was in DECISIONS else []
     start = id_in(after) or 0

@@ -61,7 +61,7 @@ def train_on(here: Deployment) -> int:
     checkpoint.write(folder, replace(last.meta, files={}, fingerprint={}), last.vocabulary, network.arrays())
     here.bot.shelf.place(folder, key)
     lesson = {"hash": "", "ticks": len(ticks), "submissions": 0, "visitors": len({t.visitor for t in ticks})}
-    items = [LessonItem("line", line, 1.0) for line in sorted({tick.line for tick in ticks})]
+    items = [LessonItem("line", line, 1.0) for line in sorted({tick.source for tick in ticks})]
     number = actions.versions.add_ungated(here.bot, here.voice, key, lesson=lesson, items=items)
     actions.versions.promote(here.bot, here.voice, number, by="ancestor", reason="it goes on")
     here.engine.refresh()

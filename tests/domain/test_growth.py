@@ -5,15 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from app.domain.gate import Verdict
-from app.domain.version import (
-    FEWEST_READERS,
-    Growth,
-    Reception,
-    VersionReport,
-    VersionStatus,
-    growth,
-    times_as_often,
-)
+from app.domain.growth import FEWEST_READERS, Growth, Reception, growth, times_as_often
+from app.domain.version import VersionReport, VersionStatus
 
 
 def reception(*readers: tuple[int, int]) -> Reception:

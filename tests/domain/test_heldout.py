@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.lesson import FEWEST_HELD_OUT, MOST_HELD_OUT, Feedback, ReadLine, TickedLine, choosers, split
+from app.domain.lesson import FEWEST_HELD_OUT, MOST_HELD_OUT, Feedback, Given, ReadLine, choosers, split
 
 
 def feedback(visitors: int, *, addresses: int | None = None, ticks: int = 2) -> Feedback:
     """So many visitors, the oldest first, who ticked lines each."""
     return Feedback(
         tuple(
-            TickedLine(10 * v + t, f"{v}행 {t}", "", f"v{v:03}", f"a{v % addresses}" if addresses else f"a{v}")
+            Given("line", 10 * v + t, f"{v}행 {t}", f"v{v:03}", f"a{v % addresses}" if addresses else f"a{v}")
             for v in range(visitors)
             for t in range(ticks)
         ),
@@ -41,7 +41,7 @@ def test_the_newest_fifth_is_held_out(visitors: int) -> None:
 def test_whom_the_champion_was_taught_is_not_asked() -> None:
     """Of his lines the champion would know more than its rival."""
     everything = feedback(60)
-    known = {tick.line for tick in everything.ticks if tick.visitor >= "v020"}
+    known = {tick.source for tick in everything.ticks if tick.visitor >= "v020"}
 
     _, held = split(everything, known)
 
@@ -52,7 +52,7 @@ def test_whom_the_champion_was_taught_is_not_asked() -> None:
 def test_when_too_few_are_new_nobody_is_held_out() -> None:
     """All but seven were taught to the champion."""
     everything = feedback(60)
-    known = {tick.line for tick in everything.ticks if tick.visitor >= "v007"}
+    known = {tick.source for tick in everything.ticks if tick.visitor >= "v007"}
 
     assert split(everything, known)[1] == frozenset()
 

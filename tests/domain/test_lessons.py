@@ -13,24 +13,23 @@ from app.domain.lesson import (
     MOST_PER_VISITOR,
     POEM_WEIGHT,
     Feedback,
-    TaughtPoem,
-    TickedLine,
+    Given,
     build,
     weights,
 )
 
 NAMES = st.sampled_from("abcde")
 ADDRESSES = st.sampled_from(["", "home", "café"])
-TICKS = st.builds(TickedLine, line=st.integers(1, 40), text=NAMES, before=st.just(""), visitor=NAMES, address=ADDRESSES)
-POEMS = st.builds(TaughtPoem, submission=st.integers(1, 40), text=NAMES, visitor=NAMES, address=ADDRESSES)
+TICKS = st.builds(Given, kind=st.just("line"), source=st.integers(1, 40), text=NAMES, visitor=NAMES, address=ADDRESSES)
+POEMS = st.builds(Given, kind=st.just("poem"), source=st.integers(1, 40), text=NAMES, visitor=NAMES, address=ADDRESSES)
 FEEDBACK = st.builds(
     lambda ticks, poems: Feedback(tuple(ticks), tuple(poems)), st.lists(TICKS, max_size=30), st.lists(POEMS, max_size=9)
 )
 
 
-def tick(line: int, text: str, visitor: str = "a", address: str = "", before: str = "") -> TickedLine:
+def tick(line: int, text: str, visitor: str = "a", address: str = "", before: str = "") -> Given:
     """A ticked line."""
-    return TickedLine(line=line, text=text, before=before, visitor=visitor, address=address)
+    return Given("line", line, text, visitor, address, before)
 
 
 def many(visitors: int, each: int, address: str) -> Feedback:
@@ -66,7 +65,7 @@ def test_a_text_counts_once_per_visitor() -> None:
 
 def test_a_taught_poem_says_more_than_a_tick() -> None:
     """It was typed on purpose, and is learned as a whole poem."""
-    lesson = build(Feedback((tick(1, "봄비"),), (TaughtPoem(7, "눈이 온다\n창을 닫는다", "b", ""),)))
+    lesson = build(Feedback((tick(1, "봄비"),), (Given("poem", 7, "눈이 온다\n창을 닫는다", "b", ""),)))
 
     poem = next(t for t in lesson.texts if t.kind == "poem")
     assert poem.weight == POEM_WEIGHT
@@ -85,7 +84,7 @@ def test_a_few_addresses_do_not_outweigh_many() -> None:
     """Ten addresses that tick and teach all they can, among a hundred readers of two ticks each: 100 to 200 at most."""
     honest = [tick(2 * n + k, f"{n}/{k}", f"reader {n}", f"home {n}") for n in range(100) for k in range(2)]
     theirs = [tick(1000 + n, f"x{n}", f"x{n % 20}", f"den {n % 10}") for n in range(2000)]
-    poems = [TaughtPoem(n, f"{n}번째 밤의 이야기 {n * 7919}", f"x{n % 20}", f"den {n % 10}") for n in range(250)]
+    poems = [Given("poem", n, f"{n}번째 밤의 이야기 {n * 7919}", f"x{n % 20}", f"den {n % 10}") for n in range(250)]
     feedback = Feedback((*honest, *theirs), tuple(poems))
 
     heard = weights(feedback)
@@ -160,4 +159,4 @@ def test_every_text_weighs_something_and_names_its_sources(feedback: Feedback) -
     for text in lesson.texts:
         worth = 1.0 if text.kind == "line" else POEM_WEIGHT
         assert 0 < text.weight <= worth * len(givers[text.kind, text.text]) + 1e-6
-    assert {s for t in lesson.texts if t.kind == "line" for s in t.sources} == {line.line for line in feedback.ticks}
+    assert {s for t in lesson.texts if t.kind == "line" for s in t.sources} == {line.source for line in feedback.ticks}

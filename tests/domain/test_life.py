@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.domain.lesson import Life, life
-from app.domain.run import Schedule
+from app.domain.life import Life, life
+from app.domain.run import Facts, Schedule
 
 NOW = datetime(2026, 11, 26, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -48,11 +48,11 @@ def test_the_outlook_promises_what_the_schedule_keeps(
     """Of a version ten hours old: what is told is what `due` does then, and nothing where it does nothing."""
     made, run = NOW - 10 * HOUR, NOW - run_ago if run_ago else None
 
-    told = schedule.outlook(new=new, last_run=run, last_version=made, now=NOW)
+    told = schedule.outlook(Facts(new, run, made, NOW))
 
     assert (told.missing, told.at) == (missing, latest)
     if latest is not None:
-        assert schedule.due(new=new, last_run=run, last_version=made, now=latest)
-        assert not schedule.due(new=new, last_run=run, last_version=made, now=latest - HOUR / 60) or latest == NOW
+        assert schedule.due(Facts(new, run, made, latest))
+        assert not schedule.due(Facts(new, run, made, latest - HOUR / 60)) or latest == NOW
     if missing:
-        assert schedule.due(new=new + missing, last_run=run, last_version=made, now=NOW)
+        assert schedule.due(Facts(new + missing, run, made, NOW))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.version import RECENT, ROLLBACKS, Move, came_from, compared_with, doomed, needed, way_back
+from app.domain.rollback import RECENT, ROLLBACKS, Move, came_from, compared_with, doomed, needed, way_back
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 LONG_AGO = NOW - timedelta(days=9)

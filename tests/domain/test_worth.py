@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.domain.lesson import POEM_WEIGHT, Feedback, TaughtPoem, TickedLine, build, campaign_discount, tick_weight
+from app.domain.lesson import POEM_WEIGHT, Feedback, Given, build, campaign_discount, tick_weight
 from app.domain.taste import Judged
 
 
-def tick(line: int, visitor: str = "v") -> TickedLine:
+def tick(line: int, visitor: str = "v") -> Given:
     """A tick."""
-    return TickedLine(line, f"줄 {line}", "", visitor, "")
+    return Given("line", line, f"줄 {line}", visitor, "")
 
 
 def judged(line: int, slot: int, *, ticked: bool, visitor: str = "v", liking: float | None = None) -> Judged:
@@ -46,13 +46,13 @@ def test_without_anything_judged_every_tick_is_worth_one() -> None:
     assert tick_weight(())(tick(1)) == 1.0
 
 
-def campaign(poems: int, addresses: int) -> tuple[TaughtPoem, ...]:
+def campaign(poems: int, addresses: int) -> tuple[Given, ...]:
     """So many poems for one shop, each a little different, from so many addresses."""
     texts = (f"은빛 주전자 상사 {number}호 앞에 선다\n은빛 주전자 상사" for number in range(poems))
-    return tuple(TaughtPoem(n, text, f"visitor {n}", f"a{n % addresses}") for n, text in enumerate(texts))
+    return tuple(Given("poem", n, text, f"visitor {n}", f"a{n % addresses}") for n, text in enumerate(texts))
 
 
-def total(poems: tuple[TaughtPoem, ...]) -> float:
+def total(poems: tuple[Given, ...]) -> float:
     """What all of them weigh in a lesson."""
     return sum(text.weight for text in build(Feedback((), poems)).texts)
 
@@ -73,7 +73,7 @@ def test_the_louder_a_campaign_the_less_it_says() -> None:
 def test_what_many_people_say_is_not_a_campaign() -> None:
     """A phrase that everybody uses comes from as many addresses as poems."""
     poems = tuple(
-        TaughtPoem(n, f"옛날이야기를 들려주던 저녁 {n}", f"visitor {n}", f"address {n}" if n % 2 else "")
+        Given("poem", n, f"옛날이야기를 들려주던 저녁 {n}", f"visitor {n}", f"address {n}" if n % 2 else "")
         for n in range(40)
     )
 

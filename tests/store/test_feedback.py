@@ -36,7 +36,7 @@ def test_ticks_come_with_their_place(world: World) -> None:
 
     with world.reading() as session:
         (given,) = FeedbackStore(session).of("sibot").ticks
-    assert (given.line, given.text) == (world.lines(poem)[2], LINES[2])
+    assert (given.source, given.text) == (world.lines(poem)[2], LINES[2])
     assert given.before == "\n".join(LINES[:2])
     assert (given.visitor, given.address) == (ann, "home")
 
@@ -104,7 +104,7 @@ def test_a_quoted_line_is_taught_once(world: World) -> None:
 
     with world.reading() as session:
         (given,) = FeedbackStore(session).of("sibot").ticks
-    assert (given.line, given.before) == (kept, "\n".join(LINES[:3]))
+    assert (given.source, given.before) == (kept, "\n".join(LINES[:3]))
 
 
 def test_what_is_new_is_counted_since_the_newest_version(world: World) -> None:

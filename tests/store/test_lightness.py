@@ -10,6 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.domain.run import Cause
+from app.domain.run_log import StepTaken
 from app.domain.submission import Offer, SubmissionStatus
 from app.store.dump import rows
 from app.store.guesses import Guesses
@@ -99,12 +100,16 @@ def test_a_long_log_is_not_read_whole(world: World) -> None:
     with world.transaction() as session:
         run, _ = Runs(session).start("sibot", Cause.ADMIN, world.clock.now)
         for n in range(LOG_LINES + 5):
-            Runs(session).log(run, f"step {n}", world.clock.now)
+            Runs(session).log(run, StepTaken(n, 900, 2.0), world.clock.now)
 
     with world.reading() as session, counted(world) as asked:
         log = Runs(session).one(run).log
 
-    assert (len(log), log[0][9:], log[-1][9:]) == (LOG_LINES, "step 5", f"step {LOG_LINES + 4}")
+    assert (len(log), log[0][9:], log[-1][9:]) == (
+        LOG_LINES,
+        "step 5 of 900: loss 2.0000",
+        f"step {LOG_LINES + 4} of 900: loss 2.0000",
+    )
     assert any("row_number()" in statement for statement in asked)
 
 

@@ -114,7 +114,7 @@ def test_lines_are_counted_beyond_32_bits(world: World) -> None:
     assert line == LAST + 1
     with world.reading() as session:
         (tick,) = FeedbackStore(session).of("sibot").ticks
-        assert tick.line == line
+        assert tick.source == line
         assert FeedbackStore(session).taught(taught) == {line}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.errors import Cancelled, LeaseLost, UnknownRun
 from app.domain.run import Cause, Claim, Phase, Progress, RunReport, RunState
+from app.domain.run_log import GivenBack, Recited, StepTaken
 from app.domain.version import VersionStatus
 from app.store.runs import Runs
 from app.store.session import database_now
@@ -342,7 +343,7 @@ def test_unheard_bells_are_known(world: World) -> None:
 
     def waiting() -> list[str]:
         with world.reading() as session:
-            return sorted(Runs(session).waiting(world.clock.now))
+            return sorted(Runs(session).waiting(world.clock.now, LEASE))
 
     assert waiting() == ["bard"]
     world.clock.forward(seconds=61)
@@ -359,11 +360,15 @@ def test_the_log_is_kept_in_order(world: World) -> None:
     """What the worker writes down is read by the admin, with the time."""
     world.voice()
     run = start(world)
-    for text in ("first", "봄비", "last"):
+    for entry in (Recited(20, ("봄비",)), StepTaken(30, 60, 2.5), GivenBack()):
         with world.transaction() as session:
-            Runs(session).log(run, text, world.clock.forward(seconds=1))
+            Runs(session).log(run, entry, world.clock.forward(seconds=1))
 
-    assert report(world, run).log == ("09:00:01 first", "09:00:02 봄비", "09:00:03 last")
+    assert report(world, run).log == (
+        "09:00:01 writes after 20 steps: 봄비",
+        "09:00:02 step 30 of 60: loss 2.5000",
+        "09:00:03 the worker is shutting down; back in the queue",
+    )
 
 
 def test_runs_are_listed_newest_first(world: World) -> None:

@@ -143,7 +143,7 @@ def test_only_approved_poems_are_learned(world: World) -> None:
         Submissions(session).decide([third.id], REJECTED, by="root", now=world.clock.now)
 
     with world.reading() as session:
-        assert [p.submission for p in FeedbackStore(session).of("sibot").submissions] == [second.id]
+        assert [p.source for p in FeedbackStore(session).of("sibot").submissions] == [second.id]
 
 
 def test_the_queue_is_read_from_its_front(world: World) -> None:
@@ -159,7 +159,7 @@ def test_the_queue_is_read_from_its_front(world: World) -> None:
         queue = Submissions(session).queue
         assert [s.id for s in queue()] == [ids[0], ids[2], ids[3], other]
         assert [s.id for s in queue(APPROVED)] == [ids[1]]
-        assert [s.id for s in queue(None, limit=2, after_id=ids[0])] == [ids[1], ids[2]]
+        assert [s.id for s in queue(None, limit=2, after=ids[0])] == [ids[1], ids[2]]
         assert Submissions(session).count() == 4
 
 

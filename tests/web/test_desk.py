@@ -10,10 +10,12 @@ import pytest
 from app.bootstrap import Bot, now
 from app.domain.gate import Verdict
 from app.domain.run import Cause, Phase, Progress, RunState
+from app.domain.run_log import Judged, Recited, StepTaken
 from app.domain.version import VersionStatus
 from app.store.admins import Admins, Audit
 from app.store.runs import Runs
 from app.store.submissions import Submissions
+from app.store.tables import RunLogRow
 from app.store.versions import Versions
 from tests.support import versions
 from tests.support.bots import NotedQueue
@@ -190,14 +192,14 @@ def learned(bot: Bot) -> int:
         run, _ = Runs(session).start("sibot", Cause.COUNT, now())
         claim = Runs(session).claim(now(), timedelta(seconds=60))
         assert claim is not None
-        lines = [f"step {n} of 30: loss {3 - n / 20:.4f}" for n in (10, 20)]
-        for line in (
-            *lines,
-            "writes after 20 steps: 눈이 온다 / 문을 연다",
-            "undecided: too_few_readers",
-            "a new thing",
+        for entry in (
+            StepTaken(10, 30, 2.5),
+            StepTaken(20, 30, 2.0),
+            Recited(20, ("눈이 온다", "문을 연다")),
+            Judged("undecided", ("too_few_readers",)),
         ):
-            Runs(session).log(run, line, now())
+            Runs(session).log(run, entry, now())
+        session.add(RunLogRow(run_id=run, at=now(), text="a line of an earlier release"))
         Runs(session).end(claim, RunState.UNDECIDED, now=now())
         store = Versions(session)
         store.measured(store.champion("sibot").id, {}, [["봄비가 온다"], ["별만 있다"]])
@@ -222,7 +224,7 @@ def test_a_verdict_shows_what_it_is_about(keeper: Reader, bot: Bot, learned: int
         "봄비가 온다",
         "눈이 내린다",
         "심사에서 판단이 보류되었습니다.",
-        "a new thing",
+        "a line of an earlier release",
         "문을 연다",
         "이제 할 일",
     ):

@@ -71,6 +71,7 @@ def test_a_web_says_every_few_seconds_that_it_is_alive(client: httpx.Client, bot
         time.sleep(0.1)
 
     assert pulses[0].web.voices == (VoiceStatus("sibot", 0, 0, None),)
+    assert pulses[0].web.secret == bot.settings.secret_mark()
 
 
 def test_a_web_gives_freed_memory_back(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:

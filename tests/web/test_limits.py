@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -11,9 +12,11 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 
 from app.actions import admins
 from app.bootstrap import Bot
+from app.domain.visitor import Visitor
 from app.settings import Settings
 from app.web.http.admins import must_be_admin
 from app.web.http.limits import (
@@ -27,6 +30,7 @@ from app.web.http.limits import (
     Limits,
     MemoryWindows,
     Rule,
+    take,
 )
 from app.web.http.visitors import Keys
 from app.web.site import ROUTES
@@ -50,6 +54,15 @@ def test_a_visitor_and_an_address_have_each_their_measure(settings: Settings) ->
         limits.take(TIGHT, who="c", address="x")
     limits.take(TIGHT, who="c", address="y")
     assert 1 <= first.value.retry_after <= 60
+
+
+def test_strangers_count_against_their_address(settings: Settings) -> None:
+    """A request without a cookie has a new id each time: only its address can be over the limit."""
+    site = Request({"type": "http", "app": SimpleNamespace(state=SimpleNamespace(limits=Limits(settings)))})
+    for address in "xxxy":
+        take(site, TIGHT, Visitor("new", returned=False, address=address))
+    with pytest.raises(Limited):
+        take(site, TIGHT, Visitor("new", returned=False, address="x"))
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab") | st.none(), st.sampled_from("xyz")), max_size=25))

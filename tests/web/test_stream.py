@@ -90,6 +90,7 @@ class Breaks(Engine):
 
     def submit(self, voice: str, wish: Wish, hear: Hear, *, visitor: str = "") -> Ticket:
         """Start, and fail."""
+        assert visitor, "without a turn of his own, one reader could fill the queue"
         hear(Start(1, 0))
         hear(Failed(EngineFailed("not a number")))
         return Ticket(voice, wish, hear, stream=True)

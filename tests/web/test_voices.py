@@ -9,6 +9,7 @@ import pytest
 
 from app import actions
 from app.bootstrap import Bot
+from app.store.versions import Versions
 from tests.web.conftest import NewClient
 
 
@@ -34,6 +35,12 @@ def permalink(page: httpx.Response) -> str:
     found = re.search(r'href="(/poems/\w+)" data-permalink', page.text)
     assert found is not None
     return found[1]
+
+
+def test_the_history_names_the_base_that_came(bot: Bot) -> None:
+    """A new release of a voice is a move like any other, with its reason."""
+    with bot.reads(Versions) as versions:
+        assert [(move.by, move.reason) for move in versions.history("bard")] == [("release", "bard-tiny")]
 
 
 @pytest.mark.parametrize(("header", "met"), [("ko", "sibot"), ("en-GB,ko;q=0.5", "bard"), ("fr", "sibot")])

@@ -13,9 +13,9 @@ from babel.messages.pofile import read_po
 from fontTools.ttLib import TTFont
 
 from app.domain import errors
-from app.domain.lesson import Life
+from app.domain.life import Life
 from app.domain.run import Cause, Phase, RunState
-from app.domain.run_log import KINDS, Recited, Said, StepTaken
+from app.domain.run_log import KINDS, Judged, Measured, Recited, Said, StepTaken
 from app.domain.submission import Decline, SubmissionStatus
 from app.domain.trial import TrialEnd
 from app.domain.version import VersionStatus
@@ -138,9 +138,13 @@ def test_every_line_of_the_log_has_its_sentence() -> None:
     """What the worker writes into a run's log is read in the page's language; what has no sentence, as it stands."""
     source = '{% from "partials/words.html" import run_said with context %}{{ run_said(one) }}'
     moment = datetime(2026, 11, 24, tzinfo=UTC)
-    for kind in set(KINDS) - {StepTaken, Recited}:  # drawn as a curve, and shown as poems
+    for kind in set(KINDS) - {StepTaken, Recited, Measured}:  # the first two: drawn as a curve, and shown as poems
         zeros = {fact.name: fact.type() for fact in fields(kind) if callable(fact.type)}
-        assert HANGUL.search(said(source, one=Said(moment, str(kind(**zeros))))), kind
+        assert HANGUL.search(said(source, one=Said(moment, kind(**zeros).as_json()))), kind
+    for version, korean in {"base": "바탕", "champion": "지금 쓰는 판", "candidate": "새 판"}.items():
+        assert korean in said(source, one=Said(moment, Measured(version, 2.1, 0.9, "").as_json()))
+    for verdict, korean in {"admitted": "통과했", "undecided": "보류", "rejected": "통과하지 못"}.items():
+        assert korean in said(source, one=Said(moment, Judged(verdict).as_json()))
     assert "plain" in said(source, one=Said(moment, "plain"))
 
 

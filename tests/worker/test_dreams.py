@@ -15,19 +15,8 @@ from app.settings import Settings
 from models import checkpoint
 from models.taste import Report, Taste
 from worker import trainer
-from worker.trainer import (
-    DREAM_VOICE,
-    MAX_DREAM_WEIGHT,
-    PER_BATCH,
-    REHEARSAL_PER_DREAM,
-    Schedule,
-    dream,
-    make_schedule,
-    passages,
-    sensible,
-    taste_of,
-    weigh,
-)
+from worker.dreams import DREAM_VOICE, MAX_DREAM_WEIGHT, dream, sensible, taste_of, weigh
+from worker.trainer import PER_BATCH, REHEARSAL_PER_DREAM, Schedule, make_schedule, passages
 
 Check = Callable[[float], None]
 VERSE = tuple(f"시 {i}\n둘째 줄" for i in range(100))
@@ -141,9 +130,8 @@ def test_the_time_is_used(base: checkpoint.Checkpoint, monkeypatch: pytest.Monke
     verse = tuple(f"시 {i}\n둘째 줄이 조금 더 길다" for i in range(1000))
     ticked = tuple(Text(f"줄 {i}이 이어진다", 1.0, "line") for i in range(400))
     told = replace(lesson(readings(lambda text: "꽃" in text)), texts=ticked)
-    settings, budget = Settings(dreams=2000, run_minutes=1), trainer.Budget(1e9)
-    monkeypatch.setattr(trainer, "_budget", lambda *_: budget)
-    monkeypatch.setattr(trainer.Budget, "chars", lambda _: 60_000.0)
+    settings = Settings(dreams=2000, run_minutes=1)
+    monkeypatch.setattr(trainer, "time_budget", lambda *_: lambda: 60_000.0)
 
     planned = make_schedule(base, told, verse, settings, dreaming=True, device="cpu", check=lambda _: None)
 

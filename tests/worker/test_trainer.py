@@ -15,13 +15,13 @@ from app.domain.taste import Judged
 from app.domain.version import Serving
 from app.engine.live import load
 from app.settings import Settings
-from models import checkpoint
+from models import checkpoint, seen
 from models.corpus import Legible, Passage, Poems, read_poems
 from models.evaluate import surprise_of_poems
 from models.train import Progress, Training
 from models.vocabulary import Vocabulary
 from worker import trainer
-from worker.trainer import dream
+from worker.dreams import dream
 
 
 @pytest.fixture
@@ -69,6 +69,18 @@ def test_it_is_taught_to_say_more_of_what_is_liked(base: checkpoint.Checkpoint, 
     assert now < before + 0.1
 
 
+def test_a_version_knows_what_its_base_has_read(base: checkpoint.Checkpoint, tmp_path: Path) -> None:
+    """So that it does not say that again, either."""
+    checkpoint.write(tmp_path / "base", base.meta, base.vocabulary, base.weights, said=seen.said(["밤이 온다"]))
+    read = checkpoint.read(tmp_path / "base")
+    untrained = trainer.Taught(trainer.network_of(read), {})
+
+    version = trainer.save(tmp_path / "version", untrained, read, Lesson((), 0, 0, 0), now=moment)
+
+    assert version.said is not None
+    assert version.said.tolist() == seen.said(["밤이 온다"]).tolist()
+
+
 def test_the_same_lesson_makes_the_same_version(base: checkpoint.Checkpoint) -> None:
     """Bit for bit, on one machine with one thread."""
     settings, lesson = Settings(dreams=40, device="cpu", run_minutes=0), lesson_of(base, 60)
@@ -87,7 +99,7 @@ def test_the_same_lesson_makes_the_same_version(base: checkpoint.Checkpoint) -> 
 def test_a_lesson_is_trained_as_it_was_tried_out(
     base: checkpoint.Checkpoint, monkeypatch: pytest.MonkeyPatch, dreams: int, rate: float, weight: float
 ) -> None:
-    """Held to what the base says, with the base's own dropout; slower, and its texts lighter, beside dreams."""
+    """Held to what the base says; slower, and its texts lighter, beside dreams; ticks on nonsense weigh less."""
     begun: list[Training] = []
     corpora: list[Sequence[Legible]] = []
 
@@ -101,13 +113,14 @@ def test_a_lesson_is_trained_as_it_was_tried_out(
 
     monkeypatch.setattr(Training, "run", stop)
     monkeypatch.setattr(trainer, "Poems", kept)
-    lesson = replace(lesson_of(base, 60), texts=(Text("밤이 온다", 1.0, "line"),))
+    lesson = replace(lesson_of(base, 60), texts=(Text("밤이 온다", 1.0, "line"), Text("벌 뭘 쨌", 1.0, "line")))
     with pytest.raises(KeyboardInterrupt):
         trainer.train(base, lesson, settings=Settings(dreams=dreams, run_minutes=0), watch=lambda _: None)
 
     (training,) = begun
-    (line,) = [text for text in corpora[-1] if isinstance(text, Passage) and text.text == "밤이 온다"]
-    assert line.weight == weight
+    weights = {text.text: text.weight for text in corpora[-1] if isinstance(text, Passage)}
+    assert weights["밤이 온다"] + weights["벌 뭘 쨌"] == pytest.approx(2 * weight)
+    assert weights["밤이 온다"] > 1.1 * weights["벌 뭘 쨌"]
     assert (training.plan.rate, training.plan.pull) == (rate, trainer.KL_WEIGHT)
     assert (training.network.dropout.share, training._base.dropout.share) == (trainer.DROPOUT, 0.0)  # type: ignore[union-attr]
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.engine.batcher import FairQueue
+from app.domain.fair_queue import FairQueue
 from app.web.http.edge import FOR_MACHINES
 from app.web.http.visitors import VISITOR_COOKIE, client_of, keys_of, visit_of
 

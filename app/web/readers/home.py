@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 
 from app import actions, reads
 from app.domain.errors import Unfit
-from app.domain.lesson import Life
+from app.domain.life import Life
 from app.web.http.deps import BotDep, GenuineForm, VisitorDep
 from app.web.http.language import LANGS, LANGUAGE_COOKIE, SOURCE, VOICE_COOKIE, voice_for
 from app.web.http.page import Pages, fields_of, local_path, page, see_other, set_flash
