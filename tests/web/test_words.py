@@ -168,8 +168,8 @@ def weight(*patterns: str) -> int:
 
 
 def test_the_pages_are_light() -> None:
-    """Style under 25 KB, scripts under 19; 15 until lines could be changed and ticked where they stand."""
-    assert 0 < weight("*.css") < 25 * 1024
+    """Style under 27 KB (25 until messages stood above the buttons of a phone), scripts under 19."""
+    assert 0 < weight("*.css") < 27 * 1024
     assert 0 < weight("*.js") < 19 * 1024
 
 
