@@ -332,7 +332,7 @@ def box(page: Page, name: str) -> dict[str, float]:
 
 @pytest.mark.parametrize("size", SMALL_PHONES[:2], ids=str)
 def test_an_open_line_stays_within_the_leaf(new_page: NewPage, size: Size) -> None:
-    """On a phone the editor covers neither lines nor frame, and says what its proposals are; its × is beside the text."""
+    """On a phone the editor keeps within the frame and says what its proposals are; its × is beside the text."""
     page = new_page(viewport=size, has_touch=True)
     page.goto("/sibot")
     page.locator(".edit").nth(4).click()
@@ -348,7 +348,7 @@ def test_an_open_line_stays_within_the_leaf(new_page: NewPage, size: Size) -> No
 
 @pytest.mark.parametrize("size", SMALL_PHONES[:2], ids=str)
 def test_every_line_stands_on_a_rule(new_page: NewPage, size: Size) -> None:
-    """A row for each line, with a human's words too, and half a row above and below; it is said why one has no circle."""
+    """A row for each line, half a row above and below; and it is said why a line has no circle."""
     page = new_page(viewport=size, has_touch=True)
     page.goto("/sibot")
     page.locator(".edit").nth(1).click()
