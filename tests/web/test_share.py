@@ -147,6 +147,21 @@ def test_an_empty_anthology_is_a_page_and_a_feed(reader: Reader) -> None:
     assert reader.open("/nobody/anthology.atom").status_code == 404
 
 
+def test_nobody_is_said_only_of_nobody(new_client: NewClient) -> None:
+    """Of readers at one address two count: the third one's tick is on no list, and the page says so and why."""
+    readers = [Reader(new_client()) for _ in range(3)]
+    for one in readers:
+        one.open("/sibot")
+        one.open("/sibot")
+    ticked(readers[2], 1)
+
+    for since in ("week", "ever"):
+        page = readers[0].open(f"/sibot/anthology?since={since}").text
+        assert "아무도" not in page
+        assert "행을 고른 독자 1명 가운데 0명을 셉니다" in page
+        assert "한 곳에서는 하루 두 명까지 셉니다" in page
+
+
 def test_the_spring_contest_is_the_top_shelf(reader: Reader, new_client: NewClient) -> None:
     """Its old address leads there; first comes the poem that most of its readers liked, and they are counted."""
     by_one = ticked(reader, 0, 1, 2, 3, 4)

@@ -152,6 +152,18 @@ def test_the_desk_shows_it_live_and_can_end_it(keeper: Reader, bot: Bot, trial: 
         assert [entry.deed for entry in audit.newest()].count("trial.stop") == 1
 
 
+def test_the_desk_says_who_is_counted_and_when(
+    keeper: Reader, reader: Reader, bot: Bot, trial: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all who were given poems by the two; and when the next one's hour is over."""
+    at = now() - timedelta(minutes=20)
+    monkeypatch.setattr(Trials, "begun", lambda _self, _trial: [(at, True), (at, False)])
+    page = keeper.open("/desk/sibot/trial").text
+
+    assert "두 판의 시를 받은 독자 2명 가운데 42명을 셌습니다" in page
+    assert f'<time datetime="{(at + timedelta(hours=1)).isoformat(timespec="seconds")}">' in page
+
+
 def test_the_desk_says_that_there_was_none(keeper: Reader) -> None:
     """Before the first."""
     assert "아직 겨룬 판이 없습니다" in keeper.open("/desk/sibot/trial").text
