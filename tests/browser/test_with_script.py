@@ -108,7 +108,7 @@ def test_nothing_moves_that_the_reader_did_not_move(new_page: NewPage) -> None:
         line(page, 1).click()
         assert where(page) == first
         with page.expect_navigation():
-            press(page, "다시쓰기")
+            press(page, "다른 시")
             expect(page.locator(".now")).to_have_count(1)
             assert where(page) == first
         expect(page.locator(".writing")).to_have_count(0)
@@ -144,7 +144,7 @@ def test_a_line_comes_to_the_page_as_a_hand_writes_it(new_page: NewPage) -> None
     page = new_page(reduced_motion="no-preference")
     page.goto("/sibot")
     with page.expect_navigation():
-        press(page, "다시쓰기")
+        press(page, "다른 시")
         waiting = page.locator(".now .unwritten:not(:empty)")
         expect(waiting).to_have_count(1)
         expect(waiting).to_have_css("visibility", "hidden")
@@ -152,7 +152,7 @@ def test_a_line_comes_to_the_page_as_a_hand_writes_it(new_page: NewPage) -> None
 
 
 def test_kept_lines_stay(page: Page) -> None:
-    """다시쓰기 keeps what is ticked, with its seal; with a seal on every line it asks first."""
+    """다른 시 keeps what is ticked, with its seal; with a seal on every line it asks first."""
     page.goto("/sibot")
     line(page, 3).click()
     saved(page)
@@ -167,8 +167,8 @@ def test_kept_lines_stay(page: Page) -> None:
     for slot in (0, 1, 2, 4):
         line(page, slot).click()
     saved(page)
-    press(page, "다시쓰기")
-    expect(page.locator("[data-said]")).to_contain_text("모든 행에 도장이 찍혀 있어")
+    press(page, "다른 시")
+    expect(page.locator("[data-said]")).to_contain_text("모든 행을 골라 두어서")
     assert lines(page) == after
     with page.expect_navigation():
         press(page, "모두 새로 쓰기")
@@ -224,7 +224,7 @@ def test_nothing_is_written_without_a_connection(page: Page) -> None:
     page.goto("/sibot")
     before = lines(page)
     page.context.set_offline(True)
-    press(page, "다시쓰기")
+    press(page, "다른 시")
     expect(page.locator("[data-said]")).to_contain_text("연결되지 않습니다")
     assert lines(page) == before
 
@@ -252,7 +252,7 @@ def test_a_draft_is_never_lost(page: Page) -> None:
     """What was typed is there after a reload, counted as people count; teaching it empties the box."""
     page.goto("/sibot")
     page.locator("summary", has_text="시 가르치기").click()
-    box = page.get_by_label("시 (10자 이상)")
+    box = page.get_by_label("가르칠 시 (10자 이상)")
     box.fill("눈 👨‍👩‍👧 온다")
     expect(page.locator("[data-counter]")).to_have_text("6자, 10자까지 4자 더")
 
@@ -269,7 +269,7 @@ def test_a_short_poem_comes_back_with_a_reason(page: Page) -> None:
     teach(page, "짧은 시")
 
     expect(page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")
-    expect(page.get_by_label("시 (10자 이상)")).to_have_value("짧은 시")
+    expect(page.get_by_label("가르칠 시 (10자 이상)")).to_have_value("짧은 시")
 
 
 def test_no_page_is_wider_than_a_small_phone(new_page: NewPage) -> None:

@@ -150,6 +150,19 @@ def figure(context: Context, number: int) -> str:
 
 
 @pass_context
+def edition(context: Context, number: int) -> str:
+    """Filter: the name of a version, as editions of a book are named: 초판, 1판, 2판."""
+    return edition_in(context.get("lang", "ko"), number)
+
+
+def edition_in(lang: Lang, number: int) -> str:
+    """The name of a version in a language."""
+    if lang != "ko":
+        return f"version {number}"
+    return f"{number}판" if number else "초판"
+
+
+@pass_context
 def tongue(context: Context, language: str) -> str:
     """Filter: the name of a language; `en` is 영어 on Korean pages, English on English ones."""
     try:
@@ -199,7 +212,7 @@ class Pages:
         cast("Any", environment).install_gettext_callables(found.ugettext, found.ungettext, newstyle=True)
         environment.globals["_"] = _translator(found)
         environment.globals["static"] = self.assets.url
-        for filter in (moment, soon, date, native, percent, figure, tongue):
+        for filter in (moment, soon, date, native, percent, figure, edition, tongue):
             environment.filters[filter.__name__] = filter
         environment.filters["josa"] = josa_filter
         return environment
@@ -259,7 +272,7 @@ def version_label(request: Request, voice: VoiceReport, number: int | None) -> s
     """The name of a version; *number* None: a trial chose the version, and it is not told yet."""
     if number is None:
         return translate(request, "두 판 가운데 하나", voice=voice)
-    return translate(request, "판 %(n)s", voice=voice, n=number)
+    return edition_in(language_of(request, voice), number)
 
 
 def ai_label(request: Request, voice: VoiceReport, number: int | None) -> str:

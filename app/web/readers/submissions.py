@@ -27,7 +27,7 @@ from app.web.http.deps import (
 )
 from app.web.http.errors import code_of, page_again
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
-from app.web.http.page import frame_of, page, see_other, set_flash, translate
+from app.web.http.page import frame_of, page, see_other, set_flash, translate, version_label
 from app.web.readers.share import CROSS_ORIGIN, short
 
 router = APIRouter(include_in_schema=False)
@@ -114,7 +114,7 @@ def piece_picture(
     """A piece as a picture. One that is not approved is only for its maker, and no cache may keep it."""
     take(request, READINGS, visitor)
     found, voice = reads.anthology.piece(bot, piece, visitor)
-    versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
+    versions = ", ".join(version_label(request, voice, number) for number in found.versions)
     from app.web.readers.picture import card, shape_of  # late, as in `share.py`
 
     drawn = card(
