@@ -58,6 +58,6 @@ def teach(page: Page, text: str) -> None:
     """Fill the box on the page for teaching and send it."""
     if not page.url.endswith("/teach"):
         page.goto("/sibot/teach")
-    page.get_by_label("가르칠 시 (10자 이상)").fill(text)
+    page.get_by_label("가르칠 시").fill(text)
     page.get_by_label("기계가 이 글을 배워도").check()
     send(page, "가르치기")

@@ -241,7 +241,7 @@ def test_a_refusal_says_what_the_server_says(page: Page) -> None:
         page.get_by_role("button", name="2행 바꾸기").click()
         page.get_by_label("내 말로 쓰기").fill("봄\u202e비")
         press(page, name)
-        expect(page.locator("[data-said]")).to_contain_text("글로 읽을 수 없는 문자가 들어 있습니다")
+        expect(page.locator("[data-said]")).to_contain_text("글로 읽을 수 없는 문자가 들어 있습니다(U+202E")
         page.keyboard.press("Escape")
         page.locator("[data-said]").evaluate("said => said.replaceChildren()")
 
@@ -252,7 +252,7 @@ def test_a_draft_is_never_lost(page: Page) -> None:
     """What was typed is there after a reload, counted as people count; teaching it empties the box."""
     page.goto("/sibot")
     page.locator("summary", has_text="시 가르치기").click()
-    box = page.get_by_label("가르칠 시 (10자 이상)")
+    box = page.get_by_label("가르칠 시")
     box.fill("눈 👨‍👩‍👧 온다")
     expect(page.locator("[data-counter]")).to_have_text("6자, 10자까지 4자 더")
 
@@ -264,12 +264,24 @@ def test_a_draft_is_never_lost(page: Page) -> None:
     expect(box).to_have_value("")
 
 
+def test_a_long_poem_is_counted_before_it_is_sent(page: Page) -> None:
+    """How much is too much is said beside the box, and nothing is sent."""
+    page.goto("/sibot/teach")
+    box = page.get_by_label("가르칠 시")
+    box.fill("가" * 5003)
+
+    expect(page.locator("[data-counter]")).to_have_text("5003자, 5,000자까지이니 3자를 줄여 주세요.")
+    assert box.evaluate("box => box.validationMessage").startswith("5003자")
+    box.fill("가" * 5000)
+    assert box.evaluate("box => box.checkValidity()")
+
+
 def test_a_short_poem_comes_back_with_a_reason(page: Page) -> None:
     """The server's answer is the same with JavaScript."""
     teach(page, "짧은 시")
 
     expect(page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")
-    expect(page.get_by_label("가르칠 시 (10자 이상)")).to_have_value("짧은 시")
+    expect(page.get_by_label("가르칠 시")).to_have_value("짧은 시")
 
 
 def test_no_page_is_wider_than_a_small_phone(new_page: NewPage) -> None:

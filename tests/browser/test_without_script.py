@@ -74,7 +74,7 @@ def test_a_short_poem_comes_back_with_a_reason(plain_page: Page) -> None:
     teach(plain_page, "짧은 시")
 
     expect(plain_page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")
-    expect(plain_page.get_by_label("가르칠 시 (10자 이상)")).to_have_value("짧은 시")
+    expect(plain_page.get_by_label("가르칠 시")).to_have_value("짧은 시")
     expect(plain_page.get_by_label("제목 (없어도")).to_have_value("귀가")
     expect(plain_page.get_by_label("기계가 이 글을 배워도")).to_be_checked()
 
@@ -89,7 +89,7 @@ def test_a_poem_is_taught_and_taken_back(plain_page: Page) -> None:
     send(plain_page, "이 시 거두기")
     expect(plain_page.get_by_text("거둔 시입니다")).to_be_visible()
     plain_page.goto("/sibot/teach")
-    expect(plain_page.get_by_label("가르칠 시 (10자 이상)")).to_have_value("")
+    expect(plain_page.get_by_label("가르칠 시")).to_have_value("")
 
 
 def test_others_poems_are_browsed_and_ticked(new_page: NewPage) -> None:

@@ -86,7 +86,8 @@ PARTS_OF_DAY = ("새벽", "아침", "오전", "오후", "저녁", "밤")
 COUNTED = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열")
 DEFAULTS: Mapping[str, object] = {
     "errors": (),
-    **dict.fromkeys(("voice", "draft", "retry_after", "outlook", "news", "day")),
+    "others": (),
+    **dict.fromkeys(("voice", "draft", "retry_after", "sign", "outlook", "news", "day")),
 }
 """Defaults for names that a template may use although its route did not pass them."""
 

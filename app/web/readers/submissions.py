@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions, reads
 from app.domain.errors import Unfit, UnknownLine
 from app.domain.poem import MOST_PIECE_LINES
-from app.domain.submission import SubmissionStatus
+from app.domain.submission import SubmissionStatus, in_script
+from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.web.http.deps import (
     AnyForm,
@@ -46,6 +47,8 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
     draft = form.draft
     try:
         form.must_be_genuine()
+        if not form.text("anyway"):
+            _speaks(request, voice, draft.text)
         take(request, SUBMISSIONS, visitor)
         given, new = actions.submissions.teach(
             bot,
@@ -58,10 +61,23 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
             quotable=draft.quotable,
         )
     except (FormExpired, Limited, Unfit) as error:
-        shown = frame_of(request).voice(voice)
-        return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
+        shown, code = frame_of(request).voice(voice), code_of(error)
+        others = _speakers(request, draft.text) if code == "other_language" else []
+        return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code], others=others)
     set_flash(request, "taught" if new else "known")
     return see_other(f"/submissions/{given.token}")
+
+
+def _speakers(request: Request, text: str) -> list[VoiceReport]:
+    """The voices in whose script a text is written."""
+    return [voice for voice in frame_of(request).voices if in_script(text, voice.language)]
+
+
+def _speaks(request: Request, voice: str, text: str) -> None:
+    """Raises Unfit if a text is in the script of another voice, and not in this one's."""
+    speakers = _speakers(request, text)
+    if speakers and frame_of(request).voice(voice) not in speakers:
+        raise Unfit("other_language", "this text is in the language of another voice")
 
 
 @router.get("/submissions/{token}")
