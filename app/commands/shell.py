@@ -82,7 +82,8 @@ class _LineOfProgress:
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")]
-Voice = Annotated[str, typer.Argument(metavar="VOICE", help="Slug of the voice; `--voice VOICE` does as well.")]
+Voice = Annotated[str, typer.Option("--voice", help="Slug of the voice.")]
+Slug = Annotated[str, typer.Argument(metavar="VOICE", help="Slug of the voice; `--voice VOICE` does as well.")]
 
 
 class OfVoice(TyperCommand):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import SHELL, Failed, Json, OfVoice, Voice, opened, say, tell
+from app.commands.shell import SHELL, Failed, Json, OfVoice, Slug, opened, say, tell
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
@@ -23,7 +23,7 @@ Reason = Annotated[str, typer.Option(help="The reason, for the history.")]
 
 
 @commands.command("versions", cls=OfVoice)
-def list_versions(voice: Voice, as_json: Json = False) -> None:
+def list_versions(voice: Slug, as_json: Json = False) -> None:
     """List a voice's versions, newest first."""
     from app import reads
     from app.web.api.schemas import VersionOut
@@ -46,7 +46,7 @@ def _row(report: "VersionReport") -> str:
 
 @commands.command(cls=OfVoice)
 def promote(
-    voice: Voice,
+    voice: Slug,
     number: Annotated[int, typer.Argument(min=0, help="Number of the version.")],
     override: Annotated[bool, typer.Option("--override", help="Even if it did not pass the gate.")] = False,
     reason: Reason = "",
@@ -62,7 +62,7 @@ def promote(
 
 
 @commands.command(cls=OfVoice)
-def rollback(voice: Voice, reason: Reason = "", as_json: Json = False) -> None:
+def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     """Roll back to the previous champion."""
     from app import actions
 
@@ -73,7 +73,7 @@ def rollback(voice: Voice, reason: Reason = "", as_json: Json = False) -> None:
 
 
 @commands.command(cls=OfVoice)
-def history(voice: Voice, as_json: Json = False) -> None:
+def history(voice: Slug, as_json: Json = False) -> None:
     """List which version was the champion from when, newest first."""
     from app import reads
     from app.web.api.schemas import HistoryOut
@@ -95,7 +95,7 @@ ALONE_AFTER = 10.0
 
 @commands.command(cls=OfVoice)
 def retrain(
-    voice: Voice,
+    voice: Slug,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended, with a progress bar.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -169,7 +169,7 @@ def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")]
 
 @commands.command("runs", cls=OfVoice)
 def list_runs(
-    voice: Voice,
+    voice: Slug,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -185,7 +185,7 @@ def list_runs(
 
 @commands.command(cls=OfVoice)
 def lesson(
-    voice: Voice,
+    voice: Slug,
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to write it, as JSON.")] = None,
     as_json: Json = False,
 ) -> None:
