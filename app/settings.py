@@ -122,6 +122,12 @@ class Settings(BaseSettings):
         int,
         Field(ge=0, description="Days without a visit after which a visitor's data are deleted; 0: never."),
     ] = 0
+    operator: Annotated[
+        str, Field(description="Who runs this site, a person or an organization: named on /privacy.")
+    ] = ""
+    contact: Annotated[
+        str, Field(description="Where readers can reach the operator, an e-mail address or a URL: shown on /privacy.")
+    ] = ""
     device: Annotated[
         Literal["auto", "cpu", "cuda"], Field(description="Device for training; `auto`: CUDA if available.")
     ] = "auto"
@@ -160,6 +166,12 @@ class Settings(BaseSettings):
             if self.limits == "off":
                 raise ValueError("POEMBOT_LIMITS=off is refused in production")
         return self
+
+    @property
+    def unnamed(self) -> tuple[str, ...]:
+        """In production: the settings without which readers do not know whom to ask about their data."""
+        asked = {"POEMBOT_OPERATOR": self.operator, "POEMBOT_CONTACT": self.contact}
+        return tuple(name for name, value in asked.items() if self.env == "production" and not value.strip())
 
     @property
     def names(self) -> frozenset[str]:

@@ -67,8 +67,8 @@ class Lexicon:
             ids[i, : len(of_line)] = [self._ids[one] for one in of_line]
         self._pairs = self._count((ids[:, i], ids[:, i + 1]) for i in range(WORDS - 1))
         self._triples = self._count((ids[:, i], ids[:, i + 1], ids[:, i + 2]) for i in range(WORDS - 2))
-        next_line, line = np.flatnonzero(follows), np.flatnonzero(follows) - 1
-        self._across = self._count((ids[line, i], ids[next_line, j]) for i in range(WORDS) for j in range(WORDS))
+        after = np.flatnonzero(follows)
+        self._across = self._count((ids[after - 1, i], ids[after, j]) for i in range(WORDS) for j in range(WORDS))
 
     @staticmethod
     def _count(phrases: Iterable[tuple[Ids, ...]]) -> NDArray[np.int32]:
@@ -85,7 +85,10 @@ class Lexicon:
             return []
         ids = np.array([[self._ids.get(word, 0) for word in phrase] for phrase in phrases], np.uint64)
         counts = table[_buckets(*ids.T)]
-        return [int(count) if known else 0 for count, known in zip(counts, (ids > 0).all(1), strict=True)]
+        return [
+            int(count) if known else 0
+            for count, known in zip(counts.tolist(), np.all(ids > 0, axis=1).tolist(), strict=True)
+        ]
 
     def _association(self, table: NDArray[np.int32], pairs: Sequence[tuple[str, str]]) -> list[float]:
         """How much oftener two words meet than they would by chance: half of their pointwise mutual information."""

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from app.domain.run import Schedule
 from app.domain.trial import TrialRules
-from app.settings import Settings, example
+from app.settings import WEAKEST_SECRET, Settings, example
 
 ROOT = Path(__file__).parents[1]
 
@@ -137,3 +137,12 @@ def test_the_example_changes_nothing(tmp_path: Path) -> None:
     defaults = Settings(_env_file=None)
     assert Settings(_env_file=as_it_is) == defaults
     assert Settings(_env_file=uncommented) == defaults
+
+
+def test_in_production_readers_know_whom_to_ask(tmp_path: Path) -> None:
+    """The settings that name the operator are missed in production only, and each by its name."""
+    secret = "s" * WEAKEST_SECRET
+    assert settings(tmp_path).unnamed == ()
+    assert settings(tmp_path, env="production", secret_key=secret).unnamed == ("POEMBOT_OPERATOR", "POEMBOT_CONTACT")
+    named = settings(tmp_path, env="production", secret_key=secret, operator="The Poets", contact="us@example.org")
+    assert named.unnamed == ()

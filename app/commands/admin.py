@@ -31,7 +31,7 @@ def create(
         raise BadUse(f"a password has at most {LONGEST_PASSWORD} characters")
     with opened() as bot:
         new = actions.admins.create(bot, name.strip(), secret, by=SHELL)
-    say(f"admin {name.strip()}: {'made' if new else 'new password'}")
+    say(f"admin {name.strip()}: {'made' if new else 'new password'}; sign in at /desk")
     tell({"name": name.strip(), "new": new}, as_json=as_json)
 
 

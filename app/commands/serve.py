@@ -53,6 +53,8 @@ def serve(
     with closing(build(settings)) as bot:
         prepare(bot)
         orphaned = not reads.desk.has_admin(bot)
+    if settings.unnamed:
+        log.warning("privacy.unnamed", missing=settings.unnamed, page="/privacy")
     hint = "make an admin with `poembot admin create NAME`, then open /desk" if orphaned else None
     return Supervisor(listening, webs=web_workers, worker=not no_worker, hint=hint).run()
 

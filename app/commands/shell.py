@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -82,6 +83,26 @@ class _LineOfProgress:
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on the last line of stdout.")]
 Voice = Annotated[str, typer.Option("--voice", help="Slug of the voice.")]
+Slug = Annotated[str, typer.Argument(metavar="VOICE", help="Slug of the voice; `--voice VOICE` does as well.")]
+
+
+class OfVoice(TyperCommand):
+    """A command whose first argument is a voice; `--voice SLUG` is understood, too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the slug of `--voice SLUG` or `--voice=SLUG` in front."""
+        rest, slugs = [], []
+        given = iter(args)
+        for arg in given:
+            if arg == "--voice":
+                slugs.extend([slug for slug in [next(given, None)] if slug is not None])
+            elif arg.startswith("--voice="):
+                slugs.append(arg.partition("=")[2])
+            else:
+                rest.append(arg)
+        return super().parse_args(ctx, [*slugs, *rest])
+
+
 SHELL = "shell"
 """The name in history and audit log for what is done from the command line."""
 

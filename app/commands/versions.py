@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shell import SHELL, Failed, Json, Voice, opened, say, tell
+from app.commands.shell import SHELL, Failed, Json, OfVoice, Slug, opened, say, tell
 
 if TYPE_CHECKING:
     from app.bootstrap import Bot
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from app.domain.version import VersionReport
 
 commands = typer.Typer()
-Slug = Annotated[str, typer.Argument(metavar="VOICE", help="Slug of the voice.")]
 Reason = Annotated[str, typer.Option(help="The reason, for the history.")]
 
 
-@commands.command("versions")
+@commands.command("versions", cls=OfVoice)
 def list_versions(voice: Slug, as_json: Json = False) -> None:
     """List a voice's versions, newest first."""
     from app import reads
@@ -45,7 +44,7 @@ def _row(report: "VersionReport") -> str:
     )
 
 
-@commands.command()
+@commands.command(cls=OfVoice)
 def promote(
     voice: Slug,
     number: Annotated[int, typer.Argument(min=0, help="Number of the version.")],
@@ -62,7 +61,7 @@ def promote(
     tell({"champion": number}, as_json=as_json)
 
 
-@commands.command()
+@commands.command(cls=OfVoice)
 def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     """Roll back to the previous champion."""
     from app import actions
@@ -73,7 +72,7 @@ def rollback(voice: Slug, reason: Reason = "", as_json: Json = False) -> None:
     tell({"champion": number}, as_json=as_json)
 
 
-@commands.command()
+@commands.command(cls=OfVoice)
 def history(voice: Slug, as_json: Json = False) -> None:
     """List which version was the champion from when, newest first."""
     from app import reads
@@ -94,9 +93,9 @@ ALONE_AFTER = 10.0
 """Seconds after which --wait warns that no worker is alive."""
 
 
-@commands.command()
+@commands.command(cls=OfVoice)
 def retrain(
-    voice: Voice,
+    voice: Slug,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the run has ended, with a progress bar.")] = False,
     as_json: Json = False,
 ) -> int:
@@ -168,9 +167,9 @@ def cancel(run: Annotated[int, typer.Argument(min=1, help="Number of the run.")]
     tell(run_out(report).model_dump(mode="json"), as_json=as_json)
 
 
-@commands.command("runs")
+@commands.command("runs", cls=OfVoice)
 def list_runs(
-    voice: Annotated[str, typer.Argument(help="Slug of the voice.")],
+    voice: Slug,
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many, newest first.")] = 20,
     as_json: Json = False,
 ) -> None:
@@ -184,9 +183,9 @@ def list_runs(
     tell(result, (f"{report.created:%Y-%m-%d %H:%M}  {_ending(report)}" for report in reports), as_json=as_json)
 
 
-@commands.command()
+@commands.command(cls=OfVoice)
 def lesson(
-    voice: Voice,
+    voice: Slug,
     out: Annotated[Path | None, typer.Option(dir_okay=False, help="Where to write it, as JSON.")] = None,
     as_json: Json = False,
 ) -> None:

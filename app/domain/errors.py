@@ -100,9 +100,11 @@ class UnknownKey(Unknown):
 class Unfit(PoemBotError):
     """Invalid input; `code` says why (`too_short`, `too_long`, `empty`, `not_text`, …)."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, sign: str = "") -> None:
         super().__init__(message)
         self.code = code
+        self.sign = sign
+        """The name of the character that was refused, if it was one."""
 
 
 class NothingToUndo(PoemBotError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
 from app.domain.errors import Unfit
-from app.domain.submission import SubmissionStatus
+from app.domain.submission import SubmissionStatus, name_of
 
 LINES = 5
 """Lines of a poem by default."""
@@ -177,8 +177,8 @@ def words(text: str) -> str:
     clean = unicodedata.normalize("NFC", " ".join(text.split()))
     if len(clean) > MOST_PRIME:
         raise Unfit("prime_too_long", f"a beginning has at most {MOST_PRIME} characters")
-    if not all(c.isprintable() for c in clean):
-        raise Unfit("not_text", "a beginning is text")
+    if refused := next((c for c in clean if not c.isprintable()), ""):
+        raise Unfit("not_text", "a beginning is text", sign=name_of(refused))
     return clean
 
 

@@ -179,6 +179,8 @@ _GRAPHEME = regex.compile(r"\X")
 _FLOOD = regex.compile(r"\p{M}{5,}")
 """More combining marks on one letter than any orthography uses ("Zalgo" text)."""
 _LETTER = regex.compile(r"\p{L}")
+_NOT_HAN = regex.compile(r"[\p{L}--\p{Han}]", regex.VERSION1)
+_HANGUL = regex.compile(r"\p{Hangul}")
 
 
 class SubmissionStatus(StrEnum):
@@ -269,9 +271,22 @@ def fingerprint(text: str) -> str:
 
 def checked(text: str) -> str:
     """The text normalized. Raises Unfit for control characters and the like."""
-    if _FORBIDDEN.search(text) or _FLOOD.search(unicodedata.normalize("NFC", text)):
-        raise Unfit("not_text", "this is not readable text")
+    found = _FORBIDDEN.search(text) or _FLOOD.search(unicodedata.normalize("NFC", text))
+    if found:
+        sign = name_of(found.group()[0])
+        raise Unfit("not_text", f"this is not readable text: {sign}", sign=sign)
     return clean(text)
+
+
+def name_of(sign: str) -> str:
+    """The code point of a character, with its Unicode name if it has one."""
+    return f"U+{ord(sign):04X} {unicodedata.name(sign, '')}".strip()
+
+
+def in_script(text: str, language: str) -> bool:
+    """Is the text in the script of a language? Told apart are only Hangul, for Korean, and all others."""
+    hangul, all_ = len(_HANGUL.findall(text)), len(_NOT_HAN.findall(text))
+    return not all_ or (hangul * 2 >= all_) == (language.split("-", maxsplit=1)[0] == "ko")
 
 
 def one_line(words: str) -> str:

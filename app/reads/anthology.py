@@ -11,7 +11,7 @@ from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.store.poems import Days
 from app.store.submissions import Pieces
-from app.store.ticks import Loved, LovedLine, LovedPoem
+from app.store.ticks import Loved, LovedLine, LovedPoem, Tickers
 from app.store.voices import Voices
 
 MOST_POEMS = 20
@@ -30,6 +30,8 @@ class Anthology:
     lines: list[LovedLine]
     loved: Mapping[int, int]
     """How many readers ticked each line of these poems, by line id."""
+    tickers: Tickers
+    """How many readers ticked a line of the voice in that time."""
 
 
 def anthology(bot: Bot, voice: str, visitor: Visitor, *, since: datetime | None) -> Anthology:
@@ -39,7 +41,9 @@ def anthology(bot: Bot, voice: str, visitor: Visitor, *, since: datetime | None)
         loved = Loved(session)
         best, lines = loved.best(voice, visitor.id), loved.lines(voice, visitor.id, since=since)
         poems = loved.poems(voice, visitor.id, since=since, limit=MOST_POEMS)
-        return Anthology(best, poems, lines, loved.marks([one.poem for one in (*best, *poems)]))
+        return Anthology(
+            best, poems, lines, loved.marks([one.poem for one in (*best, *poems)]), loved.tickers(voice, since=since)
+        )
 
 
 def loved(bot: Bot, voice: str, *, since: datetime) -> tuple[VoiceReport, list[LovedPoem]]:

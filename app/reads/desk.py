@@ -146,15 +146,22 @@ class ShownTrial:
     trial: TrialReport | None
     challenger: VersionReport | None
     beside: Comparison
+    readers: int = 0
+    """All readers for whom one of the two wrote, those who do not count too."""
+    next: datetime | None = None
+    """When the hour of the next reader is over, so that he is counted."""
 
 
 def trial(bot: Bot, voice: str, seed: str) -> ShownTrial:
     """The newest trial of a voice; *seed*: which sample poems to compare. Raises UnknownVoice."""
+    now, visit = bot.clock(), bot.settings.trial_rules.visit
     with bot.reading() as session:
         versions = Versions(session)
         samples, reports = versions.samples(voice), {one.number: one for one in versions.of_voice(voice)}
         newest = next(iter(Trials(session).of_voice(voice)), None)
+        begun = Trials(session).begun(newest.id) if newest else []
     if newest is None:
         return ShownTrial(None, None, compare(samples, (), seed))
     both = compare(samples, {newest.champion, newest.challenger}, seed)
-    return ShownTrial(newest, reports.get(newest.challenger), both)
+    ends = [at + visit for at, counted in begun if counted and at + visit > now]
+    return ShownTrial(newest, reports.get(newest.challenger), both, len(begun), min(ends, default=None))

@@ -54,7 +54,8 @@ class Health(Queries):
     def counts(self, voice: str, since: datetime) -> dict[str, int]:
         """Numbers of poems, impressions, ticks, submissions and visitors of a voice, from *since* on.
 
-        Impressions, ticks and visitors count only if the visitor's cookie has come back.
+        Impressions, ticks and visitors only if the visitor's cookie has come back; `counted_…`: only of readers who
+        count (`app/domain/visitor.py`).
         """
         came_back = (VisitorRow.id == ImpressionRow.visitor_id) & VisitorRow.returned.is_not(None)
         read = (ImpressionRow.voice == voice) & (ImpressionRow.at >= since)
@@ -71,6 +72,8 @@ class Health(Queries):
             "submissions": select(func.count()).where(SubmissionRow.voice == voice, SubmissionRow.created >= since),
             "visitors": select(readers).join(VisitorRow, came_back).where(read),
         }
+        for name in ("impressions", "ticks", "visitors"):
+            queries[f"counted_{name}"] = queries[name].where(ImpressionRow.counted)
         return {name: self._session.scalar(query) or 0 for name, query in queries.items()}
 
     def vitals(self, versions: Collection[int], now: datetime) -> Vitals:

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, exists, func, select
+from sqlalchemy import bindparam, case, exists, func, select
 
 from app.domain.errors import UnknownLine, UnknownPoem
 from app.domain.poem import Poem
@@ -159,6 +159,15 @@ class LovedPoem:
 
 
 @dataclass(frozen=True, slots=True)
+class Tickers:
+    """How many readers have ticked lines of a voice."""
+
+    readers: int
+    counted: int
+    """Those among them who count (`app/domain/visitor.py`)."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Ranked:
     """A poem of the ranking."""
 
@@ -198,6 +207,16 @@ class Loved(Queries):
             LovedLine(line, text, poem, revealed(number, trial, created), by, bool(ticked))
             for line, text, poem, number, trial, created, by, ticked in self._session.execute(rows)
         ]
+
+    def tickers(self, voice: str, *, since: datetime | None = None) -> Tickers:
+        """How many readers ticked a line of the voice after *since*, and how many of them count."""
+        counted = case((ImpressionRow.counted, TickRow.visitor_id))
+        rows = (
+            select(func.count(TickRow.visitor_id.distinct()), func.count(counted.distinct()))
+            .join(ImpressionRow, TICK_OF_IMPRESSION)
+            .where(ImpressionRow.voice == voice, ~TickRow.taken_back)
+        )
+        return Tickers(*self._session.execute(rows if since is None else rows.where(TickRow.at >= since)).one())
 
     def poems(
         self, voice: str, visitor: str | None, *, since: datetime | None = None, limit: int = 10

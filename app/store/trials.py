@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
@@ -65,6 +65,15 @@ class Trials(Queries):
     def of_voice(self, voice: str) -> list[TrialReport]:
         """The trials of a voice, newest first."""
         return self._reports(TrialRow.voice == voice)
+
+    def begun(self, trial: int) -> list[tuple[datetime, bool]]:
+        """For each reader of a trial: when his first poem was written, and whether he may count."""
+        rows = (
+            select(func.min(PoemRow.created).label("at"), func.count(PoemRow.network).label("counted"))
+            .where(PoemRow.trial_id == trial, PoemRow.visitor_id.is_not(None))
+            .group_by(PoemRow.visitor_id)
+        )
+        return [(row.at, row.counted > 0) for row in self._session.execute(rows)]
 
     def impressions(self, trial: int) -> list[Impression]:
         """The impressions of a trial: lines of poems that were drawn for readers who count, shown to these readers."""

@@ -14,7 +14,6 @@ const parse = async (answer) => new DOMParser().parseFromString((await answer?.t
 const boxOf = (line) => article.querySelector(`input[value="${line}"]`);
 const calm = { preventScroll: true };
 let shown = location.pathname;
-let room = "";
 let busy;
 const CHARACTER = 34; // milliseconds for a character, and twice that between words
 
@@ -93,10 +92,10 @@ async function show(asked, url) {
   const { id } = document.activeElement;
   for (const part of ["poem", "after"]) byId(part).replaceWith(page.getElementById(part));
   if (!page.getElementById("news")) byId("news")?.classList.add("gone");
+  document.querySelector("main > .flash")?.classList.add("gone");
   article = byId("poem");
   document.title = page.title;
   shown = location.pathname;
-  at("lines").style.minHeight = room; // the page does not jump
   if (id) byId(id)?.focus(calm);
   dress();
 }
@@ -162,7 +161,7 @@ function row(text = "") {
 function begin(wish, kept) {
   const list = at("lines");
   const rows = Array.from({ length: wish.lines }, (_, slot) => kept.get(slot) ?? row());
-  list.style.minHeight = room = `${list.offsetHeight}px`;
+  list.style.minHeight = `${list.offsetHeight}px`;
   article.classList.add("writing");
   at("aloud").replaceChildren();
   list.replaceChildren(...rows);
@@ -263,6 +262,7 @@ const post = (form, submitter) =>
 async function open(form, button) {
   if (busy) return;
   shut();
+  at("said").replaceChildren();
   if (button.value > lines().length) at("lines").append(make("li"));
   const line = lines()[button.value - 1];
   line.append(at("opened").content.firstElementChild.cloneNode(true));

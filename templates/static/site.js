@@ -12,7 +12,7 @@ const keyed = () => [...document.querySelectorAll("[data-key]")].filter((one) =>
 function list() {
   const rows = keyed().map((one) => {
     const row = make("div");
-    row.append(make("dt", one.dataset.key), make("dd", one.labels?.[0]?.innerText ?? one.innerText));
+    row.append(make("dt", one.dataset.key), make("dd", (one.labels?.[0] ?? one).textContent.trim()));
     return row;
   });
   terms.replaceChildren(...always, ...rows);

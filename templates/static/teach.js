@@ -7,15 +7,17 @@ const taught = document.querySelector("[data-taught]");
 if (taught) keep(key(taught.dataset.taught), null);
 
 if (form) {
-  const { teach, least, count, more, kept } = form.dataset;
+  const { teach, least, most, count, more, less, kept } = form.dataset;
   const { text, title, author } = form.elements;
   const segments = new Intl.Segmenter();
 
   const show = () => {
     const n = [...segments.segment(text.value.normalize("NFC").trim())].length;
-    const sentence = n >= least ? count : more;
-    form.querySelector("[data-counter]").textContent =
-      n === 0 ? "" : sentence.replace("{n}", n).replace("{more}", least - n);
+    const over = [...text.value.normalize("NFC").trim()].length - most; // the server counts code points
+    const sentence = over > 0 ? less : n >= least ? count : more;
+    const said = n ? sentence.replace("{n}", over > 0 ? over + +most : n).replace("{more}", least - n).replace("{less}", over) : "";
+    form.querySelector("[data-counter]").textContent = said;
+    text.setCustomValidity(over > 0 ? said : "");
   };
 
   const boxes = [text, title, author];

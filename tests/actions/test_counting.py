@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 import pytest
 
+from app import reads
 from app.actions import poems, submissions, ticks, trials, visitors
 from app.bootstrap import Bot
 from app.domain.draft import Memory
 from app.domain.poem import Poem, Wish, Writing, WrittenLine
 from app.domain.submission import SubmissionStatus
-from app.domain.trial import TrialState
+from app.domain.trial import VISIT, TrialState
 from app.domain.version import VersionReport, VersionStatus
 from app.domain.visitor import READERS_PER_ADDRESS, Visitor
 from app.store.lessons import FeedbackStore
-from app.store.ticks import Loved
+from app.store.ticks import Loved, Tickers
 from app.store.trials import Trials
 from app.store.versions import Versions
 from tests.support.world import World
@@ -101,6 +102,8 @@ def test_ticks_that_do_not_count_list_nothing(site: Site) -> None:
     site.tick(site.reader("x2", "a"), poem)
 
     assert site.loved() == {}
+    with site.world.reading() as session:
+        assert Loved(session).tickers("sibot") == Tickers(readers=1, counted=0)
 
 
 def test_silent_readers_of_one_address_move_no_rate(site: Site) -> None:
@@ -233,6 +236,8 @@ def test_readers_who_tick_nothing_are_in_the_trial_and_capped(site: Site, on_tri
     for n in range(9):
         site.read(site.reader(f"silent {n}", "a"))
     assert in_trial(site) == {"silent 0", "silent 1"}
+    shown = reads.desk.trial(site.bot, "sibot", "")
+    assert (shown.readers, shown.next) == (9, site.world.clock.now + VISIT)
 
     site.world.clock.forward(days=1)
     site.read(site.reader("tomorrow", "a"))

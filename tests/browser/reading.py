@@ -38,7 +38,7 @@ def send(page: Page, name: str) -> None:
         press(page, name)
 
 
-def write_another(page: Page, button: str = "다시쓰기") -> None:
+def write_another(page: Page, button: str = "다른 시") -> None:
     """Have another poem written, and wait until it stands."""
     send(page, button)
     expect(page.locator(".writing")).to_have_count(0)
@@ -58,6 +58,6 @@ def teach(page: Page, text: str) -> None:
     """Fill the box on the page for teaching and send it."""
     if not page.url.endswith("/teach"):
         page.goto("/sibot/teach")
-    page.get_by_label("시 (10자 이상)").fill(text)
+    page.get_by_label("가르칠 시").fill(text)
     page.get_by_label("기계가 이 글을 배워도").check()
-    send(page, "이거 학습해 봐!")
+    send(page, "가르치기")

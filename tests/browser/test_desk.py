@@ -8,7 +8,10 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, expect
 
-from app.bootstrap import Bot
+from app.bootstrap import Bot, now
+from app.domain.gate import Verdict
+from app.domain.version import VersionStatus
+from app.store.versions import Versions
 from tests.browser.conftest import DESKTOP, PASSWORD, NewPage
 from tests.browser.reading import POEM, teach
 from worker.runner import Runner
@@ -88,7 +91,7 @@ def test_from_a_taught_poem_to_a_new_version(new_page: NewPage, bot: Bot, admin:
     page.get_by_role("link", name="활동 기록").click()
     expect(page.get_by_role("listitem").filter(has_text="배움을 시작하게 함")).to_be_visible()
     reader.reload()
-    expect(reader.get_by_text(re.compile("판 [0-9]+이 배웠습니다|다음 판이 배웁니다"))).to_be_visible()
+    expect(reader.get_by_text(re.compile("[0-9]+판이 배웠습니다|다음 판이 배웁니다"))).to_be_visible()
 
 
 def test_a_run_is_stopped_before_it_began(page: Page, admin: str) -> None:
@@ -139,3 +142,40 @@ def test_leaving_shuts_the_desk(page: Page, admin: str) -> None:
     page.goto("/desk/audit")
 
     expect(page).to_have_url(re.compile("/desk/login"))
+
+
+def test_a_versions_button_is_seen_on_a_phone(new_page: NewPage, bot: Bot, admin: str) -> None:
+    """The table of versions is stacked: what decides about one stands under it, within the window."""
+    with bot.transaction() as session:
+        Versions(session).add(
+            "sibot",
+            folder="sibot/1",
+            status=VersionStatus.UNDECIDED,
+            lesson={"hash": "x"},
+            metrics={},
+            verdict=Verdict(()),
+            run=None,
+            now=now(),
+            items=(),
+            samples=[],
+        )
+    for width in (320, 390):
+        page = new_page(viewport={"width": width, "height": 664})
+        sit_down(page, admin)
+        button = page.locator(".stack button", has_text="이 판에 맡기기").bounding_box()
+        assert button is not None
+        assert button["x"] >= 0
+        assert button["x"] + button["width"] <= width
+
+
+def test_lists_keep_the_look_of_the_leaf(new_page: NewPage) -> None:
+    """The poem of the day and the poems in a list stand in the frame of the poem's own page, in English too."""
+    page = new_page(locale="en-GB")
+    page.goto("/sibot")
+    kept = "[s.backgroundColor, s.borderTop, s.outline, s.outlineOffset]"
+    look = f"one => {{ const s = getComputedStyle(one); return {kept}; }}"
+    leaf = page.locator(".leaf").evaluate(look)
+    assert page.locator(".seal").first.evaluate("one => getComputedStyle(one, '::after').content") == "none"
+    for path in ("/sibot/today", "/sibot/poems"):
+        page.goto(path)
+        assert page.locator("ol.picks").first.evaluate(look) == leaf

@@ -45,11 +45,11 @@ def test_a_poem_is_shared_by_one_button(new_page: NewPage) -> None:
     expect(page.get_by_text("주소를 복사했습니다")).to_be_visible()
     address = page.evaluate("navigator.clipboard.readText()")
     assert re.fullmatch(r"http://[^/]+/poems/\w+", address)
-    page.get_by_text("다른 모양으로").click()
+    page.get_by_text("글·그림으로").click()
     press(page, "글 복사")
     expect(page.get_by_text("글을 복사했습니다")).to_be_visible()
     text = page.evaluate("navigator.clipboard.readText()")
-    assert text.split("\n") == [*written, "", "AI 생성 · 시봇 판 0", address]
+    assert text.split("\n") == [*written, "", "AI 생성 · 시봇 초판", address]
 
     friend = new_page(locale="en-GB")
     friend.goto(address)
@@ -59,7 +59,7 @@ def test_a_poem_is_shared_by_one_button(new_page: NewPage) -> None:
     line(friend, 0).click()
     saved(friend)
     friend.get_by_role("link", name="Have one written for me").click()
-    expect(friend.get_by_role("button", name="Write again")).to_be_visible()
+    expect(friend.get_by_role("button", name="Another poem")).to_be_visible()
     assert lines(friend) != written
 
 

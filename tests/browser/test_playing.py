@@ -55,10 +55,10 @@ def test_a_line_is_guessed_at(new_page: NewPage, bot: Bot, script: bool, size: S
     """The answer is told at once, and the next line is there."""
     writer = new_page(java_script_enabled=False)
     writer.goto("/sibot/teach")
-    writer.get_by_label("시 (10자 이상)").fill("\n".join(f"사람이 적은 {number}번째 행" for number in range(20)))
+    writer.get_by_label("가르칠 시").fill("\n".join(f"사람이 적은 {number}번째 행" for number in range(20)))
     writer.get_by_label("기계가 이 글을 배워도").check()
     writer.get_by_label("한 행씩 떼어").check()
-    send(writer, "이거 학습해 봐!")
+    send(writer, "가르치기")
     with bot.transaction() as session:
         Submissions(session).decide([1], SubmissionStatus.APPROVED, by="keeper", now=now())
     page = new_page(java_script_enabled=script, viewport=size)

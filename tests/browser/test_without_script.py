@@ -9,7 +9,7 @@ from tests.browser.reading import POEM, line, lines, send, teach, ticks, write_a
 
 
 def test_a_poem_stays_until_another_is_asked_for(plain_page: Page) -> None:
-    """A first visit gets five lines; reload brings the same, 다시쓰기 others, Back the first again."""
+    """A first visit gets five lines; reload brings the same, 다른 시 others, Back the first again."""
     plain_page.goto("/sibot")
     first = lines(plain_page)
     assert len(first) == 5
@@ -42,7 +42,7 @@ def test_ticks_are_saved_by_a_button(plain_page: Page) -> None:
 
 
 def test_kept_lines_stay(plain_page: Page) -> None:
-    """다시쓰기 leaves ticked lines where they stood, saved or not, and writes the others anew."""
+    """다른 시 leaves ticked lines where they stood, saved or not, and writes the others anew."""
     plain_page.goto("/sibot")
     line(plain_page, 2).click()
     before = lines(plain_page)
@@ -58,7 +58,7 @@ def test_kept_lines_stay(plain_page: Page) -> None:
 def test_first_words_begin_the_poem(plain_page: Page) -> None:
     """The first line begins with the reader's words, says so, and cannot be ticked."""
     plain_page.goto("/sibot")
-    plain_page.get_by_text("다르게 쓰기").click()
+    plain_page.get_by_text("첫마디·대담함").click()
     plain_page.get_by_label("첫마디").fill("가을")
     write_another(plain_page, "이렇게 쓰기")
 
@@ -74,7 +74,7 @@ def test_a_short_poem_comes_back_with_a_reason(plain_page: Page) -> None:
     teach(plain_page, "짧은 시")
 
     expect(plain_page.get_by_role("alert")).to_contain_text("시가 너무 짧습니다")
-    expect(plain_page.get_by_label("시 (10자 이상)")).to_have_value("짧은 시")
+    expect(plain_page.get_by_label("가르칠 시")).to_have_value("짧은 시")
     expect(plain_page.get_by_label("제목 (없어도")).to_have_value("귀가")
     expect(plain_page.get_by_label("기계가 이 글을 배워도")).to_be_checked()
 
@@ -89,7 +89,7 @@ def test_a_poem_is_taught_and_taken_back(plain_page: Page) -> None:
     send(plain_page, "이 시 거두기")
     expect(plain_page.get_by_text("거둔 시입니다")).to_be_visible()
     plain_page.goto("/sibot/teach")
-    expect(plain_page.get_by_label("시 (10자 이상)")).to_have_value("")
+    expect(plain_page.get_by_label("가르칠 시")).to_have_value("")
 
 
 def test_others_poems_are_browsed_and_ticked(new_page: NewPage) -> None:
@@ -119,7 +119,7 @@ def test_pages_speak_english(new_page: NewPage) -> None:
     before = lines(page)
     send(page, "English")
 
-    expect(page.get_by_role("button", name="Write again")).to_be_visible()
+    expect(page.get_by_role("button", name="Another poem")).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "en"
     assert lines(page) == before
     page.goto("/about")

@@ -69,13 +69,13 @@ def test_a_line_is_left_as_it_was(page: Page) -> None:
 def test_the_poem_keeps_its_focus_and_its_boldness(page: Page) -> None:
     """After a poem has written itself, the button is still under the finger, and 차분하게 is still chosen."""
     page.goto("/sibot")
-    page.get_by_text("다르게 쓰기").click()
+    page.get_by_text("첫마디·대담함").click()
     page.get_by_label("차분하게").check()
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="다시쓰기", exact=True).focus()
+    page.get_by_role("button", name="다른 시", exact=True).focus()
     with page.expect_navigation():
         page.keyboard.press("Enter")
-    expect(page.get_by_role("button", name="다시쓰기", exact=True)).to_be_focused()
+    expect(page.get_by_role("button", name="다른 시", exact=True)).to_be_focused()
 
     expect(page.get_by_label("차분하게")).to_be_checked()
 
@@ -89,12 +89,14 @@ def test_everything_has_a_key(page: Page) -> None:
     assert ticks(page) == [False] * 5
 
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog")).to_contain_text("다시쓰기")
+    expect(page.get_by_role("dialog")).to_contain_text("다른 시")
+    expect(page.get_by_role("dialog")).to_contain_text("가르칠 시")
+    assert "" not in page.locator("#keys dd").all_inner_texts()
     page.keyboard.press("Escape")
     page.keyboard.press("t")
-    expect(page.get_by_label("시 (10자 이상)")).to_be_focused()
+    expect(page.get_by_label("가르칠 시")).to_be_focused()
     page.keyboard.type("r1 n?")
-    expect(page.get_by_label("시 (10자 이상)")).to_have_value("r1 n?")
+    expect(page.get_by_label("가르칠 시")).to_have_value("r1 n?")
     page.get_by_role("heading", level=1).click()
     before = lines(page)
     with page.expect_navigation():
@@ -129,11 +131,11 @@ def test_a_poem_is_copied_with_its_mark(new_page: NewPage) -> None:
     """The clipboard holds the lines, that a machine wrote them, and where they stand."""
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/sibot")
-    page.get_by_text("다른 모양으로").click()
+    page.get_by_text("글·그림으로").click()
     press(page, "글 복사")
     expect(page.locator("[data-shared]")).to_contain_text("복사했습니다")
 
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.splitlines()[:5] == lines(page)
     address = page.get_by_role("link", name="이 시의 주소").evaluate("link => link.href")
-    assert copied.splitlines()[5:] == ["", "AI 생성 · 시봇 판 0", address]
+    assert copied.splitlines()[5:] == ["", "AI 생성 · 시봇 초판", address]

@@ -57,6 +57,7 @@ def test_an_admin_is_made_and_gets_a_token(poembot: Shell, bot: Bot) -> None:
     token = poembot("admin", "token", "keeper")
 
     assert (made.status, token.status) == (0, 0)
+    assert "sign in at /desk" in made.err
     with bot.reads(Admins) as admins:
         assert (admins.password_of("keeper") or "").startswith("$argon2id$")
         assert who(admins, token.out.strip(), "token", now()) == "keeper"
@@ -140,7 +141,7 @@ def test_the_queue_is_moderated(poembot: Shell, bot: Bot) -> None:
 
 def test_a_run_is_asked_for_and_cancelled(poembot: Shell, bot: Bot) -> None:
     """Asking twice finds the same run; cancelling ends one that waits, and only once."""
-    asked = [poembot("retrain", "--voice", "sibot", "--json").json for _ in range(2)]
+    asked = [poembot("retrain", *voice, "--json").json for voice in (("sibot",), ("--voice", "sibot"))]
     assert asked[0]["run"] == asked[1]["run"]
     assert asked[0]["state"] == "queued"
 

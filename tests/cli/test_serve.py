@@ -126,6 +126,22 @@ def test_a_dead_child_is_started_again(served: Served) -> None:
     assert served.child("beat").pid == before["beat"]
 
 
+def test_production_without_an_operator_is_warned_once(
+    poembot: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many processes there are."""
+    production = poembot.environment | {"POEMBOT_ENV": "production"}
+    monkeypatch.setattr(Shell, "environment", property(lambda _self: production))
+    site = Served(poembot, tmp_path / "serve.log", "--web-workers", "2", "--no-worker")
+    try:
+        until("it says where it answers", lambda: site.address)
+        warned = [line for line in site.lines() if "privacy.unnamed" in line]
+        assert len(warned) == 1
+        assert "POEMBOT_CONTACT" in warned[0]
+    finally:
+        site.started.stop()
+
+
 def test_two_webs_share_the_port(poembot: Shell, tmp_path: Path) -> None:
     """One dies, the other answers; without a worker there is neither worker nor beat."""
     site = Served(poembot, tmp_path / "serve.log", "--web-workers", "2", "--no-worker")

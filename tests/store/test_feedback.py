@@ -163,11 +163,13 @@ def test_the_desk_counts_what_happened(world: World) -> None:
     with world.reading() as session:
         health = Health(session)
         ever = health.counts("sibot", yesterday)
+        counted = {name: ever.pop(f"counted_{name}") for name in ("impressions", "ticks", "visitors")}
         assert ever == {"poems": 2, "impressions": 5, "ticks": 1, "submissions": 1, "visitors": 1}
+        assert counted == {"impressions": 5, "ticks": 1, "visitors": 1}
         today = health.counts("sibot", yesterday + timedelta(hours=12))
-        assert today == {"poems": 0, "impressions": 0, "ticks": 0, "submissions": 1, "visitors": 0}
+        assert {name: n for name, n in today.items() if n} == {"submissions": 1}
         of_bard = health.counts("bard", yesterday)
-        assert of_bard == {"poems": 1, "impressions": 10, "ticks": 0, "submissions": 0, "visitors": 2}
+        assert (of_bard["poems"], of_bard["impressions"], of_bard["visitors"]) == (1, 10, 2)
 
 
 def test_a_version_from_the_future_hides_no_feedback(world: World) -> None:

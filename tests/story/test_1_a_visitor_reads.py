@@ -25,4 +25,4 @@ def test_the_page_says_who_wrote_it(trip: Trip) -> None:
     """A machine, version 0."""
     for _, first, _ in trip.first_pages:
         assert "AI 생성" in first.text
-        assert "판 0" in first.text
+        assert "초판" in first.text

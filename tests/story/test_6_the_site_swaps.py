@@ -9,7 +9,7 @@ def test_the_next_poems_are_by_version_1(trip: Trip) -> None:
     for page in trip.swapped:
         assert page.status_code == 200
         assert page.url.path.startswith("/poems/")
-        assert "판 1" in page.text
+        assert "1판" in page.text
         assert len(lines(page)) == 5
 
 

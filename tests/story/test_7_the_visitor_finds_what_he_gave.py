@@ -10,7 +10,7 @@ def test_his_lines_were_learned(trip: Trip) -> None:
 
     for text in texts:
         assert text in me.text
-    assert "이 행은 판 1이 배웠습니다." in me.text
+    assert "이 행은 1판이 배웠습니다." in me.text
 
 
 def test_the_poems_page_says_so_too(trip: Trip) -> None:
@@ -23,7 +23,7 @@ def test_the_poems_page_says_so_too(trip: Trip) -> None:
 
     for text in texts:
         assert text in learned
-    assert "이 행은 판 1이 배웠습니다." in learned
+    assert "이 행은 1판이 배웠습니다." in learned
 
 
 def test_his_poem_was_learned(trip: Trip) -> None:
@@ -31,7 +31,7 @@ def test_his_poem_was_learned(trip: Trip) -> None:
     _, submission, _ = trip.learned
 
     assert TAUGHT[0].splitlines()[0] in submission.text
-    assert "이 시는 판 1이 배웠습니다." in submission.text
+    assert "이 시는 1판이 배웠습니다." in submission.text
     assert "이 말을 쓸 확률" in submission.text
 
 

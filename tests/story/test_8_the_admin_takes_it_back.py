@@ -9,5 +9,5 @@ def test_the_base_serves_again(trip: Trip) -> None:
 
     assert answer == {"champion": 0}
     assert page.status_code == 200
-    assert "판 0" in page.text
-    assert "판 1" not in page.text.split("</main>")[0].split("<main")[1]
+    assert "초판" in page.text
+    assert "1판" not in page.text.split("</main>")[0].split("<main")[1]

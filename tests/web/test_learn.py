@@ -41,6 +41,10 @@ def test_the_page_opens_with_a_line_of_its_own(reader: Reader) -> None:
     assert shown is not None
     assert html.unescape(re.sub("<[^>]+>", "", shown[1])) == first
     assert 'value="" data-key="t"' in page
+    before = re.search(r"“(.*)” 다음에 올 글자", html.unescape(page))
+    assert before is not None  # not at its end, which it expects, but before what it expected least
+    assert before[1] != first[-12:]
+    assert before[1] in first
 
 
 def test_any_text_can_be_read(reader: Reader) -> None:

@@ -65,7 +65,7 @@ def test_in_a_trial_a_tick_is_a_vote_and_in_a_run_it_is_for_the_one_after(reader
     with bot.transaction() as session:
         Trials(session).start("sibot", version, share=0.3, now=now())
 
-    assert f"새 판 {number}이 쓰던 판과 겨루는 중입니다. 고르시면 한 표가 됩니다." in ticked(reader, 0)[0].text
+    assert f"새 {number}판이 쓰던 판과 겨루는 중입니다. 고르시면 한 표가 됩니다." in ticked(reader, 0)[0].text
 
 
 def test_on_return_a_reader_hears_what_was_learned_of_his(reader: Reader, bot: Bot, new_client: NewClient) -> None:
@@ -75,7 +75,7 @@ def test_on_return_a_reader_hears_what_was_learned_of_his(reader: Reader, bot: B
     number = learned(bot, *ids)
 
     back = reader.open("/sibot")
-    assert f'<a href="/sibot/versions/{number}">고르신 두 행을 판 {number}이 배웠습니다 → 새 판 보기</a>' in back.text
+    assert f'<a href="/sibot/versions/{number}">고르신 두 행을 {number}판이 배웠습니다 → 새 판 보기</a>' in back.text
     assert "배웠습니다 →" not in reader.open(page.url.path).text
     assert "배웠습니다 →" not in Reader(new_client()).open("/sibot").text
     heard = html.unescape(reader.open(f"/sibot/versions/{number}").text)
@@ -97,7 +97,7 @@ def test_two_versions_of_one_seed_go_on_a_card(reader: Reader, bot: Bot) -> None
         assert f'/sibot/versions/{number}.png?seed={seed}"' in page
     answers = [reader.open(f"/sibot/versions/{number}.png?shape={shape}") for shape in SIZES]
     assert [Image.open(io.BytesIO(one.content)).size for one in answers] == list(SIZES.values())
-    assert pair(("가",), ("나",), ("판 0", "판 1"), "AI 생성") != pair(("가",), ("다",), ("판 0", "판 1"), "AI 생성")
+    assert pair(("가",), ("나",), ("초판", "1판"), "AI 생성") != pair(("가",), ("다",), ("초판", "1판"), "AI 생성")
     assert reader.open("/sibot/versions/0.png").status_code == 404
     assert reader.open("/sibot/versions/0").status_code == 200
     assert reader.open("/sibot/versions/99").status_code == 404

@@ -49,7 +49,7 @@ def test_lines_are_woven_into_a_piece_of_ones_own(reader: Reader, new_client: Ne
     decide(bot, address.rpartition("/")[2], SubmissionStatus.APPROVED)
     shown = other.open(address)
     assert "엮은이 독자" in shown.text
-    assert "AI 생성 · 시봇 판 0" in shown.text
+    assert "AI 생성 · 시봇 초판" in shown.text
     assert "거두기" not in shown.text
     assert "귀가" in other.open("/sibot/pieces").text
     assert other.open(f"{address}.png").headers["content-type"] == "image/png"

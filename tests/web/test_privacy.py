@@ -112,3 +112,24 @@ def test_time_erases_too(reader: Reader, bot: Bot) -> None:
 
     assert upkeep.forget(bot) == 1
     assert lesson(bot) == 0
+
+
+def test_nobody_is_named_who_was_not_set(reader: Reader) -> None:
+    """Without a name and an address the page has no sentence about them."""
+    assert "책임지는 이" not in reader.open("/privacy").text
+
+
+class TestNamed:
+    """A deployment that names its operator."""
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        """Name and address are set."""
+        return settings.model_copy(update={"operator": "시인 <협회>", "contact": "us@example.org"})
+
+    def test_the_operator_is_named_with_an_address(self, reader: Reader) -> None:
+        """Who keeps what is kept, and how he is reached; as text, whatever is in it."""
+        page = reader.open("/privacy").text
+
+        assert "책임지는 이: 시인 &lt;협회&gt; · " in page
+        assert '<a href="mailto:us@example.org">us@example.org</a>' in page

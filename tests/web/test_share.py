@@ -32,16 +32,16 @@ def test_everything_one_keeps_is_marked(reader: Reader) -> None:
     assert poem is not None
     address = f"/poems/{poem[1]}"
 
-    assert reader.open(f"{address}.txt").text.splitlines()[:-1] == [*lines(page), "", "AI 생성 · 시봇 판 0"]
+    assert reader.open(f"{address}.txt").text.splitlines()[:-1] == [*lines(page), "", "AI 생성 · 시봇 초판"]
     data = reader.open(f"{address}.json").json()
-    assert (data["generator"], data["version"], data["mark"]) == ("AI", 0, "AI 생성 · 시봇 판 0")
-    assert "AI 생성 · 시봇 판 0" in page.text
+    assert (data["generator"], data["version"], data["mark"]) == ("AI", 0, "AI 생성 · 시봇 초판")
+    assert "AI 생성 · 시봇 초판" in page.text
     head = {
         meta.get("property"): meta.get("content")
         for meta in html5lib.parse(page.text, namespaceHTMLElements=False).iter("meta")
     }
     assert head["og:image"] == f"{reader.client.base_url}{address}.png".replace("//poems", "/poems")
-    assert str(head["og:title"]).endswith("AI 생성 · 시봇 판 0")
+    assert str(head["og:title"]).endswith("AI 생성 · 시봇 초판")
 
 
 def test_a_humans_words_are_no_title_and_marked_as_his(reader: Reader, new_client: NewClient) -> None:
@@ -53,12 +53,12 @@ def test_a_humans_words_are_no_title_and_marked_as_his(reader: Reader, new_clien
     previews = {str(meta.get("property")): str(meta.get("content")) for meta in head.iter("meta")}
 
     assert str(head.findtext("head/title")).startswith(lines(page)[1])
-    assert previews["og:title"] == f"{lines(page)[1]} · AI 생성 · 시봇 판 0"
+    assert previews["og:title"] == f"{lines(page)[1]} · AI 생성 · 시봇 초판"
     assert previews["og:description"] == "\n".join(lines(page)[1:])
     assert previews["og:image:alt"].endswith("사람의 말: 1행")
-    assert reader.open(f"{address}.txt").text.splitlines()[-2] == "AI 생성 · 시봇 판 0 · 사람의 말: 1행"
-    assert reader.open(f"{address}.json").json()["mark"] == "AI 생성 · 시봇 판 0 · 사람의 말: 1행"
-    plain, told = (card(("가", "나"), "시봇", "판 0", "AI 생성", by_humans=frozenset(humans)) for humans in ((), (0,)))
+    assert reader.open(f"{address}.txt").text.splitlines()[-2] == "AI 생성 · 시봇 초판 · 사람의 말: 1행"
+    assert reader.open(f"{address}.json").json()["mark"] == "AI 생성 · 시봇 초판 · 사람의 말: 1행"
+    plain, told = (card(("가", "나"), "시봇", "초판", "AI 생성", by_humans=frozenset(humans)) for humans in ((), (0,)))
     assert plain != told
 
 
@@ -118,7 +118,7 @@ def test_pictures_are_counted(reader: Reader, monkeypatch: pytest.MonkeyPatch) -
 def test_any_poem_fits_on_a_card() -> None:
     """One line or sixteen, short, long, empty or in no script the font knows."""
     for verse in (("봄",), ("가 나 다 " * 30,) * 16, (), ("",), ("🦉" * 40, "e\u0301")):
-        drawn = card(tuple(verse), "아주 긴 이름의 시봇 " * 5, "판 12", "AI 생성")
+        drawn = card(tuple(verse), "아주 긴 이름의 시봇 " * 5, "12판", "AI 생성")
         assert Image.open(io.BytesIO(drawn)).size == SIZES["landscape"]
 
 
@@ -135,7 +135,7 @@ def test_the_anthology_has_what_readers_ticked(reader: Reader) -> None:
     assert answer.headers["content-type"].startswith("application/atom+xml")
     entries = ET.fromstring(answer.text).findall(f"{ATOM}entry")
     assert [entry.findtext(f"{ATOM}title") for entry in entries] == [loved[0]]
-    assert "AI 생성 · 시봇 판 0" in ET.tostring(entries[0], encoding="unicode")
+    assert "AI 생성 · 시봇 초판" in ET.tostring(entries[0], encoding="unicode")
 
 
 def test_an_empty_anthology_is_a_page_and_a_feed(reader: Reader) -> None:
@@ -145,6 +145,21 @@ def test_an_empty_anthology_is_a_page_and_a_feed(reader: Reader) -> None:
     assert "이 다섯 편입니다" not in page  # there are none
     assert ET.fromstring(reader.open("/sibot/anthology.atom").text).findall(f"{ATOM}entry") == []
     assert reader.open("/nobody/anthology.atom").status_code == 404
+
+
+def test_nobody_is_said_only_of_nobody(new_client: NewClient) -> None:
+    """Of readers at one address two count: the third one's tick is on no list, and the page says so and why."""
+    readers = [Reader(new_client()) for _ in range(3)]
+    for one in readers:
+        one.open("/sibot")
+        one.open("/sibot")
+    ticked(readers[2], 1)
+
+    for since in ("week", "ever"):
+        page = readers[0].open(f"/sibot/anthology?since={since}").text
+        assert "아무도" not in page
+        assert "행을 고른 독자 1명 가운데 0명을 셉니다" in page
+        assert "한 곳에서는 하루 두 명까지 셉니다" in page
 
 
 def test_the_spring_contest_is_the_top_shelf(reader: Reader, new_client: NewClient) -> None:

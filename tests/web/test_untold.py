@@ -14,7 +14,7 @@ from app.store.tables import ImpressionRow, LineRow, PoemRow
 from tests.support.world import World
 from tests.web.reader import Reader, form
 
-SECRET = "판 1"
+SECRET = "1판"
 SHOWN = ("", ".txt", ".json")
 """A poem's own address, and what is made of it."""
 

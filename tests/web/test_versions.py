@@ -79,7 +79,7 @@ def test_everybody_sees_the_trial_and_the_poems_side_by_side(reader: Reader, bot
 
     page = reader.open("/sibot/versions").text
 
-    first = ("아직 모릅니다: 새로 배운 판을 읽은 독자가 없습니다.", "판 1이 쓰던 판과 겨루고", "봄비가 온다", "<table>")
+    first = ("아직 모릅니다: 새로 배운 판을 읽은 독자가 없습니다.", "1판이 쓰던 판과 겨루고", "봄비가 온다", "<table>")
     places = [page.index(told) for told in first]
     assert places == sorted(places)
     assert "별만 있다" not in page
@@ -152,6 +152,18 @@ def test_the_desk_shows_it_live_and_can_end_it(keeper: Reader, bot: Bot, trial: 
         assert [entry.deed for entry in audit.newest()].count("trial.stop") == 1
 
 
+def test_the_desk_says_who_is_counted_and_when(
+    keeper: Reader, reader: Reader, bot: Bot, trial: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all who were given poems by the two; and when the next one's hour is over."""
+    at = now() - timedelta(minutes=20)
+    monkeypatch.setattr(Trials, "begun", lambda _self, _trial: [(at, True), (at, False)])
+    page = keeper.open("/desk/sibot/trial").text
+
+    assert "두 판의 시를 받은 독자 2명 가운데 42명을 셌습니다" in page
+    assert f'<time datetime="{(at + timedelta(hours=1)).isoformat(timespec="seconds")}">' in page
+
+
 def test_the_desk_says_that_there_was_none(keeper: Reader) -> None:
     """Before the first."""
     assert "아직 겨룬 판이 없습니다" in keeper.open("/desk/sibot/trial").text
@@ -187,13 +199,14 @@ def test_a_version_that_was_pushed_through_says_so_for_ever(
 
     told = "심사를 통과하지는 않았지만 관리자가 이 판에 시를 맡겼습니다."
     serves = reader.open("/sibot/versions").text
-    assert "지금 쓰는 판 1은 심사를 통과하지 못했습니다. 그래도 관리자가 이 판에 시를 맡겼습니다." in serves
+    assert "지금 쓰는 1판은 심사를 통과하지 못했습니다. 그래도 관리자가 이 판에 시를 맡겼습니다." in serves
     assert told in serves
     client.post("/api/v1/admin/voices/sibot/rollback", headers=bearer)
     with bot.transaction() as session:
         session.execute(update(VersionRow).where(VersionRow.id == version).values(status=VersionStatus.PRUNED))
     after = reader.open("/sibot/versions").text
-    assert told in after
+    assert "심사를 통과하지 않고 관리자가 한때 시를 맡겼던 판입니다. 지금은 쓰지 않습니다." in after
+    assert "지금 쓰는 판: 초판" in after
     assert "통과하지 못함" in after
     assert "관리자가 정해서" in after
 
@@ -211,9 +224,9 @@ def test_a_page_speaks_of_the_version_that_wrote_its_poem(reader: Reader, bot: B
         poem = actions.poems.store(then, Wish(), written, by=Visitor(mine, returned=True, address=""))
         pages.append(reader.open(f"/poems/{poem.id}").text)
 
-    assert ["판 1" in page for page in pages] == [False, True]
+    assert ["1판" in page for page in pages] == [False, True]
     assert ["두 판 가운데 하나" in page for page in pages] == [True, False]
-    assert not any("판 0" in page for page in pages)
+    assert not any("초판" in page for page in pages)
 
 
 def _ago(hours: int) -> datetime:
@@ -235,7 +248,7 @@ def test_a_line_tells_what_difference_it_made(reader: Reader, bot: Bot) -> None:
     assert 'id="learned"' not in poem.text
     a_version(bot, LessonItem("line", line, 1.0, 0.7419))
 
-    told = "이 행은 판 1이 배웠습니다. 이 판이 이 말을 쓸 확률은 바탕의 2.1배입니다."
+    told = "이 행은 1판이 배웠습니다. 이 판이 이 말을 쓸 확률은 바탕의 2.1배입니다."
     assert told in reader.open(str(poem.url.path)).text
     assert told in reader.open("/me").text
 
@@ -274,7 +287,7 @@ def test_what_was_withdrawn_says_when_it_is_gone(reader: Reader, bot: Bot, withd
     _promote(bot, 0, 2)
     gone = reader.open(f"/submissions/{token}").text
 
-    assert "에 나온 판 1입니다." in never
+    assert "에 나온 1판입니다." in never
     assert "독자를 만난 적이 없습니다" in never
     assert "지금 쓰는 판에는 아직 남아 있습니다" in serves
     assert "그때부터 남아 있지 않습니다" in gone

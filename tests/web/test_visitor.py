@@ -19,7 +19,7 @@ def test_a_first_visit_gets_a_poem_of_five_lines(reader: Reader) -> None:
     assert page.status_code == 200
     assert len(lines(page)) == 5
     assert "AI 생성" in page.text
-    assert "판 0" in page.text
+    assert "초판" in page.text
 
 
 def test_reloading_shows_the_same_poem(reader: Reader) -> None:
@@ -31,7 +31,7 @@ def test_reloading_shows_the_same_poem(reader: Reader) -> None:
 
 
 def test_another_poem_has_an_address_and_becomes_the_current_one(reader: Reader) -> None:
-    """다시쓰기 writes another poem and goes there; the voice's page shows it from then on."""
+    """다른 시 writes another poem and goes there; the voice's page shows it from then on."""
     page = reader.open("/sibot")
     answer = reader.send_only(form(page, "/sibot/poems"))
 
@@ -58,7 +58,7 @@ def test_ticks_are_saved_and_can_be_taken_back(reader: Reader) -> None:
 
 
 def test_kept_lines_stay_where_they_stood(reader: Reader) -> None:
-    """다시쓰기 saves the boxes as they are, leaves ticked lines in their places and writes the others anew."""
+    """다른 시 saves the boxes as they are, leaves ticked lines in their places and writes the others anew."""
     page = reader.open("/sibot")
     before = lines(page)
     ids = [value for name, value in form(page, "/ticks").boxes if name == "lines"]

@@ -69,7 +69,7 @@ def test_voices_are_found_from_one_another(client: httpx.Client) -> None:
     assert 'href="/bard/anthology" lang="en">bard</a>' in client.get("/sibot/anthology?since=ever").text
     assert 'href="/sibot/guess" lang="ko">시봇</a>' in client.get("/bard/guess").text
     assert 'href="/bard" lang="en">bard</a>' in client.get(permalink(client.get("/sibot"))).text
-    assert "영어 · 판 0" in re.sub(r"<[^>]+>", "", client.get("/about").text)
+    assert "영어 · 초판" in re.sub(r"<[^>]+>", "", client.get("/about").text)
 
 
 def test_who_says_nothing_is_spoken_to_in_the_voices_language(new_client: NewClient) -> None:
@@ -80,7 +80,7 @@ def test_who_says_nothing_is_spoken_to_in_the_voices_language(new_client: NewCli
 
     assert "AI-generated · bard version 0" in preview.get(poems["bard"]).text
     assert preview.get(poems["bard"] + ".txt").text.splitlines()[-2] == "AI-generated · bard version 0"
-    assert "AI 생성 · 시봇 판 0" in preview.get(poems["sibot"]).text
+    assert "AI 생성 · 시봇 초판" in preview.get(poems["sibot"]).text
 
 
 def test_bookmarks_weave_with_each_voice_whose_lines_one_ticked(client: httpx.Client) -> None:

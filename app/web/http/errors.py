@@ -164,7 +164,8 @@ def page_again(request: Request, template: str, error: Exception | None, **conte
     """A page with a form, shown again after *error* with its status and `Retry-After`; *error* None: the plain page."""
     wait = retry_after_of(error) if error else None
     headers = {"Retry-After": str(wait)} if wait else {}
-    return page(request, template, status_of(error) if error else 200, headers=headers, **context)
+    sign = error.sign if isinstance(error, errors.Unfit) else ""
+    return page(request, template, status_of(error) if error else 200, headers=headers, sign=sign, **context)
 
 
 def busy(request: Request, retry_after: int) -> Response:

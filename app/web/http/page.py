@@ -86,7 +86,8 @@ PARTS_OF_DAY = ("새벽", "아침", "오전", "오후", "저녁", "밤")
 COUNTED = ("한", "두", "세", "네", "다섯", "여섯", "일곱", "여덟", "아홉", "열")
 DEFAULTS: Mapping[str, object] = {
     "errors": (),
-    **dict.fromkeys(("voice", "draft", "retry_after", "outlook", "news", "day")),
+    "others": (),
+    **dict.fromkeys(("voice", "draft", "retry_after", "sign", "outlook", "news", "day")),
 }
 """Defaults for names that a template may use although its route did not pass them."""
 
@@ -150,6 +151,19 @@ def figure(context: Context, number: int) -> str:
 
 
 @pass_context
+def edition(context: Context, number: int) -> str:
+    """Filter: the name of a version, as editions of a book are named: 초판, 1판, 2판."""
+    return edition_in(context.get("lang", "ko"), number)
+
+
+def edition_in(lang: Lang, number: int) -> str:
+    """The name of a version in a language."""
+    if lang != "ko":
+        return f"version {number}"
+    return f"{number}판" if number else "초판"
+
+
+@pass_context
 def tongue(context: Context, language: str) -> str:
     """Filter: the name of a language; `en` is 영어 on Korean pages, English on English ones."""
     try:
@@ -199,7 +213,7 @@ class Pages:
         cast("Any", environment).install_gettext_callables(found.ugettext, found.ungettext, newstyle=True)
         environment.globals["_"] = _translator(found)
         environment.globals["static"] = self.assets.url
-        for filter in (moment, soon, date, native, percent, figure, tongue):
+        for filter in (moment, soon, date, native, percent, figure, edition, tongue):
             environment.filters[filter.__name__] = filter
         environment.filters["josa"] = josa_filter
         return environment
@@ -259,7 +273,7 @@ def version_label(request: Request, voice: VoiceReport, number: int | None) -> s
     """The name of a version; *number* None: a trial chose the version, and it is not told yet."""
     if number is None:
         return translate(request, "두 판 가운데 하나", voice=voice)
-    return translate(request, "판 %(n)s", voice=voice, n=number)
+    return edition_in(language_of(request, voice), number)
 
 
 def ai_label(request: Request, voice: VoiceReport, number: int | None) -> str:

@@ -64,7 +64,10 @@ def about(request: Request) -> HTMLResponse:
 @router.get("/privacy")
 def privacy(request: Request, bot: BotDep) -> HTMLResponse:
     """What is stored, and why."""
-    return page(request, "privacy.html", days=bot.settings.keep_visitors)
+    settings = bot.settings
+    return page(
+        request, "privacy.html", days=settings.keep_visitors, operator=settings.operator, contact=settings.contact
+    )
 
 
 @router.post("/language")

@@ -22,7 +22,7 @@ MOST_READ = 200
 """Characters of a visitor's text that the network reads."""
 SHADES = 6
 """Colours for surprise."""
-BITS_A_SHADE = 2.5
+BITS_A_SHADE = 1.0
 SEEDS = 1000
 
 
@@ -40,12 +40,17 @@ def learn(
         if asked:
             take(request, READINGS, visitor)
         reading = meter.read(chosen.slug, asked or own)
+    # Its own line ends as expected: there is more to see before the character that surprised it most.
+    at = asked or (_turn(reading) if reading else "")
+    ahead = meter.read(chosen.slug, at) if chosen is not None and at != (asked or own) else reading
     return page(
         request,
         "learn.html",
         reading=reading,
         asked=asked,
         read=asked or own,
+        at=at,
+        following=ahead.following if ahead else (),
         chosen=chosen,
         shade=_shade,
         **_lesson(0, 0),
@@ -68,6 +73,14 @@ def _lesson(seed: int, step: int) -> dict[str, Any]:
         "letters": byhand.LETTERS,
         "rows": list(zip(byhand.READ, byhand.WANTED, heard[-1].probabilities, strict=True)),
     }
+
+
+def _turn(reading: TextReading) -> str:
+    """What was read before the least expected character, the first word aside."""
+    texts = [one.text for one in reading.read]
+    begin = texts.index(" ") + 1 if " " in texts else 1
+    most = max(reading.read[begin:], key=lambda one: one.bits, default=None)
+    return "".join(texts if most is None else texts[: reading.read.index(most)])
 
 
 def _shade(bits: float, characters: int) -> int:

@@ -156,16 +156,16 @@ def _title_strip(picture: Image.Image, draw: ImageDraw.ImageDraw, strip: Box, ti
         _vertical_title(picture, title, middle)
     size = next((n for n in range(20, 10, -1) if _width([version], n) <= STRIP - 16), 10)
     draw.text((middle, strip.bottom - 126), version, font=_font(size), fill=SOFT, anchor="ms")
-    _seal(draw, middle, strip.bottom - 70, 68, "시")
+    _seal(draw, middle, strip.bottom - 70, 68)
 
 
-def _seal(draw: ImageDraw.ImageDraw, x: int, y: int, size: int, letter: str) -> None:
-    """Draw a red seal with *letter*, its centre at x, y."""
+def _seal(draw: ImageDraw.ImageDraw, x: int, y: int, size: int) -> None:
+    """Draw the red seal of the pages, its centre at x, y."""
     half = size // 2
     draw.rounded_rectangle((x - half, y - half, x + half, y + half), max(3, size // 10), fill=SEAL)
     thick = 1 if size > 40 else 0
     font = _font(size * 7 // 10)
-    draw.text((x, y), letter, font=font, fill=SHEET, anchor="mm", stroke_width=thick, stroke_fill=SHEET)
+    draw.text((x, y), "시", font=font, fill=SHEET, anchor="mm", stroke_width=thick, stroke_fill=SHEET)
 
 
 def _vertical_title(picture: Image.Image, title: str, middle: int) -> None:
@@ -207,7 +207,7 @@ def _lines(
             (box.left + GUTTER + 16, middle), _truncated(text, size, room), font=_font(size), fill=ink, anchor="lm"
         )
         if slot in sealed:
-            _seal(draw, box.left + (GUTTER - 8) // 2 + 1, middle, min(38, row - 8), "인")
+            _seal(draw, box.left + (GUTTER - 8) // 2 + 1, middle, min(38, row - 8))
 
 
 def _foot(draw: ImageDraw.ImageDraw, box: Box, address: str, mark: str) -> None:

@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse, Response
 from app import actions, reads
 from app.domain.errors import Unfit, UnknownLine
 from app.domain.poem import MOST_PIECE_LINES
-from app.domain.submission import SubmissionStatus
+from app.domain.submission import SubmissionStatus, in_script
+from app.domain.version import VoiceReport
 from app.domain.visitor import Visitor
 from app.web.http.deps import (
     AnyForm,
@@ -27,7 +28,7 @@ from app.web.http.deps import (
 )
 from app.web.http.errors import code_of, page_again
 from app.web.http.limits import READINGS, SUBMISSIONS, Limited, take
-from app.web.http.page import frame_of, page, see_other, set_flash, translate
+from app.web.http.page import frame_of, page, see_other, set_flash, translate, version_label
 from app.web.readers.share import CROSS_ORIGIN, short
 
 router = APIRouter(include_in_schema=False)
@@ -46,6 +47,8 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
     draft = form.draft
     try:
         form.must_be_genuine()
+        if not form.text("anyway"):
+            _speaks(request, voice, draft.text)
         take(request, SUBMISSIONS, visitor)
         given, new = actions.submissions.teach(
             bot,
@@ -58,10 +61,23 @@ def submit(voice: Slug, request: Request, form: AnyForm, bot: BotDep, visitor: V
             quotable=draft.quotable,
         )
     except (FormExpired, Limited, Unfit) as error:
-        shown = frame_of(request).voice(voice)
-        return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code_of(error)])
+        shown, code = frame_of(request).voice(voice), code_of(error)
+        others = _speakers(request, draft.text) if code == "other_language" else []
+        return page_again(request, "teach.html", error, voice=shown, draft=draft, errors=[code], others=others)
     set_flash(request, "taught" if new else "known")
     return see_other(f"/submissions/{given.token}")
+
+
+def _speakers(request: Request, text: str) -> list[VoiceReport]:
+    """The voices in whose script a text is written."""
+    return [voice for voice in frame_of(request).voices if in_script(text, voice.language)]
+
+
+def _speaks(request: Request, voice: str, text: str) -> None:
+    """Raises Unfit if a text is in the script of another voice, and not in this one's."""
+    speakers = _speakers(request, text)
+    if speakers and frame_of(request).voice(voice) not in speakers:
+        raise Unfit("other_language", "this text is in the language of another voice")
 
 
 @router.get("/submissions/{token}")
@@ -114,7 +130,7 @@ def piece_picture(
     """A piece as a picture. One that is not approved is only for its maker, and no cache may keep it."""
     take(request, READINGS, visitor)
     found, voice = reads.anthology.piece(bot, piece, visitor)
-    versions = translate(request, "판 %(n)s", voice=voice, n=", ".join(map(str, found.versions)))
+    versions = ", ".join(version_label(request, voice, number) for number in found.versions)
     from app.web.readers.picture import card, shape_of  # late, as in `share.py`
 
     drawn = card(
