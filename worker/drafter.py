@@ -3,7 +3,7 @@
     openings ─▶ writing, warm and wide ─▶ checks ─▶ the judge's marks ─▶ drawer (`app/actions/drafts.py`)
 
 A draft opens with the first word or two of some line of the base's verse, drawn uniformly over their kinds: left to
-itself the network opens nine poems in ten with the same few words. It writes for the version that needs drafts most:
+itself a network opens its poems with few words. It writes for the version that needs drafts most:
 champions, and versions on trial. The thread is nice: readers and runs go first. Knows neither Celery nor torch.
 """
 

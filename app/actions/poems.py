@@ -187,7 +187,7 @@ def _as_written(quotation: Quotation) -> WrittenLine:
 
 
 def poem_of_the_day(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day:
-    """The poem of today: yesterday's poem that most readers ticked, else a new one from the day's seed.
+    """The poem of today: yesterday's poem that most readers ticked, else a draft, else one from the day's seed.
 
     It is chosen once, also when two readers ask at the same moment. Raises UnknownVoice, EngineFull, EngineFailed.
     """
@@ -204,7 +204,9 @@ def poem_of_the_day(bot: Bot, writer: Writer, voice: str, *, by: Visitor) -> Day
         best = chosen(loved, language, had=Days(session).among(voice, [one.poem.id for one in loved]))
     if best is not None:
         return _store_day(bot, voice, today, best.poem.id, by=by, readers=best.readers)
-    writing = writer.write(voice, Wish(seed=seed_of(voice, today)), visitor=by.turn)
+    writing = writer.hand_out(voice, Wish(), Memory()) or writer.write(
+        voice, Wish(seed=seed_of(voice, today)), visitor=by.turn
+    )
     with bot.transaction() as session:
         greet(session, bot, by)
         # No reader chose the day's seed, so this poem makes impressions as any other.
