@@ -40,8 +40,11 @@ WORTH_TEMPERATURE = 0.35
 """Softmax temperature of the choice by worth, in marks."""
 SEARCHED = 25
 """Drafts written for each one that the drawer holds, before the worker rests."""
-MOST_HANDED_OUT, OLDEST = 8, timedelta(days=30)
-"""Readers after whom, and age at which, a draft leaves the drawer."""
+OLDEST = timedelta(days=30)
+"""Age at which a draft leaves the drawer."""
+WEAR, WORN = 0.04, 3
+"""Marks that a draft loses to fresh ones for each reader who was handed it; and readers a draft, in the mean, from
+which the worker writes fresh ones for a full drawer."""
 READY = 12
 """Drafts that must be left for a reader, else his poem is written live: a choice of two is none."""
 
@@ -142,14 +145,16 @@ def keep(held: Sequence[Draft], fresh: Sequence[Draft], *, most: int, passed: fl
     shares with those taken before it, and for as long as it repeats no line of theirs.
     """
     candidates = sorted(fresh, key=lambda draft: -draft.worth)[: math.ceil(passed * len(fresh))]
-    left = sorted([*held, *candidates], key=lambda draft: -draft.worth)
+    left = sorted([*held, *candidates], key=lambda draft: -_standing(draft))
     weights = rarity(left)
     counts: Counter[str] = Counter()
     costs = dict.fromkeys(range(len(left)), 0.0)  # of the nearest draft that was taken
     kept: list[Draft] = []
     lines: set[str] = set()
     while costs and len(kept) < most:
-        best = max(costs, key=lambda i: (left[i].worth - NEAR * costs[i] - COMMON * _commonness(left[i], counts), -i))
+        best = max(
+            costs, key=lambda i: (_standing(left[i]) - NEAR * costs[i] - COMMON * _commonness(left[i], counts), -i)
+        )
         del costs[best]
         chosen = left[best]
         if not lines.isdisjoint(chosen.letters):
@@ -164,6 +169,11 @@ def keep(held: Sequence[Draft], fresh: Sequence[Draft], *, most: int, passed: fl
             else:
                 costs[i] = max(costs[i], near)
     return kept
+
+
+def _standing(draft: Draft) -> float:
+    """The worth of a draft, less its wear."""
+    return draft.worth - WEAR * draft.handed_out
 
 
 def _commonness(draft: Draft, counts: Mapping[str, int]) -> float:
@@ -279,7 +289,11 @@ class DrawerNeed:
     serving: Serving
     drafts: int
     written: int
+    handed_out: int
+    """Readers who were handed them, summed over the drafts."""
 
     def wants(self, most: int) -> bool:
-        """Is another batch worth writing? Until the drawer is full, and has been chosen from `SEARCHED` times more."""
-        return self.drafts < most or self.written < SEARCHED * most
+        """Is another batch worth writing? Until the drawer is full and has been chosen from `SEARCHED` times more; then
+        again when readers have worn its drafts.
+        """
+        return self.drafts < most or self.written < SEARCHED * most or self.handed_out >= WORN * self.drafts

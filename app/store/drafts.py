@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from app.domain.draft import LAST, MOST_HANDED_OUT, OLDEST, Draft, DrawerNeed, DrawerReport, Marks, Memory
+from app.domain.draft import LAST, OLDEST, Draft, DrawerNeed, DrawerReport, Marks, Memory
 from app.domain.poem import WrittenLine
 from app.domain.version import Serving
 from app.store.session import Queries, insert
@@ -47,9 +47,9 @@ class Drafts(Queries):
         return [_draft(row) for row in self._session.scalars(rows)]
 
     def expired(self, version: int, now: datetime) -> list[int]:
-        """Ids of the drafts that are too old, or were handed to enough readers."""
-        over = (DraftRow.handed_out >= MOST_HANDED_OUT) | (DraftRow.created < now - OLDEST)
-        return list(self._session.scalars(select(DraftRow.id).where(DraftRow.version_id == version, over)))
+        """Ids of the drafts that are too old."""
+        old = (DraftRow.version_id == version) & (DraftRow.created < now - OLDEST)
+        return list(self._session.scalars(select(DraftRow.id).where(old)))
 
     def change(
         self, version: int, *, fresh: Sequence[Draft] = (), dropped: Collection[int] = (), written: int, now: datetime
@@ -107,11 +107,13 @@ class Drafts(Queries):
 
     def needs(self, serving: Sequence[Serving]) -> list[DrawerNeed]:
         """How full the drawers of these versions are, the emptiest first."""
-        counts: dict[int, int] = dict(
-            self._session.execute(select(DraftRow.version_id, func.count()).group_by(DraftRow.version_id)).tuples()
-        )
+        held = select(DraftRow.version_id, func.count(), func.sum(DraftRow.handed_out)).group_by(DraftRow.version_id)
+        counts = {version: (int(count), int(handed)) for version, count, handed in self._session.execute(held)}
         written = {row.version_id: row.written for row in self._session.scalars(select(DrawerRow))}
-        needs = [DrawerNeed(one, counts.get(one.version_id, 0), written.get(one.version_id, 0)) for one in serving]
+        needs = []
+        for one in serving:
+            drafts, handed_out = counts.get(one.version_id, (0, 0))
+            needs.append(DrawerNeed(one, drafts, written.get(one.version_id, 0), handed_out))
         return sorted(needs, key=lambda need: (need.drafts, need.written))
 
     def report(self, voice: str) -> DrawerReport | None:

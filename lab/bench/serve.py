@@ -1,11 +1,12 @@
 """`bench serve`: poems a second over HTTP, stored, beside a server that works as the ancestor's did.
 
 The readers run in this process, in a closed loop. The site runs in processes of its own with its default settings,
-except that rate limits are off, and with a taste learned from ticks. Readers and site share the processors, so the cost
-of a poem is given in CPU seconds of the site.
+except that rate limits are off, with a taste learned from ticks and a drawer. Readers and site share the processors, so
+the cost of a poem is given in CPU seconds of the site.
 """
 
 import asyncio
+import random
 import sys
 import time
 from collections import Counter
@@ -42,6 +43,7 @@ from lab.bench.site import (
     process,
     site,
 )
+from worker.drafter import BATCH, Bench
 
 READERS = 64
 CURVE = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
@@ -50,6 +52,8 @@ ALONE = 60
 """Poems that a lone reader reads, one after the other."""
 TASTING, TASTED = 16, 5
 """Readers who tick so that a taste can be learned, and poems that each reads."""
+BATCHES, KEPT = 4, 0.3
+"""Batches of drafts for the drawer, and the share of them that may stay: readers in a closed loop read them all."""
 PATIENCE = 180.0
 """Seconds within which a worker must have started to train."""
 Say = Callable[[str], None]
@@ -63,7 +67,9 @@ def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
         tell("a new site, without a taste")
         before = _as_served(it, seconds, writes, streams, tell=tell)
         put_taste(it, voice)
-        tell("a site with a taste")
+        tell("a drawer is filled")
+        drawer = put_drawer(it, voice)
+        tell("a site with a taste and a drawer")
         served = _as_served(it, seconds, writes, streams, tell=tell)
         tell("1 … 512 readers")
         curve = [_point(it, readers, seconds / 2, writes) for readers in CURVE]
@@ -79,6 +85,7 @@ def measure(voice: str, *, seconds: float, tell: Say) -> dict[str, Any]:
     errors = before["errors"] + served["errors"] + sum(point["errors"] for point in curve)
     return figures | {
         **served,
+        **drawer,
         "naive_poems_per_s": slow,
         "ratio": over(served["poems_per_s"], slow),
         "naive_cells_poems_per_s": quick,
@@ -103,7 +110,8 @@ def _as_served(it: Site, seconds: float, writes: Deed, streams: Deed, *, tell: S
     read_along = _crowd_of(it, READERS, seconds, streams)
     return {
         # Of this crowd's poems alone: a lone reader gets all candidates, and would lift the mean.
-        "candidates": round((candidates_after - candidates) / (poems_after - poems), 2),
+        "candidates": round(over(candidates_after - candidates, poems_after - poems) or 0.0, 2),
+        "drafted_share": _drafted_share(told.heard),
         "poems_per_s": told.poems_per_s,
         # The site's CPU time includes the warm-up second, so its poems are counted too.
         "poems_per_cpu_s": over(told.poems_per_s * (told.seconds + WARM_UP), spent),
@@ -126,6 +134,34 @@ def put_taste(it: Site, voice: str) -> None:
         if not actions.tastes.learn(bot, voice) or voice not in bot.tastes():
             raise RuntimeError("the readers' ticks taught no taste that serves")
     time.sleep(2 * POLL_S)
+
+
+def put_drawer(it: Site, voice: str) -> dict[str, float]:
+    """Fill the drawer as a worker does, with more of each batch kept, and wait until the web processes know it."""
+    with closing(build(it.settings)) as bot:
+        serving = next(one for one in bot.champions() if one.voice == voice)
+        base = bot.spare(voice) or serving
+        bench = Bench.of(serving, bot.shelf.fetch(serving.folder), bot.shelf.fetch(base.folder))
+        if bench is None:
+            raise RuntimeError(f"{voice} has no judge")
+        dice = random.Random(0)
+        began = time.monotonic()
+        writings = [writing for _ in range(BATCHES) for writing in bench.write(BATCH, dice)]
+        written = time.monotonic()
+        drafts = bench.judged(writings)
+        judged = time.monotonic()
+        actions.drafts.put(bot, serving.version_id, drafts, passed=KEPT)
+    time.sleep(2 * POLL_S)
+    return {
+        "drafts_per_min": 60 * len(writings) / (judged - began),
+        "judge_ms": 1000 * (judged - written) / len(writings),
+    }
+
+
+def _drafted_share(heard: Sequence[Heard]) -> float | None:
+    """Share of the poems that came from the drawer."""
+    poems = [one.poem for one in heard if one.poem]
+    return over(sum(bool(poem["drafted"]) for poem in poems), len(poems))
 
 
 async def _tick_what_they_like(port: int, voice: str) -> None:
@@ -333,6 +369,9 @@ def rows(figures: Mapping[str, Any]) -> list[report.Row]:
         "candidates": "candidates for a line, K",
         "poems_per_s": f"poems/s, stored, {READERS} readers",
         "poems_per_cpu_s": "poems a CPU second of the site",
+        "drafted_share": "share of them from the drawer",
+        "drafts_per_min": "drafts a minute, written and judged by one core",
+        "judge_ms": "judging a draft, ms",
         "streamed_poems_per_s": "poems/s, streamed",
         "naive_poems_per_s": "poems/s of the baseline server, `nn.LSTM`",
         "naive_cells_poems_per_s": "poems/s of the baseline server, `nn.LSTMCell`",

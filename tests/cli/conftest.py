@@ -85,7 +85,12 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         """What every command is told."""
-        quiet = {"POEMBOT_RETRAIN_EVERY": "0", "POEMBOT_RETRAIN_AFTER": "0", "POEMBOT_SAMPLES": "50"}
+        quiet = {
+            "POEMBOT_RETRAIN_EVERY": "0",
+            "POEMBOT_RETRAIN_AFTER": "0",
+            "POEMBOT_SAMPLES": "50",
+            "POEMBOT_DRAFTS": "0",
+        }
         base = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}
         return base | quiet | {"POEMBOT_HOME": str(self.home)}
 

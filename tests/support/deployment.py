@@ -97,7 +97,8 @@ class Deployment:
         """Environment of the processes."""
         values = self.settings.model_dump(exclude_unset=True)
         told = {f"POEMBOT_{name.upper()}": str(value) for name, value in values.items()}
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "HOME": str(self.logs)} | told
+        quiet = {"OMP_NUM_THREADS": "1", "POEMBOT_DRAFTS": "0"}  # an idle worker would write drafts meanwhile
+        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.logs)} | quiet | told
 
     def start(self, *command: str, **settings: object) -> Started:
         """Start `poembot COMMAND`, with other *settings* where given."""
