@@ -65,6 +65,11 @@ class Reader:
         self._step, self._vocabulary, self._layers = step, vocabulary, layers
         self._lexicon = lexicon
 
+    @property
+    def lexicon(self) -> Lexicon:
+        """Which words stand beside which in the base's verse."""
+        return self._lexicon
+
     def features(self, poems: Sequence[Poem]) -> tuple[Floats, Readings]:
         """What the judge goes by, (N, F), and what it was computed from."""
         readings = self.read(poems)
@@ -204,6 +209,11 @@ class Judge:
         if FILE not in base.meta.files:
             return None
         return cls(Reader.of(base, threads=threads), base.bytes(FILE))
+
+    @property
+    def lexicon(self) -> Lexicon:
+        """Of the base that reads."""
+        return self._reader.lexicon
 
     def read(self, poems: Sequence[Poem]) -> tuple[Floats, Floats]:
         """The marks that readers would give, (N, M) in the order of `MARKS`; and each line's log-probability after the

@@ -61,6 +61,7 @@ class Lexicon:
                 follows.append(place > 0)
         self._words = words
         self._stems = stems
+        self._poems = len(poems)
         self._ids = {one: i for i, one in enumerate(stems, 1)}
         ids = np.zeros((len(rows), WORDS), np.uint64)  # (R, K); 0: no word
         for i, of_line in enumerate(rows):
@@ -69,6 +70,12 @@ class Lexicon:
         self._triples = self._count((ids[:, i], ids[:, i + 1], ids[:, i + 2]) for i in range(WORDS - 2))
         after = np.flatnonzero(follows)
         self._across = self._count((ids[after - 1, i], ids[after, j]) for i in range(WORDS) for j in range(WORDS))
+
+    def usual(self, phrase: str) -> float:
+        """How often a phrase stands in a poem, in the mean: the stem of a word, or of two in a row with a space."""
+        one, _, other = phrase.partition(" ")
+        times = self._times(self._pairs, [(one, other)])[0] if other else self._stems[one]
+        return times / max(1, self._poems)
 
     @staticmethod
     def _count(phrases: Iterable[tuple[Ids, ...]]) -> NDArray[np.int32]:

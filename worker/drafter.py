@@ -33,9 +33,11 @@ log = structlog.get_logger(__name__)
 
 BATCH = 128
 """Drafts of a batch: some ten seconds of a core."""
+FIRST = 40
+"""Drafts that every version gets before any gets more."""
 ROWS = 192
 """Lines that are written at the same time."""
-TEMPERATURE, NUCLEUS = 0.78, 0.93
+TEMPERATURE, NUCLEUS = 0.85, 0.95
 """Sampling of drafts: warmer and wider than a site could afford one at a time (docs/log.md, 2026-12-07)."""
 UNOPENED = 0.15
 """Share of the drafts whose first line the network opens by itself, at `OPENING`."""
@@ -154,15 +156,20 @@ class Drafter:
             if self._stopping.is_set():
                 return False
             writings.append(writing)
-        held = actions.drafts.put(self._bot, serving.version_id, bench.judged(writings))
+        usual = bench.judge.lexicon.usual
+        held = actions.drafts.put(self._bot, serving.version_id, bench.judged(writings), usual=usual)
         log.info("drafts.written", voice=serving.voice, version=serving.number, written=len(writings), held=held)
         return True
 
     def _neediest(self) -> Serving | None:
-        for need in reads.drafts.needs(self._bot):
-            if need.wants(self._bot.settings.drafts) and need.serving.base not in self._without:
-                return need.serving
-        return None
+        """The version with the fewest drafts; loading one takes seconds, so the one at work stays while it lacks some."""
+        most = self._bot.settings.drafts
+        needs = [need for need in reads.drafts.needs(self._bot) if need.serving.base not in self._without]
+        wanting = [need.serving for need in needs if need.wants(most)]
+        lacking = [need.serving for need in needs if need.drafts < min(FIRST, most)]
+        at_work = self._bench.live.id if self._bench else None
+        chosen = lacking or wanting
+        return next((one for one in chosen if one.version_id == at_work), chosen[0] if chosen else None)
 
     def _bench_of(self, serving: Serving) -> Bench | None:
         """The version, ready to write; None if its base has no judge, or it cannot be loaded."""

@@ -1,6 +1,6 @@
 """Drafts: put what the worker wrote into a drawer, answer a reader from it, empty it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from app.bootstrap import Bot
 from app.domain import draft as rules
@@ -11,17 +11,24 @@ from app.store.trials import Trials
 from app.store.voices import Voices
 
 
-def put(bot: Bot, version: int, fresh: Sequence[Draft], *, passed: float = rules.BEST) -> int:
+def put(
+    bot: Bot,
+    version: int,
+    fresh: Sequence[Draft],
+    *,
+    passed: float = rules.BEST,
+    usual: Callable[[str], float] = rules.everywhere,
+) -> int:
     """Put the best of *fresh*, which the judge has read, into the drawer of a version (row id); how many it holds now.
 
-    What is worse than they, or near them, leaves the drawer. *passed*: as in `app.domain.draft.keep`.
+    What is worse than they, or near them, leaves the drawer. *passed*, *usual*: as in `app.domain.draft.keep`.
     """
     now = bot.clock()
     with bot.transaction() as session:
         drafts = Drafts(session)
         expired = set(drafts.expired(version, now))
         held = [draft for draft in drafts.of_version(version) if draft.id not in expired]
-        kept = rules.keep(held, fresh, most=bot.settings.drafts, passed=passed)
+        kept = rules.keep(held, fresh, most=bot.settings.drafts, passed=passed, usual=usual)
         staying = {draft.id for draft in kept}
         dropped = expired | {draft.id for draft in held if draft.id not in staying}
         new = [draft for draft in kept if not draft.id]

@@ -14,11 +14,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from itertools import pairwise
 
 from app.domain.poem import Wish, WrittenLine
 from app.domain.version import Serving
 
-BEST = 0.08
+BEST = 0.15
 """Share of the drafts of a batch that the judge lets pass, before they are compared with one another."""
 NEAR = 1.6
 """Marks (1 to 5) that a draft loses where all its words stand in one other draft; in proportion for some."""
@@ -26,6 +27,9 @@ COMMON = 0.5
 """Marks that it loses for each doubling of how often its words stand in the drawer, mean over its words."""
 MOST_SHARED = 0.34
 """Drafts that share more of their rarer words than this are not kept together."""
+OFTENER, ANYWAY = 1.5, 2
+"""How many times as often as in our verse a word, or two words in a row, may stand in the drawer; and in how many
+drafts it may stand at least. Each draft is good by itself; what bores is what they have in common (docs/log.md)."""
 ENDINGS, TIMES = 3, 2
 """Fewest different line endings, and most lines that one word may stand in: verse of five lines has 3.8 and 1.8."""
 MISSHAPEN = 0.35
@@ -88,6 +92,12 @@ class Draft:
         return words_of(self.texts)
 
     @cached_property
+    def phrases(self) -> frozenset[str]:
+        """The stems of its words, and of every two words in a row with a space between."""
+        lines = [[stem(word) for word in text.split()] for text in self.texts]
+        return self.words | {f"{one} {other}" for line in lines for one, other in pairwise(line)}
+
+    @cached_property
     def letters(self) -> frozenset[str]:
         """Its lines, letters alone: spacing and marks hide no repetition."""
         return frozenset(letters(text) for text in self.texts)
@@ -138,11 +148,24 @@ def rarity(drafts: Iterable[Draft]) -> dict[str, float]:
     return {word: math.log(1 + len(all_words) / count) for word, count in counts.items()}
 
 
-def keep(held: Sequence[Draft], fresh: Sequence[Draft], *, most: int, passed: float = BEST) -> list[Draft]:
+def everywhere(_phrase: str) -> float:
+    """A verse of which every phrase stands in every poem: no draft is too common."""
+    return 1.0
+
+
+def keep(
+    held: Sequence[Draft],
+    fresh: Sequence[Draft],
+    *,
+    most: int,
+    passed: float = BEST,
+    usual: Callable[[str], float] = everywhere,
+) -> list[Draft]:
     """Those of *held* and *fresh* that the drawer keeps: at most *most*, best first.
 
-    *passed*: share of the fresh drafts that the judge lets pass at all. Each draft is taken for its worth less what it
-    shares with those taken before it, and for as long as it repeats no line of theirs.
+    *passed*: share of the fresh drafts that the judge lets pass at all; *usual*: share of the poems of our verse in
+    which a phrase stands. Each draft is taken for its worth less what it shares with those taken before it, for as long
+    as it repeats no line of theirs and no phrase that enough of them have.
     """
     candidates = sorted(fresh, key=lambda draft: -draft.worth)[: math.ceil(passed * len(fresh))]
     left = sorted([*held, *candidates], key=lambda draft: -_standing(draft))
@@ -157,11 +180,12 @@ def keep(held: Sequence[Draft], fresh: Sequence[Draft], *, most: int, passed: fl
         )
         del costs[best]
         chosen = left[best]
-        if not lines.isdisjoint(chosen.letters):
+        worn_out = any(counts[one] >= max(ANYWAY, OFTENER * usual(one) * most) for one in chosen.phrases)
+        if worn_out or not lines.isdisjoint(chosen.letters):
             continue
         kept.append(chosen)
         lines |= chosen.letters
-        counts.update(chosen.words)
+        counts.update(chosen.phrases)
         for i in list(costs):
             near = max(shared(left[i].words, chosen.words, weights), shared(chosen.words, left[i].words, weights))
             if near > MOST_SHARED:
