@@ -107,9 +107,8 @@ class Drafts(Queries):
 
     def needs(self, serving: Sequence[Serving]) -> list[DrawerNeed]:
         """How full the drawers of these versions are, the emptiest first."""
-        counts: dict[int, int] = dict(
-            self._session.execute(select(DraftRow.version_id, func.count()).group_by(DraftRow.version_id)).tuples()
-        )
+        held = select(DraftRow.version_id, func.count().label("drafts")).group_by(DraftRow.version_id)
+        counts: dict[int, int] = {row.version_id: row.drafts for row in self._session.execute(held)}
         written = {row.version_id: row.written for row in self._session.scalars(select(DrawerRow))}
         needs = [DrawerNeed(one, counts.get(one.version_id, 0), written.get(one.version_id, 0)) for one in serving]
         return sorted(needs, key=lambda need: (need.drafts, need.written))
