@@ -56,6 +56,7 @@ class Drawer:
             return
         for version in set(self._held) - set(versions):
             del self._held[version]
+        self._taste_policy.forget_drafts(but_of=versions)
 
     def count(self, version: int) -> int:
         """Drafts of a version that are in memory."""

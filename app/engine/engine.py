@@ -111,7 +111,10 @@ class Engine:
             return None
         challenger, trial = self._challengers.draw(voice, wish)
         live = challenger or champion
-        return self._drawer.draw(live, left.get(live.id) or [], memory, dice=random.random, trial=trial)
+        drafts = left.get(live.id)
+        if drafts is None:  # its trial began a moment ago
+            return None
+        return self._drawer.draw(live, drafts, memory, dice=random.random, trial=trial)
 
     def drafts(self, voice: str) -> int:
         """Number of drafts of the version that serves. Raises UnknownVoice, EngineFailed."""

@@ -5,7 +5,7 @@ gives to their lines are logged all the same. With and without taste, a voice av
 this process. If a new taste cannot be loaded, the older one stays.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from app.engine.choose import Recent, Way, avoiding, noting, with_taste
 from app.engine.live import LiveVersion
 from models.sample import uniform
 from models.taste import Taste, Tasteless
+from models.vocabulary import Vocabulary
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +31,7 @@ class DraftLikings:
 
     taste: Taste | None = None
     temperature: float = 1.0
-    live: LiveVersion | None = None
+    vocabulary: Vocabulary | None = None
     _known: dict[int, Sequence[float | None]] = field(default_factory=dict)
 
     def by_line(self, draft: Draft) -> Sequence[float | None]:
@@ -41,9 +42,9 @@ class DraftLikings:
         return known
 
     def _asked(self, draft: Draft) -> Sequence[float | None]:
-        if self.taste is None or self.live is None:
+        if self.taste is None or self.vocabulary is None:
             return (None,) * len(draft.lines)
-        means = [line.logprob / (len(self.live.vocabulary.encode(line.text)) + 1) for line in draft.lines]
+        means = [line.logprob / (len(self.vocabulary.encode(line.text)) + 1) for line in draft.lines]
         return tuple(self.taste.likings(draft.texts, means))
 
     def total(self, draft: Draft) -> float:
@@ -87,9 +88,14 @@ class TastePolicy:
         taste, content = known
         likings = self._of_drafts.get((live.id, taste))
         if likings is None:
-            self._of_drafts = {key: one for key, one in self._of_drafts.items() if key[0] != live.id}
-            likings = self._of_drafts[live.id, taste] = DraftLikings(content, self._temperature, live)
+            likings = DraftLikings(content, self._temperature, live.vocabulary)
+            others = {key: one for key, one in self._of_drafts.items() if key[0] != live.id}
+            self._of_drafts = {**others, (live.id, taste): likings}  # replaced whole: other threads read it meanwhile
         return (None if number >= self._share else taste), likings
+
+    def forget_drafts(self, *, but_of: Collection[int]) -> None:
+        """Drop what was said of the drafts of all versions (row ids) *but_of* these."""
+        self._of_drafts = {key: one for key, one in self._of_drafts.items() if key[0] in but_of}
 
     def way(self, voice: str, wish: Wish, seed: int, *, without: Way) -> Way:
         """How the lines of a poem are chosen. *without*: the way for a voice without a taste.
