@@ -162,7 +162,7 @@ class Drafter:
         return True
 
     def _neediest(self) -> Serving | None:
-        """The version with the fewest drafts; the one at work stays while it lacks some, because loading takes seconds."""
+        """The version with the fewest drafts; the one at work stays while it lacks some: loading takes seconds."""
         most = self._bot.settings.drafts
         needs = [need for need in reads.drafts.needs(self._bot) if need.serving.base not in self._without]
         wanting = [need.serving for need in needs if need.wants(most)]

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from app.domain.draft import (
-    BEST,
+    ANYWAY,
     MISSHAPEN,
     READY,
     SEARCHED,
+    WORN,
     Draft,
     DrawerNeed,
     DrawerReport,
@@ -82,10 +83,7 @@ def test_only_what_the_judge_lets_pass_is_compared() -> None:
     fresh = [replace(one, marks=Marks(*[1 + i / 50] * 4)) for i, one in enumerate(drafts(50))]
     held = [draft("기차", "소금밭", worth=1.0, id=1)]
 
-    kept = keep(held, fresh, most=300)
-
-    assert BEST == 0.08
-    assert kept == [*fresh[:-5:-1], *held]
+    assert keep(held, fresh, most=300, passed=0.08) == [*fresh[:-5:-1], *held]
 
 
 def test_a_misshapen_poem_is_worth_less() -> None:
@@ -121,7 +119,9 @@ def test_rounding_draws_the_last() -> None:
     """A number so near to 1 that the running sum does not reach it."""
     one, other = drafts(2, ids=1)
 
-    assert choose([one, other], Memory(), 1.0, weights={}) == (other, pytest.approx(0.5))
+    last, propensity = choose([one, other], Memory(), 1.0, weights={})
+    assert last == other
+    assert propensity == pytest.approx(0.5)
 
 
 def test_what_is_near_the_readers_last_poem_is_drawn_seldom() -> None:
@@ -184,9 +184,28 @@ def test_a_drawer_is_searched_for_longer_than_it_is_filled() -> None:
     """Until it is full, and was chosen from many times more."""
     serving = Serving("sibot", 7, 3, "key", "base")
 
-    assert DrawerNeed(serving, drafts=99, written=10**6).wants(100)
-    assert DrawerNeed(serving, drafts=100, written=100).wants(100)
-    assert not DrawerNeed(serving, drafts=100, written=100 * SEARCHED).wants(100)
+    assert DrawerNeed(serving, drafts=99, written=10**6, handed_out=0).wants(100)
+    assert DrawerNeed(serving, drafts=100, written=100, handed_out=0).wants(100)
+    assert not DrawerNeed(serving, drafts=100, written=100 * SEARCHED, handed_out=0).wants(100)
+    assert DrawerNeed(serving, drafts=100, written=100 * SEARCHED, handed_out=100 * WORN).wants(100)
+
+
+def test_a_worn_draft_gives_way_to_a_fresh_one() -> None:
+    """Of two that are worth the same, the one that fewer readers were handed is kept."""
+    worn = replace(draft("비가 온다", "개가 짖는다", id=1), handed_out=9)
+    fresh = draft("눈이 그친다", "문이 닫힌다")
+
+    assert keep([worn], [fresh], most=1, passed=1) == [fresh]
+    assert keep([replace(worn, handed_out=0)], [], most=1) == [replace(worn, handed_out=0)]
+
+
+def test_no_phrase_stands_much_oftener_than_in_our_verse() -> None:
+    """Two drafts may have any phrase; more, where our verse has it often."""
+    rest = ("가을 강이 얕다", "나비 둘을 쫓다", "다리 밑에서 운다", "라면 물을 붓는다")
+    fresh = [draft(f"조금 따뜻하다 {one}", one, one[::-1]) for one in rest]
+
+    assert len(keep([], fresh, most=10, passed=1, usual=lambda _phrase: 0.0)) == ANYWAY
+    assert len(keep([], fresh, most=10, passed=1)) > ANYWAY
 
 
 def test_a_drawer_nobody_has_written_for_has_no_share() -> None:

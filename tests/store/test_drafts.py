@@ -13,7 +13,7 @@ from app import reads
 from app.actions import drafts as actions
 from app.actions import poems
 from app.bootstrap import Bot
-from app.domain.draft import LAST, MOST_HANDED_OUT, OLDEST, Draft, Marks, Memory
+from app.domain.draft import LAST, OLDEST, Draft, Marks, Memory
 from app.domain.errors import UnknownVoice
 from app.domain.poem import Wish, Writing, WrittenLine
 from app.domain.version import VersionStatus
@@ -103,7 +103,7 @@ def test_better_ones_drive_out_worse_ones(bot: Bot, version: int) -> None:
     assert len(worse) == 4
 
     better = [replace(one, marks=Marks(4, 4, 4, 4)) for one in fresh[6:]]
-    assert actions.put(bot, version, better) == 4  # 8 % of 25 are two
+    assert actions.put(bot, version, better, passed=0.08) == 4  # 8 % of 25 are two
 
     now = held(bot, version)
     assert [one.worth > 3.5 for one in now] == [False, False, True, True]
@@ -112,15 +112,17 @@ def test_better_ones_drive_out_worse_ones(bot: Bot, version: int) -> None:
         assert [need.written for need in store.needs(bot.champions())] == [31]
 
 
-def test_old_and_worn_drafts_leave(bot: Bot, version: int, world: World) -> None:
-    """Whatever they are worth, at the next batch."""
+def test_old_drafts_leave(bot: Bot, version: int, world: World) -> None:
+    """Whatever they are worth, at the next batch; and each reader of a draft is counted meanwhile."""
     worn, other = put(bot, version, drafts(2))
-    for _ in range(MOST_HANDED_OUT):
+    for _ in range(3):
         with bot.transaction() as session:
             Drafts(session).hand_out(worn.id)
-    assert [one.handed_out for one in held(bot, version)] == [MOST_HANDED_OUT, 0]
+    assert [one.handed_out for one in held(bot, version)] == [3, 0]
+    with bot.reads(Drafts) as store:
+        assert [need.handed_out for need in store.needs(bot.champions())] == [3]
 
-    assert put(bot, version, []) == [other]
+    assert {one.id for one in put(bot, version, [])} == {worn.id, other.id}
     world.clock.forward(seconds=(OLDEST + timedelta(seconds=1)).total_seconds())
     assert put(bot, version, []) == []
 
