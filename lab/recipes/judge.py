@@ -32,7 +32,7 @@ from models.judge import FILE, MARKS, Floats, Reader
 BASES = Path(__file__).parents[2] / "models" / "base"
 FOLDER = Path(__file__).parent / "marks"
 """A compressed file of raw marks for each voice, and the brief that readers were given."""
-TREES, LEAF, TRIED = 160, 3, 0.4
+TREES, LEAF, TRIED = 100, 8, 0.4
 """Trees; fewest poems of a leaf; share of the features tried at a node."""
 FOLDS = 5
 FEWEST_PAIRS = 10
