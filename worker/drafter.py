@@ -135,7 +135,9 @@ class Drafter:
         self._dice = dice or random.Random()
         self._bench: Bench | None = None
         self._without: set[str] = set()
-        """Folders of bases that have no judge."""
+        """Bases that have no judge."""
+        self._broken: set[int] = set()
+        """Row ids of versions that could not be loaded."""
 
     def work(self, *, batch: int = BATCH) -> bool:
         """Write and judge one batch for the version that needs it most; False if none does, or a run is under way."""
@@ -160,7 +162,8 @@ class Drafter:
 
     def _neediest(self) -> Serving | None:
         for need in reads.drafts.needs(self._bot):
-            if need.wants(self._bot.settings.drafts) and need.serving.base not in self._without:
+            usable = need.serving.base not in self._without and need.serving.version_id not in self._broken
+            if usable and need.wants(self._bot.settings.drafts):
                 return need.serving
         return None
 
@@ -175,7 +178,7 @@ class Drafter:
         except (BrokenFolder, checkpoint.Broken, OSError) as error:
             log.warning("drafts.no_version", voice=serving.voice, version=serving.number, error=str(error))
             self._bench = None
-            self._without.add(serving.base)
+            self._broken.add(serving.version_id)
             return None
         if self._bench is None:
             self._without.add(serving.base)
