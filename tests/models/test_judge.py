@@ -171,7 +171,7 @@ def test_the_judge_that_ships_knows_drafts_from_rubble(voice: str) -> None:
     assert judge is not None
     marked = recipe.read(recipe.FOLDER / f"{voice}.jsonl.gz")
     texts = dict.fromkeys(one.lines for one in marked if one.source not in recipe.ANCHORS and len(one.lines) == LINES)
-    drafts: list[Poem] = list(texts)[:JUDGED]
+    drafts = list(texts)[:JUDGED]
     dice = random.Random(0)
     words = [tuple(" ".join(dice.sample(line.split(), len(line.split()))) for line in poem) for poem in drafts]
     letters = [tuple("".join(dice.sample(line, len(line))) for line in poem) for poem in drafts]

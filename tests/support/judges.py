@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from models.judge import FILE, MARKS, VERSE, Poem, Reader
 POEMS = 60
 
 
-def mixed(poems: list[Poem], seed: int = 0) -> list[Poem]:
+def mixed(poems: Sequence[Poem], seed: int = 0) -> list[Poem]:
     """Each line from another poem, in its place."""
     dice = random.Random(seed)
     places = [[poem[i] for poem in poems if len(poem) > i] for i in range(max(map(len, poems)))]
@@ -28,7 +29,7 @@ def with_judge(shipped: Path, folder: Path) -> Path:
     """A copy of the shipped voices in *folder*, in which `sibot` has a judge."""
     shutil.copytree(shipped, folder)
     base = folder / "sibot"
-    poems: list[Poem] = [tuple(poem.splitlines()) for poem in read_poems(*sorted((base / VERSE).glob("*.txt")))][:POEMS]
+    poems = [tuple(poem.splitlines()) for poem in read_poems(*sorted((base / VERSE).glob("*.txt")))][:POEMS]
     features, _ = Reader.of(checkpoint.read(base)).features([*poems, *mixed(poems)])
     marks = np.repeat([[4.0], [2.0]], len(poems), axis=0) + np.arange(len(MARKS)) / 10
     (base / FILE).write_bytes(recipe.as_onnx(recipe.fit(features, marks), features.shape[1]))

@@ -14,7 +14,7 @@ from app import actions
 from app.bootstrap import Bot
 from app.domain.draft import READY
 from app.domain.poem import LINES, Wish, Writing, WrittenLine
-from app.domain.version import VersionStatus
+from app.domain.version import Serving, VersionStatus
 from app.store.drafts import Drafts
 from app.store.runs import Runs
 from app.store.shelf import SHIPPED
@@ -28,7 +28,6 @@ from tests.support.judges import mixed, with_judge
 from tests.support.patience import PATIENCE
 from tests.support.world import World
 from tests.worker.conftest import EMBEDDED, ask
-from worker import drafter
 from worker.drafter import LONGEST_OPENING, UNOPENED, Bench, Drafter, openings
 from worker.tasks import _drafting
 
@@ -77,9 +76,13 @@ def test_openings_are_the_first_words_of_lines(tmp_path: Path) -> None:
 def test_a_base_without_a_judge_is_asked_once(bot: Bot, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its poems are written live; the folder is not opened every two seconds."""
     asked: list[Path] = []
-    monkeypatch.setattr(
-        drafter, "Bench", type("Noted", (Bench,), {"of": lambda *args: asked.append(args[2]) or Bench.of(*args)})
-    )
+    opened = Bench.of
+
+    def noted(serving: Serving, folder: Path, base: Path) -> Bench | None:
+        asked.append(base)
+        return opened(serving, folder, base)
+
+    monkeypatch.setattr(Bench, "of", noted)
     worker = a_drafter(bot)
 
     assert [worker.work(batch=4) for _ in range(3)] == [False] * 3
