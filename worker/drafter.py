@@ -137,7 +137,9 @@ class Drafter:
         self._dice = dice or random.Random()
         self._bench: Bench | None = None
         self._without: set[str] = set()
-        """Folders of bases that have no judge."""
+        """Bases that have no judge."""
+        self._broken: set[int] = set()
+        """Row ids of versions that could not be loaded."""
 
     def work(self, *, batch: int = BATCH) -> bool:
         """Write and judge one batch for the version that needs it most; False if none does, or a run is under way."""
@@ -164,12 +166,15 @@ class Drafter:
     def _neediest(self) -> Serving | None:
         """The version with the fewest drafts; the one at work stays while it lacks some: loading takes seconds."""
         most = self._bot.settings.drafts
-        needs = [need for need in reads.drafts.needs(self._bot) if need.serving.base not in self._without]
+        needs = [need for need in reads.drafts.needs(self._bot) if self._can_write(need.serving)]
         wanting = [need.serving for need in needs if need.wants(most)]
         lacking = [need.serving for need in needs if need.drafts < min(FIRST, most)]
         at_work = self._bench.live.id if self._bench else None
         chosen = lacking or wanting
         return next((one for one in chosen if one.version_id == at_work), chosen[0] if chosen else None)
+
+    def _can_write(self, serving: Serving) -> bool:
+        return serving.base not in self._without and serving.version_id not in self._broken
 
     def _bench_of(self, serving: Serving) -> Bench | None:
         """The version, ready to write; None if its base has no judge, or it cannot be loaded."""
@@ -182,7 +187,7 @@ class Drafter:
         except (BrokenFolder, checkpoint.Broken, OSError) as error:
             log.warning("drafts.no_version", voice=serving.voice, version=serving.number, error=str(error))
             self._bench = None
-            self._without.add(serving.base)
+            self._broken.add(serving.version_id)
             return None
         if self._bench is None:
             self._without.add(serving.base)
