@@ -11,7 +11,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from app.commands import admin, drawer, moderate, operations, sample, serve, train, versions
+from app.commands import admin, drawer, moderate, operations, sample, serve, train, versions, voices
 from app.commands.shell import BadUse, Failed, say
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app = typer.Typer(
 )
 for module in (serve, sample, train, versions, drawer, operations):
     app.add_typer(module.commands)
-for name, group in {"moderate": moderate, "admin": admin}.items():
+for name, group in {"moderate": moderate, "admin": admin, "voice": voices}.items():
     app.add_typer(group.commands, name=name)
 
 

@@ -18,4 +18,5 @@ from app.actions import (  # noqa: F401 - `from app import actions` brings them 
     trials,
     versions,
     visitors,
+    voices,
 )

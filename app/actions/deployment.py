@@ -37,14 +37,16 @@ def _release(meta: Path) -> tuple[str, str]:
         return "", ""
 
 
-def install(bot: Bot, slug: str, *, title: str, language: str, base: str, folder: str) -> bool:
+def install(bot: Bot, slug: str, *, title: str, language: str, base: str, folder: str, listed: bool = True) -> bool:
     """Install a voice with its base as version 0 and champion; False when it is installed already.
+
+    *listed*: do visitors find it? An owner publishes his voice when it is good (`actions.voices`).
 
     A base that was installed before (after a downgrade) gets its versions and its last champion back.
     """
     with bot.transaction() as session:
         now = bot.clock()
-        if not Voices(session).add(slug, title=title, language=language, base=base, now=now):
+        if not Voices(session).add(slug, title=title, language=language, base=base, now=now, listed=listed):
             return False
         number = Voices(session).install_base(slug, folder=folder, now=now)
         serve(session, slug, number, by="release", reason=base, now=now)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from models.network import CharNetwork
 
 commands = typer.Typer()
-voice = typer.Typer(name="voice", help="The voices of this deployment.", no_args_is_help=True)
-commands.add_typer(voice)
+voice = typer.Typer()
+"""What `voices.py` adds to `poembot voice`."""
 Level = Annotated[
     Literal["char", "word", "byte"],
     typer.Option(help="What a symbol is: a character; a frequent word, others spelled; a byte of UTF-8."),
@@ -115,7 +115,10 @@ def add(
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Add a voice: train it on a text, or adopt a trained base. The site serves it at once."""
+    """Add a voice: train it on a text, or adopt a trained base.
+
+    The site serves it at once, but only to admins; `voice publish` shows it to everybody.
+    """
     from app import actions, reads
     from app.bootstrap import now
     from app.domain import voice as rules
@@ -143,9 +146,9 @@ def add(
             bot.shelf.place(scratch / "base", key)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-        actions.deployment.install(bot, slug, title=title, language=language, base=names.base, folder=key)
+        actions.deployment.install(bot, slug, title=title, language=language, base=names.base, folder=key, listed=False)
     say("\n".join(["", *(f"    {line}" for line in poem), ""]))
-    say(f"{title}: /{slug}")
+    say(f"{title}: /{slug}, for admins only (sign in at /desk) until `poembot voice publish {slug}`")
     tell({"slug": slug, "title": title, "language": language, "base": names.base}, as_json=as_json)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Literal
@@ -123,6 +123,28 @@ class VoiceReport:
     """When the champion was made; None for the base."""
     lesson: Mapping[str, object]
     """Summary of the champion's lesson (`Lesson.summary`)."""
+    listed: bool
+    """Do visitors find it? An unlisted voice is there for admins only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What there is of a voice, for its owner."""
+
+    voice: VoiceReport
+    shipped: bool
+    """Did its base come with the project?"""
+    poems: int
+    ticks: int
+    """Ticks that were not taken back."""
+    submissions: int
+
+    def as_dict(self) -> dict[str, object]:
+        """The object in `poembot voice list --json` (CONTRACT)."""
+        voice = self.voice
+        names = {"slug": voice.slug, "title": voice.title, "language": voice.language, "base": voice.base}
+        counts = {"poems": self.poems, "ticks": self.ticks, "submissions": self.submissions}
+        return {**names, "version": voice.champion, "listed": voice.listed, "shipped": self.shipped, **counts}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +179,8 @@ class Serving:
     folder: str
     """Its key on the shelf."""
     base: str
+    listed: bool = field(default=True, kw_only=True)
+    """As in `VoiceReport`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,6 +157,10 @@ class Engine:
         """By voice: the version that serves, the one that ought to, and the error if they differ."""
         return self._roster.status()
 
+    def unlisted(self) -> frozenset[str]:
+        """The voices that only admins may see, at most a second ago: asked with the champions, so it costs nothing."""
+        return self._roster.unlisted()
+
     def load(self) -> tuple[int, int]:
         """Number of poems under way, and of waiting wishes."""
         return self._batcher.load()

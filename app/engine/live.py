@@ -287,6 +287,10 @@ class Roster:
             swapped = [self._swap(champion, patient=patient) for champion in wanted.values()]
             return self._challengers.refresh(on_trial) or bool(gone) or any(swapped)
 
+    def unlisted(self) -> frozenset[str]:
+        """The voices that are not listed, as of the last refresh."""
+        return frozenset(voice for voice, champion in list(self._wanted.items()) if not champion.listed)
+
     def status(self) -> dict[str, VoiceStatus]:
         """The status of each voice."""
         return {voice: self._status_of(champion) for voice, champion in list(self._wanted.items())}

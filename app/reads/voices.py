@@ -11,9 +11,14 @@ from app.domain.version import VoiceReport
 from app.reads.desk import Secret
 from app.reads.query import query
 from app.store.admins import Admins
+from app.store.holdings import Owned
 from app.store.voices import Voices
 
 all = query(Voices, Voices.all)
+listed = query(Voices, Voices.listed)
+holdings = query(Owned, Owned.all)
+holdings_of = query(Owned, Owned.of)
+voice_of = query(Owned, Owned.voice_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +26,7 @@ class Frame:
     """What every page shows around its own content."""
 
     voices: tuple[VoiceReport, ...]
-    """Every voice with a champion."""
+    """Every voice with a champion that the reader may see: admins see those that are not listed, too."""
     admin: str | None
     """Name of the admin who is logged in."""
 
@@ -54,5 +59,6 @@ def frame_in(session: Session, around: Around, now: datetime) -> Frame:
     """The frame, read in the transaction of another read model."""
     if around.frame is None:
         key = Admins(session).key(*around.secret, now) if around.secret else None
-        around.frame = Frame(tuple(Voices(session).all()), key.admin if key else None)
+        voices = Voices(session).all() if key else Voices(session).listed()
+        around.frame = Frame(tuple(voices), key.admin if key else None)
     return around.frame

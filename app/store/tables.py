@@ -20,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -81,6 +82,7 @@ class VoiceRow(Base):
     base: Mapped[str] = mapped_column(String(80))
     champion_id: Mapped[int | None] = mapped_column(ForeignKey("versions.id", use_alter=True))
     created: Mapped[datetime]
+    listed: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class VersionRow(Base):

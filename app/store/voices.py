@@ -19,6 +19,7 @@ _REPORTS = (
         VoiceRow.title,
         VoiceRow.language,
         VoiceRow.base,
+        VoiceRow.listed,
         VersionRow.id,
         VersionRow.number,
         VersionRow.created,
@@ -45,6 +46,10 @@ class Voices(Queries):
         """Every voice with a champion, oldest first."""
         return [_report(row) for row in self._rows(_REPORTS, {})]
 
+    def listed(self) -> list[VoiceReport]:
+        """Every voice that visitors find, oldest first."""
+        return [voice for voice in self.all() if voice.listed]
+
     def check(self, slug: str) -> None:
         """Raise UnknownVoice unless there is a voice of that slug with a champion."""
         if self._session.scalar(select(VoiceRow.champion_id).where(VoiceRow.slug == slug)) is None:
@@ -61,16 +66,17 @@ class Voices(Queries):
         """The slug of each voice, and the release of its base."""
         return {(slug, base) for slug, base in self._session.execute(select(VoiceRow.slug, VoiceRow.base))}
 
-    def add(self, slug: str, *, title: str, language: str, base: str, now: datetime) -> bool:
+    def add(self, slug: str, *, title: str, language: str, base: str, now: datetime, listed: bool = True) -> bool:
         """Add a voice, or change its base to a new release; False when it has this base already.
 
-        Afterwards the caller calls `install_base` and promotes the version that it returns.
+        *listed*: of a new voice. Afterwards the caller calls `install_base` and promotes the version that it returns.
         """
         row = self._session.get(VoiceRow, slug)
         if row is not None and row.base == base:
             return False
         if row is None:
-            self._session.add(VoiceRow(slug=slug, title=title, language=language, base=base, created=now))
+            named = {"slug": slug, "title": title, "language": language, "base": base}
+            self._session.add(VoiceRow(**named, created=now, listed=listed))
         else:
             row.title, row.language, row.base = title, language, base
         self._session.flush()
@@ -88,7 +94,7 @@ class Voices(Queries):
     def champions(self) -> list[Serving]:
         """The champions of all voices, as an engine loads them."""
         rows = self._session.execute(
-            select(*SERVING)
+            select(*SERVING, VoiceRow.listed)
             .join(VoiceRow, VersionRow.id == VoiceRow.champion_id)
             .order_by(VoiceRow.created, VoiceRow.slug)
         )
@@ -141,4 +147,5 @@ def _report(row: Any) -> VoiceReport:
         lines_taught=int(lesson.get("ticks", 0)) + int(lesson.get("submissions", 0)),
         taught=row.created if row.number else None,
         lesson=lesson,
+        listed=row.listed,
     )

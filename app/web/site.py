@@ -21,6 +21,7 @@ from app.web.http.admission import Admission
 from app.web.http.edge import HEADERS, ONLY_TLS, Guard, RequestMiddleware
 from app.web.http.limits import Limits
 from app.web.http.page import CachedFiles, Pages, page
+from app.web.http.unlisted import ONLY_SHOWN
 from app.web.http.visitors import Keys
 from app.web.ops import DeploymentGauges, EngineGauges, Metrics
 from app.web.readers import anthology, guess, home, learn, poems, share, submissions, versions
@@ -66,7 +67,7 @@ def create_app(bot: Bot, engine: Engine) -> FastAPI:
     icon = site_pages.assets.url("icon.svg")
     app.add_api_route("/favicon.ico", lambda: RedirectResponse(icon, 301), include_in_schema=False)
     for module in ROUTES:
-        app.include_router(module.router)
+        app.include_router(module.router, dependencies=ONLY_SHOWN)
     return app
 
 

@@ -39,8 +39,8 @@ STREAM: dict[str, Any] = {
 
 @router.get("/voices", responses=problems())
 def voices(bot: BotDep) -> list[VoiceOut]:
-    """Every voice of this site."""
-    return [VoiceOut.of(voice) for voice in reads.voices.all(bot)]
+    """Every voice of this site that is listed."""
+    return [VoiceOut.of(voice) for voice in reads.voices.listed(bot)]
 
 
 @router.post("/voices/{voice}/poems", status_code=201, responses={200: STREAM, **unsafe_problems(404, 422, 429)})

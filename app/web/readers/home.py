@@ -88,7 +88,7 @@ def robots() -> PlainTextResponse:
 @router.get("/manifest.webmanifest")
 def manifest(request: Request, bot: BotDep) -> JSONResponse:
     """The web app manifest: with it a phone can put the site on its home screen."""
-    first = voice_for(request, reads.voices.all(bot))
+    first = voice_for(request, reads.voices.listed(bot))
     pages: Pages = request.app.state.pages
     icons = [
         {"src": pages.assets.url(f"icon{name}.png"), "type": "image/png", "sizes": size, "purpose": purpose}
