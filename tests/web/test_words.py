@@ -42,7 +42,16 @@ GATE = (
     "too_few_readers",
 )
 """Rules that the gate may name."""
-SEEN_BY_PROGRAMS_ONLY = {"bad_lines", "bad_slug", "reserved", "bad_title", "bad_language", "not_json", "cancelled"}
+SEEN_BY_PROGRAMS_ONLY = {
+    "bad_lines",
+    "bad_slug",
+    "reserved",
+    "bad_title",
+    "bad_language",
+    "not_json",
+    "cancelled",
+    "shipped",
+}
 """Said by the shell and the JSON API; no page can bring them about."""
 
 
