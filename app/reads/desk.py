@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.bootstrap import Bot
+from app.domain.draft import DrawerReport
 from app.domain.health import Pulse, VoiceStatus
 from app.domain.poem import Piece
 from app.domain.run import EVER, Outlook, RunReport
@@ -15,6 +16,7 @@ from app.reads.query import query
 from app.reads.runs import outlook_in
 from app.reads.versions import Comparison, compare
 from app.store.admins import Admins, Audit, Key, Kind
+from app.store.drafts import Drafts
 from app.store.health import Health, Pulses
 from app.store.runs import Runs
 from app.store.submissions import Pieces, Submissions
@@ -60,6 +62,8 @@ class Overview:
     """Submissions that wait for a moderator."""
     woven: int
     """Pieces that wait for a moderator."""
+    drawers: Mapping[str, DrawerReport | None]
+    """By voice: the drawer of its champion."""
     pulses: list[Pulse]
     statuses: list[VoiceStatus]
     """What web processes reported with their heartbeats, without duplicates."""
@@ -89,6 +93,7 @@ def overview(bot: Bot, today: datetime) -> Overview:
             runs={slug: runs.of_voice(slug, 10) for slug in slugs},
             waiting=Submissions(session).count(),
             woven=Pieces(session).waiting(),
+            drawers={slug: Drafts(session).report(slug) for slug in slugs},
             pulses=pulses,
             statuses=list(dict.fromkeys(status for pulse in pulses for status in pulse.web.voices)),
         )

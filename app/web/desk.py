@@ -108,6 +108,14 @@ def start_run(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, b
     return see_other(f"/desk/runs/{report.run}")
 
 
+@router.post("/{voice}/drawer/empty")
+def empty_drawer(voice: Slug, request: Request, admin: Admin, _form: GenuineForm, bot: BotDep) -> Response:
+    """Delete the drafts of a voice; the worker begins again."""
+    actions.drafts.empty(bot, voice, by=admin)
+    set_flash(request, "drawer_emptied")
+    return see_other(f"/desk#voice-{voice}")
+
+
 @router.get("/runs/{run}", dependencies=ONLY_ADMINS)
 def run(run: RunId, request: Request, bot: BotDep, seed: str = "") -> HTMLResponse:
     """A run, updated while it goes on. When it has made a version: that version beside the champion, and what to do."""

@@ -52,6 +52,7 @@ def test_deeds_are_closed_to_others(reader: Reader, bot: Bot) -> None:
 
     for path in (
         "/desk/sibot/runs",
+        "/desk/sibot/drawer/empty",
         "/desk/sibot/promote",
         "/desk/sibot/rollback",
         "/desk/submissions/decide",

@@ -5,11 +5,13 @@ import pytest
 
 from app import actions
 from app.bootstrap import Bot
+from app.store.admins import Audit
 from app.store.drafts import Drafts
 from app.store.versions import Versions
 from tests.support.drafts import drafts
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
+from tests.web.test_desk import keeper  # noqa: F401 - a fixture
 from tests.web.test_stream import CALL, EVENTS, events
 
 DRAFTS = drafts(20)
@@ -49,6 +51,19 @@ def test_the_first_poem_that_a_reader_sees_lay_in_the_drawer(bot: Bot, reader: R
     ticks = form(second, "/ticks")
     ticked = reader.send(ticks, lines=[value for name, value in ticks.boxes if name == "lines"][:1])
     assert len([name for name, _ in form(ticked, "/ticks").fields if name == "lines"]) == 1
+
+
+def test_an_admin_sees_the_drawer_and_empties_it(bot: Bot, keeper: Reader) -> None:
+    """How many drafts lie there, of how many; then none, and the audit log says who did it."""
+    desk = keeper.open("/desk")
+    assert "20편" in desk.text
+
+    emptied = keeper.send(form(desk, "/desk/sibot/drawer/empty"))
+
+    assert bot.drafts(_version(bot)) == []
+    assert "서랍을 비웠습니다" in emptied.text
+    with bot.reads(Audit) as audit:
+        assert ("drawer.empty", "sibot") in [(entry.deed, entry.subject) for entry in audit.newest()]
 
 
 def test_a_program_is_told_that_it_is_drafted(client: httpx.Client) -> None:
