@@ -12,7 +12,7 @@ from app.bootstrap import Bot, now
 from app.store.admins import Admins
 from tests.support.databases import Scale
 from tests.support.patience import PATIENCE
-from tests.web.reader import Reader
+from tests.web.reader import Reader, form
 
 PASSWORD = "correct horse battery"
 NewClient = Callable[..., httpx.Client]
@@ -63,3 +63,12 @@ def bearer(bot: Bot, admin_name: str) -> dict[str, str]:
     """The header that a program of that admin's sends."""
     with bot.transaction() as session:
         return {"authorization": f"Bearer {Admins(session).new_token(admin_name, now())}"}
+
+
+@pytest.fixture
+def keeper(new_client: NewClient, admin_name: str) -> Reader:
+    """The admin at his desk."""
+    one = Reader(new_client())
+    page = one.send(form(one.open("/desk/login"), "/desk/login"), name=admin_name, password=PASSWORD)
+    assert page.url.path == "/desk"
+    return one

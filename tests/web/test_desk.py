@@ -19,19 +19,10 @@ from app.store.tables import RunLogRow
 from app.store.versions import Versions
 from tests.support import versions
 from tests.support.bots import NotedQueue
-from tests.web.conftest import PASSWORD, NewClient
+from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, forms
 
 POEM = "창밖에 눈이 내리고\n나는 오래 서 있었다"
-
-
-@pytest.fixture
-def keeper(new_client: NewClient, admin_name: str) -> Reader:
-    """The admin at his desk."""
-    one = Reader(new_client())
-    page = one.send(form(one.open("/desk/login"), "/desk/login"), name=admin_name, password=PASSWORD)
-    assert page.url.path == "/desk"
-    return one
 
 
 def deeds(bot: Bot) -> list[tuple[str, str]]:

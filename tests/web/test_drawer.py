@@ -11,7 +11,6 @@ from app.store.versions import Versions
 from tests.support.drafts import drafts
 from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form, lines
-from tests.web.test_desk import keeper  # noqa: F401 - a fixture
 from tests.web.test_stream import CALL, EVENTS, events
 
 DRAFTS = drafts(20)

@@ -12,18 +12,9 @@ from app.store.submissions import Pieces
 from app.web.http.limits import Rule
 from app.web.http.visitors import Keys
 from tests.support import versions
-from tests.web.conftest import PASSWORD, NewClient
 from tests.web.reader import Reader, form, lines
 from tests.web.test_share import ticked
 from tests.web.test_writing import CANDIDATE
-
-
-@pytest.fixture
-def keeper(new_client: NewClient, admin_name: str) -> Reader:
-    """An admin at his desk."""
-    one = Reader(new_client())
-    one.send(form(one.open("/desk/login"), "/desk/login"), name=admin_name, password=PASSWORD)
-    return one
 
 
 def poems(bot: Bot) -> int:

@@ -27,7 +27,7 @@ from app.store.tables import VersionRow
 from app.store.trials import Trials
 from app.store.versions import Versions
 from app.web.http.visitors import Keys
-from tests.web.conftest import PASSWORD, NewClient
+from tests.web.conftest import NewClient
 from tests.web.reader import Reader, form
 
 FEW = Verdict((), ("too_few_readers",))
@@ -63,14 +63,6 @@ def trial(bot: Bot) -> int:
         assert number is not None
         trials.note(number, Evidence(42, Arm(60, 300, 30), Arm(30, 150, 30), [(1.5, 0.9), (6.25, 0.1)]))
     return number
-
-
-@pytest.fixture
-def keeper(new_client: NewClient, admin_name: str) -> Reader:
-    """The admin at his desk."""
-    one = Reader(new_client())
-    one.send(form(one.open("/desk/login"), "/desk/login"), name=admin_name, password=PASSWORD)
-    return one
 
 
 def test_everybody_sees_the_trial_and_the_poems_side_by_side(reader: Reader, bot: Bot, trial: int) -> None:
