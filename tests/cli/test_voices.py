@@ -65,8 +65,8 @@ def test_a_removed_voice_leaves_what_readers_gave(poembot: Shell, gil: str, bot:
     World(bot.sessions).visitor("author")
     offer = deed.examine("강가에 앉아\n너를 기다린다\n봄이 온다", None, None, consent=True)
     with bot.transaction() as session:
-        kept = {"address": "", "status": SubmissionStatus.WAITING, "now": datetime.now(UTC)}
-        Submissions(session).add(offer, gil, "author", **kept)
+        submissions, status = Submissions(session), SubmissionStatus.WAITING
+        submissions.add(offer, gil, "author", address="", status=status, now=datetime.now(UTC))
 
     asked = poembot("voice", "remove", gil)
     said = poembot("voice", "remove", gil, "--yes", "--json")
