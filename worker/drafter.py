@@ -37,7 +37,7 @@ FIRST = 40
 """Drafts that every version gets before any gets more."""
 ROWS = 192
 """Lines that are written at the same time."""
-TEMPERATURE, NUCLEUS = 0.85, 0.95
+TEMPERATURE, NUCLEUS = 0.78, 0.93
 """Sampling of drafts: warmer and wider than a site could afford one at a time (docs/log.md, 2026-12-07)."""
 UNOPENED = 0.15
 """Share of the drafts whose first line the network opens by itself, at `OPENING`."""

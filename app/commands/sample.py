@@ -55,12 +55,12 @@ def sample(
     tell({"voice": serving.voice, "version": serving.number, "seed": first, "lines": written}, as_json=as_json)
 
 
-def first_poem(folder: Path) -> list[str]:
-    """A poem by the version in *folder*, always the same."""
+def first_poems(folder: Path, count: int) -> list[list[str]]:
+    """Poems by the version in *folder*, always the same."""
     from app.domain.poem import Wish
 
     with writer(None, None, folder) as (engine, serving):
-        return [line.text for line in engine.write(serving.voice, Wish(seed=1)).lines]
+        return [[line.text for line in engine.write(serving.voice, Wish(seed=1 + i)).lines] for i in range(count)]
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
-from app.commands.sample import first_poem
+from app.commands.sample import first_poems
 from app.commands.shell import BadUse, Json, counting_bar, opened, say, settings_of_environment, tell, training_bar
 
 if TYPE_CHECKING:
@@ -102,54 +102,81 @@ def add(
     language: Annotated[str, typer.Option(help="Language code, such as ko or en.")],
     title: Annotated[str, typer.Option(help="What it is called.")],
     text: Annotated[
-        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="A UTF-8 text; may be repeated.")
+        list[Path] | None, typer.Option(exists=True, dir_okay=False, help="Poems, prose or an export; may be repeated.")
     ] = None,
     folder: Annotated[
         Path | None, typer.Option(exists=True, file_okay=False, help="A base that `poembot train` made.")
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0.01, help="Time to train.")] = 5.0,
-    size: Annotated[
-        int | None, typer.Option(min=4, max=8192, help="Units of each of its three layers; else by the text's length.")
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="BASE",
+            help="The shipped voice to start from, or `nothing`; else the one of that language, if there is one.",
+        ),
     ] = None,
-    level: Level = "char",
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Time to train; else by the text's length, from nothing 5.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(min=4, max=8192, help="From nothing: units of each of its three layers.")
+    ] = None,
+    level: Annotated[
+        Literal["char", "word", "byte"] | None, typer.Option(help="From nothing: what a symbol is; else a character.")
+    ] = None,
     device: Device = "auto",
     as_json: Json = False,
 ) -> None:
-    """Add a voice: train it on a text, or adopt a trained base.
+    """Add a voice: train it on a text, beside a shipped voice or from nothing, or adopt a trained base.
 
     The site serves it at once, but only to admins; `voice publish` shows it to everybody.
     """
     from app import actions, reads
     from app.bootstrap import now
+    from app.commands import beside
     from app.domain import voice as rules
     from models.make import Order, size_for
 
     slug, title, language = rules.named(slug, title, language)
     if bool(text) == (folder is not None):
         raise BadUse("give --text, or --folder")
+    if source and folder is not None:
+        raise BadUse("give --from with --text, not with --folder")
     names = Names(slug, title, language, f"{slug}-{now():%Y.%m}")
     key = f"{slug}/{names.base}/base"
+    figures: dict[str, object] = {"from": None}
     with opened() as bot:
         if any(known.slug == slug for known in reads.voices.all(bot)):
             raise BadUse(f"there is a voice {slug} already")
+        from_nothing = folder is None and source is None and bool(size or level)
+        base = None if folder is not None or from_nothing else beside.base_of(bot, source, language)
+        if base is not None and (size or level):
+            raise BadUse(f"--size and --level are for --from {beside.NOTHING}: {base.voice} has its own")
         bot.shelf.remove(key)  # left by an earlier attempt that was interrupted before it had a row
         scratch = bot.shelf.scratch()
+        place = scratch / "base"
         try:
             if folder is not None:
-                _adopt(folder, scratch / "base", names)
+                _adopt(folder, place, names)
+            elif base is not None:
+                figures = beside.train(base, text or [], place, names=names, minutes=minutes, device=device)
             else:
                 texts, aside = _read(text or [], None)
-                units = size or size_for(sum(map(len, texts)))
-                order = Order(level=level, size=units, embedding=min(256, units), minutes=minutes)
-                _train_voice(texts, aside, scratch / "base", names=names, order=order, device=device)
-            poem = first_poem(scratch / "base")
-            bot.shelf.place(scratch / "base", key)
+                units, lasts = size or size_for(sum(map(len, texts))), minutes or 5.0
+                say(f"it starts from nothing, which takes long: {lasts:g} minutes now, and an hour for whole sentences")
+                order = Order(level=level or "char", size=units, embedding=min(256, units), minutes=lasts)
+                _train_voice(texts, aside, place, names=names, order=order, device=device)
+                figures = {"from": beside.NOTHING}
+            poems = first_poems(place, beside.SHOWN)
+            bot.shelf.place(place, key)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         actions.deployment.install(bot, slug, title=title, language=language, base=names.base, folder=key, listed=False)
-    say("\n".join(["", *(f"    {line}" for line in poem), ""]))
-    say(f"{title}: /{slug}, for admins only (sign in at /desk) until `poembot voice publish {slug}`")
-    tell({"slug": slug, "title": title, "language": language, "base": names.base}, as_json=as_json)
+    for poem in poems if base is not None else poems[:1]:
+        say("\n".join(["", *(f"    {line}" for line in poem)]))
+    say(f"\n{title}: /{slug}, for admins only (sign in at /desk) until `poembot voice publish {slug}`")
+    named = {"slug": slug, "title": title, "language": language, "base": names.base}
+    tell({**named, **figures, "poems": poems}, as_json=as_json)
 
 
 class Names(NamedTuple):

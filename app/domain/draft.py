@@ -19,7 +19,7 @@ from itertools import pairwise
 from app.domain.poem import Wish, WrittenLine
 from app.domain.version import Serving
 
-BEST = 0.15
+BEST = 0.12
 """Share of the drafts of a batch that the judge lets pass, before they are compared with one another."""
 NEAR = 1.6
 """Marks (1 to 5) that a draft loses where all its words stand in one other draft; in proportion for some."""

@@ -12,7 +12,7 @@ from models.seen import Hashes, shares_a_run
 
 LIKELY = 8.0
 """Log-odds for each nat of mean log-likelihood: readers prefer the likelier of two lines (docs/log.md)."""
-DRAFT_LIKELY, DRAFT_CANDIDATES, DRAFT_TAKES = 5.0, 16, 2
+DRAFT_LIKELY, DRAFT_CANDIDATES, DRAFT_TAKES = 7.0, 24, 2
 """The same for drafts, and their candidates and takes: what is likeliest among many candidates is the same every time
 (docs/log.md, 2026-12-04)."""
 PLAUSIBILITY_TEMPERATURE = 0.25

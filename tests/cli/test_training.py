@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from models import checkpoint
+from models import checkpoint, seen
 from tests.cli.conftest import Shell
 from tests.support.deployment import until
 from tests.support.patience import PATIENCE
@@ -151,10 +151,14 @@ def test_a_voice_is_added_from_a_text(poembot: Shell, text: Path) -> None:
     ("content", "complaint"),
     [
         (b"\xff\xfe" + "봄".encode("utf-16-le") * 900, "is not UTF-8 text; save it as UTF-8"),
-        (b"", "too little text: 0 characters"),
-        ("봄비\n".encode() * 90, "characters to learn from, it takes 1,000 at least"),
+        (b"", "too little text: 0 letters"),
+        ("😀🌙✨\n".encode() * 90, "text.txt has no letters; a voice learns words"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "is not UTF-8 text; save it as UTF-8"),
+        (bytes(5000), "text.txt is not text"),
+        (b"The river went on and nobody saw it go.\n" * 30, "the text is not mostly Hangul, but --language says ko"),
+        ("봄비\n".encode() * 90, "letters to learn from, it takes 300 at least"),
     ],
-    ids=["utf-16", "empty", "short"],
+    ids=["utf-16", "empty", "emoji", "picture", "zeros", "English", "short"],
 )
 def test_a_text_that_teaches_nothing_is_refused(poembot: Shell, tmp_path: Path, content: bytes, complaint: str) -> None:
     """One line says what is wrong with it, and no voice is left behind."""
@@ -181,3 +185,73 @@ def test_a_voice_is_adopted_from_a_folder(poembot: Shell) -> None:
     assert {"holdout.txt", "verse/tiny.txt"} <= set(adopted.meta.files)
     assert f"{told.json['base']}, adopted from" in (place / "MODEL_CARD.md").read_text("utf-8")
     assert list((poembot.home / "shelf" / ".tmp").iterdir()) == []
+
+
+POEMS = [
+    "붉은 사과 하나를\n할머니 무릎에 올려놓았다\n사과보다 먼저 웃으셨다",
+    "장독대에 눈이 쌓여\n항아리마다 모자를 썼다\n막내가 먼저 인사했다",
+    "버스가 떠난 정류장에\n내 우산만 남았다\n비는 아직 내리는데",
+    "아버지 구두를 닦다가\n뒤축이 닳은 쪽을 보았다\n늘 집 쪽으로 닳아 있었다",
+]
+
+
+def test_a_voice_starts_from_the_base_of_its_language(poembot: Shell, tmp_path: Path) -> None:
+    """It keeps the base's style, words, verse and reward; it knows the owner's lines as said; the figures are there."""
+    file = tmp_path / "own.txt"
+    file.write_bytes("\r\n\r\n".join(POEMS * 3).replace("\n", "\r\n").encode("cp949", "ignore"))
+    base = checkpoint.read(poembot.folder / "models" / "base" / "sibot")
+
+    said = poembot(
+        "voice", "add", "sagwa", "--language", "ko", "--title", "사과", "--text", file, "--minutes", 0.1, "--json"
+    )
+
+    assert said.status == 0, said.err
+    told = said.json
+    assert (told["slug"], told["from"]) == ("sagwa", "sibot")
+    assert set(told) >= {"minutes", "bits_before", "bits_after", "copied"}
+    assert told["bits_after"] < told["bits_before"]
+    assert [len(poem) for poem in told["poems"]] == [5] * 5
+    (place,) = (poembot.home / "shelf" / "sagwa").glob("*/base")
+    made = checkpoint.read(place)
+    assert (made.meta.voice, made.meta.title, made.meta.style) == ("sagwa", "사과", base.meta.style)
+    assert made.vocabulary.pieces == base.vocabulary.pieces
+    assert {"verse/own.txt", "verse/tiny.txt", "holdout.txt", "holdout-own.txt"} <= set(made.meta.files)
+    assert made.said is not None
+    assert seen.shares_a_run("장독대에 눈이 쌓여 항아리마다", seen.said(["장독대에 눈이 쌓여 항아리마다 모자를 썼다"]))
+    card = (place / "MODEL_CARD.md").read_text("utf-8")
+    assert "| starts from | sibot |" in card
+    assert "할머니" not in card
+    assert list((poembot.home / "shelf" / ".tmp").iterdir()) == []
+    voices = {one["slug"]: one["listed"] for one in poembot("voice", "list", "--json").json["voices"]}
+    assert voices["sagwa"] is False
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--from", "homer"), "there is no base homer; --from is one of sibot, nothing"),
+        (("--from", "sibot", "--size", 16), "--size and --level are for --from nothing: sibot has its own"),
+    ],
+    ids=["no such base", "a size"],
+)
+def test_a_base_that_cannot_be_is_an_error(
+    poembot: Shell, tmp_path: Path, options: tuple[object, ...], complaint: str
+) -> None:
+    """Of one line, before anything is trained."""
+    file = tmp_path / "own.txt"
+    file.write_text("\n\n".join(POEMS), encoding="utf-8")
+
+    said = poembot("voice", "add", "none", "--language", "ko", "--title", "없음", "--text", file, *options)
+
+    assert (said.status, said.complaint) == (2, complaint)
+
+
+def test_the_bases_own_text_is_noticed(shipped: Path) -> None:
+    """A warning says that there is nothing new in it; a base without hashes of what it read cannot know."""
+    from app.commands.beside import _is_known
+
+    verse = (shipped / "sibot" / "verse" / "tiny.txt").read_text("utf-8").split("\n\n")[:20]
+
+    assert _is_known(verse, seen.said(verse))
+    assert not _is_known(verse, None)
+    assert not _is_known(POEMS, seen.said(verse))
