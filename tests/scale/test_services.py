@@ -27,7 +27,7 @@ from tests.support.patience import PATIENCE
 from tests.support.servers import Postgres, free_port, package_folder
 
 SECRETS = {"poembot_secret_key": "s" * 64, "poembot_database_password": "d" * 48, "poembot_broker_password": "r" * 48}
-DOT_ENV = {"POEMBOT_LESSON_STEPS": "30", "POEMBOT_SAMPLES": "40"}
+DOT_ENV = {"POEMBOT_LESSON_STEPS": "30", "POEMBOT_SAMPLES": "40", "POEMBOT_DRAFTS": "0"}
 """What the deployment's `.env` chooses beside them."""
 CADDY = shutil.which("caddy")
 
