@@ -113,10 +113,10 @@ def test_who_has_a_bot_asks_its_clock() -> None:
     """Else a test, or a simulation, that sets the clock would set one of two.
 
     The store knows no bot (what a trial's readers are told yet is asked in its queries; a lease goes by the database's
-    clock); nor do a filter of a page, the name and card of a new base, and the health check of a container.
+    clock); nor do a filter of a page, the name and card of a new voice, and the health check of a container.
     """
     store = {"app/store/poems.py", "app/store/session.py", "app/store/versions.py"}
-    without = {"app/web/http/page.py", "app/commands/train.py", "worker/pulse.py"}
+    without = {"app/web/http/page.py", "app/commands/beside.py", "app/commands/train.py", "worker/pulse.py"}
     given = {"worker/trainer.py"}  # calls the clock that the runner hands it
     read = {place.partition(":")[0] for place, node in nodes("app", "worker") if called(node) in {"now", "utcnow"}}
 

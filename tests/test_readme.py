@@ -53,7 +53,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 TOLD = [ROOT / "README.md", ROOT / "docs" / "lecture.md", ROOT / "docs" / "tutorials" / "your-own-voice.md"]
-COMMAND = re.compile(r"poembot ([a-z]+(?: (?:add|create|token|hello|write|read sheet|read score))?)((?: [^\n`]*)?)")
+WORDS = "add|publish|hide|remove|create|token|hello|write|read sheet|read score"
+COMMAND = re.compile(rf"poembot ([a-z]+(?: (?:{WORDS}))?)((?: [^\n`]*)?)")
 
 
 @pytest.mark.parametrize("document", TOLD, ids=lambda path: path.stem)

@@ -71,8 +71,10 @@ def hand_out(bot: Bot, writer: Writer, voice: str, wish: Wish, *, by: Visitor) -
     """Store a poem from the drawer as this visitor's; None: the poem is to be written live. Raises UnknownVoice."""
     if not drafted(wish):
         return None
-    with bot.reads(Drafts) as drafts:
-        memory = drafts.memory(voice, by.id)
+    memory = Memory()
+    if by.returned:
+        with bot.reads(Drafts) as drafts:
+            memory = drafts.memory(voice, by.id)
     writing = writer.hand_out(voice, wish, memory)
     if writing is None:
         return None

@@ -1,6 +1,7 @@
 """An owner's texts: whatever their shape, what comes out are poems of short lines."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +91,13 @@ def test_lines_without_a_blank_one_are_cut_into_poems() -> None:
 def test_an_export_without_a_known_field_is_verse() -> None:
     """A poem whose first line has a comma is no table."""
     assert pieces([read("봄, 여름\n가을, 겨울".encode(), "f")], longest=32)[0] == ["봄, 여름\n가을, 겨울"]
+
+
+def test_the_tutorials_text_is_fourteen_poems() -> None:
+    """Without their titles, and short enough to be read whole."""
+    file = Path(__file__).parents[2] / "docs" / "tutorials" / "harbour.txt"
+
+    found, poems = pieces([read(file.read_bytes(), file.name)], longest=60)
+
+    assert (len(found), poems) == (14, 14)
+    assert found[0].startswith("The harbour keeps its hours by the moon.")

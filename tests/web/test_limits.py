@@ -298,6 +298,7 @@ def test_logins_go_on_without_redis(settings: Settings) -> None:
 
 LIMITED = {
     "POST /{voice}/poems": POEMS,
+    "POST /{voice}/about-word": POEMS,
     "POST /{voice}/poems with ticks": TICKS,
     "POST /poems/{poem}/next": POEMS,
     "POST /{voice}/next": POEMS,
@@ -340,6 +341,7 @@ def test_each_route_takes_from_its_limit(reader: Reader, bot: Bot, monkeypatch: 
         "csrf_token": form(page, "/ticks").filled()["csrf_token"],
         "candidate": keys.sign_candidate([mine, "sibot", [], [1, 1, 1.0, "한 행", -1.0, 1.0], []]),
         "name": "keeper",
+        "word": "바다",
     }
     taken: list[str] = []
 

@@ -40,29 +40,6 @@ def test_what_cannot_be_taken_comes_back_with_its_reason(reader: Reader, text: s
     assert again["consent"] == ["yes"]
 
 
-ENGLISH = "The last bus has gone\nand the street keeps its rain"
-
-
-@pytest.mark.parametrize(("voice", "text", "other"), [("sibot", ENGLISH, "bard"), ("bard", POEM, "sibot")])
-def test_a_poem_in_the_others_language_is_offered_to_the_other(
-    reader: Reader, bot: Bot, voice: str, text: str, other: str
-) -> None:
-    """Before anything is stored; who means it can teach it to this voice all the same."""
-    answer = reader.send(form(reader.open(f"/{voice}/teach"), "/submissions"), text=text, title="T", consent="yes")
-
-    assert answer.status_code == 422
-    assert "이 시인이 쓰는 말로 된 글이 아닌 듯합니다" in answer.text
-    with bot.reading() as session:
-        assert Submissions(session).count() == 0
-    assert f'formaction="/{other}/submissions"' in answer.text
-    elsewhere = next(one for one in forms(answer) if one.action == f"/{other}/submissions")
-    assert elsewhere.filled()["text"][0].splitlines() == text.splitlines()
-    assert reader.send(elsewhere).status_code == 200
-    assert reader.send(form(answer, f"/{voice}/submissions"), anyway="yes").status_code == 200
-    with bot.reading() as session:
-        assert Submissions(session).count() == 2
-
-
 def test_teaching_has_a_page_of_its_own(reader: Reader, new_client: NewClient) -> None:
     """A poem's page ends after the poem, with a line that leads there; the voice's own page has the box at hand."""
     poem = reader.open(f"/poems/{poem_of(reader.open('/sibot'))}")

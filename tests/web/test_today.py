@@ -47,7 +47,7 @@ def test_news_of_his_lines_stand_beside_the_poem_of_the_day(reader: Reader, bot:
 
     morning = reader.open("/sibot").text
     assert "오늘의 시 ·" in morning
-    assert f"고르신 한 행을 판 {number}이 배웠습니다 → 새 판 보기" in morning
+    assert f"고르신 한 행을 {number}판이 배웠습니다 → 새 판 보기" in morning
 
 
 def test_every_day_has_an_address_and_a_place_in_the_feed(reader: Reader, bot: Bot, new_client: NewClient) -> None:

@@ -9,8 +9,11 @@ import pytest
 
 from app import actions
 from app.bootstrap import Bot
+from app.store.submissions import Submissions
 from app.store.versions import Versions
 from tests.web.conftest import NewClient
+from tests.web.reader import Reader, form, forms
+from tests.web.test_submissions import POEM
 
 
 @pytest.fixture
@@ -103,3 +106,26 @@ def test_the_contest_is_the_promise_of_one(client: httpx.Client) -> None:
 
     assert "가장 나은 다섯 편" in other
     assert "신춘문예" not in other
+
+
+ENGLISH = "The last bus has gone\nand the street keeps its rain"
+
+
+@pytest.mark.parametrize(("voice", "text", "other"), [("sibot", ENGLISH, "bard"), ("bard", POEM, "sibot")])
+def test_a_poem_in_the_others_language_is_offered_to_the_other(
+    reader: Reader, bot: Bot, voice: str, text: str, other: str
+) -> None:
+    """Before anything is stored; who means it can teach it to this voice all the same."""
+    answer = reader.send(form(reader.open(f"/{voice}/teach"), "/submissions"), text=text, title="T", consent="yes")
+
+    assert answer.status_code == 422
+    assert "이 시인이 쓰는 말로 된 글이 아닌 듯합니다" in answer.text
+    with bot.reading() as session:
+        assert Submissions(session).count() == 0
+    assert f'formaction="/{other}/submissions"' in answer.text
+    elsewhere = next(one for one in forms(answer) if one.action == f"/{other}/submissions")
+    assert elsewhere.filled()["text"][0].splitlines() == text.splitlines()
+    assert reader.send(elsewhere).status_code == 200
+    assert reader.send(form(answer, f"/{voice}/submissions"), anyway="yes").status_code == 200
+    with bot.reading() as session:
+        assert Submissions(session).count() == 2
