@@ -236,8 +236,13 @@ def left_for(drafts: Iterable[Draft], memory: Memory, *, word: str = "") -> list
         for draft in drafts
         if draft.id not in memory.drafts
         and memory.lines.isdisjoint(draft.letters)
-        and (not about or any(one.startswith(about) for one in draft.words))
+        and (not about or _has(draft.words, about))
     ]
+
+
+def _has(words: Collection[str], about: str) -> bool:
+    """Is the stem *about* among *words*? A Korean one of a syllable may begin a longer one: 봄 stands in 봄비."""
+    return about in words or ("가" <= about[0] <= "힣" and any(word.startswith(about) for word in words))
 
 
 def choose(

@@ -158,6 +158,9 @@ def test_a_word_leaves_the_drafts_that_have_it() -> None:
 
     assert left_for([sea, other], Memory(), word="바다") == left_for([sea, other], Memory(), word="바다에서") == [sea]
     assert left_for([sea, other], Memory(), word="기차") == []
+    assert left_for([draft("봄비가 온다", id=1)], Memory(), word="봄") != []
+    season, shore = draft("A season of rain", id=1), draft("Down by the sea, at noon", id=2)
+    assert left_for([season, shore], Memory(), word="Sea") == [shore]
     assert words_of(["Sea, sea!", "바다에서 바다를"]) == {"sea", "바다"}
 
 
